@@ -1,0 +1,50 @@
+# Each target sets itself up. `make help` lists them.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+# Nothing of the caller's Python environment leaks in.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DAGSTER_DISABLE_TELEMETRY := yes
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run ui real test test-slow bench lint docs clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready  ## install the packages into .venv (done by every other target)
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
+	@scripts/setup $(VENV)
+
+demo: setup  ## the whole pipeline on a simulated market: no key, no network
+	@$(VENV)/bin/tidegauge demo
+
+run: setup  ## the daily job against the real publishers
+	@$(VENV)/bin/tidegauge run
+
+ui: setup  ## Dagster's web pages on http://127.0.0.1:3000
+	@$(VENV)/bin/tidegauge ui
+
+real: setup  ## the whole pipeline over the folder that TIDEGAUGE_REAL_DATA names
+	@$(VENV)/bin/tidegauge real
+
+test: setup lint  ## the tests
+	@$(PY) -m pytest -q
+
+test-slow: setup  ## the tests that take minutes
+	@$(PY) -m pytest -q -m slow
+
+bench: setup  ## what is fast, beside what people would use instead
+	@$(PY) -m bench
+
+lint: setup  ## ruff, mypy, import directions
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports >/dev/null
+
+docs: setup  ## regenerate docs/tables.md
+	@$(PY) -m docs.generate
+
+clean:  ## remove everything that was generated, the data folder excepted
+	rm -rf $(VENV) dbt_project/target dbt_project/logs logs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,116 @@
+"""The catalog's types: what a series is, who provides it, in which unit, and when it becomes known."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ingest.catalog.release import ReleaseRule
+
+SourceName = Literal[
+    "fred", "federal_reserve", "treasury", "new_york_fed", "japan_mof", "cboe", "yahoo", "ofr", "user_file"
+]
+MartUnit = Literal["usd_bn", "pct", "bp", "ratio", "index", "count", "rate"]
+Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
+Frequency = Literal["daily", "weekly", "monthly"]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plausible(_Entry):
+    """Bounds in the mart's unit: outside them a value is quarantined; a larger step is reported."""
+
+    min: float
+    max: float
+    max_step: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Plausible:
+        if self.min >= self.max:
+            raise ValueError(f"min {self.min} is not below max {self.max}")
+        return self
+
+
+class UnitFactor(_Entry):
+    """`mart value = published value x factor`, for this exact published unit string."""
+
+    published: str
+    mart: MartUnit
+    factor: float = Field(gt=0)
+
+
+class Provider(_Entry):
+    """One publisher of a series: its code there, the unit it prints, when it prints it."""
+
+    source: SourceName
+    code: str
+    unit: str
+    release: ReleaseRule
+    stale_limit_days: int | None = Field(default=None, ge=1, description="Overrides the series' limit.")
+
+
+class Series(_Entry):
+    """One logical series with its providers in order of preference."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    publisher: str
+    frequency: Frequency
+    unit: MartUnit
+    stale_limit_days: int = Field(ge=1)
+    stale_limit_long_holiday_days: int | None = Field(
+        default=None, description="The limit around New Year and Golden Week, when Tokyo closes for a week."
+    )
+    plausible: Plausible
+    licence: Licence
+    is_revised: bool = Field(default=False, description="History without vintages may differ from what was then known.")
+    rolling_history_years: int | None = Field(default=None, description="The provider keeps only so many years.")
+    ends: date | None = Field(default=None, description="Last period of a discontinued series.")
+    providers: tuple[Provider, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_entry_per_provider(self) -> Series:
+        sources = [provider.source for provider in self.providers]
+        if len(sources) != len(set(sources)):
+            raise ValueError(f"a source stands twice in providers: {sources}")
+        return self
+
+    def provider(self, source: str) -> Provider:
+        """Return the provider entry of `source`; KeyError when the series has none."""
+        for provider in self.providers:
+            if provider.source == source:
+                return provider
+        raise KeyError(f"{self.id} has no provider {source}")
+
+
+class Catalog(BaseModel):
+    """All series and units. Every series can also be fed by a user file, as its last provider."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    units: tuple[UnitFactor, ...]
+    series: tuple[Series, ...]
+
+    def by_id(self, series_id: str) -> Series:
+        """Return one series; KeyError when the catalog has none of that id."""
+        for series in self.series:
+            if series.id == series_id:
+                return series
+        raise KeyError(f"no series {series_id} in the catalog")
+
+    def of_source(self, source: SourceName) -> tuple[tuple[Series, Provider], ...]:
+        """Return the (series, provider) pairs that `source` serves, in catalog order."""
+        return tuple(
+            (series, provider) for series in self.series for provider in series.providers if provider.source == source
+        )
+
+    def factor(self, published: str, mart: MartUnit) -> float:
+        """Return what to multiply a published value by; KeyError for a pair nobody declared."""
+        for unit in self.units:
+            if unit.published == published and unit.mart == mart:
+                return unit.factor
+        raise KeyError(f"no conversion from {published!r} to {mart}")

@@ -1,0 +1,62 @@
+"""Settings from the environment and `.env`, prefix TIDEGAUGE_. Keys are secrets: they never print."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingest.clock import NEW_YORK, Clock, clock_at
+from ingest.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+Origin = Literal["LIVE", "SIMULATED", "REAL FOLDER"]
+
+
+class Settings(BaseSettings):
+    """Everything a run can be told from outside."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    home: Path = Field(default=Path("data/live"), description="Where all state lives.")
+    now: datetime | None = Field(default=None, description="Places the run; New York time without a zone.")
+    upstream: str | None = Field(default=None, description="Base URL of a stand-in; None: the publishers.")
+    origin: Origin = Field(default="LIVE", description="What the figures are; shown wherever figures are shown.")
+    fred_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("TIDEGAUGE_FRED_API_KEY", "FRED_API_KEY")
+    )
+    real_data: Path | None = Field(default=None, description="Folder of real payloads and history, for `make real`.")
+    keep_releases: int = Field(default=5, ge=1)
+    request_timeout_seconds: float = Field(default=60.0, gt=0, description="Total deadline of one request.")
+    request_attempts: int = Field(default=4, ge=1, description="Tries per request on transport errors, 429 and 5xx.")
+    retry_wait_seconds: float = Field(default=1.0, ge=0, description="First wait between tries; doubles, with jitter.")
+    user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
+
+    @field_validator("now")
+    @classmethod
+    def _now_has_a_zone(cls, value: datetime | None) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=NEW_YORK)
+
+    @field_validator("fred_api_key", mode="before")
+    @classmethod
+    def _blank_key_is_no_key(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock of this run."""
+        return clock_at(self.now)
+
+
+def load_settings() -> Settings:
+    """Read the settings; ConfigError names the variable, never its value (it may be a key)."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "TIDEGAUGE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigError(f"setting {name}: {first['msg']}") from None

@@ -1,0 +1,1 @@
+"""DuckDB: landing, migrations, publication. Imports neither Dagster nor ingest.sources."""
