@@ -16,7 +16,7 @@ help:  ## list the targets
 
 setup: $(VENV)/.ready  ## install the packages into .venv (done by every other target)
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
+$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-duckdb-next.txt pyproject.toml scripts/setup
 	@scripts/setup $(VENV)
 
 demo: setup  ## the whole pipeline on a simulated market: no key, no network

@@ -1,0 +1,40 @@
+"""Runs the `tidegauge` command as a user would: a process of its own, with no environment of ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-m", "orchestration.cli"]
+
+
+def environment(home: Path, *, upstream: str | None = None, now: datetime | None = None, **more: str) -> dict[str, str]:
+    """Return a clean environment that places a run: home, stand-in, clock."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TIDEGAUGE_", "FRED_", "DAGSTER", "PYTEST"))}
+    clean["TIDEGAUGE_HOME"] = str(home)
+    clean["TIDEGAUGE_RETRY_WAIT_SECONDS"] = "0.01"
+    if upstream:
+        clean["TIDEGAUGE_UPSTREAM"] = upstream
+        clean["TIDEGAUGE_ORIGIN"] = "SIMULATED"
+    if now:
+        clean["TIDEGAUGE_NOW"] = now.isoformat()
+    return {**clean, **more}
+
+
+def tidegauge(*arguments: str, env: dict[str, str], timeout: float = 280) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end and return what it printed."""
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def start(*arguments: str, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start one command in a process group of its own, so that a kill takes all of it."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*COMMAND, *arguments], cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
+        )

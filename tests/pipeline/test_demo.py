@@ -1,0 +1,155 @@
+"""The demo as a stranger sees it: what it prints, what it leaves, who can open it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.cli import ROOT, environment, tidegauge
+
+NEXT_DRIVER = Path(sys.prefix) / "duckdb-next"
+
+
+@pytest.fixture(scope="module")
+def published(demo_home: Path) -> Path:
+    return demo_home / "published" / "tidegauge.duckdb"
+
+
+def test_demo_says_simulated_and_where_things_are(demo_home: Path):
+    printed = (demo_home / "demo.stdout").read_text()
+    assert "SIMULATED" in printed
+    assert "published/tidegauge.duckdb" in printed.replace("\n", "")
+    assert "report/index.html" in printed.replace("\n", "")
+
+
+def test_every_mart_has_rows_up_to_the_last_session(published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        last = con.execute("select max(session_date) from marts.sessions").fetchone()
+        for mart in ("net_liquidity_daily", "funding_daily", "carry_daily", "credit_daily", "volatility_daily"):
+            assert con.execute(f"select max(session_date) from marts.{mart}").fetchone() == last, mart
+        assert con.execute("select count(*) from marts.market_daily").fetchone()[0] > 12 * 250
+        assert con.execute("select origin, is_simulated from meta.build").fetchone() == ("SIMULATED", True)
+
+
+def test_recent_sessions_have_figures_in_every_column_that_matters(published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        row = con.execute(
+            "select net_liquidity_usd_bn, carry_2y_bp, usdjpy_rate, hy_oas_bp, vix_index, vvix_index, move_index,"
+            " put_call_total_ratio, sofr_iorb_bp from marts.market_daily"
+            " where session_date <= (select max(session_date) - 7 from marts.market_daily)"
+            " order by session_date desc limit 1"
+        ).fetchone()
+    assert all(value is not None for value in row), row
+
+
+def test_every_value_leads_to_an_archived_payload(demo_home: Path, published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        orphans = con.execute(
+            "select count(*) from marts.observations o"
+            " where not exists (select 1 from meta.payloads p where p.payload_sha256 = o.payload_sha256)"
+        ).fetchone()
+        sample = con.execute(
+            "select distinct payload_sha256 from marts.observations using sample 20 rows (reservoir, 7)"
+        ).fetchall()
+    assert orphans == (0,)
+    for (sha,) in sample:
+        assert (demo_home / "archive" / sha[:2] / f"{sha}.gz").exists()
+
+
+def test_nobody_can_write_to_the_published_file(published: Path):
+    assert not published.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+
+
+def test_the_next_major_driver_opens_the_file(published: Path):
+    if not NEXT_DRIVER.exists():
+        pytest.skip(f"{NEXT_DRIVER} is not there: `make setup` puts the next driver beside the environment")
+    ask = (
+        "import duckdb, sys; con = duckdb.connect(sys.argv[1], read_only=True);"
+        "print(duckdb.__version__, con.execute('select count(*) from marts.market_daily').fetchone()[0],"
+        " con.execute(\"select comment from duckdb_columns() where table_name = 'market_daily'"
+        " and column_name = 'vix_index'\").fetchone()[0])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", ask, str(published)],
+        env={**os.environ, "PYTHONPATH": str(NEXT_DRIVER)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    version, rows, *comment = ran.stdout.split()
+    assert version.startswith("2.")
+    assert int(rows) > 12 * 250
+    assert comment
+
+
+def test_published_file_keeps_its_contract(published: Path, real_data: Path):
+    checker = real_data.parent / "accept" / "published_file.py"
+    if not checker.exists():
+        pytest.skip(f"{checker.name} is not beside the real data")
+    ran = subprocess.run([sys.executable, str(checker), str(published), "spine"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_no_machine_path_and_no_key_in_what_is_published(demo_home: Path, published: Path):
+    text = (demo_home / "report" / "index.html").read_text()
+    with duckdb.connect(str(published), read_only=True) as con:
+        for table in ("payloads", "quality", "build", "freshness"):
+            text += str(con.execute(f"select * from meta.{table}").fetchall())
+    assert str(ROOT) not in text
+    assert str(demo_home) not in text
+    assert "api_key" not in text
+    assert "127.0.0.1" not in text, "addresses are the publishers', not the stand-in's"
+
+
+def test_readme_commands(demo_home: Path):
+    """Each `tidegauge` command line that the README shows for the demo runs, and each make target exists."""
+    readme = (ROOT / "README.md").read_text()
+    shown = re.findall(r"^\.venv/bin/tidegauge (query .*|status.*)$", readme, flags=re.MULTILINE)
+    assert len(shown) >= 3
+    for line in shown:
+        words = re.match(r'(\w+)(?: "(.*)")?$', line)
+        assert words is not None, line
+        ran = tidegauge(*[word for word in words.groups() if word], env=environment(demo_home))
+        assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
+        assert ran.stdout.strip()
+    targets = re.findall(r"^make ([a-z-]+)", readme, flags=re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"demo", "test", "run", "ui", "bench"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+    listed = set(re.findall(r"^\| `tidegauge ([a-z]+)", readme, flags=re.MULTILINE))
+    helped = tidegauge("--help", env=environment(demo_home)).stdout
+    for command in listed | {"rollback"}:
+        assert command in helped, command
+
+
+def test_python_examples_of_the_docs(demo_home: Path, tmp_path: Path):
+    """The Python blocks of README and docs/bi.md run as they stand, beside a data/demo folder."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "demo").symlink_to(demo_home)
+    blocks = [
+        block
+        for page in ("README.md", "docs/bi.md")
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
+    ]
+    assert len(blocks) >= 3
+    for block in blocks:
+        ran = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode == 0, f"{block}\n{ran.stderr}"
+        assert ran.stdout.strip()
+
+
+def test_a_copy_of_the_file_is_enough(published: Path, tmp_path: Path):
+    """Self-contained: no other file, no home."""
+    alone = tmp_path / "anything.duckdb"
+    shutil.copy(published, alone)
+    with duckdb.connect(str(alone), read_only=True) as con:
+        assert con.execute("select count(*) from marts.market_known_daily").fetchone()[0] > 0

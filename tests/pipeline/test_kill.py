@@ -1,0 +1,90 @@
+"""Kill -9 at any moment, run again: nothing lost, nothing doubled, the published file always one whole release."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest.standin import StandIn, simulated_market
+from tests.cli import environment, start, tidegauge
+
+FIRST = datetime(2024, 7, 1, 13, 5, tzinfo=UTC)
+SECOND = FIRST + timedelta(days=1)
+RAW = """
+select table_schema from information_schema.tables
+where table_name = 'observations' and table_schema not in ('marts', 'quarantine')
+"""
+
+
+def landed(home: Path) -> list[tuple[object, ...]]:
+    """Return every raw row, without the columns that name the run."""
+    with duckdb.connect(str(home / "build" / "warehouse.duckdb"), read_only=True) as con:
+        schemas = [name for (name,) in con.execute(RAW).fetchall()]
+        rows: list[tuple[object, ...]] = []
+        for schema in sorted(schemas):
+            rows += con.execute(
+                f"select provider, series_id, period_date, value, known_at, known_basis, payload_sha256"
+                f" from {schema}.observations order by all"
+            ).fetchall()
+        return rows
+
+
+def assert_whole(home: Path) -> None:
+    """The published file, if there is one, opens and is the release whose checksum was written."""
+    published = home / "published" / "tidegauge.duckdb"
+    if not published.exists():
+        return
+    digest = hashlib.sha256(published.read_bytes()).hexdigest()
+    sums = {path.read_text().split()[0] for path in (home / "releases").glob("*.sha256")}
+    assert digest in sums
+    with duckdb.connect(str(published), read_only=True) as con:
+        assert con.execute("select count(distinct build_id) from meta.build").fetchone() == (1,)
+        assert con.execute("select count(*) from marts.market_daily").fetchone()[0] > 0
+
+
+def survive(kills: int, seed: int, tmp_path: Path) -> None:
+    market = simulated_market(end=SECOND.date())
+    with StandIn(market, FIRST) as upstream:
+        untouched, battered = tmp_path / "untouched", tmp_path / "battered"
+        began = time.monotonic()
+        for home in (untouched, battered):
+            done = tidegauge("run", env=environment(home, upstream=upstream.url, now=FIRST))
+            assert done.returncode == 0, done.stdout + done.stderr
+        usual = (time.monotonic() - began) / 2
+        upstream.set_now(SECOND)
+        assert tidegauge("run", env=environment(untouched, upstream=upstream.url, now=SECOND)).returncode == 0
+        dice = random.Random(seed)
+        for number in range(kills):
+            victim = start(
+                "run",
+                env=environment(battered, upstream=upstream.url, now=SECOND),
+                log=tmp_path / f"victim-{number}.log",
+            )
+            time.sleep(dice.uniform(0.3, 1.0) * usual * 0.9)
+            os.killpg(victim.pid, signal.SIGKILL)
+            victim.wait()
+            assert_whole(battered)
+        again = tidegauge("run", env=environment(battered, upstream=upstream.url, now=SECOND))
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert_whole(battered)
+        assert landed(battered) == landed(untouched)
+        with duckdb.connect(str(battered / "published" / "tidegauge.duckdb"), read_only=True) as con:
+            assert con.execute("select max(session_date) from marts.sessions").fetchone()[0] == FIRST.date()
+
+
+def test_three_kills(tmp_path: Path):
+    survive(3, seed=1, tmp_path=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_twenty_kills(tmp_path: Path):
+    survive(20, seed=2, tmp_path=tmp_path)
