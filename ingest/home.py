@@ -54,6 +54,11 @@ class Home:
         return self.root / "dagster"
 
     @property
+    def log(self) -> Path:
+        """What went wrong and was not expected, with its traceback. Holds no keys."""
+        return self.root / "tidegauge.log"
+
+    @property
     def user_files(self) -> Path:
         return self.root / "user_files"
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from ingest.catalog.models import Provider, Series, SourceName
 from ingest.clock import Clock
-from ingest.errors import SourceError
+from ingest.errors import SourceChanged, SourceError
 from ingest.settings import Settings
 
 ROWS_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType(
@@ -41,6 +41,7 @@ class Payload:
     `url` is redacted (no keys). `name` is what a person calls it ("WALCL", "par yields 2026"). `sha256` is of
     `body`. `fetched_at` is aware UTC from the run's clock. `meta` holds what parse needs beside the bytes (the
     series asked for, the session of a daily page) and is archived with them, so that a rebuild parses the same.
+    `bytes_count` is set where the body was dropped because the archive has it.
     """
 
     source: str
@@ -52,14 +53,33 @@ class Payload:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     meta: Mapping[str, str] = field(default_factory=dict)
+    bytes_count: int | None = None
+
+
+class PartOfPayloadChanged(SourceChanged):
+    """Some series of a payload broke the contract: `problems` names each, `rows` (ROWS_SCHEMA) has the others.
+
+    `series_ids` are the broken ones.
+    """
+
+    def __init__(self, rows: pl.DataFrame, problems: Mapping[str, SourceChanged]) -> None:
+        self.rows = rows
+        self.problems = tuple(problems.values())
+        self.series_ids = frozenset(problems)
+        first = self.problems[0]
+        super().__init__(first.source, first.payload, expected=first.expected, seen=first.seen)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What one fetch asked of one series: periods from `start` on (None: the whole history)."""
+    """What one fetch asked of one series: periods from `start` on (None: the whole history).
+
+    `end` is set by sources asked page by page (one session, one year): the last period that this page could hold.
+    """
 
     series_id: str
     start: date | None
+    end: date | None = None
 
 
 Pair = tuple[Series, Provider]
@@ -96,6 +116,18 @@ class Http(Protocol):
         """Return where `url` is really asked: the stand-in's address of it, or `url` itself."""
         ...
 
+    def latest(self, source: str, name: str) -> Payload | None:
+        """Return the newest archived 200 of that name without its body: its `headers` hold the ETag to ask with."""
+        ...
+
+    def begin(self, batch: str) -> None:
+        """Mark what is archived from now on as one batch, so that a rebuild replays the same batches."""
+        ...
+
+    def flush(self) -> None:
+        """Make the archive's index durable; called once a source's answers are all in."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FetchContext:
@@ -109,6 +141,7 @@ class FetchContext:
     clock: Clock
     http: Http
     progress: Callable[[str, int, int | None], None]  # (what, done, of)
+    landed: frozenset[str] = frozenset()  # sha256 of the bodies whose rows have landed whole: may be asked "if changed"
 
 
 class SourceModule(Protocol):
@@ -120,6 +153,8 @@ class SourceModule(Protocol):
 
     def parse(self, payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
         """Return rows of ROWS_SCHEMA, only for series in `pairs`; SourceChanged when the bytes break the contract.
+
+        Where some series of the payload break it and others do not: PartOfPayloadChanged with the rows of the others.
 
         Pure: the same payload always gives the same rows. No network, no clock, no settings.
         """

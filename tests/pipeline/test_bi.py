@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from ingest.standin import StandIn, simulated_market
+from ingest.standin import StandIn
+from ingest.standin.simulate import simulate
 from tests.cli import environment, start, tidegauge
 
 FIRST = datetime(2023, 3, 14, 13, 5, tzinfo=UTC)
@@ -40,7 +41,7 @@ def ask_adbc(published: Path) -> tuple[object, ...]:
 def test_sqlalchemy_and_adbc_while_a_run_is_going_on(tmp_path: Path):
     home = tmp_path / "home"
     published = home / "published" / "tidegauge.duckdb"
-    with StandIn(simulated_market(end=SECOND.date()), FIRST) as upstream:
+    with StandIn(simulate(SECOND.date()), FIRST) as upstream:
         first = tidegauge("run", env=environment(home, upstream=upstream.url, now=FIRST))
         assert first.returncode == 0, first.stdout + first.stderr
         before = ask_sqlalchemy(published)

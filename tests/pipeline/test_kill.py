@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.standin import StandIn, simulated_market
+from ingest.standin import StandIn
+from ingest.standin.simulate import simulate
 from tests.cli import environment, start, tidegauge
 
 FIRST = datetime(2024, 7, 1, 13, 5, tzinfo=UTC)
@@ -51,7 +52,7 @@ def assert_whole(home: Path) -> None:
 
 
 def survive(kills: int, seed: int, tmp_path: Path) -> None:
-    market = simulated_market(end=SECOND.date())
+    market = simulate(SECOND.date())
     with StandIn(market, FIRST) as upstream:
         untouched, battered = tmp_path / "untouched", tmp_path / "battered"
         began = time.monotonic()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.standin import StandIn, simulated_market
+from ingest.standin import StandIn
+from ingest.standin.simulate import simulate
 from tests.cli import environment, tidegauge
 
 BEFORE = datetime(2026, 3, 24, 13, 5, tzinfo=UTC)
@@ -26,7 +27,7 @@ def rows(home: Path) -> dict[str, tuple[int, date]]:
 
 def test_truncated_ice_history_is_kept_and_said(tmp_path: Path):
     home = tmp_path / "home"
-    with StandIn(simulated_market(end=AFTER.date()), BEFORE) as upstream:
+    with StandIn(simulate(AFTER.date()), BEFORE) as upstream:
         first = tidegauge("run", env=environment(home, upstream=upstream.url, now=BEFORE))
         assert first.returncode == 0, first.stdout + first.stderr
         held = rows(home)

@@ -44,12 +44,15 @@ create table if not exists ops.fetches (
     series_id varchar not null,
     fetched_at timestamp not null,
     window_start date,
+    window_end date,
     first_period date,
     last_period date,
     rows_count bigint not null,
     run_id varchar not null
 );
-comment on table ops.fetches is 'Successful answers, per series: when asked, from which period on, what came. Tells a late value from one not asked for.';
+comment on table ops.fetches is 'Successful answers, one row per series and window asked for: when, which periods, what came. Tells a late value from one not asked for.';
+comment on column ops.fetches.window_start is 'First period asked for; NULL: the whole history';
+comment on column ops.fetches.window_end is 'Last period asked for; NULL: up to the newest';
 
 create table if not exists ops.source_runs (
     run_id varchar not null,

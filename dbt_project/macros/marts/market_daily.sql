@@ -1,0 +1,103 @@
+{#- Everything that happened on a session, one wide row. `parts` maps the name of each daily mart to the relation to
+    read it from (the mart itself, or its `..._as_of(ts)`). -#}
+{% macro market_daily(parts, observations, sessions) %}
+with index_prices as (
+    {{ on_sessions(observations, sessions, {
+        'sp500_open': 'sp500_open', 'sp500_high': 'sp500_high', 'sp500_low': 'sp500_low', 'sp500_close': 'sp500_close'
+    }) }}
+),
+spine as (
+    select session_date, session_seq from {{ sessions }}
+    where session_date >= least(
+        {%- for relation in parts.values() %}
+        (select min(session_date) from {{ relation }}),
+        {%- endfor %}
+        (select min(session_date) from index_prices)
+    )
+)
+select
+    s.session_date,
+    p.sp500_open as sp500_open_index,
+    p.sp500_high as sp500_high_index,
+    p.sp500_low as sp500_low_index,
+    p.sp500_close as sp500_close_index,
+    round(
+        100 * (p.sp500_close / lag(p.sp500_close) over (order by s.session_seq) - 1), 6
+    ) as sp500_return_1d_pct,
+    nl.net_liquidity_usd_bn,
+    nl.net_liquidity_change_5d_usd_bn,
+    nl.net_liquidity_mixed_days,
+    nl.fed_total_assets_usd_bn,
+    nl.fed_total_assets_obs_date,
+    nl.tga_usd_bn,
+    nl.tga_obs_date,
+    nl.on_rrp_usd_bn,
+    nl.on_rrp_obs_date,
+    f.sofr_pct,
+    f.sofr_99th_percentile_pct,
+    f.sofr_volume_usd_bn,
+    f.effr_pct,
+    f.iorb_pct,
+    f.sofr_iorb_bp,
+    f.sofr_99th_sofr_bp,
+    f.effr_iorb_bp,
+    f.ted_spread_bp,
+    f.is_calendar_day,
+    r.move_index,
+    r.move_change_5d_index,
+    r.us_3m_pct,
+    r.us_10y_pct,
+    r.us_30y_pct,
+    r.us_10y_2y_bp,
+    r.us_10y_realised_vol_21d_bp,
+    r.jp_10y_pct,
+    r.jp_10y_obs_date,
+    r.jp_30y_pct,
+    r.jp_30y_obs_date,
+    c.us_2y_pct,
+    c.us_2y_obs_date,
+    c.jp_2y_pct,
+    c.jp_2y_obs_date,
+    c.carry_2y_bp,
+    c.carry_2y_change_21d_bp,
+    c.usdjpy_rate,
+    c.usdjpy_return_10d_ratio,
+    c.usdjpy_vol_21d_pct,
+    c.carry_to_risk_ratio,
+    c.broad_dollar_index,
+    cr.hy_oas_bp,
+    cr.hy_oas_change_21d_bp,
+    cr.ig_oas_bp,
+    cr.ccc_oas_bp,
+    cr.ccc_yield_pct,
+    cr.baa_10y_bp,
+    v.vix_open_index,
+    v.vix_high_index,
+    v.vix_low_index,
+    v.vix_index,
+    v.vix_band,
+    v.vvix_index,
+    v.vvix_above_110_streak_count,
+    v.is_vix_reset,
+    v.is_vix_creep,
+    v.vix9d_index,
+    v.vix3m_index,
+    v.vix6m_index,
+    v.vix_vix3m_ratio,
+    v.is_term_inverted,
+    v.skew_index,
+    o.put_call_total_ratio,
+    o.put_call_total_5d_mean_ratio,
+    o.put_call_equity_ratio,
+    o.put_call_index_ratio,
+    {{ "'" ~ var('origin') ~ "'" }} as data_origin
+from spine as s
+left join index_prices as p on s.session_date = p.session_date
+left join {{ parts.net_liquidity_daily }} as nl on s.session_date = nl.session_date
+left join {{ parts.funding_daily }} as f on s.session_date = f.session_date
+left join {{ parts.rates_volatility_daily }} as r on s.session_date = r.session_date
+left join {{ parts.carry_daily }} as c on s.session_date = c.session_date
+left join {{ parts.credit_daily }} as cr on s.session_date = cr.session_date
+left join {{ parts.volatility_daily }} as v on s.session_date = v.session_date
+left join {{ parts.options_sentiment_daily }} as o on s.session_date = o.session_date
+{% endmacro %}

@@ -1,0 +1,63 @@
+{#- Net liquidity on each session (quant.md 4.3): the last Wednesday's assets less the Treasury's daily close less
+    reverse repo, each carried no further than 9, 6 and 5 calendar days. A leg beyond that leaves the whole NULL: never
+    a partial sum. Assets are a step function inside the week; daily changes are moves of the other two. -#}
+{% macro net_liquidity_daily(observations, sessions) %}
+with legs as (
+    select
+        a.session_date,
+        a.session_seq,
+        a.value as assets,
+        a.obs_date as assets_date,
+        a.known_at as assets_known_at,
+        a.last_date as assets_last_date,
+        t.value as tga,
+        t.obs_date as tga_date,
+        t.known_at as tga_known_at,
+        t.last_date as tga_last_date,
+        r.obs_date as rrp_date,
+        r.known_at as rrp_known_at,
+        r.last_date as rrp_last_date,
+        -- before the facility's first operation there was nothing to subtract
+        case when a.session_date < date '2013-09-23' then coalesce(r.value, 0.0) else r.value end as rrp,
+        a.session_date < date '2013-09-23' and r.value is null as is_before_facility
+    from ({{ carried(observations, sessions, 'fed_total_assets', 9) }}) as a
+    inner join ({{ carried(observations, sessions, 'tga_daily', 6) }}) as t on a.session_date = t.session_date
+    inner join ({{ carried(observations, sessions, 'on_rrp', 5) }}) as r on a.session_date = r.session_date
+    where a.session_date >= (
+        select min(period_date) from {{ observations }} where series_id in ('fed_total_assets', 'tga_daily')
+    )
+),
+netted as (
+    select *, round(assets - tga - rrp, 6) as net_liquidity from legs
+)
+select
+    session_date,
+    net_liquidity as net_liquidity_usd_bn,
+    assets as fed_total_assets_usd_bn,
+    assets_date as fed_total_assets_obs_date,
+    assets_known_at as fed_total_assets_known_at,
+    tga as tga_usd_bn,
+    tga_date as tga_obs_date,
+    tga_known_at,
+    rrp as on_rrp_usd_bn,
+    rrp_date as on_rrp_obs_date,
+    rrp_known_at as on_rrp_known_at,
+    is_before_facility as is_on_rrp_before_facility,
+    case
+        when net_liquidity is not null
+            then greatest(assets_date, tga_date, rrp_date) - least(assets_date, tga_date, rrp_date)
+    end as net_liquidity_mixed_days,
+    case when net_liquidity is not null then greatest(assets_known_at, tga_known_at, rrp_known_at) end as known_at,
+    round(net_liquidity - lag(net_liquidity, 5) over by_session, 6) as net_liquidity_change_5d_usd_bn,
+    round(assets - lag(assets, 5) over by_session, 6) as fed_total_assets_change_5d_usd_bn,
+    round(tga - lag(tga, 5) over by_session, 6) as tga_change_5d_usd_bn,
+    round(rrp - lag(rrp, 5) over by_session, 6) as on_rrp_change_5d_usd_bn,
+    nullif(concat_ws(
+        '; ',
+        case when assets is null then 'fed_total_assets: ' || coalesce('none since ' || assets_last_date, 'never any') end,
+        case when tga is null then 'tga_daily: ' || coalesce('none since ' || tga_last_date, 'never any') end,
+        case when rrp is null then 'on_rrp: ' || coalesce('none since ' || rrp_last_date, 'never any') end
+    ), '') as missing_reason
+from netted
+window by_session as (order by session_seq)
+{% endmacro %}

@@ -1,0 +1,128 @@
+{#- What reads observations: the conversion in staging, the newest vintages, and the two ways onto the session spine.
+    `observations` and `sessions` are always relations handed in, never refs: the same SQL serves the marts and their
+    `..._as_of(ts)` table macros. -#}
+
+{#- One source's raw rows in the unit of the mart. Every vintage, weekend and holiday row stays. A published unit
+    without a factor leaves `factor` NULL, which a test on int_observations refuses. -#}
+{% macro stage_observations(source_name) %}
+select
+    o.series_id,
+    o.code,
+    o.period_date,
+    round(o.value * u.factor, 9) as value,
+    s.unit,
+    o.value as value_published,
+    o.unit as unit_published,
+    u.factor,
+    o.known_at,
+    o.known_basis,
+    o.provider,
+    p.provider_rank,
+    s.licence,
+    o.payload_sha256,
+    o.loaded_at
+from {{ source(source_name, 'observations') }} as o
+inner join {{ source('catalog', 'series') }} as s on o.series_id = s.series_id
+inner join {{ source('catalog', 'providers') }} as p
+    on o.series_id = p.series_id and o.provider = p.provider
+left join {{ source('catalog', 'units') }} as u
+    on o.unit = u.unit_published and s.unit = u.unit
+{% endmacro %}
+
+
+{#- The newest value of each series and period: per provider its newest vintage (a NULL one drops the provider: the
+    value was withdrawn, an older one must not revive), then the first provider in the catalog's order.
+    `known_by`: an SQL moment; vintages known later are left out. -#}
+{% macro latest_observations(observations, known_by=none) %}
+select * from (
+    select *
+    from {{ observations }}
+    {% if known_by %}where known_at <= {{ known_by }}{% endif %}
+    qualify row_number() over (
+        partition by series_id, period_date, provider order by known_at desc, loaded_at desc
+    ) = 1
+) as newest
+where value is not null
+qualify row_number() over (partition by series_id, period_date order by provider_rank) = 1
+{% endmacro %}
+
+
+{#- Series side by side on the sessions, from the first session that any of them has a value for: columns <name> and
+    <name>_known_at for each `{series_id: name}`, NULL where a series has no value of that very date. Rows of other
+    days (weekends, holidays) fall away before anything is counted, so that windows count sessions. -#}
+{% macro on_sessions(observations, sessions, series) %}
+select
+    s.session_date,
+    s.session_seq,
+    s.cutoff_at,
+    v.* exclude (period_date)
+from {{ sessions }} as s
+left join (
+    select
+        period_date
+        {%- for series_id, name in series.items() %},
+        max(value) filter (where series_id = '{{ series_id }}') as {{ name }},
+        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at
+        {%- endfor %}
+    from {{ observations }}
+    where series_id in ('{{ series.keys() | join("', '") }}')
+    group by period_date
+) as v on s.session_date = v.period_date
+where s.session_date >= (
+    select min(period_date) from {{ observations }}
+    where series_id in ('{{ series.keys() | join("', '") }}')
+)
+{% endmacro %}
+
+
+{#- One series carried to each session: the value of the last period on or before it, with that period's date, while
+    it is at most `limit_days` (an SQL expression over s.session_date) calendar days old; beyond that the value is
+    NULL and only the date tells how old the last one is. -#}
+{% macro carried(observations, sessions, series_id, limit_days) %}
+select
+    s.session_date,
+    s.session_seq,
+    case when s.session_date - o.period_date <= {{ limit_days }} then o.value end as value,
+    case when s.session_date - o.period_date <= {{ limit_days }} then o.period_date end as obs_date,
+    case when s.session_date - o.period_date <= {{ limit_days }} then o.known_at end as known_at,
+    o.period_date as last_date
+from {{ sessions }} as s
+asof left join (
+    select period_date, value, known_at from {{ observations }} where series_id = '{{ series_id }}'
+) as o on s.session_date >= o.period_date
+{% endmacro %}
+
+
+{#- Tokyo closes for a week or more around New Year and in Golden Week (quant.md 3.2, 4.6). -#}
+{% macro in_tokyo_long_holiday(day) -%}
+(
+    (month({{ day }}) = 12 and day({{ day }}) >= 28) or (month({{ day }}) = 1 and day({{ day }}) <= 10)
+    or (month({{ day }}) = 4 and day({{ day }}) >= 27) or (month({{ day }}) = 5 and day({{ day }}) <= 10)
+)
+{%- endmacro %}
+
+
+{#- Calendar days for which a Tokyo yield may be carried. -#}
+{% macro tokyo_limit_days(day) -%}
+case when {{ in_tokyo_long_holiday(day) }} then 10 else 7 end
+{%- endmacro %}
+
+
+{#- Percentile (0-100) of the session's value among the last `sessions_count` sessions, itself included: the share of
+    values not above it. NULL until so many sessions have passed, and while more than 5 % of them have no value. -#}
+{% macro rolling_percentile(column, sessions_count) -%}
+case
+    when {{ column }} is not null
+        and row_number() over (order by session_seq) >= {{ sessions_count }}
+        and count({{ column }}) over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row)
+            >= {{ (sessions_count * 0.95) | round(0, 'ceil') | int }}
+        then round(
+            100.0
+            * cume_dist(order by {{ column }} nulls last)
+                over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row)
+            * count(*) over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row)
+            / count({{ column }}) over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row),
+            6
+        )
+end
+{%- endmacro %}

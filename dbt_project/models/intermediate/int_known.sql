@@ -1,0 +1,5 @@
+-- Only sessions whose cut-off has passed: what was known is final for them.
+{% set passed %}(
+    select session_seq, session_date, cutoff_at from {{ ref('sessions') }} where cutoff_at <= {{ run_at() }}
+){% endset %}
+{{ known_values(ref('int_observations'), passed, source('catalog', 'series'), source('catalog', 'providers')) }}

@@ -1,0 +1,1 @@
+{{ latest_observations(ref('int_observations')) }}

@@ -1,0 +1,1 @@
+{{ carry_daily(ref('int_observations_latest'), ref('sessions')) }}

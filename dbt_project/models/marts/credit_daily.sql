@@ -1,0 +1,1 @@
+{{ credit_daily(ref('int_observations_latest'), ref('sessions')) }}

@@ -1,0 +1,1 @@
+{{ funding_daily(ref('int_observations_latest'), ref('sessions')) }}

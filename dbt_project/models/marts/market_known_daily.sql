@@ -1,0 +1,1 @@
+{{ market_known_daily(ref('int_known'), source('catalog', 'series')) }}

@@ -1,0 +1,1 @@
+{{ net_liquidity_daily(ref('int_observations_latest'), ref('sessions')) }}

@@ -1,0 +1,1 @@
+{{ net_liquidity_weekly(ref('int_observations_latest')) }}

@@ -1,0 +1,13 @@
+select
+    series_id,
+    period_date,
+    value,
+    unit,
+    known_at,
+    known_basis,
+    provider,
+    provider_rank,
+    payload_sha256,
+    loaded_at,
+    licence
+from {{ ref('int_observations') }}

@@ -1,0 +1,1 @@
+{{ options_sentiment_daily(ref('int_observations_latest'), ref('sessions')) }}

@@ -1,0 +1,1 @@
+{{ rates_volatility_daily(ref('int_observations_latest'), ref('sessions')) }}

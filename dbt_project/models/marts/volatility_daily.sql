@@ -1,0 +1,1 @@
+{{ volatility_daily(ref('int_observations_latest'), ref('sessions')) }}

@@ -1,0 +1,94 @@
+with serving as (
+    select
+        series_id,
+        arg_max(provider, period_date) as provider,
+        max(period_date) as data_through_date,
+        max(known_at) as known_at
+    from {{ ref('int_observations_latest') }}
+    group by series_id
+),
+first_provider as (
+    select series_id, arg_min(provider, provider_rank) as provider
+    from {{ source('catalog', 'providers') }}
+    group by series_id
+),
+limits as (
+    select
+        c.series_id,
+        c.end_date,
+        s.provider,
+        s.data_through_date,
+        s.known_at,
+        coalesce(s.provider, f.provider) as calendar_provider,
+        p.stale_limit_days,
+        ({{ run_at() }})::date - s.data_through_date as age_days
+    from {{ source('catalog', 'series') }} as c
+    inner join first_provider as f on c.series_id = f.series_id
+    left join serving as s on c.series_id = s.series_id
+    left join {{ source('catalog', 'providers') }} as p
+        on c.series_id = p.series_id and coalesce(s.provider, f.provider) = p.provider
+),
+due as (
+    select
+        l.series_id,
+        max(r.period_date) filter (where r.release_at <= {{ run_at() }}) as expected_period_date,
+        min(r.release_at) filter (
+            where l.data_through_date is null or r.period_date > l.data_through_date
+        ) as expected_by_at
+    from limits as l
+    inner join {{ source('calendar', 'releases') }} as r
+        on l.series_id = r.series_id and l.calendar_provider = r.provider
+    where r.provider <> 'user_file'  -- nobody is due to write one
+    group by l.series_id
+),
+last_runs as (
+    select source, arg_max(state, recorded_at) as state, arg_max(struct_pack(error), recorded_at).error as error
+    from {{ source('ops', 'source_runs') }}
+    group by source
+),
+errors as (
+    select
+        p.series_id,
+        string_agg(r.source || ': ' || r.state || coalesce(': ' || r.error, ''), '; ' order by p.provider_rank) as last_error
+    from {{ source('catalog', 'providers') }} as p
+    inner join last_runs as r on p.provider = r.source
+    where r.state in ('failed', 'partial', 'held')
+    group by p.series_id
+),
+last_shrinkages as (
+    select series_id, source, arg_max(served_from, seen_at) as served_from, arg_max(held_from, seen_at) as held_from
+    from {{ source('ops', 'shrinkages') }}
+    group by series_id, source
+),
+shrinkages as (
+    select
+        series_id,
+        string_agg(
+            source || ' now serves from ' || served_from || ', we hold from ' || held_from, '; ' order by source
+        ) as shrinkage_note
+    from last_shrinkages
+    group by series_id
+)
+select
+    l.series_id,
+    l.provider,
+    l.data_through_date,
+    l.known_at,
+    l.age_days,
+    d.expected_period_date,
+    d.expected_by_at,
+    case
+        when l.data_through_date is null then 'never'
+        when l.end_date <= ({{ run_at() }})::date then 'ended'
+        when l.age_days > l.stale_limit_days then 'stale'
+        when l.data_through_date < d.expected_period_date then 'late'
+        else 'fresh'
+    end as state,
+    l.stale_limit_days,
+    e.last_error,
+    h.shrinkage_note,
+    {{ run_at() }} as checked_at
+from limits as l
+left join due as d on l.series_id = d.series_id
+left join errors as e on l.series_id = e.series_id
+left join shrinkages as h on l.series_id = h.series_id

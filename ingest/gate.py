@@ -1,0 +1,553 @@
+"""The gate: Great Expectations on what arrives, source by source, before anything lands.
+
+Two suites, both code. One looks at each row (keys, units, doubles, bounds, steps, dates), one at each series of the
+answer (sessions that are missing, rows against the last capture, newest period against what we hold and what is due).
+
+Three ways to fail: a critical check holds the whole source back; a series or a row is refused with its reason and the
+rest lands; a warning only tells. `CheckResult.detail` is JSON: a `summary` for people, and the expectation, its
+arguments and result as Great Expectations reports them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import polars as pl
+
+from ingest.catalog import Catalog, Series
+from ingest.catalog.calendars import busday_calendar, working_days
+from ingest.catalog.models import Provider
+from ingest.clock import NEW_YORK, naive_utc
+from ingest.kit import Batch, CheckResult, GateResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DAYS_AHEAD: Final = 7  # policy rates are announced before they take effect; nothing is dated later
+LOST_ROWS_RATIO: Final = 0.25  # an answer that lost more of its rows than this is reported
+SESSIONS_LOOKED_AT: Final = 60
+UNIT_CHANGE_ROWS: Final = 3  # so few rows of a payload say nothing about its unit
+
+_EXAMPLES = 5
+_KEYS = ("series_id", "code", "period_date", "unit", "payload_sha256", "fetched_at")
+_WEEKDAYS_BACK = 60
+
+Severity = Literal["error", "warn"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One expectation with our name for it. `holds_back`: the whole source waits when it fails."""
+
+    name: str
+    severity: Severity
+    expectation: Any
+    says: str
+    holds_back: bool = False
+    stage: Literal["gate", "freshness"] = "gate"
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What a check found: the positions of the failing rows in the frame it looked at."""
+
+    check: _Check
+    passed: bool
+    failing: list[int]
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> GateResult:
+    """Judge one source's batch.
+
+    `previous` has one row per series held from this source: series_id, rows_count, first_period, last_period (periods).
+    `now` is aware. Returned frames have the columns of `batch.rows`, `refused` with `reason` behind them.
+    """
+    if batch.rows.is_empty():
+        return GateResult(batch.rows, _refused(batch.rows.with_columns(reason=pl.lit(""))), (), None)
+    latest = now.astimezone(NEW_YORK).date() + timedelta(days=DAYS_AHEAD)
+    rows = _with_limits(batch, catalog)
+    row_verdicts = _validate(rows, _row_checks(latest), f"{batch.source} rows")
+    held_back = _held_back(batch, rows, row_verdicts)
+    if held_back is not None:
+        named = {verdict.check.name: verdict for verdict in row_verdicts if verdict.check.holds_back}
+        reasons = _first_reasons(rows, {name: verdict.failing for name, verdict in named.items()})
+        refused = _refused(batch.rows.with_columns(reasons).filter(pl.col("reason").is_not_null()))
+        checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
+        return GateResult(batch.rows.clear(), refused, checks, held_back)
+
+    series = _series_table(batch, catalog, previous, now)
+    series_verdicts = _validate(series, _series_checks(), f"{batch.source} series")
+    out_of_bounds = _positions(row_verdicts, ("value_not_above_bounds", "value_not_below_bounds"))
+    changed_units = _changed_units(rows, out_of_bounds)
+    reasons = _reasons(rows, series, row_verdicts, series_verdicts, out_of_bounds, changed_units, latest)
+    judged = batch.rows.with_columns(reasons)
+    checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
+    checks += [_result(batch, series, verdict) for verdict in series_verdicts]
+    checks.append(_unit_change_result(batch, changed_units))
+    accepted = judged.filter(pl.col("reason").is_null()).drop("reason")
+    return GateResult(accepted, _refused(judged.filter(pl.col("reason").is_not_null())), checks, None)
+
+
+def _refused(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(pl.col("reason").cast(pl.String))
+
+
+# ---- the tables that the suites look at ----------------------------------------------------------------------------
+
+
+def _with_limits(batch: Batch, catalog: Catalog) -> pl.DataFrame:
+    """Return the rows with their limits in the published unit (lower, upper, max_step), and step, factor, plausible.
+
+    step is the change from the period before, newest vintages only; NULL where there is none to compare with.
+    """
+    known = []
+    for series, provider in catalog.of_source(batch.source):
+        for unit in batch.rows.filter(pl.col("series_id") == series.id)["unit"].unique():
+            known.append(_limits(catalog, series, unit or provider.unit))
+    schema = {
+        "series_id": pl.String,
+        "unit": pl.String,
+        "factor": pl.Float64,
+        "plausible": pl.String,
+        "lower": pl.Float64,
+        "upper": pl.Float64,
+        "max_step": pl.Float64,
+    }
+    limits = pl.DataFrame(known, schema=schema, orient="row")
+    rows = batch.rows.with_row_index("position").join(
+        limits, on=["series_id", "unit"], how="left", maintain_order="left", validate="m:1"
+    )
+    newest = (
+        rows.filter(pl.col("value").is_not_null())
+        .sort("series_id", "period_date", "stated_at", nulls_last=False)
+        .unique(["series_id", "period_date"], keep="last", maintain_order=True)
+        .select("position", (pl.col("value") - pl.col("value").shift(1).over("series_id")).abs().alias("step"))
+    )
+    return rows.join(newest, on="position", how="left", maintain_order="left")
+
+
+def _limits(catalog: Catalog, series: Series, unit: str) -> tuple[Any, ...]:
+    bounds = series.plausible
+    try:
+        factor = catalog.factor(unit, series.unit)
+    except KeyError:
+        return series.id, unit, None, None, None, None, None
+    # a hair wider, so that a bound itself passes whichever way its conversion was rounded
+    hair = 1e-9 * max(abs(bounds.min), abs(bounds.max)) / factor
+    return (
+        *(series.id, unit, factor, f"{bounds.min}..{bounds.max} {series.unit}"),
+        *(bounds.min / factor - hair, bounds.max / factor + hair, bounds.max_step / factor + hair),
+    )
+
+
+def _series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Return one row per series of the batch: what came, what was held, what is missing, how far behind it is."""
+    has_value = pl.col("period_date").filter(pl.col("value").is_not_null())
+    came = (
+        batch.rows.group_by("series_id", maintain_order=True)
+        .agg(
+            has_value.n_unique().alias("came_count"),
+            pl.col("period_date").min().alias("came_first"),
+            pl.col("period_date").max().alias("came_last"),
+            has_value.max().alias("came_last_value"),
+        )
+        .join(
+            previous.select(
+                "series_id",
+                pl.col("rows_count").cast(pl.Int64),
+                pl.col("first_period").cast(pl.Date),
+                pl.col("last_period").cast(pl.Date),
+            ),
+            on="series_id",
+            how="left",
+            maintain_order="left",
+        )
+    )
+    periods = dict(batch.rows.group_by("series_id").agg(pl.col("period_date").unique()).iter_rows())
+    asked = {window.series_id for window in batch.windows}
+    extra = []
+    for row in came.iter_rows(named=True):
+        series = catalog.by_id(row["series_id"])
+        provider = series.provider(batch.source)
+        extra.append(
+            {
+                "missing_sessions": _missing_sessions(series, provider, periods[series.id], row),
+                "kept_ratio": _kept_ratio(row) if series.id in asked else None,
+                "behind_days": _behind_days(series, provider, row["came_last_value"], now),
+                "stale_limit_days": _stale_limit(series, provider),
+            }
+        )
+    schema = {
+        "missing_sessions": pl.Int64,
+        "kept_ratio": pl.Float64,
+        "behind_days": pl.Int64,
+        "stale_limit_days": pl.Int64,
+    }
+    return came.hstack(pl.DataFrame(extra, schema=schema))
+
+
+def _missing_sessions(
+    series: Series, provider: Provider, periods: Sequence[date], row: Mapping[str, Any]
+) -> int | None:
+    """Count NYSE sessions without a row, among the last 60 up to the newest period; None off the exchanges."""
+    if provider.release.calendar != "nyse" or series.frequency != "daily":
+        return None
+    first = max(row["came_first"], row["came_last"] - timedelta(days=2 * SESSIONS_LOOKED_AT))
+    sessions = working_days("nyse", first, row["came_last"])[-SESSIONS_LOOKED_AT:]
+    return len(set(sessions) - set(periods))
+
+
+def _kept_ratio(row: Mapping[str, Any]) -> float | None:
+    """Return rows that came / rows held over the same days; None where nothing was held or nothing overlaps.
+
+    Of what is held only the count and the ends are known: between them the periods count as evenly spread.
+    """
+    if not row["rows_count"]:
+        return None
+    first, last = row["first_period"], row["last_period"]
+    # days that the answer no longer reaches back to are a shortened history, which landing records by itself
+    overlap = (min(last, row["came_last"]) - max(first, row["came_first"])).days + 1
+    expected = row["rows_count"] * overlap / ((last - first).days + 1)
+    beyond = max((row["came_last"] - last).days, 0) + max((first - row["came_first"]).days, 0)
+    span = (row["came_last"] - row["came_first"]).days + 1
+    came = row["came_count"] * (span - beyond) / span
+    return came / expected if expected >= UNIT_CHANGE_ROWS else None
+
+
+def _behind_days(series: Series, provider: Provider, newest: date | None, now: datetime) -> int | None:
+    """Return by how many days the newest period is behind the newest one that is due by `now`; None if none is due."""
+    if newest is None or series.ends is not None or provider.source == "user_file":
+        return None
+    today = now.astimezone(NEW_YORK).date()
+    if series.frequency == "daily":
+        first = today - timedelta(days=_WEEKDAYS_BACK)
+        days = _business_days(provider, first, today)
+    elif series.frequency == "weekly":
+        back = (today - newest).days // 7
+        days = [newest + timedelta(days=7 * week) for week in range(max(back - 10, 0), back + 1)]
+    else:
+        days = [date(today.year - (today.month <= back), (today.month - back - 1) % 12 + 1, 1) for back in range(6)]
+    if not days:
+        return None
+    released = provider.release.released_at(pl.Series("period_date", days, dtype=pl.Date))
+    due = pl.Series("period_date", days, dtype=pl.Date).filter(released <= naive_utc(now)).max()
+    return max((due - newest).days, 0) if isinstance(due, date) else None
+
+
+def _business_days(provider: Provider, first: date, last: date) -> list[date]:
+    """Return the days that a daily series has periods for: the publisher's, Monday to Friday for one without any."""
+    days = np.arange(np.datetime64(first), np.datetime64(last) + 1)
+    found: list[date] = days[np.is_busday(days, busdaycal=busday_calendar(provider.release.calendar))].tolist()
+    return [day for day in found if day.weekday() < 5]
+
+
+def _stale_limit(series: Series, provider: Provider) -> int:
+    longest = series.stale_limit_long_holiday_days or 0  # the gate does not know holidays abroad; the marts do
+    return max(provider.stale_limit_days or series.stale_limit_days, longest)
+
+
+# ---- the suites ----------------------------------------------------------------------------------------------------
+
+
+def _row_checks(latest: date) -> list[_Check]:
+    from great_expectations import expectations as gxe
+
+    either = "either_value_is_missing"
+    checks = [
+        _Check(
+            f"{column}_is_there",
+            "error",
+            gxe.ExpectColumnValuesToNotBeNull(column=column),
+            f"rows without {column}",
+            holds_back=True,
+        )
+        for column in _KEYS
+    ]
+    checks += [
+        _Check(
+            "value_is_a_number",
+            "error",
+            gxe.ExpectColumnValuesToBeOfType(column="value", type_="float64"),
+            "values that are no numbers",
+            holds_back=True,
+        ),
+        _Check(
+            "unit_is_known",
+            "error",
+            gxe.ExpectColumnValuesToNotBeNull(column="factor"),
+            "rows in a unit that the catalog cannot convert",
+            holds_back=True,
+        ),
+        _Check(
+            "key_is_unique",
+            "error",
+            gxe.ExpectCompoundColumnsToBeUnique(
+                column_list=["series_id", "period_date", "stated_at"], ignore_row_if="never"
+            ),
+            "rows that share series, period and moment with another",
+            holds_back=True,
+        ),
+        _Check(
+            "value_not_above_bounds",
+            "warn",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="upper", column_B="value", or_equal=True, ignore_row_if=either
+            ),
+            "values above the plausible range, refused",
+        ),
+        _Check(
+            "value_not_below_bounds",
+            "warn",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="value", column_B="lower", or_equal=True, ignore_row_if=either
+            ),
+            "values below the plausible range, refused",
+        ),
+        _Check(
+            "step_is_plausible",
+            "warn",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="max_step", column_B="step", or_equal=True, ignore_row_if=either
+            ),
+            "steps larger than ever seen",
+        ),
+        _Check(
+            "period_is_not_ahead",
+            "error",
+            gxe.ExpectColumnValuesToBeBetween(column="period_date", max_value=_midnight(latest)),
+            f"periods after {latest}, refused",
+        ),
+    ]
+    return checks
+
+
+def _series_checks() -> list[_Check]:
+    from great_expectations import expectations as gxe
+
+    either = "either_value_is_missing"
+    return [
+        _Check(
+            "sessions_are_complete",
+            "warn",
+            gxe.ExpectColumnValuesToBeBetween(column="missing_sessions", max_value=0),
+            f"series without a row for each of the last {SESSIONS_LOOKED_AT} NYSE sessions",
+        ),
+        _Check(
+            "answer_did_not_shrink",
+            "warn",
+            gxe.ExpectColumnValuesToBeBetween(column="kept_ratio", min_value=1 - LOST_ROWS_RATIO),
+            "series with fewer rows than the last capture over the same days",
+        ),
+        _Check(
+            "newest_period_does_not_go_back",
+            "error",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="came_last", column_B="last_period", or_equal=True, ignore_row_if=either
+            ),
+            "series whose answer ends before what we hold, refused",
+        ),
+        _Check(
+            "upstream_is_not_frozen",
+            "error",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="stale_limit_days", column_B="behind_days", or_equal=True, ignore_row_if=either
+            ),
+            "series further behind their release calendar than their stale limit",
+            stage="freshness",
+        ),
+    ]
+
+
+def _validate(frame: pl.DataFrame, checks: Sequence[_Check], name: str) -> list[_Verdict]:
+    """Run the expectations on the frame; positions are row numbers of it."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    context = gx.get_context(project_config=config, mode="ephemeral")
+    batch = (
+        context.data_sources.add_pandas("ingest")
+        .add_dataframe_asset(name)
+        .add_batch_definition_whole_dataframe("batch")
+        .get_batch({"dataframe": _pandas(frame)})
+    )
+    for check in checks:
+        check.expectation.meta = {"check": check.name}
+    suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
+    found = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
+    by_name = {result.expectation_config.meta["check"]: result for result in found.results}
+    return [_verdict(check, by_name[check.name]) for check in checks]
+
+
+def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
+    """Return the frame for GX: row numbers as index, dates as midnights (GX compares no Python dates)."""
+    found: pd.DataFrame = frame.with_columns(pl.col(pl.Date).cast(pl.Datetime("us"))).to_pandas()
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time())
+
+
+def _verdict(check: _Check, result: Any) -> _Verdict:
+    if result.exception_info.get("raised_exception"):
+        raise RuntimeError(f"gate: {check.name} could not be computed: {result.exception_info['exception_message']}")
+    outcome = result.result
+    config = result.expectation_config
+    detail = {
+        "expectation": config.type,
+        "kwargs": {name: value for name, value in config.kwargs.items() if name != "batch_id"},
+        "result": {
+            name: outcome[name]
+            for name in ("element_count", "missing_count", "unexpected_count", "unexpected_percent", "observed_value")
+            if name in outcome
+        },
+    }
+    failing = [int(position) for position in outcome.get("unexpected_index_list") or ()]
+    return _Verdict(check, bool(result.success), failing, detail)
+
+
+# ---- the judgement -------------------------------------------------------------------------------------------------
+
+
+def _positions(verdicts: Sequence[_Verdict], names: Sequence[str]) -> list[int]:
+    return sorted({place for verdict in verdicts if verdict.check.name in names for place in verdict.failing})
+
+
+def _held_back(batch: Batch, rows: pl.DataFrame, verdicts: Sequence[_Verdict]) -> str | None:
+    """Return why nothing of the batch may land, None when no critical check failed."""
+    failed = [verdict for verdict in verdicts if verdict.check.holds_back and not verdict.passed]
+    if not failed:
+        return None
+    sentences = [
+        f"{len(verdict.failing) or 'some'} {verdict.check.says} ({_examples(rows, verdict.failing)})"
+        for verdict in failed
+    ]
+    return f"{batch.source}: held back, nothing of this answer landed: {'; '.join(sentences)}"
+
+
+def _first_reasons(rows: pl.DataFrame, failing: Mapping[str, Sequence[int]]) -> pl.Series:
+    reasons: list[str | None] = [None] * rows.height
+    for name, places in failing.items():
+        for place in places:
+            reasons[place] = reasons[place] or f"source held back: {name} failed"
+    return pl.Series("reason", reasons, dtype=pl.String)
+
+
+def _changed_units(rows: pl.DataFrame, out_of_bounds: Sequence[int]) -> pl.DataFrame:
+    """Return series_id and reason where more than half of a payload's values are out of bounds.
+
+    Single misprints do not do that; a series printed in thousands instead of millions does. Then no value of the
+    series can be trusted, also those that happen to fall inside.
+    """
+    is_out = np.zeros(rows.height, dtype=bool)
+    is_out[list(out_of_bounds)] = True
+    return (
+        rows.with_columns(pl.Series("is_out", is_out))
+        .filter(pl.col("value").is_not_null())
+        .group_by("series_id", "payload_sha256", maintain_order=True)
+        .agg(pl.len().alias("values"), pl.col("is_out").sum().alias("out"), pl.col("unit").first())
+        .filter((pl.col("values") >= UNIT_CHANGE_ROWS) & (pl.col("out") * 2 > pl.col("values")))
+        .unique("series_id", keep="first", maintain_order=True)
+        .select(
+            "series_id",
+            pl.format(
+                "{} of {} values outside the plausible range: the unit is probably no longer {}; series refused whole",
+                "out",
+                "values",
+                "unit",
+            ).alias("reason"),
+        )
+    )
+
+
+def _reasons(
+    rows: pl.DataFrame,
+    series: pl.DataFrame,
+    row_verdicts: Sequence[_Verdict],
+    series_verdicts: Sequence[_Verdict],
+    out_of_bounds: Sequence[int],
+    changed_units: pl.DataFrame,
+    latest: date,
+) -> pl.Series:
+    """Return the reason for each refused row, NULL for the others; a reason for the series comes before a row's."""
+    stale = series[_positions(series_verdicts, ("newest_period_does_not_go_back",))].select(
+        "series_id",
+        pl.format("stale answer: newest period {}, we hold {}", "came_last", "last_period").alias("reason"),
+    )
+    whole = dict(stale.iter_rows()) | dict(changed_units.iter_rows())
+    reasons = rows["series_id"].replace_strict(whole, default=None, return_dtype=pl.String).to_list()
+    for place in _positions(row_verdicts, ("period_is_not_ahead",)):
+        reasons[place] = reasons[place] or f"period {rows['period_date'][place]} lies after {latest}"
+    for place, row in zip(out_of_bounds, rows[list(out_of_bounds)].iter_rows(named=True), strict=True):
+        reasons[place] = reasons[place] or _out_of_bounds(row)
+    return pl.Series("reason", reasons, dtype=pl.String)
+
+
+def _out_of_bounds(row: Mapping[str, Any]) -> str:
+    printed = "" if row["factor"] == 1 else f" (published {row['value']} {row['unit']})"
+    return f"value {round(row['value'] * row['factor'], 9)} outside {row['plausible']}{printed}"
+
+
+def _result(batch: Batch, frame: pl.DataFrame, verdict: _Verdict) -> CheckResult:
+    check = verdict.check
+    count = len(verdict.failing)
+    summary = "passed" if verdict.passed else f"{count} {check.says}: {_examples(frame, verdict.failing)}"
+    return CheckResult(
+        asset=f"{batch.source}.observations",
+        name=check.name,
+        severity=check.severity,
+        passed=verdict.passed,
+        failed_count=count,
+        detail=json.dumps({"summary": summary, **verdict.detail}, default=str),
+        stage=check.stage,
+    )
+
+
+def _unit_change_result(batch: Batch, changed_units: pl.DataFrame) -> CheckResult:
+    told = "; ".join(f"{series_id}: {reason}" for series_id, reason in changed_units.iter_rows())
+    return CheckResult(
+        asset=f"{batch.source}.observations",
+        name="magnitude_fits_the_unit",
+        severity="error",
+        passed=changed_units.is_empty(),
+        failed_count=changed_units.height,
+        detail=json.dumps({"summary": told or "passed"}),
+    )
+
+
+def _examples(frame: pl.DataFrame, failing: Sequence[int]) -> str:
+    """Name the first few failing rows, or series, for a person."""
+    shown = []
+    for row in frame[list(failing[:_EXAMPLES])].iter_rows(named=True):
+        if "period_date" in row:
+            shown.append(f"{row['series_id']} {row['period_date']} {row['value']} {row['unit']}")
+        else:
+            shown.append(_series_example(row))
+    return ", ".join(shown) + (", …" if len(failing) > _EXAMPLES else "")
+
+
+def _series_example(row: Mapping[str, Any]) -> str:
+    facts = [f"newest {row['came_last']}"]
+    if row["last_period"] is not None:
+        facts.append(f"we hold {row['last_period']}")
+    if row["behind_days"]:
+        facts.append(f"{row['behind_days']} days behind, limit {row['stale_limit_days']}")
+    if row["missing_sessions"]:
+        facts.append(f"{row['missing_sessions']} sessions missing")
+    if row["kept_ratio"] is not None and row["kept_ratio"] < 1 - LOST_ROWS_RATIO:
+        facts.append(f"{row['kept_ratio']:.0%} of the rows")
+    return f"{row['series_id']} ({', '.join(facts)})"

@@ -1,0 +1,411 @@
+"""The one HTTP client: rate limits, retries, deadlines, redirects and redaction for every source.
+
+One thread asks at a time. Client libraries that bring their own transport are wrapped in their source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import logging
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import quote, quote_plus, urlencode, urljoin, urlsplit
+
+import httpx
+import stamina
+import stamina.instrumentation
+
+from ingest.archive import Archive, kept_headers, sha256_of
+from ingest.clock import Clock
+from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
+from ingest.kit import Payload
+from ingest.settings import Settings
+
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+MAX_REDIRECTS: Final = 5
+MAX_RETRY_AFTER_SECONDS: Final = 120.0
+MAX_WAIT_SECONDS: Final = 30.0
+REQUESTS_PER_SECOND: Final[Mapping[str, float]] = {
+    "api.stlouisfed.org": 2.0,  # 120 a minute, and since 2026 per second
+    "fred.stlouisfed.org": 2.0,
+    "alfred.stlouisfed.org": 2.0,
+}
+DEFAULT_REQUESTS_PER_SECOND: Final = 5.0
+
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_log = logging.getLogger("tidegauge.http")
+
+
+class _TryAgainError(Exception):
+    """This try failed in a way that another may not. `wait` is what the publisher asked for, in seconds."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        self.reason = reason
+        self.wait = wait
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One request as its source wants it. `url` is public and free of secrets."""
+
+    source: str
+    name: str
+    url: str
+    secret_params: Mapping[str, str]
+    headers: Mapping[str, str]
+    accept_status: tuple[int, ...]
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    def redact(self, text: str) -> str:
+        """Return `text` with every secret of this request blacked out."""
+        for secret in self.secret_params.values():
+            for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
+                text = text.replace(form, "***") if form else text
+        return text
+
+
+@dataclass(slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Upstream:
+    """Implements ingest.kit.Http on httpx. Use it as a context manager, or call `close`."""
+
+    def __init__(self, settings: Settings, clock: Clock, archive: Archive) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._archive = archive
+        self._base = settings.upstream.rstrip("/") if settings.upstream else None
+        self._paced = self._base is None or urlsplit(self._base).hostname not in _LOCAL_HOSTS
+        self._next_at: dict[str, float] = {}
+        self._batch = ""
+        headers = {"User-Agent": settings.user_agent} if settings.user_agent else {}
+        self._sockets: list[socket.socket] = []
+        # a proxy of the environment is for the publishers, not for a stand-in on this machine
+        self._client = httpx.Client(headers=headers, follow_redirects=False, trust_env=self._paced)
+        # httpx logs each URL with its query, so a key would stand in the log
+        for library in ("httpx", "httpcore"):
+            logging.getLogger(library).setLevel(logging.WARNING)
+        # stamina prints through structlog where that is installed; retries belong in our log, see _once
+        stamina.instrumentation.set_on_retry_hooks(())
+
+    def __enter__(self) -> Upstream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections and make the archive's index durable."""
+        self._client.close()
+        self._archive.close()
+
+    def rewrite(self, url: str) -> str:
+        """Return where `url` is really asked: `{upstream}/HOST/PATH?QUERY` with a stand-in, `url` itself without."""
+        if self._base is None or url.startswith(self._base + "/"):
+            return url
+        return f"{self._base}/{url.partition('://')[2]}"
+
+    def keep(self, payload: Payload) -> Payload:
+        """Archive a payload that a client library fetched by itself, and return it."""
+        return self._archive.put(payload, self._batch)
+
+    def latest(self, source: str, name: str) -> Payload | None:
+        """Return the newest archived 200 of that name without its body, None when there is none."""
+        entry = self._archive.latest(source, name)
+        if entry is None:
+            return None
+        return Payload(
+            source=entry.source,
+            name=entry.name,
+            url=entry.url,
+            body=b"",
+            sha256=entry.sha256,
+            fetched_at=entry.fetched_at,
+            status=entry.status,
+            headers=entry.headers,
+            meta=entry.meta,
+        )
+
+    def begin(self, batch: str) -> None:
+        """Mark what is archived from now on as one batch."""
+        self._batch = batch
+
+    def flush(self) -> None:
+        """Make the archive's index durable."""
+        self._archive.flush()
+
+    def get(
+        self,
+        source: str,
+        name: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        secret_params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        meta: Mapping[str, str] | None = None,
+        accept_status: tuple[int, ...] = (200,),
+    ) -> Payload:
+        """Return the answer, archived. See ingest.kit.Http.get.
+
+        A request has `request_attempts` tries of `request_timeout_seconds` each. SourceUnavailable: no answer, 429 or
+        5xx after every try. SourceRefused: 401, 403. SourceChanged: any other status outside `accept_status`, a body
+        beyond 64 MiB, a redirect that leads nowhere.
+        """
+        ask = _Ask(
+            source=source,
+            name=name,
+            url=_with_query(url, params or {}),
+            secret_params=secret_params or {},
+            headers=headers or {},
+            accept_status=accept_status,
+        )
+        answer = self._with_retries(ask)
+        payload = Payload(
+            source=source,
+            name=name,
+            url=ask.redact(ask.url),
+            body=answer.body,
+            sha256=sha256_of(answer.body),
+            fetched_at=self._clock(),
+            status=answer.status,
+            headers={key: ask.redact(value) for key, value in kept_headers(answer.headers).items()},
+            meta=dict(meta or {}),
+        )
+        return self._archive.put(payload, self._batch)
+
+    def _with_retries(self, ask: _Ask) -> _Answer:
+        attempts = self._settings.request_attempts
+        first_wait = self._settings.retry_wait_seconds
+        try:
+            for attempt in stamina.retry_context(
+                on=_wait_of,
+                attempts=attempts,
+                timeout=None,
+                wait_initial=first_wait,
+                wait_max=max(first_wait, MAX_WAIT_SECONDS),
+                wait_jitter=first_wait,
+            ):
+                with attempt:
+                    return self._once(ask, attempt.num, attempts)
+        except _TryAgainError as error:
+            tries = f"{attempts} tries" if attempts > 1 else "1 try"
+            raise SourceUnavailable(
+                ask.source,
+                ask.name,
+                f"no answer from {ask.host} after {tries}: {error.reason}. "
+                f"{_advice(error.reason)}; what was landed before stays.",
+            ) from None  # the cause may carry the URL with its key
+        raise AssertionError("retry_context either returns an answer or raises")
+
+    def _once(self, ask: _Ask, number: int, attempts: int) -> _Answer:
+        """Ask once, following redirects; _TryAgainError where another try may help."""
+        try:
+            answer = self._follow(ask)
+            self._judge(ask, answer)
+        except _TryAgainError as error:
+            _log.warning("%s: %s: try %d of %d failed: %s", ask.source, ask.name, number, attempts, error.reason)
+            raise
+        return answer
+
+    def _follow(self, ask: _Ask) -> _Answer:
+        public, secrets = ask.url, ask.secret_params
+        deadline = time.monotonic() + self._settings.request_timeout_seconds
+        for _ in range(MAX_REDIRECTS + 1):
+            self._pace(urlsplit(public).hostname or "")
+            answer = self._send(ask, _with_query(self.rewrite(public), secrets), deadline)
+            if answer.status not in _REDIRECTS:
+                return answer
+            public, secrets = self._location(ask, public, answer), {}
+            _log.info("%s: %s: redirected to %s", ask.source, ask.name, ask.redact(public))
+        raise SourceChanged(ask.source, ask.name, expected="an answer", seen=f"more than {MAX_REDIRECTS} redirects")
+
+    def _location(self, ask: _Ask, public: str, answer: _Answer) -> str:
+        """Return the public address a redirect leads to. A stand-in may answer with its own address or a path."""
+        location = answer.headers.get("location", "")
+        if self._base is not None and location.startswith(self._base + "/"):
+            return "https://" + location[len(self._base) + 1 :]
+        target = urljoin(public, location)
+        if not location or urlsplit(target).scheme != "https":
+            seen = f"HTTP {answer.status} to {ask.redact(location) or 'nowhere'}"
+            raise SourceChanged(ask.source, ask.name, expected="a redirect to an https address", seen=seen)
+        return target
+
+    def _pace(self, host: str) -> None:
+        """Wait until this host may be asked again."""
+        if not self._paced:
+            return
+        now = time.monotonic()
+        due = self._next_at.get(host, now)
+        if due > now:
+            time.sleep(due - now)
+        self._next_at[host] = max(due, now) + 1.0 / REQUESTS_PER_SECOND.get(host, DEFAULT_REQUESTS_PER_SECOND)
+
+    def _send(self, ask: _Ask, url: str, deadline: float) -> _Answer:
+        """Send one request and read its body, all before `deadline` (monotonic seconds)."""
+        left = max(deadline - time.monotonic(), 0.001)
+        late = f"no complete answer within {self._settings.request_timeout_seconds:g} seconds"
+        with _Watchdog(left, self._sockets) as watchdog:
+            try:
+                with self._client.stream(
+                    "GET", url, headers=dict(ask.headers), timeout=left, extensions={"trace": watchdog.trace}
+                ) as response:
+                    return _Answer(response.status_code, response.headers, _read(ask, response, deadline, late))
+            except httpx.TimeoutException:
+                raise _TryAgainError(late) from None
+            except httpx.DecodingError:
+                raise SourceChanged(
+                    ask.source, ask.name, expected="a body", seen="one that cannot be unpacked"
+                ) from None
+            except (httpx.TransportError, OSError) as error:
+                raise _TryAgainError(late if watchdog.bit else _reason(ask, error)) from None
+
+    def _judge(self, ask: _Ask, answer: _Answer) -> None:
+        if answer.status in ask.accept_status:
+            return
+        if answer.status == 429 or answer.status >= 500:
+            raise _TryAgainError(_status_text(answer.status), _retry_after(answer.headers, self._clock))
+        seen = f"{_status_text(answer.status)} from {ask.host}{_excerpt(ask, answer.body)}"
+        if answer.status in (401, 403):
+            raise SourceRefused(ask.source, ask.name, f"the publisher refused the request: {seen}")
+        expected = " or ".join(f"HTTP {status}" for status in ask.accept_status)
+        raise SourceChanged(ask.source, ask.name, expected=expected, seen=seen)
+
+
+class _Watchdog:
+    """Cuts the connection at the deadline. A server that sends a byte now and then defeats every socket time-out."""
+
+    def __init__(self, seconds: float, sockets: list[socket.socket]) -> None:
+        self.bit = False
+        self._sockets = sockets  # of the client: a connection kept alive was opened by an earlier request
+        self._timer = threading.Timer(seconds, self._bite)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Learn the sockets of this request from httpcore's trace events."""
+        found = info.get("return_value")
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")) and found is not None:
+            self._sockets[:] = [known for known in self._sockets if known.fileno() != -1]
+            self._sockets.append(found.get_extra_info("socket"))
+
+    def _bite(self) -> None:
+        self.bit = True
+        for one in list(self._sockets):
+            with contextlib.suppress(OSError):  # closed in the meantime: there is nothing left to cut
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _read(ask: _Ask, response: httpx.Response, deadline: float, late: str) -> bytes:
+    """Return the unpacked body; h11 raises on one shorter than its Content-Length."""
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_bytes():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            limit = f"at most {MAX_BODY_BYTES // 1024**2} MiB"
+            raise SourceChanged(ask.source, ask.name, expected=limit, seen="a larger body")
+        if time.monotonic() > deadline:
+            raise _TryAgainError(late)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _wait_of(error: Exception) -> bool | float:
+    """Tell stamina whether to try again, and for how long to wait where the publisher says so."""
+    if not isinstance(error, _TryAgainError):
+        return False
+    if error.wait is None:
+        return True
+    return error.wait + random.uniform(0, min(1.0, error.wait / 10))  # noqa: S311 - jitter, not a secret
+
+
+def _retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
+    """Return the seconds of a Retry-After (a number, or a date against the server's own), None where there is none."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        seconds = float(value)
+    else:
+        moment, now = _http_date(value), _http_date(headers.get("date", "")) or clock()
+        if moment is None:
+            return None
+        seconds = (moment - now).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _with_query(url: str, params: Mapping[str, str]) -> str:
+    if not params:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
+
+
+def _reason(ask: _Ask, error: BaseException) -> str:
+    """Say in plain words what broke: the system's own reason where there is one."""
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return "its name could not be resolved"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the answer broke off"
+    text = ask.redact(str(error)).removeprefix("[Errno 111] ")
+    return text.lower() if text else type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _advice(reason: str) -> str:
+    if "429" in reason:
+        return "Too many requests; wait some minutes and run again"
+    if reason.startswith("HTTP"):
+        return "The publisher has trouble; run again later"
+    return "Check the network"
+
+
+def _status_text(status: int) -> str:
+    phrase = httpx.codes.get_reason_phrase(status)
+    return f"HTTP {status} ({phrase.lower()})" if phrase else f"HTTP {status}"
+
+
+def _excerpt(ask: _Ask, body: bytes) -> str:
+    text = " ".join(ask.redact(body[:400].decode("utf-8", "replace")).split())
+    return f": {text[:120]}" if text else ""

@@ -1,0 +1,26 @@
+"""The publishers: one file each. This is the whole list; a module is imported when its source is asked."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final, cast
+
+from ingest.catalog import SourceName
+from ingest.kit import SourceModule
+
+SOURCE_MODULES: Final[dict[SourceName, str]] = {
+    "federal_reserve": "ingest.sources.federal_reserve",
+    "new_york_fed": "ingest.sources.new_york_fed",
+    "treasury": "ingest.sources.treasury",
+    "japan_mof": "ingest.sources.japan_mof",
+    "cboe": "ingest.sources.cboe",
+    "yahoo": "ingest.sources.yahoo",
+    "ofr": "ingest.sources.ofr",
+    "fred": "ingest.sources.fred",
+    "user_file": "ingest.sources.user_file",
+}
+
+
+def source_module(name: SourceName) -> SourceModule:
+    """Return the module of a source; KeyError for a name that is none."""
+    return cast(SourceModule, import_module(SOURCE_MODULES[name]))

@@ -1,0 +1,43 @@
+"""One file per publisher: the market at a moment in the publisher's own bytes. `render` finds the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ingest.standin.render import (
+    cboe,
+    federal_reserve,
+    fred_api,
+    fred_graph,
+    japan_mof,
+    new_york_fed,
+    ofr,
+    treasury_curve,
+    treasury_statement,
+    yahoo,
+)
+from ingest.standin.render.view import Request, Response, View, not_found
+
+__all__ = ["HOSTS", "Request", "Response", "View", "render"]
+
+HOSTS: Mapping[str, Callable[[View, Request], Response]] = {
+    "fred.stlouisfed.org": fred_graph.render,
+    "api.stlouisfed.org": fred_api.render,
+    "www.federalreserve.gov": federal_reserve.render,
+    "api.fiscaldata.treasury.gov": treasury_statement.render,
+    "home.treasury.gov": treasury_curve.render,
+    "markets.newyorkfed.org": new_york_fed.render,
+    "www.mof.go.jp": japan_mof.render,
+    "cdn-api.cboe.com": cboe.render,
+    "cdn.cboe.com": cboe.render,
+    "query1.finance.yahoo.com": yahoo.render,
+    "query2.finance.yahoo.com": yahoo.render,
+    "fc.yahoo.com": yahoo.render,
+    "www.financialresearch.gov": ofr.render,
+}
+
+
+def render(view: View, request: Request) -> Response:
+    """Return the publisher's answer; 404 for a host nobody here stands in for."""
+    publisher = HOSTS.get(request.host)
+    return publisher(view, request) if publisher else not_found()

@@ -1,0 +1,145 @@
+"""yfinance with its requests led through our address book, and their bytes caught on the way.
+
+Import it where it is used: yfinance brings pandas. Rate limits, retries and time-outs of the other sources live in
+ingest.http; this is the same for the one client library that insists on its own transport.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import yfinance
+from curl_cffi import requests
+from yfinance.data import YfData
+from yfinance.exceptions import YFException, YFRateLimitError
+
+from ingest.settings import Settings
+
+SECONDS_BETWEEN_REQUESTS = 0.5
+_CHART_PATH = "/v8/finance/chart/"
+
+# yfinance opens its caches (time zones, cookies) once per process and cannot move them later: ours vanish with it.
+_CACHES = tempfile.TemporaryDirectory(prefix="tidegauge-yfinance-")
+yfinance.set_tz_cache_location(_CACHES.name)
+
+# A malformed chart trips yfinance in many ways. The bytes are kept, and our own parser says what is wrong with them.
+_TROUBLE = (YFException, requests.exceptions.RequestException, LookupError, ValueError, TypeError, AttributeError)
+
+
+class TooManyRequests(Exception):
+    """Yahoo answered 429: whatever is asked next will be refused too."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of one call of Ticker.history.
+
+    `body` are the bytes of its last chart answer, empty when there was none. `is_history` is False when that answer
+    was only the one yfinance asks to learn a symbol's time zone. `has_bars` says whether yfinance made rows of it.
+    """
+
+    url: str = ""
+    status: int = 0
+    body: bytes = b""
+    is_history: bool = False
+    has_bars: bool = False
+    failure: str = "no chart was asked for"
+
+
+class YahooClient:
+    """Asks for daily bars, one symbol at a time.
+
+    yfinance keeps session and answers for the whole process. Both are set anew here, so that no run is answered with
+    another run's bytes.
+    """
+
+    def __init__(self, settings: Settings, rewrite: Callable[[str], str]) -> None:
+        logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what it logs, we raise
+        yfinance.config.debug.hide_exceptions = False
+        YfData.cache_get.cache_clear()
+        self._timeout = settings.request_timeout_seconds
+        self._session = _Session(settings, rewrite)
+
+    def history(self, symbol: str, start: date, end: date) -> Answer:
+        """Return what Yahoo has from `start` to before `end`; TooManyRequests on the first 429."""
+        answer = self._session.answer = Answer()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # yfinance's own use of pandas, nothing a reader could change
+                frame = yfinance.Ticker(symbol, session=self._session).history(
+                    start=start, end=end, auto_adjust=False, actions=True, timeout=self._timeout
+                )
+        except YFRateLimitError:
+            raise TooManyRequests from None
+        except _TROUBLE as error:
+            answer.failure += f"; yfinance: {type(error).__name__}"
+        else:
+            answer.has_bars = not frame.empty
+        return answer
+
+
+class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip curl_cffi
+    """Asks where `rewrite` says, keeps what a chart request brought, and stops at the first 429."""
+
+    def __init__(self, settings: Settings, rewrite: Callable[[str], str]) -> None:
+        super().__init__(impersonate="chrome")
+        self.answer = Answer()
+        self._rewrite = rewrite
+        self._attempts = settings.request_attempts
+        self._first_wait = settings.retry_wait_seconds
+        self._pause = SECONDS_BETWEEN_REQUESTS if settings.upstream is None else 0.0
+        self._asked_at = 0.0
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Ask for a chart with retries; for cookie and crumb, which are not vital, once."""
+        if _CHART_PATH not in urlsplit(url).path:
+            return self._once(method, url, *args, **kwargs)
+        self.answer.body = b""
+        for attempt in range(1, self._attempts + 1):
+            if attempt > 1:
+                time.sleep(self._first_wait * 2 ** (attempt - 2))
+            response = self._try(attempt, method, url, *args, **kwargs)
+            if response is not None:
+                self._keep(url, kwargs.get("params") or {}, response)
+                return response
+        raise requests.exceptions.RequestException(self.answer.failure)
+
+    def _try(self, attempt: int, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Return the answer, None where another try may help."""
+        try:
+            response = self._once(method, url, *args, **kwargs)
+        except requests.exceptions.RequestException as error:
+            self.answer.failure = f"{type(error).__name__} on try {attempt} of {self._attempts}"
+            return None
+        if response.status_code >= 500:
+            self.answer.failure = f"HTTP {response.status_code} on try {attempt} of {self._attempts}"
+            return None
+        return response
+
+    def _once(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        time.sleep(max(0.0, self._asked_at + self._pause - time.monotonic()))
+        self._asked_at = time.monotonic()
+        return super().request(method, self._rewrite(url), *args, **kwargs)
+
+    def _keep(self, url: str, params: Mapping[str, object], response: Any) -> None:
+        if response.status_code == 429:
+            raise YFRateLimitError
+        self.answer.failure = f"HTTP {response.status_code}"
+        self.answer.url = _public(url, params)
+        self.answer.status = response.status_code
+        self.answer.body = response.content
+        self.answer.is_history = "period1" in params
+
+
+def _public(url: str, params: Mapping[str, object]) -> str:
+    """Return the publisher's address without the crumb, which belongs to a cookie."""
+    shown = {name: value for name, value in params.items() if name != "crumb"}
+    return f"{quote(url, safe=':/%')}?{urlencode(shown)}"

@@ -1,0 +1,65 @@
+"""The last two steps: the release that analysts open, and the page that shows it."""
+
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+
+from ingest.errors import AuditFailed
+from orchestration import audit
+from orchestration.assets.marts import marts_assets
+from orchestration.session import Session
+from orchestration.version import code_version
+
+RELEASED_SCHEMAS = ("marts", "meta")
+
+
+@asset(
+    key=AssetKey(["published", "tidegauge"]),
+    group_name="release",
+    kinds={"duckdb"},
+    deps=[key for key in marts_assets.keys if key.path[0] in RELEASED_SCHEMAS],
+    required_resource_keys={"session"},
+)
+def published(context: AssetExecutionContext) -> MaterializeResult:
+    """Audit the build and put it in place as one file by one rename; without a new row the old release stays."""
+    from warehouse.publish import publish
+
+    session: Session = context.resources.session
+    with session.step():
+        if not session.is_built:
+            raise AuditFailed("audit failed: nothing was built whole in this run. Run the job `marts` or `daily`.")
+        if not session.home.published.exists():
+            audit.require_headline(session.con)
+        session.let_go()
+        release = session.release = publish(
+            session.home,
+            run_id=session.run_id,
+            now=session.settings.clock(),
+            origin=session.settings.origin,
+            code_version=code_version(),
+            keep=session.settings.keep_releases,
+        )
+    return MaterializeResult(
+        metadata={
+            "state": release.state,
+            "build_id": release.build_id,
+            "path": MetadataValue.path(str(release.path)),
+            "bytes": release.path.stat().st_size,
+            "seconds": round(release.seconds, 2),
+        }
+    )
+
+
+@asset(
+    key=AssetKey(["report", "index"]),
+    group_name="release",
+    kinds={"html"},
+    deps=[published],
+    required_resource_keys={"session"},
+)
+def report(context: AssetExecutionContext) -> MaterializeResult:
+    """Write report/index.html from the published file: readings, freshness, charts. It asks nothing of the network."""
+    from orchestration.report import write_report
+
+    session: Session = context.resources.session
+    with session.step():
+        path = write_report(session.home)
+    return MaterializeResult(metadata={"path": MetadataValue.path(str(path)), "bytes": path.stat().st_size})

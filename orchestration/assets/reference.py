@@ -1,0 +1,58 @@
+"""Tables that are no publisher's: the catalog, the calendars, and the records of the runs."""
+
+from collections.abc import Iterator
+
+from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
+
+from ingest.catalog import SOURCES
+from orchestration.session import Session
+
+REFERENCE_TABLES = {
+    "catalog.series": "What each series is: title, publisher, unit, limits. From ingest/catalog/series.yml.",
+    "catalog.providers": "Who provides each series, in order of preference.",
+    "catalog.units": "Published unit to unit of the marts.",
+    "calendar.sessions": "NYSE sessions with their cut-offs.",
+    "calendar.releases": "What each provider is due to print around the run.",
+}
+OPERATIONS_TABLES = {
+    "ops.payloads": "The archive's index: the first time each body was seen.",
+    "ops.source_runs": "How each source fared in each run.",
+    "ops.shrinkages": "Sources that no longer serve history which we hold.",
+}
+
+
+def key_of(table: str) -> AssetKey:
+    """Return the asset key of a table: schema and name."""
+    return AssetKey(table.split("."))
+
+
+@multi_asset(
+    name="reference",
+    specs=[
+        AssetSpec(key_of(table), group_name="reference", description=text, kinds={"python", "duckdb"}, skippable=False)
+        for table, text in REFERENCE_TABLES.items()
+    ],
+    required_resource_keys={"session"},
+)
+def reference(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
+    """Bring catalog and calendars up to the run's clock."""
+    from warehouse.reference import replace_reference
+
+    session: Session = context.resources.session
+    with session.step():
+        changed = replace_reference(session.con, session.catalog, session.settings.clock())
+    for table in REFERENCE_TABLES:
+        yield MaterializeResult(asset_key=key_of(table), metadata={"replaced": table in changed})
+
+
+# Written by the landing of each source in its own transaction; no step of their own.
+operations = [
+    AssetSpec(
+        key_of(table),
+        group_name="operations",
+        description=text,
+        kinds={"duckdb"},
+        deps=[AssetKey([source, "observations"]) for source in SOURCES],
+    )
+    for table, text in OPERATIONS_TABLES.items()
+]

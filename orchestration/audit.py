@@ -1,0 +1,51 @@
+"""What makes a run red. Nothing else does: a source that failed with good data still held is told, not fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ingest.errors import AuditFailed, SourceUnavailable
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from orchestration.dbt_bridge import NodeResult
+    from orchestration.ingestion import SourceOutcome
+
+HEADLINE_LEGS = ("fed_total_assets", "tga_wednesday", "on_rrp")
+"""A first release without any of these has no headline and is not worth publishing."""
+
+
+def require_answers(outcomes: Sequence[SourceOutcome]) -> None:
+    """SourceUnavailable when sources were asked and none answered."""
+    asked = [outcome for outcome in outcomes if outcome.landing.state != "skipped"]
+    if asked and not any(outcome.has_answered for outcome in asked):
+        first = asked[0].error or asked[0].landing.state
+        raise SourceUnavailable("every source", f"{len(asked)} asked", f"no source answered; the first says: {first}")
+
+
+def require_sound(results: Sequence[NodeResult]) -> None:
+    """AuditFailed when a model could not be built or an error-level test failed: the first, and how many more."""
+    broken = [result for result in results if result.status == "error"]
+    failed = [result for result in results if result.status == "fail" and result.severity == "error"]
+    if not broken and not failed:
+        return
+    first = (broken + failed)[0]
+    what = "could not be built" if first in broken and first.kind != "test" else "failed"
+    counted = f" ({first.failed_count} rows)" if first.failed_count else ""
+    more = len(broken) + len(failed) - 1
+    others = f"; and {more} more" if more else ""
+    message = f": {first.message}" if first.message else ""
+    raise AuditFailed(f"audit failed: {first.asset}: {first.name} {what}{counted}{message}{others}")
+
+
+def require_headline(con: duckdb.DuckDBPyConnection) -> None:
+    """AuditFailed when a leg of net liquidity has no value at all: there is nothing to publish yet."""
+    held = {
+        row[0]
+        for row in con.execute("select distinct series_id from marts.observations where value is not null").fetchall()
+    }
+    missing = [series_id for series_id in HEADLINE_LEGS if series_id not in held]
+    if missing:
+        raise AuditFailed(f"audit failed: nothing to publish: no value of {', '.join(missing)} from any provider")

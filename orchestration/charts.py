@@ -1,0 +1,134 @@
+"""The report's charts: small SVG drawings, made here without a browser and without a network."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+_COLOURS = ("#1f5fa8", "#b3541e")  # told apart by people who see red and green alike
+_WIDTH, _HEIGHT = 460, 170
+POINTS = 800
+"""More points than pixels say nothing more: longer histories are thinned to one point in n sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One drawing: a mart, one or two columns (label, column), and the unit of its axis; `years` back from the end."""
+
+    title: str
+    mart: str
+    columns: tuple[tuple[str, str], ...]
+    units: tuple[str, ...]  # one: both lines share the axis; two: left and right
+    years: int = 5
+
+
+CHARTS = (
+    Chart("Net liquidity", "net_liquidity_daily", (("Net liquidity", "net_liquidity_usd_bn"),), ("USD bn",)),
+    Chart(
+        "Reverse repo and Treasury account",
+        "net_liquidity_daily",
+        (("ON RRP", "on_rrp_usd_bn"), ("TGA", "tga_usd_bn")),
+        ("USD bn",),
+    ),
+    Chart(
+        "Carry and the yen",
+        "carry_daily",
+        (("US 2Y − JP 2Y", "carry_2y_bp"), ("USDJPY", "usdjpy_rate")),
+        ("bp", "JPY per USD"),
+    ),
+    Chart("High-yield spread", "credit_daily", (("HY OAS", "hy_oas_bp"),), ("bp",)),
+    Chart("VIX and VVIX", "volatility_daily", (("VIX", "vix_index"), ("VVIX", "vvix_index")), ("VIX", "VVIX")),
+    Chart("MOVE", "rates_volatility_daily", (("MOVE", "move_index"),), ("index",)),
+    Chart(
+        "Put/call",
+        "options_sentiment_daily",
+        (("Total", "put_call_total_ratio"), ("Equity", "put_call_equity_ratio")),
+        ("ratio",),
+    ),
+    Chart("SOFR over the rate on reserves", "funding_daily", (("SOFR − IORB", "sofr_iorb_bp"),), ("bp",)),
+)
+
+
+def draw(con: duckdb.DuckDBPyConnection, chart: Chart) -> str | None:
+    """Return `chart` as an inline SVG element, None where the file has no value to draw."""
+    frame = _data(con, chart)
+    if frame.is_empty():
+        return None
+    import vl_convert
+
+    svg: str = vl_convert.vegalite_to_svg(_specification(frame, chart))
+    return _accessible(svg, chart, frame)
+
+
+def _data(con: duckdb.DuckDBPyConnection, chart: Chart) -> pl.DataFrame:
+    """Return session_date, label, value; gaps stay gaps (a NULL value)."""
+    selected = ", ".join(column for _, column in chart.columns)
+    some = " or ".join(f"{column} is not null" for _, column in chart.columns)
+    rows = con.execute(
+        f"""
+        with recent as (
+            select session_date, {selected} from marts.{chart.mart},
+                (select max(session_date) as last from marts.{chart.mart} where {some})
+            where session_date <= last and session_date > last - interval {chart.years} year
+        ),
+        placed as (
+            select *, row_number() over (order by session_date desc) as back, count(*) over () as total from recent
+        )
+        select session_date, {selected} from placed
+        where (back - 1) % greatest(1, total // {POINTS}) = 0
+        order by session_date
+        """  # noqa: S608  # names of this module
+    ).pl()
+    return rows.rename({column: label for label, column in chart.columns})
+
+
+def _specification(frame: pl.DataFrame, chart: Chart) -> dict[str, Any]:
+    import altair as alt
+
+    labels = [label for label, _ in chart.columns]
+    scale = alt.Scale(domain=labels, range=list(_COLOURS[: len(labels)]))
+    x = alt.X("session_date:T", title=None, axis=alt.Axis(grid=False, labelFlush=True))
+
+    def line(label: str, unit: str, orient: str) -> alt.Chart:
+        long = frame.select("session_date", value=label).to_dicts()
+        rows = [{"session_date": r["session_date"].isoformat(), "value": r["value"], "series": label} for r in long]
+        y = alt.Y(
+            "value:Q", title=unit, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(orient=orient, tickCount=4)
+        )
+        legend = alt.Legend(orient="top", title=None) if len(labels) > 1 else None
+        colour = alt.Color("series:N", scale=scale, legend=legend)
+        return alt.Chart(alt.Data(values=rows)).mark_line(strokeWidth=1.3, clip=True).encode(x=x, y=y, color=colour)
+
+    right = "right" if len(chart.units) > 1 else "left"
+    lines = [
+        line(label, unit, orient)
+        for label, unit, orient in zip(labels, (*chart.units, chart.units[-1]), ("left", right), strict=False)
+    ]
+    drawing = alt.layer(*lines).properties(width=_WIDTH, height=_HEIGHT, background="transparent")
+    if len(chart.units) > 1:
+        drawing = drawing.resolve_scale(y="independent")
+    specification: dict[str, Any] = drawing.configure_view(stroke=None).configure_axis(labelColor="#333").to_dict()
+    return specification
+
+
+def _accessible(svg: str, chart: Chart, frame: pl.DataFrame) -> str:
+    """Give the drawing a name that a screen reader says, and let it shrink with the page."""
+    first, last = frame["session_date"][0], frame["session_date"][-1]
+    names = " and ".join(label for label, _ in chart.columns)
+    label = f"{chart.title}: {names} in {', '.join(chart.units)}, {first} to {last}"
+    size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
+    width = f"max-width:{size[1]}px;" if size else ""
+    return re.sub(
+        r"<svg ", f'<svg role="img" aria-label="{_escaped(label)}" style="{width}width:100%;height:auto" ', svg, count=1
+    )
+
+
+def _escaped(text: str) -> str:
+    import html
+
+    return html.escape(text, quote=True)

@@ -1,0 +1,311 @@
+"""The command line. Everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ingest.errors import NothingPublished, SourceError, TidegaugeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from ingest.home import Home
+    from ingest.settings import Settings
+    from orchestration.run import RunOutcome
+
+EXIT_CODES = """\
+Exit codes: 0 done; 1 a bug (the log has the details); 2 wrong usage; 3 the audit failed, nothing was published;
+4 settings or catalog unusable; 5 the home folder cannot be written or its disk is full; 6 another run is writing;
+7 nothing published yet; 8 no source answered (doctor --live: a source is not as agreed); 130 interrupted.
+"""
+UI_PORT = 3000
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="tidegauge",
+    help="Market liquidity: every value with the moment it became known, in one DuckDB file.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(StrEnum):
+    """How `query` writes its rows."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+@app.command()
+def run() -> None:
+    """Fetch, check, land, build, audit, publish, report: the daily job, once, against the publishers."""
+    settings = _settings()
+    from orchestration.run import run_daily
+
+    outcome = _watched(settings, lambda progress: run_daily(settings, progress))
+    _tell(settings, outcome)
+
+
+@app.command()
+def demo() -> None:
+    """The same on a simulated market: no key, no network. Home: data/demo, unless TIDEGAUGE_HOME is set."""
+    from orchestration.rehearsal import simulated
+
+    _rehearse(simulated(_settings()))
+
+
+@app.command()
+def real() -> None:
+    """The same over the recorded history in TIDEGAUGE_REAL_DATA. Home: data/real, unless TIDEGAUGE_HOME is set."""
+    from orchestration.rehearsal import recorded
+
+    _rehearse(recorded(_settings()))
+
+
+@app.command()
+def publish() -> None:
+    """Build the marts from what has landed, audit, publish, report. Asks no source."""
+    settings = _as_held(_settings())
+    from orchestration.run import run_marts
+
+    outcome = _watched(settings, lambda progress: run_marts(settings, progress))
+    _tell(settings, outcome)
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = UI_PORT) -> None:
+    """Dagster's pages on this machine: the asset graph with its checks, the runs, two schedules to switch on."""
+    import os
+
+    from orchestration.instance import dagster_environment
+
+    settings = _as_held(_settings())
+    home = _home(settings).ensure()
+    arguments = ["-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-m", "orchestration.definitions"]
+    print(f"Dagster's pages: http://127.0.0.1:{port} (home {home.root}; Ctrl-C ends it)", file=sys.stderr, flush=True)
+    arguments += ["-d", str(_project_root())]
+    os.execve(sys.executable, [sys.executable, *arguments], dagster_environment(settings, home))  # noqa: S606
+
+
+@app.command()
+def status() -> None:
+    """Per source and mart: newest period, age, expected by, state, last error."""
+    from orchestration.status_page import show_status
+
+    show_status(_home(_settings()), _console())
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help='For example "select * from marts.market_daily limit 5".')],
+    form: Annotated[Format, typer.Option("--format", "-f", help="How rows are written.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; needed for parquet.")] = None,
+) -> None:
+    """Read the published file."""
+    from orchestration.querying import run_query
+
+    run_query(_home(_settings()), sql, form.value, output)
+
+
+@app.command()
+def releases() -> None:
+    """List the releases that are kept, newest first."""
+    from rich.table import Table
+
+    from warehouse.publish import releases as kept
+
+    home = _home(_settings())
+    found = kept(home)
+    if not found:
+        raise _nothing(home)
+    table = Table("", "release", "published (UTC)", "MB")
+    for release in found:
+        mark = "*" if release.is_current else ""
+        table.add_row(mark, release.build_id, f"{release.stamp:%Y-%m-%d %H:%M}", f"{release.size_bytes / 1e6:.1f}")
+    _console().print(table)
+
+
+@app.command()
+def rollback(
+    to: Annotated[str | None, typer.Option(help="Id of a kept release; the one before the current otherwise.")] = None,
+) -> None:
+    """Put an older release back in place."""
+    from orchestration.report import write_report
+    from warehouse.publish import rollback as roll_back
+
+    home = _home(_settings())
+    release = roll_back(home, to)
+    write_report(home)
+    print(f"published again: {release.build_id} ({release.stamp:%Y-%m-%d %H:%M} UTC)")
+
+
+@app.command()
+def rebuild() -> None:
+    """Replay the archive into a new warehouse, and say whether the same rows came out."""
+    settings = _as_held(_settings())
+    from orchestration.progress import ConsoleProgress
+    from orchestration.rebuilding import rebuild_home
+
+    with ConsoleProgress() as progress:
+        result = rebuild_home(settings, progress)
+    compared = (
+        "there was no old file" if result.rows_compared is None else f"{result.rows_compared:,} rows are the same"
+    )
+    print(f"replayed {result.batches} batches: {result.rows:,} rows; {compared}")
+
+
+@app.command()
+def doctor(
+    live: Annotated[bool, typer.Option("--live", help="Ask each publisher for its smallest answer.")] = False,
+) -> None:
+    """Look at what a run needs: keys, versions, disk, permissions. One line of advice for each finding."""
+    from orchestration.doctor import examine
+
+    worst = 0
+    for finding in examine():
+        _line(finding.level, finding.what, finding.seen, finding.advice)
+        worst = max(worst, finding.exit_code)
+    if live:
+        from orchestration.probe import probe_all
+
+        for probe in probe_all(_settings()):
+            _line("bad" if probe.moved else "good", probe.source, probe.line, "")
+            worst = max(worst, SourceError.exit_code if probe.moved else 0)
+    raise typer.Exit(worst)
+
+
+# -- what the commands share -------------------------------------------------------------------------------------
+
+
+def _settings() -> Settings:
+    from ingest.settings import load_settings
+
+    return load_settings()
+
+
+def _home(settings: Settings) -> Home:
+    from ingest.home import Home
+
+    return Home(settings.home.resolve())
+
+
+def _project_root() -> Path:
+    from ingest.settings import PROJECT_ROOT
+
+    return PROJECT_ROOT
+
+
+def _as_held(settings: Settings) -> Settings:
+    """Return the settings with the origin of the figures that the home holds."""
+    from orchestration.session import held_origin
+
+    return settings.model_copy(update={"origin": held_origin(_home(settings)) or settings.origin})
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Off a terminal tables are as wide as they need: cut columns would lose figures.
+    return Console(width=None if sys.stdout.isatty() else 180)
+
+
+def _nothing(home: Home) -> NothingPublished:
+    return NothingPublished(f"nothing is published under {home.root} yet: run `tidegauge run` or `tidegauge demo`")
+
+
+def _rehearse(rehearsal: AbstractContextManager[Settings]) -> None:
+    from orchestration.run import run_daily
+
+    with rehearsal as settings:
+        outcome = _watched(settings, lambda progress: run_daily(settings, progress))
+        _tell(settings, outcome)
+        _show_readings(settings)
+
+
+def _watched(settings: Settings, work: Callable[[Any], RunOutcome]) -> RunOutcome:
+    from orchestration.log import log_to
+    from orchestration.progress import ConsoleProgress
+
+    log_to(_home(settings).ensure(), settings)
+    with ConsoleProgress() as progress:
+        return work(progress)
+
+
+def _tell(settings: Settings, outcome: RunOutcome) -> None:
+    """Print what a run did."""
+    from orchestration.status_page import show_outcome
+
+    show_outcome(_home(settings), settings, outcome, _console())
+
+
+def _show_readings(settings: Settings) -> None:
+    from orchestration.status_page import show_readings
+
+    show_readings(_home(settings), _console())
+
+
+def _line(level: str, what: str, seen: str, advice: str) -> None:
+    mark = {"good": "ok  ", "note": "note", "bad": "BAD "}[level]
+    print(f"{mark}  {what}: {seen}" + (f"  → {advice}" if advice else ""))
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit code; expected errors are one sentence on standard error."""
+    from typer._click.exceptions import ClickException  # typer brings its own click and exports no base of its errors
+
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except TidegaugeError as error:
+        print(f"tidegauge: {error}", file=sys.stderr)
+        return error.exit_code
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the last net: it goes to the log with its traceback
+        return _bug(error)
+    if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
+        print("tidegauge: interrupted; what had landed is whole, the published file is what it was", file=sys.stderr)
+    return code if isinstance(code, int) else 0
+
+
+def _bug(error: Exception) -> int:
+    """Keep the traceback in the log, and say where it is."""
+    import logging
+
+    first = (str(error).splitlines() or [""])[0]
+    try:
+        from orchestration.log import log_to
+
+        settings = _settings()
+        home = _home(settings)
+        log_to(home, settings)
+        logging.getLogger("tidegauge").exception("unexpected")
+        where = f"details in {home.log}"
+    except (TidegaugeError, OSError) as unusable:
+        where = f"no log could be written: {unusable}"
+    print(f"tidegauge: a bug: {type(error).__name__}: {first}\n{where}", file=sys.stderr)
+    return 1
+
+
+def main() -> None:
+    """Be the console script `tidegauge`."""
+    sys.exit(call())
+
+
+if __name__ == "__main__":
+    main()

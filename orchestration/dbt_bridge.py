@@ -1,0 +1,200 @@
+"""dbt in this process, its results handed to Dagster. The only module that knows both.
+
+A subprocess (DbtCliResource) costs nine seconds a run more. Parsing is kept apart from building: a parse sees neither
+the run's variables nor its home, so dbt's partial parse stays valid from run to run, and the build takes the
+parsed manifest as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ingest.errors import AuditFailed, ConfigError
+from ingest.kit import CheckResult
+from ingest.settings import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from dagster import AssetExecutionContext
+    from dbt.cli.main import dbtRunnerResult
+
+PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+MANIFEST = PROJECT_DIR / "target" / "manifest.json"
+WAREHOUSE_VARIABLE = "TIDEGAUGE_WAREHOUSE"
+
+_FLAGS = (
+    *("--project-dir", str(PROJECT_DIR)),
+    *("--profiles-dir", str(PROJECT_DIR)),
+    *("--log-level-file", "none"),
+    "--no-send-anonymous-usage-stats",
+    "--no-version-check",
+    "--no-use-colors",
+    *("--log-level", "none"),
+)
+# dbt names the database after the file: the stem must be the one of Home.warehouse. A parse never opens it.
+_NO_WAREHOUSE = Path("parse-only") / "warehouse.duckdb"
+_RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
+_STAGES: tuple[Literal["reconciliation", "freshness"], ...] = ("reconciliation", "freshness")  # tags of dbt tests
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """How one model or test fared. `status` is dbt's word: success, pass, warn, fail, error, skipped."""
+
+    name: str
+    kind: str  # model, seed, snapshot, test
+    status: str
+    severity: Literal["error", "warn"]  # declared
+    stage: Literal["dbt", "reconciliation", "freshness"]
+    asset: str  # "marts.carry_daily": the model itself, or what the test guards
+    failed_count: int | None
+    message: str
+
+    @property
+    def is_ok(self) -> bool:
+        """Say whether the node did what it should."""
+        return self.status in ("success", "pass", "no-op")
+
+    def as_check(self) -> CheckResult:
+        """Return a test's result as ops.checks keeps it."""
+        detail = "" if self.is_ok else self.message or self.status
+        return CheckResult(self.asset, self.name, self.severity, self.is_ok, self.failed_count, detail, self.stage)
+
+
+def ensure_manifest() -> Path:
+    """Return the path of a manifest that is not older than the project; parses when there is none."""
+    if not MANIFEST.exists() or MANIFEST.stat().st_mtime < _newest_change():
+        _parse()
+    return MANIFEST
+
+
+def build(
+    context: AssetExecutionContext,
+    *,
+    warehouse: Path,
+    variables: Mapping[str, str],
+    on_progress: Callable[[str, int, int | None], None],
+) -> Iterator[Any]:
+    """Run `dbt build` on what `context` selects: a generator of Dagster's events that returns list[NodeResult].
+
+    Failed nodes raise nothing: the results tell. AuditFailed when dbt could not even start.
+    """
+    from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
+    from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+    manifest, translator, _ = get_manifest_and_translator_from_dbt_assets([context.assets_def])
+    events: list[dict[str, Any]] = []
+    arguments = ["build", *_selection(context, manifest, translator), "--exclude-resource-type", "unit_test"]
+    arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
+    parsed = _parse()
+    with _environment(warehouse):
+        ran = _invoke(arguments, parsed, _keep_results(events, on_progress))
+    if ran.result is None:
+        raise AuditFailed(f"dbt could not build: {_first_line(ran.exception)}") from ran.exception
+    for event in events:
+        message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+        yield from message.to_default_asset_events(manifest, translator, context=context)
+    return [_node_result(result, parsed) for result in ran.result.results]
+
+
+def _selection(context: AssetExecutionContext, manifest: Mapping[str, Any], translator: Any) -> list[str]:
+    """Return dbt's selection arguments for what Dagster selected; none for everything."""
+    from dagster_dbt.asset_utils import get_subset_selection_for_context
+
+    arguments, indirect = get_subset_selection_for_context(
+        context=context,
+        manifest=manifest,
+        select=None,
+        exclude=None,
+        selector=None,
+        dagster_dbt_translator=translator,
+        current_dbt_indirect_selection_env=None,
+    )
+    return [*arguments, "--indirect-selection", indirect] if indirect else arguments
+
+
+def _keep_results(
+    events: list[dict[str, Any]], on_progress: Callable[[str, int, int | None], None]
+) -> Callable[[Any], None]:
+    """Return dbt's callback: it keeps the events that Dagster shows and tells how far the build is."""
+    from dbt_common.events.functions import msg_to_dict
+
+    def keep(event: Any) -> None:
+        if event.info.name in _RESULT_EVENTS:
+            events.append(msg_to_dict(event))
+            # dbt counts in `total` for models and in `num_models` for tests
+            of = getattr(event.data, "total", None) or getattr(event.data, "num_models", None)
+            on_progress("building and testing the marts", event.data.index, of)
+
+    return keep
+
+
+def _node_result(result: Any, manifest: Any) -> NodeResult:
+    node = result.node
+    guarded = node.unique_id
+    if node.resource_type == "test":
+        guarded = getattr(node, "attached_node", None) or next(iter(node.depends_on.nodes), node.unique_id)
+    return NodeResult(
+        name=node.name,
+        kind=str(node.resource_type),
+        status=str(result.status),
+        severity="warn" if str(getattr(node.config, "severity", "error")).lower() == "warn" else "error",
+        stage=next((stage for stage in _STAGES if stage in node.tags), "dbt"),
+        asset=_asset_name(guarded, manifest),
+        failed_count=result.failures,
+        message=_first_line(result.message),
+    )
+
+
+def _asset_name(unique_id: str, manifest: Any) -> str:
+    found = manifest.sources.get(unique_id) or manifest.nodes[unique_id]
+    schema = found.source_name if found.resource_type == "source" else found.schema
+    return f"{schema}.{found.name}"
+
+
+def _parse() -> Any:
+    """Parse the project (only what changed since the last time) and return dbt's manifest; writes manifest.json."""
+    with _environment(_NO_WAREHOUSE):
+        ran = _invoke(["parse"])
+    if ran.exception is not None or not MANIFEST.exists():
+        raise ConfigError(f"dbt cannot read {PROJECT_DIR.name}: {_first_line(ran.exception)}") from ran.exception
+    os.utime(MANIFEST)  # an unchanged project is not always written again
+    return ran.result
+
+
+def _invoke(
+    arguments: list[str], manifest: Any = None, callback: Callable[[Any], None] | None = None
+) -> dbtRunnerResult:
+    from dbt.cli.main import dbtRunner
+
+    return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke([*arguments, *_FLAGS])
+
+
+@contextmanager
+def _environment(warehouse: Path) -> Iterator[None]:
+    """Name the build file for dbt's profile, and put back what was there."""
+    before = os.environ.get(WAREHOUSE_VARIABLE)
+    os.environ[WAREHOUSE_VARIABLE] = str(warehouse)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[WAREHOUSE_VARIABLE]
+        else:
+            os.environ[WAREHOUSE_VARIABLE] = before
+
+
+def _newest_change() -> float:
+    """Return when a file of the project was changed last (seconds since the epoch)."""
+    files = (path for path in PROJECT_DIR.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
+    return max(path.stat().st_mtime for path in files if "target" not in path.parts)
+
+
+def _first_line(told: object) -> str:
+    lines = [line.strip() for line in str(told or "no reason given").splitlines() if line.strip()]
+    return " ".join(lines[:3])

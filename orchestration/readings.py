@@ -1,0 +1,120 @@
+"""The headline readings of a published file: value, unit, date, known at, age and state. Report and demo show these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+State = Literal["fresh", "late", "stale", "ended", "never"]
+WORST_FIRST: tuple[State, ...] = ("never", "stale", "late", "ended", "fresh")
+
+# label, mart, column of the value, column of its date, of its moment, unit shown, decimals, series it stands on
+_DERIVED = (
+    (
+        "Net liquidity",
+        "net_liquidity_daily",
+        "net_liquidity_usd_bn",
+        "session_date",
+        "known_at",
+        "USD bn",
+        1,
+        ("fed_total_assets", "tga_daily", "on_rrp"),
+    ),
+    (
+        "Carry, US 2Y − JP 2Y",
+        "carry_daily",
+        "carry_2y_bp",
+        "session_date",
+        "greatest(us_2y_known_at, jp_2y_known_at)",
+        "bp",
+        1,
+        ("us_2y_yield", "jgb_2y_yield"),
+    ),
+)
+_SERIES = (
+    ("Fed total assets", "fed_total_assets", 1),
+    ("Treasury General Account", "tga_daily", 1),
+    ("Overnight reverse repo", "on_rrp", 1),
+    ("SOFR", "sofr", 2),
+    ("US 2-year yield", "us_2y_yield", 2),
+    ("Japan 2-year yield", "jgb_2y_yield", 3),
+    ("USDJPY", "usdjpy", 2),
+    ("High-yield spread", "hy_oas", 0),
+    ("CCC yield", "ccc_yield", 2),
+    ("VIX", "vix_close", 2),
+    ("VVIX", "vvix_close", 2),
+    ("MOVE", "move", 1),
+    ("Put/call, total", "put_call_total_ratio", 2),
+    ("Put/call, equity", "put_call_equity_ratio", 2),
+)
+_UNITS = {"usd_bn": "USD bn", "pct": "%", "bp": "bp", "ratio": "ratio", "index": "index", "rate": "JPY per USD"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One line of the headline table. `value` is None when the file has none; then there is no date either."""
+
+    label: str
+    value: float | None
+    decimals: int
+    unit: str
+    obs_date: date | None
+    known_at: datetime | None  # naive UTC
+    age_days: int | None
+    state: State
+
+    @property
+    def text(self) -> str:
+        """The value as a person reads it."""
+        return "no value" if self.value is None else f"{self.value:,.{self.decimals}f}"
+
+
+def readings(con: duckdb.DuckDBPyConnection) -> list[Reading]:
+    """Return the newest headline readings of an open published file."""
+    states = {
+        row[0]: row[1:] for row in con.execute("select series_id, state, age_days from meta.freshness").fetchall()
+    }
+    today = _one(con, "select max(checked_at) from meta.freshness")
+    derived = [_derived(con, spec, states, today) for spec in _DERIVED]
+    return derived + [_of_series(con, spec, states) for spec in _SERIES]
+
+
+def _derived(con: duckdb.DuckDBPyConnection, spec: tuple, states: dict, today: datetime | None) -> Reading:  # type: ignore[type-arg]
+    label, mart, column, day, moment, unit, decimals, legs = spec
+    row = con.execute(
+        f"select {column}, {day}, {moment} from marts.{mart} where {column} is not null order by {day} desc limit 1"  # noqa: S608
+    ).fetchone()
+    worst = min((states.get(leg, ("never", None))[0] for leg in legs), key=WORST_FIRST.index)
+    if row is None:
+        return Reading(label, None, decimals, unit, None, None, None, worst)
+    age = (today.date() - row[1]).days if today is not None else None
+    return Reading(label, row[0], decimals, unit, row[1], row[2], age, worst)
+
+
+def _of_series(con: duckdb.DuckDBPyConnection, spec: tuple[str, str, int], states: dict) -> Reading:  # type: ignore[type-arg]
+    label, series_id, decimals = spec
+    state, age = states.get(series_id, ("never", None))
+    row = con.execute(
+        """
+        select o.value, o.period_date, o.known_at, o.unit
+        from marts.observations as o
+        inner join meta.freshness as f
+            on o.series_id = f.series_id and o.provider = f.provider and o.period_date = f.data_through_date
+        where o.series_id = ?
+        order by o.known_at desc, o.loaded_at desc limit 1
+        """,
+        [series_id],
+    ).fetchone()
+    if row is None:
+        unit = con.execute("select unit from marts.series where series_id = ?", [series_id]).fetchone()
+        return Reading(label, None, decimals, _UNITS.get(unit[0], unit[0]) if unit else "", None, None, None, state)
+    return Reading(label, row[0], decimals, _UNITS.get(row[3], row[3]), row[1], row[2], age, state)
+
+
+def _one(con: duckdb.DuckDBPyConnection, query: str):  # type: ignore[no-untyped-def]
+    found = con.execute(query).fetchone()
+    return found[0] if found else None

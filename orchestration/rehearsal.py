@@ -1,0 +1,75 @@
+"""Runs against a stand-in upstream: the simulated market of `tidegauge demo`, the recorded one of `tidegauge real`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ingest.clock import NEW_YORK
+from ingest.errors import ConfigError, HomeUnusable
+from ingest.home import Home
+from ingest.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.standin.market import Market
+
+DEMO_HOME: Final = Path("data/demo")
+REAL_HOME: Final = Path("data/real")
+RECORDED_AT: Final = datetime(2026, 4, 27, 9, 5, tzinfo=NEW_YORK)
+"""The morning on which most of the recorded files were taken."""
+
+
+@contextmanager
+def simulated(settings: Settings) -> Iterator[Settings]:
+    """Serve the simulated market at the clock of `settings`; yield the settings of a run against it."""
+    from ingest.standin.simulate import simulate
+
+    now = settings.clock()
+    market = simulate(now.astimezone(NEW_YORK).date())
+    changes = {"home": _home(settings, DEMO_HOME), "origin": "SIMULATED", "now": now}
+    with _serving(settings, market, changes) as changed:
+        yield changed
+
+
+@contextmanager
+def recorded(settings: Settings) -> Iterator[Settings]:
+    """Serve the folder TIDEGAUGE_REAL_DATA as it was on RECORDED_AT, its user files put into the home first."""
+    from ingest.standin.folder import folder_market, user_files
+
+    folder = settings.real_data
+    if folder is None:
+        raise ConfigError("setting TIDEGAUGE_REAL_DATA: expected the folder of recorded payloads, it is not set")
+    changes = {
+        "home": _home(settings, REAL_HOME),
+        "origin": "REAL FOLDER",
+        "now": settings.now or RECORDED_AT,
+    }
+    home = Home(Path(changes["home"]).resolve()).ensure()
+    try:
+        market = folder_market(folder)
+        files = user_files(folder)
+    except FileNotFoundError as error:
+        raise ConfigError(f"setting TIDEGAUGE_REAL_DATA: {folder} lacks {error.filename}") from error
+    try:
+        for series_id, text in files.items():
+            (home.user_files / f"{series_id}.csv").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HomeUnusable(f"cannot write {home.user_files}: {error.strerror}") from error
+    with _serving(settings, market, changes) as changed:
+        yield changed
+
+
+@contextmanager
+def _serving(settings: Settings, market: Market, changes: dict[str, Any]) -> Iterator[Settings]:
+    from ingest.standin import StandIn
+
+    with StandIn(market, changes["now"]) as standin:
+        # Nothing here may reach a publisher: the key stays out, so that FRED is asked keyless.
+        yield settings.model_copy(update={**changes, "upstream": standin.url, "fred_api_key": None})
+
+
+def _home(settings: Settings, otherwise: Path) -> Path:
+    return settings.home if "home" in settings.model_fields_set else otherwise

@@ -1,0 +1,248 @@
+"""report/index.html: readings, freshness and charts of the published file, in one page that needs no network."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from ingest.errors import NothingPublished
+from ingest.home import Home
+from orchestration.charts import CHARTS, draw
+from orchestration.readings import Reading, readings
+
+if TYPE_CHECKING:
+    import duckdb
+
+FRED_NOTICE = (
+    "This product uses the FRED® API but is not endorsed or certified by the Federal Reserve Bank of St. Louis."
+)
+NEW_YORK_FED_NOTICE = (
+    "The SOFR, the EFFR and the reverse repo results are subject to the Terms of Use posted at newyorkfed.org. "
+    "The New York Fed is not responsible for publication of the SOFR, the EFFR or the reverse repo results by "
+    "tidegauge, does not sanction or endorse any particular republication, and has no liability for your use."
+)
+OTHER_NOTICES = (
+    "Sources: Board of Governors of the Federal Reserve System; Federal Reserve Bank of New York; US Department of the "
+    "Treasury; Ministry of Finance, Japan (yields, turned into spreads here); Cboe; Office of Financial Research; "
+    "Yahoo Finance. Not investment advice."
+)
+STATES = {
+    "fresh": ("fresh", "in time"),
+    "late": ("amber", "late: due, and not there yet"),
+    "stale": ("red", "stale: past its limit, shown as missing in the marts"),
+    "never": ("red", "never: no value from any provider"),
+    "ended": ("ended", "ended: the publisher discontinued it"),
+}
+NEW_YORK = ZoneInfo("America/New_York")
+NOTE_LENGTH = 200
+
+# Whatever a page may hold, it loads nothing: not from its own folder, not from a network.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+_STYLE = """
+:root{color-scheme:light}
+body{font:15px/1.45 system-ui,sans-serif;color:#1b1b1b;background:#fff;margin:0 auto;
+ max-width:1080px;padding:1rem 1.2rem 3rem}
+h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
+p.sub{color:#444;margin:.2rem 0 1rem}
+.simulated{background:#7a1f1f;color:#fff;font-weight:700;padding:.6rem 1rem;border-radius:4px}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;width:100%}
+caption{text-align:left;color:#444;padding-bottom:.3rem}
+th,td{padding:.3rem .7rem .3rem 0;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}
+thead th{border-bottom:2px solid #888}
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.d{white-space:nowrap;font-variant-numeric:tabular-nums}
+.s{display:inline-block;padding:0 .45em;border-radius:3px;border:1px solid transparent}
+.fresh{background:#e3f1e3;border-color:#2d6a2d;color:#1d4a1d}
+.amber{background:#fff0cc;border-color:#8a5a00;color:#5c3c00}
+.red{background:#fbdcdc;border-color:#9b1c1c;color:#7a1212}
+.ended{background:#eee;border-color:#777;color:#444}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:1rem 2rem}
+figure{margin:0}figcaption{font-weight:600;margin-bottom:.2rem}
+footer{margin-top:2.5rem;color:#444;font-size:.85rem;border-top:1px solid #ddd;padding-top:.8rem}
+"""
+
+
+def write_report(home: Home) -> Path:
+    """Write the report of what is published and return its path; NothingPublished when there is nothing."""
+    import duckdb
+
+    if not home.published.exists():
+        raise NothingPublished(f"nothing is published under {home.root} yet: run `tidegauge run` or `tidegauge demo`")
+    with duckdb.connect(str(home.published), read_only=True) as con:
+        page = render(con)
+    home.report.parent.mkdir(parents=True, exist_ok=True)
+    waiting = home.report.with_suffix(".tmp")
+    waiting.write_text(page, encoding="utf-8")
+    os.replace(waiting, home.report)
+    return home.report
+
+
+def render(con: duckdb.DuckDBPyConnection) -> str:
+    """Return the page for an open published file; everything that comes from a table is escaped."""
+    build = _row(
+        con, "select build_id, built_at, origin, is_simulated, data_through_date, code_version from meta.build"
+    )
+    simulated = (
+        '<p class="simulated" role="note">SIMULATED: these figures come from a simulated economy. '
+        "They say nothing about any market.</p>"
+        if build["is_simulated"]
+        else ""
+    )
+    origin = "" if build["origin"] == "LIVE" else f" · origin {_e(build['origin'])}"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<title>{_title(build)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+{simulated}
+<h1>Market liquidity</h1>
+<p class="sub">Sessions to {_e(build["data_through_date"])} · built {_moment(build["built_at"])}{origin}</p>
+</header>
+<main>
+<section aria-labelledby="readings"><h2 id="readings">Readings</h2>
+{_readings_table(readings(con))}</section>
+<section aria-labelledby="charts"><h2 id="charts">The last years</h2>
+<div class="charts">{_charts(con)}</div></section>
+<section aria-labelledby="freshness"><h2 id="freshness">Freshness</h2>
+{_freshness_table(con)}</section>
+{_checks_section(con)}
+</main>
+<footer>
+<p>{_e(FRED_NOTICE)}</p>
+<p>{_e(NEW_YORK_FED_NOTICE)}</p>
+<p>{_e(OTHER_NOTICES)}</p>
+<p>Build {_e(build["build_id"])} · code {_e(build["code_version"])}</p>
+</footer>
+</body>
+</html>
+"""
+
+
+def _title(build: dict[str, Any]) -> str:
+    simulated = " (SIMULATED)" if build["is_simulated"] else ""
+    return f"tidegauge{simulated}: market liquidity to {_e(build['data_through_date'])}"
+
+
+def _readings_table(found: list[Reading]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{_e(r.label)}</th><td class="n">{_e(r.text)}</td><td>{_e(r.unit)}</td>'
+        f'<td class="d">{_e(r.obs_date)}</td><td class="d">{_moment(r.known_at)}</td>'
+        f'<td class="n">{_age(r.age_days)}</td><td>{_state(r.state)}</td></tr>'
+        for r in found
+    )
+    heads = _heads("Reading", "Value", "Unit", "Observed", "Known at (New York)", "Age", "State")
+    caption = "The newest value of each, with the day it is for and the moment it could first be read."
+    return _table(caption, heads, rows)
+
+
+def _freshness_table(con: duckdb.DuckDBPyConnection) -> str:
+    found = con.execute(
+        """
+        select s.title, f.* from meta.freshness as f inner join marts.series as s using (series_id)
+        order by array_position(['never', 'stale', 'late', 'fresh', 'ended'], f.state), s.title
+        """
+    )
+    names = [column[0] for column in found.description or []]
+    rows = ""
+    for values in found.fetchall():
+        row = dict(zip(names, values, strict=True))
+        notes = "; ".join(_e(_short(row[name])) for name in ("last_error", "shrinkage_note") if row[name])
+        due = _moment(row["expected_by_at"]) if row["state"] in ("fresh", "late", "stale", "never") else "–"
+        rows += (
+            f'<tr><th scope="row">{_e(row["title"])}</th><td>{_e(row["provider"])}</td>'
+            f'<td class="d">{_e(row["data_through_date"])}</td><td class="n">{_age(row["age_days"])}</td>'
+            f'<td class="d">{due}</td><td>{_state(row["state"])}</td><td>{notes}</td></tr>'
+        )
+    heads = _heads("Series", "Provider", "Newest", "Age", "Next due (New York)", "State", "Notes")
+    legend = " · ".join(f"{_state(state)} {_e(text)}" for state, (_, text) in STATES.items())
+    return _table("How old each series is, by its publisher's calendar.", heads, rows) + f"<p>{legend}</p>"
+
+
+def _checks_section(con: duckdb.DuckDBPyConnection) -> str:
+    total = _row(con, "select count(*) as all_of_them, count(*) filter (where is_passed) as passed from meta.quality")
+    failed = con.execute(
+        "select asset, check_name, severity, failed_count, detail from meta.quality where not is_passed order by all"
+    ).fetchall()
+    rows = "".join(
+        f'<tr><th scope="row">{_e(a)}</th><td>{_e(n)}</td><td>{_e(s)}</td>'
+        f'<td class="n">{_e(c)}</td><td>{_e(_short(_summary(d)))}</td></tr>'
+        for a, n, s, c, d in failed
+    )
+    told = f"{total['passed']} of {total['all_of_them']} checks passed."
+    table = (
+        _table("Those that did not:", _heads("Table", "Check", "Severity", "Rows", "What was seen"), rows)
+        if rows
+        else ""
+    )
+    return f'<section aria-labelledby="checks"><h2 id="checks">Checks</h2><p>{told}</p>{table}</section>'
+
+
+def _charts(con: duckdb.DuckDBPyConnection) -> str:
+    figures = ""
+    for chart in CHARTS:
+        svg = draw(con, chart) or "<p>No values yet.</p>"
+        figures += f"<figure><figcaption>{_e(chart.title)}</figcaption>{svg}</figure>"
+    return figures
+
+
+def _table(caption: str, heads: str, rows: str) -> str:
+    body = f"<caption>{_e(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="wide"><table>{body}</table></div>'
+
+
+def _heads(*names: str) -> str:
+    return "".join(f'<th scope="col">{_e(name)}</th>' for name in names)
+
+
+def _state(state: str) -> str:
+    kind, _ = STATES.get(state, ("red", state))
+    return f'<span class="s {kind}">{_e(state)}</span>'
+
+
+def _summary(detail: str | None) -> str:
+    """Return the sentence of a check: the gate keeps JSON with a summary, dbt a sentence."""
+    try:
+        told = json.loads(detail or "")
+    except ValueError:
+        return detail or ""
+    return str(told.get("summary", detail)) if isinstance(told, dict) else str(told)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= NOTE_LENGTH else f"{text[: NOTE_LENGTH - 1]}…"
+
+
+def _age(days: int | None) -> str:
+    return "–" if days is None else f"{days} d"
+
+
+def _moment(moment: datetime | None) -> str:
+    """Return a naive UTC moment in New York time."""
+    if moment is None:
+        return "–"
+    local = moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(NEW_YORK)
+    return f"{local:%Y-%m-%d %H:%M}"
+
+
+def _e(value: Any) -> str:
+    return "–" if value is None else html.escape(str(value), quote=True)
+
+
+def _row(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
+    found = con.execute(query)
+    names = [column[0] for column in found.description or []]
+    values = found.fetchone()
+    return dict(zip(names, values or (None,) * len(names), strict=True))

@@ -1,0 +1,179 @@
+"""One run from its lock to its last word: what the assets share. The same whoever launches the job.
+
+The command line opens a session and hands it to the job; a run launched from Dagster's pages or by a schedule opens
+its own, from the environment.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, get_args
+
+from ingest.catalog import Catalog, SourceName, load_catalog
+from ingest.clock import naive_utc
+from ingest.errors import ConfigError, TidegaugeError
+from ingest.home import Home
+from ingest.kit import CheckResult
+from ingest.settings import Origin, Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from orchestration.ingestion import SourceOutcome
+    from warehouse.publish import PublishResult
+    from warehouse.runs import RunState
+
+Progress = Callable[[str, int, int | None], None]
+"""(what, done, of): how far a long piece of work is."""
+
+
+def no_progress(what: str, done: int, of: int | None) -> None:
+    """Show nothing."""
+
+
+@dataclass
+class Session:
+    """A run that holds the writer lock of its home."""
+
+    settings: Settings
+    home: Home
+    catalog: Catalog
+    run_id: str
+    started_at: datetime
+    progress: Progress = no_progress
+    outcomes: dict[SourceName, SourceOutcome] = field(default_factory=dict)
+    checks: list[CheckResult] = field(default_factory=list)
+    is_built: bool = False
+    release: PublishResult | None = None
+    _failure: BaseException | None = None
+    _connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """The connection to the build file; opened when first asked for, and again after `let_go`."""
+        if self._connection is None:
+            from warehouse.connection import connect
+
+            self._connection = connect(self.home)
+        return self._connection
+
+    def let_go(self) -> None:
+        """Close the connection, so that dbt and the publisher may open the build file in their own way."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What dbt is told about this run."""
+        run_at = naive_utc(self.settings.clock()).isoformat(sep=" ", timespec="microseconds")
+        return {"run_at": run_at, "origin": self.settings.origin, "run_id": self.run_id}
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Remember what made a step fail: it is the reason of the run."""
+        from warehouse.connection import home_errors
+
+        try:
+            with home_errors(self.home):
+                yield
+        except BaseException as error:
+            self._failure = self._failure or error
+            raise
+
+    def keep_checks(self, checks: list[CheckResult]) -> None:
+        """Append results to ops.checks and to the session."""
+        from warehouse.runs import record_checks
+
+        record_checks(self.con, self.run_id, checks, self.settings.clock())
+        self.checks.extend(checks)
+
+    def built(self, *, whole: bool) -> None:
+        """Mark the build file as sound; only a whole build may be published."""
+        self.is_built = whole
+        if whole:
+            from warehouse.runs import finish_run
+
+            finish_run(self.con, self.run_id, "built", self.settings.clock())
+
+    def begin(self) -> None:
+        """Bring the build file's schema up to date and record the start."""
+        from warehouse.connection import home_errors, migrate
+        from warehouse.runs import begin_run
+
+        with home_errors(self.home):
+            migrate(self.con)
+            begin_run(self.con, self.run_id, self.started_at)
+
+    def finish(self) -> None:
+        """Record how the run ended, and let go of the build file."""
+        from warehouse.runs import finish_run
+
+        reason = reason_of(self._failure) if self._failure is not None else None
+        try:
+            finish_run(self.con, self.run_id, self._state(), self.settings.clock(), reason)
+        except Exception:
+            # A full disk cannot even keep the reason: what went wrong first is what the caller shall see.
+            if self._failure is None:
+                raise
+        finally:
+            self.let_go()
+
+    def _state(self) -> RunState:
+        if self._failure is not None:
+            return "failed"
+        if self.release is not None:
+            return self.release.state
+        return "built" if self.is_built else "unchanged"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the sentence of an expected error, the type and first line of any other."""
+    lines = str(error).splitlines()
+    first = lines[0] if lines else ""
+    return first if isinstance(error, TidegaugeError) and first else f"{type(error).__name__}: {first}"
+
+
+def held_origin(home: Home) -> Origin | None:
+    """Return what the figures of `home` are, None while it has none."""
+    marker = home.root / "origin.txt"
+    if not marker.exists():
+        return None
+    held = marker.read_text(encoding="ascii").strip()
+    return next((origin for origin in get_args(Origin) if origin == held), None)
+
+
+def keep_apart(home: Home, origin: Origin) -> None:
+    """ConfigError when `home` holds figures of another origin: simulated and real ones never mix."""
+    held = held_origin(home)
+    if held is None:
+        (home.root / "origin.txt").write_text(f"{origin}\n", encoding="ascii")
+    elif held != origin:
+        raise ConfigError(
+            f"{home.root} holds {held} figures and this run brings {origin} ones: nothing was touched. "
+            "Set TIDEGAUGE_HOME to another folder."
+        )
+
+
+@contextmanager
+def open_session(settings: Settings, progress: Progress = no_progress) -> Iterator[Session]:
+    """Lock the home, begin a run, and end it whatever happens. HomeUnusable, AnotherWriter, ConfigError."""
+    from warehouse.connection import WriterLock
+
+    catalog = load_catalog()
+    home = Home(settings.home.resolve()).ensure()
+    keep_apart(home, settings.origin)
+    started_at = settings.clock()
+    run_id = f"{naive_utc(started_at):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    session = Session(settings, home, catalog, run_id, started_at, progress)
+    with WriterLock(home):
+        try:
+            session.begin()
+            with session.step():
+                yield session
+        finally:
+            session.finish()

@@ -1,0 +1,182 @@
+"""The dbt project: it parses and builds from nothing, its unit tests pass, its marts keep what the names promise."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingest.catalog import SOURCES, load_catalog
+from tests.manifest.conftest import DBT_PROJECT
+
+MARTS = {
+    "net_liquidity_weekly",
+    "net_liquidity_daily",
+    "funding_daily",
+    "rates_volatility_daily",
+    "carry_daily",
+    "credit_daily",
+    "volatility_daily",
+    "options_sentiment_daily",
+    "market_daily",
+    "market_known_daily",
+    "observations",
+    "series",
+    "sessions",
+}
+FORMULAS = MARTS - {"observations", "series"}  # the rest is copied
+UNIT = re.compile(
+    r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_days|_rate|_rank|_percentile|_seq|_status)$"
+)
+
+
+def models(manifest: Any, *schemas: str) -> list[Any]:
+    found = [n for n in manifest.nodes.values() if n.resource_type == "model" and n.schema in schemas]
+    assert found
+    return found
+
+
+def data_tests(manifest: Any) -> list[tuple[Any, str, dict[str, Any]]]:
+    """Return each data test with its kind ("" for a file of its own) and its arguments."""
+    found = [node for node in manifest.nodes.values() if node.resource_type == "test"]
+    kinds = [getattr(node, "test_metadata", None) for node in found]
+    pairs = zip(found, kinds, strict=True)
+    return [(node, kind.name if kind else "", kind.kwargs if kind else {}) for node, kind in pairs]
+
+
+def built(dbt, empty_warehouse: Path) -> Any:
+    """dbt's results of building an empty warehouse, data tests included."""
+    return dbt(empty_warehouse, "build", "--exclude-resource-type", "unit_test")
+
+
+def test_schemas_hold_what_architecture_names(manifest):
+    assert {node.name for node in models(manifest, "marts")} == MARTS
+    assert {node.name for node in models(manifest, "meta")} == {"freshness", "payloads"}
+
+
+def test_an_empty_warehouse_builds_and_passes_its_own_checks(built):
+    bad = [(result.node.name, result.message) for result in built if result.status not in ("success", "pass", "warn")]
+    assert not bad
+
+
+def test_unit_tests_pass(dbt, empty_warehouse: Path, built):
+    results = dbt(empty_warehouse, "test", "--select", "test_type:unit")
+    failed = [(result.node.name, result.message) for result in results if result.status != "pass"]
+    assert not failed
+    assert len(list(results)) >= 23
+
+
+def test_every_formula_has_a_unit_test(manifest):
+    tested = {unit_test.model for unit_test in manifest.unit_tests.values()}
+    assert tested >= FORMULAS, FORMULAS - tested
+    assert {"int_known", "int_observations_latest", "freshness"} <= tested
+
+
+def test_marts_have_contracts_descriptions_and_a_key(manifest):
+    keyed = {node.attached_node for node, kind, _ in data_tests(manifest) if kind == "unique_key"}
+    for node in models(manifest, "marts", "meta"):
+        assert node.contract.enforced, node.name
+        assert "One row per" in " ".join(node.description.split()), f"{node.name}: the description ends with its grain"
+        assert "Source" in node.description or "source" in node.description, f"{node.name}: names no source"
+        assert node.unique_id in keyed, f"{node.name} has no unique_key test"
+        for column in node.columns.values():
+            assert column.description, f"{node.name}.{column.name}"
+            assert column.data_type in ("date", "timestamp", "double", "bigint", "varchar", "boolean"), column.name
+
+
+def test_names_of_columns_say_unit_and_kind(manifest):
+    for node in models(manifest, "marts", "meta"):
+        for column in node.columns.values():
+            where = f"{node.name}.{column.name}"
+            kind = column.data_type
+            if kind in ("double", "bigint") and where != "observations.value":
+                assert UNIT.match(column.name), f"{where} is a number without a unit in its name"
+            assert (kind == "boolean") == column.name.startswith(("is_", "has_")), where
+            assert (kind == "date") == column.name.endswith("_date"), where
+            assert (kind == "timestamp") == column.name.endswith("_at"), where
+
+
+def test_comments_reach_the_file(built, empty_warehouse: Path):
+    with duckdb.connect(str(empty_warehouse)) as con:
+        without = con.execute(
+            "select table_name, column_name from duckdb_columns()"
+            " where schema_name in ('marts', 'meta') and comment is null and not internal"
+        ).fetchall()
+        tables = con.execute(
+            "select count(*) from duckdb_tables() where schema_name in ('marts', 'meta') and comment is not null"
+        ).fetchone()
+    assert not without
+    assert tables == (len(MARTS) + 2,)
+
+
+def test_every_test_declares_its_severity_and_every_tolerance_its_reason(manifest):
+    for node, kind, arguments in data_tests(manifest):
+        severity = node.config.severity.lower()
+        assert severity in ("error", "warn"), node.name
+        if kind and (kind == "values_in_range" or severity == "warn"):
+            assert arguments.get("reason"), f"{node.name}: a bound, and a warning that is none, say why"
+
+
+def test_every_source_is_staged_and_united(manifest):
+    staged = {node.name for node in models(manifest, "staging")}
+    assert staged == {f"stg_{source}__observations" for source in SOURCES}
+    united = next(node for node in models(manifest, "intermediate") if node.name == "int_observations")
+    assert {name.split(".")[-1] for name in united.depends_on.nodes} == staged
+
+
+def test_series_that_macros_name_are_in_the_catalog_in_that_unit():
+    catalog = {series.id: series for series in load_catalog().series}
+    text = "".join(path.read_text() for path in sorted((DBT_PROJECT / "macros" / "marts").glob("*.sql")))
+    known = re.findall(r"^    \('(\w+)', '\w+', '(\w+)'\),$", text, re.M)
+    assert len(known) > 40
+    assert [(series_id, catalog[series_id].unit) for series_id, _ in known] == known
+    named = re.findall(r"'(\w+)': '\w+'", text) + re.findall(r"carried\(observations, sessions, '(\w+)'", text)
+    named += re.findall(r"series_id = '(\w+)'", text)
+    for group in re.findall(r"series_id in \(([^)]+)\)", text):
+        named += re.findall(r"'(\w+)'", group)
+    assert len(set(named)) > 40
+    assert set(named) <= catalog.keys(), set(named) - catalog.keys()
+
+
+@pytest.fixture
+def warehouse(empty_warehouse: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "warehouse.duckdb"
+    shutil.copy(empty_warehouse, copy)
+    return copy
+
+
+def insert(path: Path, source: str, series_id: str, unit: str, values: dict[date, float]) -> None:
+    with duckdb.connect(str(path)) as con:
+        for period, value in values.items():
+            con.execute(
+                f"insert into {source}.observations values (?, 'code', ?, ?, ?, ?, 'release_rule', ?, 'sha', ?, 'run')",
+                [series_id, period, value, unit, datetime(2026, 2, 1), source, datetime(2026, 2, 6)],
+            )
+
+
+def statuses(results: Any) -> dict[str, str]:
+    return {result.node.name: str(result.status) for result in results}
+
+
+def test_an_unknown_unit_stops_the_marts(dbt, warehouse: Path):
+    insert(warehouse, "fred", "fed_total_assets", "Trillions of U.S. Dollars", {date(2026, 1, 28): 6.587})
+    seen = statuses(dbt(warehouse, "build", "--exclude-resource-type", "unit_test"))
+    assert seen["every_published_unit_has_a_factor"] == "fail"
+    assert seen["net_liquidity_weekly"] == "skipped"
+
+
+def test_reverse_repo_in_another_unit_is_an_error_and_a_single_difference_is_not(dbt, warehouse: Path):
+    days = [date(2026, 1, n) for n in range(1, 26)]
+    billions = "Billions of US Dollars"
+    insert(warehouse, "new_york_fed", "on_rrp", "USD", {day: 2.414e9 for day in days})
+    insert(warehouse, "fred", "on_rrp", billions, {day: 2.416 if day == days[0] else 2.414 for day in days})
+    select = ("build", "--exclude-resource-type", "unit_test", "--select", "+int_observations")
+    assert statuses(dbt(warehouse, *select))["on_rrp_new_york_fed_equals_fred"] == "warn"
+    with duckdb.connect(str(warehouse)) as con:
+        con.execute("update fred.observations set value = value * 1000 where series_id = 'on_rrp'")
+    assert statuses(dbt(warehouse, *select))["on_rrp_new_york_fed_equals_fred"] == "fail"

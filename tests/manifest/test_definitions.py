@@ -1,0 +1,152 @@
+"""What Dagster loads: keys, jobs, schedules, and how quickly."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from dagster import DefaultScheduleStatus, RunRequest, SkipReason, build_schedule_context
+
+from ingest.catalog import SOURCES
+from orchestration.assets.sources import GATE_CHECKS, shown_name
+from orchestration.definitions import defs
+
+ROOT = Path(__file__).parents[2]
+NEW_YORK = ZoneInfo("America/New_York")
+HEAVY = ("great_expectations", "yfinance", "pandas", "altair", "vl_convert", "exchange_calendars")
+
+FIXED_KEYS = {
+    *(f"{source}/observations" for source in SOURCES),
+    *(f"catalog/{name}" for name in ("series", "providers", "units")),
+    *(f"calendar/{name}" for name in ("sessions", "releases")),
+    *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),
+    "published/tidegauge",
+    "report/index",
+}
+MARTS = {
+    "carry_daily",
+    "credit_daily",
+    "funding_daily",
+    "market_daily",
+    "market_known_daily",
+    "net_liquidity_daily",
+    "net_liquidity_weekly",
+    "observations",
+    "options_sentiment_daily",
+    "rates_volatility_daily",
+    "series",
+    "sessions",
+    "volatility_daily",
+}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return defs.resolve_asset_graph()
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return json.loads((ROOT / "dbt_project" / "target" / "manifest.json").read_text())
+
+
+def test_asset_keys(graph):
+    """A snapshot: a key is a schema and a table, and others build on it."""
+    keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
+    built = {key for key in keys if key.split("/")[0] in ("staging", "intermediate", "marts", "meta")}
+    assert keys - built == FIXED_KEYS
+    assert {key for key in built if key.startswith("staging/")} == {
+        f"staging/stg_{source}__observations" for source in SOURCES
+    }
+    assert {f"marts/{name}" for name in MARTS} <= built
+    assert {"meta/freshness", "meta/payloads"} <= built
+
+
+def test_each_dbt_source_is_an_asset_of_that_key(graph, manifest):
+    keys = {tuple(key.path) for key in graph.get_all_asset_keys()}
+    sources = {(node["source_name"], node["name"]) for node in manifest["sources"].values()}
+    assert sources, "the project reads no source"
+    assert sources <= keys
+
+
+def test_each_source_is_a_group_and_leads_to_the_release(graph):
+    key = next(key for key in graph.get_all_asset_keys() if key.path == ["published", "tidegauge"])
+    ancestors = {one.to_user_string() for one in graph.get_ancestor_asset_keys(key)}
+    for source in SOURCES:
+        assert f"{source}/observations" in ancestors
+        observed = next(k for k in graph.get_all_asset_keys() if k.path == [source, "observations"])
+        assert graph.get(observed).group_name == source
+
+
+def test_dbt_tests_are_checks_on_what_they_guard(graph, manifest):
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    shown = {key.name for key in graph.asset_check_keys}
+    assert tests, "the project has no test"
+    missing = {node["name"] for node in tests} - shown
+    assert missing == set(), "singular tests of several models need meta.dagster.ref to show as checks"
+
+
+def test_the_gates_checks_are_shown_under_their_names():
+    """The names that ingest/gate.py gives and those that assets declare are the same."""
+    text = (ROOT / "ingest" / "gate.py").read_text()
+    named = set(re.findall(r'_Check\(\s*f?"([^"]+)"', text)) | set(re.findall(r'name="(\w+)",\n\s+severity', text))
+    assert {shown_name(name.replace("{column}", "period_date")) for name in named} == set(GATE_CHECKS)
+
+
+def test_jobs():
+    assert {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")} == {"daily", "marts"}
+    daily, marts = (defs.resolve_job_def(name) for name in ("daily", "marts"))
+    assert daily.executor_def.name == "in_process"
+    assert marts.executor_def.name == "in_process"
+    marts_steps = {node.name for node in marts.nodes}
+    assert not any("observations" in name for name in marts_steps), "the job marts asks no source"
+
+
+@pytest.mark.parametrize(("name", "cron"), [("evening", "30 18 * * 1-5"), ("morning", "5 9 * * 1-5")])
+def test_schedules_are_off_and_in_new_york(name, cron):
+    schedule = defs.resolve_schedule_def(name)
+    assert schedule.cron_schedule == cron
+    assert schedule.execution_timezone == "America/New_York"
+    assert schedule.default_status is DefaultScheduleStatus.STOPPED
+    assert schedule.job_name == "daily"
+
+
+@pytest.mark.parametrize(
+    ("moment", "runs"),
+    [
+        (datetime(2026, 2, 5, 18, 30), True),
+        (datetime(2026, 2, 16, 18, 30), False),  # Presidents' Day
+        (datetime(2026, 4, 3, 9, 5), False),  # Good Friday
+        (datetime(2026, 11, 27, 18, 30), True),  # an early close is a session
+    ],
+)
+def test_schedules_run_on_sessions_only(moment, runs):
+    for name in ("evening", "morning"):
+        context = build_schedule_context(scheduled_execution_time=moment.replace(tzinfo=NEW_YORK))
+        asked = defs.resolve_schedule_def(name).evaluate_tick(context)
+        if runs:
+            assert [type(request) for request in asked.run_requests] == [RunRequest]
+        else:
+            assert asked.run_requests in (None, [])
+            assert "is not an NYSE session" in (asked.skip_message or "")
+            assert isinstance(SkipReason(asked.skip_message), SkipReason)
+
+
+def test_definitions_load_without_heavy_libraries(tmp_path):
+    probe = f"import sys; import orchestration.definitions;print([name for name in {HEAVY!r} if name in sys.modules])"
+    ran = subprocess.run(
+        [sys.executable, "-c", probe],
+        cwd=ROOT,
+        env={**os.environ, "TIDEGAUGE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == "[]"

@@ -1,0 +1,102 @@
+"""The catalog: errors name entry and field; release rules keep the publishers' holidays."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest.catalog import CATALOG_FILE, load_catalog
+from ingest.errors import ConfigError
+
+CATALOG = load_catalog()
+
+
+def test_every_published_unit_converts_to_its_mart_unit():
+    for series in CATALOG.series:
+        for provider in series.providers:
+            assert CATALOG.factor(provider.unit, series.unit) > 0
+
+
+def test_every_series_can_come_from_a_user_file_last():
+    assert all(series.providers[-1].source == "user_file" for series in CATALOG.series)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("id: fed_total_assets", "id: Fed Total", "series Fed Total: id: "),
+        ("    frequency: weekly", "    frequency: hourly", "series fed_total_assets: frequency: "),
+        ("stale_limit_days: 9", "stale_limit_days: nine", "series fed_total_assets: stale_limit_days: "),
+        ("plausible: {min: 500, max: 12000", "plausible: {min: 500, max: 5", "series fed_total_assets: plausible: "),
+        ("    publisher: Board", "    publishr: Board", "series fed_total_assets: publish"),
+        ("licence: public_domain", "licence: free", "series fed_total_assets: licence: "),
+        ("code: WALCL,", "code: WALCL, color: red,", "series fed_total_assets: providers.1.color: "),
+        ("{source: fred, code: WALCL", "{source: fed, code: WALCL", "series fed_total_assets: providers.1.source: "),
+        ("release: h41}", "release: h42}", "series fed_total_assets: release: no release rule named 'h42'"),
+        ("id: tga_wednesday", "id: fed_total_assets", "series fed_total_assets: id: stands twice"),
+        ("code: WDTGAL", "code: WALCL", "series tga_wednesday: code: ('fred', 'WALCL') serves another series"),
+        (
+            'code: WALCL, unit: "Millions of U.S. Dollars"',
+            'code: WALCL, unit: "Furlongs"',
+            "series fed_total_assets: unit: no conversion from 'Furlongs' to usd_bn",
+        ),
+        ("mart: usd_bn, factor: 0.001}", "mart: usd_bn, factor: -1}", "units Millions of U.S. Dollars: factor: "),
+        ("series:\n", "serie:\n", "expected the sections releases, units and series"),
+        ("releases:\n", "releases: [\n", "cannot be read as YAML"),
+    ],
+)  # fmt: skip
+def test_a_malformed_catalog_names_entry_and_field(tmp_path: Path, old: str, new: str, message: str):
+    text = CATALOG_FILE.read_text(encoding="utf-8")
+    assert old in text
+    broken = tmp_path / "series.yml"
+    broken.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_catalog(broken)
+    assert str(caught.value).startswith("catalog series.yml: ")
+    assert message in str(caught.value)
+
+
+def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"catalog none\.yml: cannot be read"):
+        load_catalog(tmp_path / "none.yml")
+
+
+@pytest.mark.parametrize(
+    ("series_id", "source", "period", "released_utc"),
+    [
+        # H.4.1: Wednesday's level on Thursday 16:30; on Friday when Thursday is a holiday
+        ("fed_total_assets", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 21, 30)),
+        ("fed_total_assets", "fred", date(2026, 7, 15), datetime(2026, 7, 16, 20, 30)),
+        ("fed_total_assets", "fred", date(2024, 12, 25), datetime(2024, 12, 26, 21, 30)),  # a Wednesday holiday itself
+        ("fed_total_assets", "fred", date(2025, 11, 26), datetime(2025, 11, 28, 21, 30)),  # Thanksgiving
+        ("fed_total_assets", "fred", date(2026, 6, 17), datetime(2026, 6, 18, 20, 30)),  # Juneteenth is the Friday
+        # SOFR: the next day of the bond market; on Columbus day NYSE is open, SOFR is not published
+        ("sofr", "new_york_fed", date(2026, 10, 9), datetime(2026, 10, 13, 12, 0)),
+        ("sofr", "new_york_fed", date(2026, 4, 2), datetime(2026, 4, 6, 12, 0)),  # Good Friday
+        ("effr", "new_york_fed", date(2026, 4, 2), datetime(2026, 4, 3, 13, 0)),  # the Fed works on Good Friday
+        # H.10: the Monday after the week, the Tuesday after a holiday
+        ("usdjpy", "fred", date(2026, 11, 9), datetime(2026, 11, 16, 21, 15)),
+        ("usdjpy", "fred", date(2026, 11, 13), datetime(2026, 11, 16, 21, 15)),
+        ("usdjpy", "fred", date(2026, 10, 9), datetime(2026, 10, 13, 20, 15)),  # Columbus day
+        # MOF: 09:30 in Tokyo on the next Tokyo day
+        ("jgb_2y_yield", "japan_mof", date(2026, 11, 18), datetime(2026, 11, 19, 0, 30)),
+        ("jgb_2y_yield", "japan_mof", date(2026, 5, 1), datetime(2026, 5, 7, 0, 30)),  # Golden Week
+        # the day before it takes effect
+        ("iorb", "federal_reserve", date(2026, 11, 18), datetime(2026, 11, 17, 19, 0)),
+        ("on_rrp", "new_york_fed", date(2026, 11, 18), datetime(2026, 11, 18, 18, 20)),
+        ("on_rrp", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 5, 0)),
+        ("tga_daily", "treasury", date(2026, 11, 25), datetime(2026, 11, 27, 21, 0)),
+        # ICE prints month ends on weekends; the next day of the bond market brings them
+        ("hy_oas", "fred", date(2026, 2, 28), datetime(2026, 3, 2, 15, 30)),
+        ("vix_close", "fred", date(2026, 11, 16), datetime(2026, 11, 18, 8, 15)),
+        ("vix_close", "cboe", date(2026, 11, 27), datetime(2026, 11, 28, 2, 0)),
+        ("us_2y_yield", "treasury", date(2026, 11, 18), datetime(2026, 11, 18, 23, 0)),
+        ("us_2y_yield", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 21, 15)),
+        ("nfci", "fred", date(2026, 11, 6), datetime(2026, 11, 12, 13, 30)),  # Veterans day is the Wednesday
+    ],
+)
+def test_release_rules_keep_the_holidays_of_their_publisher(series_id, source, period, released_utc):
+    provider = CATALOG.by_id(series_id).provider(source)
+    assert provider.release.released_at_one(period) == released_utc

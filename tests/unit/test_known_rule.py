@@ -1,0 +1,153 @@
+"""The fast as-of SQL of macros/known.sql against the rule of quant.md 3.1 written out plainly."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import jinja2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
+DAY = date(2026, 1, 26)  # a Monday
+
+# Per provider and period the newest vintage; no NULL ones; the greatest period; the first provider; then its age.
+PLAIN_RULE = """
+with newest as (
+    select s.session_date, o.*
+    from sessions as s
+    join observations as o on o.known_at <= s.cutoff_at and o.period_date <= s.session_date
+    qualify row_number() over (
+        partition by s.session_date, o.series_id, o.provider, o.period_date order by o.known_at desc, o.loaded_at desc
+    ) = 1
+),
+chosen as (
+    select * from newest
+    where value is not null
+    qualify row_number() over (partition by session_date, series_id order by period_date desc, provider_rank) = 1
+)
+select c.session_date, c.series_id,
+    case when c.session_date - c.period_date <= p.stale_limit_days then c.value end as value,
+    c.period_date as obs_date, c.known_at, c.provider,
+    case when c.session_date - c.period_date <= p.stale_limit_days then null else 'stale' end as reason
+from chosen as c join providers as p using (series_id, provider)
+order by all
+"""
+
+
+def known_sql() -> str:
+    """Return the macro rendered over tables of these names; it is plain Jinja, so dbt is not needed."""
+    text = (MACROS / "observations.sql").read_text() + (MACROS / "known.sql").read_text()
+    call = "{{ known_values('observations', 'sessions', 'series', 'providers') }}"
+    return jinja2.Environment(autoescape=False).from_string(text + call).render()
+
+
+@pytest.fixture(scope="module")
+def con() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute(
+        """
+        create table sessions (session_seq bigint, session_date date, cutoff_at timestamp);
+        create table observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
+            value double, unit varchar, known_at timestamp, known_basis varchar, loaded_at timestamp);
+        create table series (series_id varchar, frequency varchar, stale_limit_long_holiday_days bigint);
+        create table providers (series_id varchar, provider varchar, stale_limit_days bigint);
+        insert into series values ('x', 'daily', null), ('y', 'daily', null);
+        insert into providers values ('x', 'first', 4), ('x', 'second', 6), ('y', 'first', 4), ('y', 'second', 6);
+        """
+    )
+    return con
+
+
+def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]) -> None:
+    """Sessions get a cut-off at 14:15 the next day; rows are (series, provider, period, value, known_at)."""
+    con.execute("delete from sessions; delete from observations")
+    for n, day in enumerate(sessions, 1):
+        cutoff = datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1)
+        con.execute("insert into sessions values (?, ?, ?)", [n, day, cutoff])
+    for n, (series, provider, period, value, known_at) in enumerate(rows):
+        loaded_at = datetime(2026, 3, 1, 0, n * 7 % 60)  # not in the order of insertion
+        con.execute(
+            "insert into observations values (?, ?, ?, ?, ?, 'pct', ?, 'captured', ?)",
+            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at],
+        )
+
+
+def known(con: duckdb.DuckDBPyConnection) -> list[tuple]:
+    columns = "session_date, series_id, value, obs_date, known_at, provider, reason"
+    return con.execute(f"select {columns} from ({known_sql()}) order by all").fetchall()
+
+
+ROW = st.tuples(
+    st.sampled_from(["x", "y"]),
+    st.sampled_from(["first", "second"]),
+    st.integers(-3, 9).map(lambda n: DAY + timedelta(days=n)),
+    st.none() | st.integers(1, 999).map(float),
+    st.integers(-4, 26).map(lambda n: datetime(2026, 1, 26) + timedelta(hours=12 * n)),
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    rows=st.lists(ROW, max_size=24),
+    days=st.lists(st.integers(0, 13), min_size=1, max_size=9, unique=True).map(sorted),
+)
+def test_fast_sql_keeps_the_rule(con: duckdb.DuckDBPyConnection, rows: list[tuple], days: list[int]) -> None:
+    fill(con, [DAY + timedelta(days=n) for n in days], rows)
+    assert known(con) == con.execute(PLAIN_RULE).fetchall()
+
+
+def test_an_older_period_revised_late_does_not_come_back(con: duckdb.DuckDBPyConnection) -> None:
+    """The three rows of quant.md 3.1: an ASOF join on known_at returns the revised 01-28 value."""
+    fill(
+        con,
+        [date(2026, 2, 5)],
+        [
+            ("x", "first", date(2026, 1, 28), 6587.568, datetime(2026, 1, 29, 21, 30)),
+            ("x", "first", date(2026, 2, 4), 6605.909, datetime(2026, 2, 5, 21, 30)),
+            ("x", "first", date(2026, 1, 28), 6587.570, datetime(2026, 2, 5, 22, 0)),
+        ],
+    )
+    assert [(row[2], row[3]) for row in known(con)] == [(6605.909, date(2026, 2, 4))]
+
+
+def test_a_withdrawn_period_shows_the_one_before_it_and_then_the_other_provider(con: duckdb.DuckDBPyConnection) -> None:
+    sessions = [DAY + timedelta(days=n) for n in range(4)]
+    fill(
+        con,
+        sessions,
+        [
+            ("x", "first", DAY - timedelta(days=1), 1.0, datetime(2026, 1, 26)),
+            ("x", "first", DAY, 2.0, datetime(2026, 1, 27)),
+            ("x", "first", DAY, None, datetime(2026, 1, 28)),  # withdrawn: the day before is visible again
+            ("x", "second", DAY, 2.5, datetime(2026, 1, 29)),  # the other provider has it
+            ("x", "first", DAY, 2.2, datetime(2026, 1, 30)),  # and the first one prints it again
+        ],
+    )
+    assert [(row[2], row[5]) for row in known(con)] == [
+        (2.0, "first"),
+        (1.0, "first"),
+        (2.5, "second"),
+        (2.2, "first"),
+    ]
+
+
+def test_a_value_past_its_limit_is_null_and_says_when_it_was(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, [DAY + timedelta(days=4), DAY + timedelta(days=5)], [("x", "first", DAY, 7.0, datetime(2026, 1, 27))])
+    assert [(row[2], row[3], row[6]) for row in known(con)] == [(7.0, DAY, None), (None, DAY, "stale")]
+
+
+def test_tokyo_gets_longer_over_new_year(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("update series set stale_limit_long_holiday_days = 10 where series_id = 'y'")
+    try:
+        fill(
+            con,
+            [date(2026, 1, 9), date(2026, 1, 12)],
+            [(series, "first", date(2025, 12, 30), 1.0, datetime(2025, 12, 31)) for series in ("x", "y")],
+        )
+        assert [(row[1], row[2]) for row in known(con)] == [("x", None), ("y", 1.0), ("x", None), ("y", None)]
+    finally:
+        con.execute("update series set stale_limit_long_holiday_days = null")

@@ -1,0 +1,125 @@
+"""Status: what each source and mart look like, from the build file or, during a run, from the published one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest.errors import NothingPublished, SourceUnavailable
+from ingest.home import Home
+from ingest.kit import CheckResult
+from tests.unit.test_landing import MON, OAS, TUE, WED, answer, utc
+from tests.unit.test_publish import build, publish_now
+from warehouse.connection import WriterLock, connect, migrate
+from warehouse.runs import begin_run, finish_run, record_checks
+from warehouse.status import MartStatus, status
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").ensure()
+
+
+def run_once(home: Home) -> None:
+    con = connect(home)
+    migrate(con)
+    begin_run(con, "run 1", utc(9, 16))
+    answer(con, utc(9, 16), (OAS, MON, 3.1), (OAS, TUE, 3.2), (OAS, WED, None))
+    answer(con, utc(10, 16), (OAS, TUE, 3.2), (OAS, WED, None))
+    answer(con, utc(11, 16), windows=[], problems=[SourceUnavailable("fred", "BAMLH0A0HYM2", "HTTP 503")])
+    finish_run(con, "run 1", "failed", utc(11, 17), "audit failed")
+    con.close()
+
+
+def test_nothing_there(home):
+    with pytest.raises(NothingPublished, match=r"nothing in .*home yet"):
+        status(home)
+
+
+def test_each_source_with_its_last_run_and_what_is_held(home):
+    run_once(home)
+    found = status(home)
+    (fred,) = found.sources
+    assert (fred.source, fred.state, fred.error) == ("fred", "failed", "fred: BAMLH0A0HYM2: HTTP 503")
+    assert (fred.series_count, fred.rows_count, fred.newest_period) == (1, 3, TUE)
+    assert (fred.recorded_at, fred.last_ok_at) == (datetime(2026, 3, 11, 16), datetime(2026, 3, 10, 16))
+    assert found.shrinkages == ("fred hy_oas: source now starts 2026-03-03, we keep from 2026-03-02",)
+    assert found.last_run == ("run 1", "failed", "audit failed")
+    assert (found.published, found.note, found.is_writer_active) == (None, None, False)
+
+
+def test_marts_are_those_that_analysts_see(home):
+    run_once(home)
+    build(home)
+    publish_now(home)
+    found = status(home)
+    assert found.marts == (
+        MartStatus("credit_daily", 10, date(2026, 3, 11)),
+        MartStatus("sessions", 1, date(2027, 1, 1)),
+    )
+    assert found.published["origin"] == "LIVE"
+    assert [row["state"] for row in found.freshness] == ["fresh"]
+
+
+def test_during_a_run_the_published_file_answers(home):
+    run_once(home)
+    build(home)
+    publish_now(home)
+    with WriterLock(home):
+        con = connect(home)
+        found = status(home)
+        con.close()
+    assert found.is_writer_active
+    assert found.sources == ()
+    assert len(found.marts) == 2
+    assert found.note.startswith("the build file is in use")
+
+
+def test_a_build_file_that_is_open_in_this_process_is_no_obstacle(home):
+    run_once(home)
+    build(home)
+    publish_now(home)
+    con = connect(home)
+    assert status(home).note.startswith("the build file is in use")
+    con.close()
+
+
+def test_the_first_run_going_on(home):
+    with WriterLock(home):
+        assert status(home).note == "the first run is going on: nothing is published yet"
+
+
+def test_status_imports_nothing_heavy():
+    code = (
+        "import sys, warehouse.status; "
+        "print(sorted({'polars', 'pandas', 'numpy', 'pydantic', 'dagster', 'dbt'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_runs_and_checks_are_only_added():
+    con = duckdb.connect()
+    migrate(con)
+    begin_run(con, "a", utc(9, 16))
+    finish_run(con, "a", "built", utc(9, 17))
+    finish_run(con, "a", "published", utc(9, 18))
+    assert con.execute(
+        "select run_id, started_at, finished_at, state, reason from ops.runs order by recorded_at"
+    ).fetchall() == [
+        ("a", datetime(2026, 3, 9, 16), None, "started", None),
+        ("a", datetime(2026, 3, 9, 16), datetime(2026, 3, 9, 17), "built", None),
+        ("a", datetime(2026, 3, 9, 16), datetime(2026, 3, 9, 18), "published", None),
+    ]
+    with pytest.raises(ValueError, match="run b was never begun"):
+        finish_run(con, "b", "failed", datetime(2026, 3, 9, tzinfo=UTC), "why")
+    record_checks(con, "a", [], utc(9))
+    record_checks(con, "a", [CheckResult("marts.x", "unique", "warn", False, 3, "3 rows", "dbt")], utc(9))
+    assert con.execute("select * exclude (checked_at) from ops.checks").fetchall() == [
+        ("a", "dbt", "marts.x", "unique", "warn", False, 3, "3 rows")
+    ]

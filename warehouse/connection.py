@@ -1,0 +1,197 @@
+"""The build file: who may write it, how it is opened, and its schema.
+
+The lock and the connection are two things, because dbt opens the same file in the same process: a run holds
+`WriterLock` from end to end while the connection is closed and opened again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+from ingest.errors import AnotherWriter, HomeUnusable
+from ingest.home import Home
+
+SCHEMA_FOLDER = Path(__file__).with_name("schema")
+RAW_SCHEMA = "001_raw.sql"
+"""The one file that is applied once per source."""
+
+_READER_WAIT_SECONDS = 3.0
+_DISK_FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Out of disk")
+
+
+class WriterLock:
+    """The right to write under one home: an advisory lock on `home.lock`, dropped by the kernel if we die."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._descriptor: int | None = None
+
+    def acquire(self) -> WriterLock:
+        """Take the lock at once; AnotherWriter names the process that has it and since when."""
+        descriptor = self._open()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "pid unknown"
+            os.close(descriptor)
+            raise AnotherWriter(
+                f"another run ({holder}) is writing to {self._home.root}; wait for it or stop it; nothing was touched"
+            ) from None
+        # The wall clock of this machine, not the run's clock: it is about processes, not about data.
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()}, since {since}\n".encode(), 0)
+        self._descriptor = descriptor
+        return self
+
+    def release(self) -> None:
+        """Give the lock back. The file stays: removing it would let two writers lock two files."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        try:
+            self._home.lock.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._home.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise HomeUnusable(
+                f"cannot write {self._home.lock}: {error.strerror}. Set TIDEGAUGE_HOME to a folder you own."
+            ) from error
+
+    def __enter__(self) -> WriterLock:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def is_writer_active(home: Home) -> bool:
+    """Say whether a process holds the writer lock of `home` at this moment."""
+    try:
+        descriptor = os.open(home.lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextmanager
+def home_errors(home: Home) -> Iterator[None]:
+    """Turn the errors of a full, read-only or damaged home into HomeUnusable with a sentence."""
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        # DuckDB wraps a full disk in whatever it was doing: an IOException, or a fatal error at commit.
+        sentence = _home_sentence(home, str(error))
+        if sentence is None:
+            raise
+        raise HomeUnusable(sentence) from error
+
+
+def _home_sentence(home: Home, text: str) -> str | None:
+    if any(sign in text for sign in _DISK_FULL):
+        return f"the disk of {home.root} is full: free some space and run again; nothing that had landed is lost"
+    if any(sign in text for sign in ("Read-only file system", "Permission denied", "attached in read-only mode")):
+        return f"cannot write to {home.root}: it is read-only for this user. Set TIDEGAUGE_HOME to a folder you own."
+    if "not a valid DuckDB database file" in text or "Not a directory" in text:
+        return (
+            f"{home.warehouse} cannot be opened as a DuckDB file. Move it away and run `tidegauge rebuild`: "
+            "the archive holds everything that it held."
+        )
+    return None
+
+
+def connect(home: Home) -> duckdb.DuckDBPyConnection:
+    """Open the build file for writing, in UTC; HomeUnusable or AnotherWriter say why not.
+
+    The caller holds WriterLock. A `tidegauge status` may have the file open for an instant, so a conflicting
+    lock is waited for shortly. No configuration is passed: dbt opens the same file in the same process, and
+    DuckDB wants both openings alike.
+    """
+    deadline = time.monotonic() + _READER_WAIT_SECONDS
+    while True:
+        try:
+            with home_errors(home):
+                home.warehouse.parent.mkdir(parents=True, exist_ok=True)
+                con = duckdb.connect(str(home.warehouse))
+            break
+        except duckdb.IOException as error:
+            if "Conflicting lock" not in str(error):
+                raise HomeUnusable(f"cannot open {home.warehouse}: {error}") from error
+            if time.monotonic() > deadline:
+                raise AnotherWriter(
+                    f"another process has {home.warehouse} open: {str(error).split(': ', 2)[-1]}. Close it: "
+                    f"analysts read {home.published}; nothing was touched"
+                ) from None
+            time.sleep(0.1)
+    con.execute("set TimeZone = 'UTC'")
+    return con
+
+
+@contextmanager
+def writer(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Lock the home, open the build file with its schema up to date, and close both at the end."""
+    with WriterLock(home):
+        con = connect(home)
+        try:
+            with home_errors(home):
+                migrate(con)
+                yield con
+        finally:
+            con.close()
+
+
+def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Apply the files of warehouse/schema that this file has not seen, in one transaction; return their names.
+
+    A file counts as seen by its name and text. Each may run twice (`create … if not exists`, `comment on`), so
+    that a better comment reaches warehouses that exist; a new column is a new file.
+    """
+    con.begin()
+    try:
+        con.execute("create schema if not exists ops")
+        con.execute("create table if not exists ops.migrations (name varchar not null, text_sha256 varchar not null)")
+        con.execute("comment on table ops.migrations is 'Schema files that were applied to this warehouse.'")
+        seen = set(con.execute("select name, text_sha256 from ops.migrations").fetchall())
+        applied = []
+        for name, text in _migrations():
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if (name, digest) not in seen:
+                con.execute(text)
+                con.execute("insert into ops.migrations values (?, ?)", [name, digest])
+                applied.append(name)
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+    return applied
+
+
+def _migrations() -> Iterator[tuple[str, str]]:
+    # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
+    from ingest.catalog import SOURCES
+
+    for path in sorted(SCHEMA_FOLDER.glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        if path.name == RAW_SCHEMA:
+            yield from ((f"{path.name} {source}", text.replace("{source}", source)) for source in SOURCES)
+        else:
+            yield path.name, text

@@ -1,0 +1,648 @@
+"""The only module that writes raw tables: it compares a batch with what is held and inserts what is new.
+
+Nothing is ever updated or deleted. The rule of `known_at` is architecture.md section 2:
+
+    vintage       the provider states when it was known
+    captured      a changed or withdrawn value, one seen before its release, one that an earlier answer lacked
+    release_rule  a period new to us, known at its release whenever we came to fetch it
+    latest_only   the same, for revised series without vintages: what was then known may have differed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal
+
+import duckdb
+import polars as pl
+
+from ingest.catalog import Catalog
+from ingest.clock import naive_utc
+from ingest.errors import SourceChanged, SourceError
+from ingest.kit import ROWS_SCHEMA, Batch, GateResult, Payload
+from warehouse.runs import record_checks
+
+REVISED_AFTER: Final = timedelta(days=7)
+"""A first look at a revised series later than this after its release may show a revision already."""
+
+ROLLED_BY: Final = timedelta(days=45)
+"""A source that drops its oldest day every day is recorded again only when its start moved by more than this."""
+
+_MOMENT = pl.Datetime("us")
+_FETCHES_SCHEMA: Final = pl.Schema(
+    {
+        "series_id": pl.String(),
+        "fetched_at": _MOMENT,
+        "window_start": pl.Date(),
+        "window_end": pl.Date(),
+        "first_period": pl.Date(),
+        "last_period": pl.Date(),
+        "rows_count": pl.Int64(),
+    }
+)
+_LANDED_SCHEMA: Final = pl.Schema(
+    {
+        "series_id": pl.String(),
+        "code": pl.String(),
+        "period_date": pl.Date(),
+        "value": pl.Float64(),
+        "unit": pl.String(),
+        "known_at": _MOMENT,
+        "known_basis": pl.String(),
+        "payload_sha256": pl.String(),
+        "kind": pl.String(),
+    }
+)
+
+SourceState = Literal["ok", "partial", "failed", "held", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shrinkage:
+    """A source's answer starts later (`served_from`) than what we hold of the series (`held_from`)."""
+
+    series_id: str
+    held_from: date
+    served_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class LandingResult:
+    """What one batch did. Rows are vintages landed; `rows_quarantined` counts refusals not recorded before.
+
+    `newest_period` is the newest period of the batch that has a value. `shrinkages` are those recorded now.
+    """
+
+    state: SourceState
+    rows_new: int
+    rows_changed: int
+    rows_withdrawn: int
+    rows_quarantined: int
+    newest_period: date | None
+    shrinkages: tuple[Shrinkage, ...]
+
+
+def land(
+    con: duckdb.DuckDBPyConnection,
+    batch: Batch,
+    gated: GateResult,
+    catalog: Catalog,
+    run_id: str,
+    now: datetime,
+) -> LandingResult:
+    """Land what the gate accepted of one source, in one transaction; all of it or nothing.
+
+    `now` is aware. The records of the run (ops.*, quarantine.*) are written in the same transaction. When the
+    gate held the batch back only those are: nothing lands, and the answer does not count as a fetch.
+    """
+    return _Landing(con, batch, gated, catalog, run_id, naive_utc(now)).run(now)
+
+
+def held(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
+    """Return what we hold of each series of `source`: series_id, rows_count, first_period, last_period.
+
+    Counted are periods whose newest vintage has a value.
+    """
+    return con.execute(
+        f"""
+        select series_id, count(*) as rows_count, min(period_date) as first_period, max(period_date) as last_period
+        from (
+            select series_id, period_date, arg_max({{'value': value}}, known_at) as newest
+            from {source}.observations group by all
+        )
+        where newest.value is not null
+        group by series_id order by series_id
+        """
+    ).pl()
+
+
+def held_periods(con: duckdb.DuckDBPyConnection, source: str, series_ids: Sequence[str]) -> dict[str, frozenset[date]]:
+    """Return every period that we hold a row of, gaps included, for each of `series_ids`."""
+    rows = con.execute(
+        f"""
+        select series_id, list(distinct period_date) from {source}.observations
+        where list_contains(?, series_id) group by series_id
+        """,
+        [list(series_ids)],
+    ).fetchall()
+    found = {series_id: frozenset(periods) for series_id, periods in rows}
+    return {series_id: found.get(series_id, frozenset()) for series_id in series_ids}
+
+
+def landed_payloads(con: duckdb.DuckDBPyConnection, source: str) -> frozenset[str]:
+    """Return the sha256 of bodies that gave rows, all of which landed: these may be asked for "if changed"."""
+    rows = con.execute(
+        f"""
+        select o.payload_sha256 from {source}.observations o
+        semi join ops.source_runs r on r.source = ? and r.run_id = o.run_id and r.state = 'ok'
+        except select payload_sha256 from quarantine.observations where source = ?
+        """,
+        [source, source],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+class _Landing:
+    """One batch on its way in. The steps share the transaction, its temporary tables and the fetches."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        batch: Batch,
+        gated: GateResult,
+        catalog: Catalog,
+        run_id: str,
+        now: datetime,
+    ) -> None:
+        self.con = con
+        self.batch = batch
+        self.source = batch.source
+        self.fetched_at = naive_utc(batch.fetched_at)
+        self.gated = gated
+        self.catalog = catalog
+        self.run_id = run_id
+        self.now = now
+        self.raw = f"{batch.source}.observations"
+
+    def run(self, moment: datetime) -> LandingResult:
+        self.con.begin()
+        try:
+            self._record_payloads()
+            quarantined = self._record_refused()
+            self._record_broken()
+            record_checks(self.con, self.run_id, self.gated.checks, moment)
+            if self.gated.held_back is None:
+                result = self._merge(quarantined)
+            else:
+                result = LandingResult("held", 0, 0, 0, quarantined, None, ())
+            self._record_source_run(result)
+            self.con.commit()
+        except BaseException:
+            self.con.rollback()
+            raise
+        return result
+
+    # -- the merge -------------------------------------------------------------------------------------------
+
+    def _merge(self, quarantined: int) -> LandingResult:
+        fetches = self._fetches()
+        with (
+            self._shown("landing_incoming", _one_per_key(self.gated.accepted)),
+            self._shown("landing_fetches", fetches),
+        ):
+            self._take_newest()
+            shrinkages = self._record_shrinkages()
+            landed = pl.concat([self._vintages(), self._plain(), self._withdrawn()])
+            self._insert(landed)
+            self._record_fetches()
+            self.con.execute("drop table landing_newest; drop table landing_present")
+        kinds = landed["kind"]
+        newest = self.gated.accepted.filter(pl.col("value").is_not_null())["period_date"].max()
+        assert newest is None or isinstance(newest, date)
+        return LandingResult(
+            self._state(),
+            int((kinds == "new").sum()),
+            int((kinds == "changed").sum()),
+            int((kinds == "withdrawn").sum()),
+            quarantined,
+            newest,
+            shrinkages,
+        )
+
+    def _fetches(self) -> pl.DataFrame:
+        """Return one row per series and window asked for, with what came inside it.
+
+        A window without an end reaches up to the next window of its series, if there is one: rows beyond belong
+        to that one. Refused rows count as come: the source does show the period.
+        """
+        windows = pl.DataFrame(
+            [(window.series_id, window.start, window.end) for window in self.batch.windows],
+            schema={"series_id": pl.String(), "window_start": pl.Date(), "window_end": pl.Date()},
+            orient="row",
+        ).unique()
+        came = pl.concat(
+            [
+                frame.select("series_id", "period_date", "fetched_at")
+                for frame in (self.gated.accepted, self.gated.refused)
+            ]
+        )
+        with self._shown("landing_windows", windows), self._shown("landing_came", came):
+            frame = self.con.execute(
+                """
+                with bounds as (
+                    select *,
+                        coalesce(window_start, date '0001-01-01') as lower_date,
+                        coalesce(
+                            window_end,
+                            (lead(window_start) over by_start - 1)::date,
+                            date '9999-12-31'
+                        ) as upper_date
+                    from landing_windows
+                    window by_start as (partition by series_id order by window_start nulls first)
+                ),
+                asked as (select series_id, max(fetched_at) as fetched_at from landing_came group by series_id)
+                select b.series_id, coalesce(any_value(a.fetched_at), ?) as fetched_at, b.window_start, b.window_end,
+                    min(c.period_date) as first_period, max(c.period_date) as last_period,
+                    count(c.period_date) as rows_count
+                from bounds b
+                left join asked a using (series_id)
+                left join landing_came c
+                    on c.series_id = b.series_id and c.period_date between b.lower_date and b.upper_date
+                group by b.series_id, b.window_start, b.window_end
+                order by b.series_id, b.window_start nulls first
+                """,
+                [self.fetched_at],
+            ).pl()
+        return frame.cast(_FETCHES_SCHEMA)
+
+    def _take_newest(self) -> None:
+        """Keep the newest vintage of each period held, and the periods that the answer shows.
+
+        The newest vintage is one whole row: arg_max of a bare column would skip the NULLs, that is, revive a
+        withdrawn value.
+        """
+        self.con.execute(
+            f"""
+            create temp table landing_newest as
+            select series_id, period_date, n.value as value, n.code as code, n.unit as unit, n.known_at as known_at
+            from (
+                select series_id, period_date,
+                    arg_max({{'value': value, 'code': code, 'unit': unit, 'known_at': known_at}}, known_at) as n
+                from {self.raw}
+                where series_id in (
+                    select series_id from landing_fetches union select series_id from landing_incoming
+                )
+                group by series_id, period_date
+            )
+            """
+        )
+        with self._shown("landing_refused", self.gated.refused.select("series_id", "period_date", "payload_sha256")):
+            self.con.execute(
+                """
+                create temp table landing_present as
+                select series_id, period_date, payload_sha256 from landing_incoming
+                union all from landing_refused where period_date is not null
+                """
+            )
+
+    def _vintages(self) -> pl.DataFrame:
+        """Return what the provider itself dates: its new vintages, and changes it made without a new date."""
+        if self.gated.accepted["stated_at"].null_count() == self.gated.accepted.height:
+            return pl.DataFrame(schema=_LANDED_SCHEMA)
+        # Vintages are compared with what precedes them in time, held or arriving with them. 'latest_only' rows
+        # are no vintages: they carry a later value at the first one's moment.
+        fresh = self.con.execute(
+            f"""
+            with stated as (select * from landing_incoming where stated_at is not null),
+            timeline as (
+                select h.series_id, h.period_date, h.known_at, h.value, null as code, null as unit,
+                    null as payload_sha256, true as is_held
+                from {self.raw} h
+                semi join stated s on h.series_id = s.series_id and h.period_date = s.period_date
+                where h.known_basis <> 'latest_only'
+                union all
+                select s.series_id, s.period_date, s.stated_at, s.value, s.code, s.unit, s.payload_sha256, false
+                from stated s
+                anti join {self.raw} h
+                    on h.series_id = s.series_id and h.period_date = s.period_date and h.known_at = s.stated_at
+            ),
+            ordered as (
+                select *, lag({{'value': value}}) over (
+                    partition by series_id, period_date order by known_at
+                ) as preceding
+                from timeline
+            )
+            select o.series_id, o.code, o.period_date, o.value, o.unit, o.known_at, 'vintage' as known_basis,
+                o.payload_sha256,
+                if(n.series_id is null and o.preceding is null, 'new', 'changed') as kind
+            from ordered o left join landing_newest n using (series_id, period_date)
+            where not o.is_held and (o.preceding is null or o.preceding.value is distinct from o.value)
+            """
+        ).pl()
+        fresh = fresh.cast(_LANDED_SCHEMA)
+        return pl.concat([fresh, self._undated_changes(fresh)])
+
+    def _undated_changes(self, fresh: pl.DataFrame) -> pl.DataFrame:
+        """Return values that the provider states now though no vintage says so, captured when we saw them.
+
+        They changed under the same stated moment, or came back after they had been withdrawn. An answer that ends
+        before our last vintage, or that came in part, says nothing about the present.
+        """
+        with self._shown("landing_fresh", fresh):
+            return (
+                self.con.execute(
+                    f"""
+                with stated as (
+                    select series_id, period_date, max(stated_at) as stated_at,
+                        arg_max(landing_incoming, stated_at) as r
+                    from landing_incoming where stated_at is not null
+                        and series_id in (select series_id from landing_fetches)
+                    group by all
+                ),
+                timeline as (
+                    select h.series_id, h.period_date, h.value, h.known_at, h.known_basis
+                    from {self.raw} h
+                    semi join stated s on h.series_id = s.series_id and h.period_date = s.period_date
+                    union all
+                    select series_id, period_date, value, known_at, known_basis from landing_fresh
+                ),
+                present as (
+                    select series_id, period_date, max(known_at) as known_at,
+                        arg_max({{'value': value}}, known_at) as n,
+                        max(known_at) filter (where known_basis = 'vintage') as last_vintage_at
+                    from timeline group by all
+                )
+                select s.series_id, s.r.code as code, s.period_date, s.r.value as value, s.r.unit as unit,
+                    greatest(s.r.fetched_at, p.known_at + interval 1 microsecond) as known_at,
+                    'captured' as known_basis, s.r.payload_sha256 as payload_sha256, 'changed' as kind
+                from stated s
+                join present p using (series_id, period_date)
+                where coalesce(p.last_vintage_at <= s.stated_at, true) and p.n.value is distinct from s.r.value
+                """
+                )
+                .pl()
+                .cast(_LANDED_SCHEMA)
+            )
+
+    def _plain(self) -> pl.DataFrame:
+        """Return values without a stated moment: periods new to us, and changes of periods held."""
+        differing = self.con.execute(
+            """
+            select i.series_id, i.code, i.period_date, i.value, i.unit, i.payload_sha256, i.fetched_at,
+                n.series_id is not null as is_held, n.known_at as held_known_at
+            from landing_incoming i left join landing_newest n using (series_id, period_date)
+            where i.stated_at is null and (n.series_id is null or n.value is distinct from i.value)
+            """
+        ).pl()
+        # Never at or before the row that it replaces: two rows of one moment would have no newest.
+        changed = differing.filter(pl.col("is_held")).with_columns(
+            pl.max_horizontal("fetched_at", pl.col("held_known_at") + timedelta(microseconds=1)).alias("known_at"),
+            pl.lit("captured").alias("known_basis"),
+            pl.lit("changed").alias("kind"),
+        )
+        new = self._place_new(differing.filter(~pl.col("is_held")))
+        return pl.concat([frame.select(list(_LANDED_SCHEMA)).cast(_LANDED_SCHEMA) for frame in (changed, new)])
+
+    def _place_new(self, new: pl.DataFrame) -> pl.DataFrame:
+        """Give periods new to us their `known_at` and `known_basis`."""
+        if new.is_empty():
+            return pl.DataFrame(schema=_LANDED_SCHEMA)
+        revised = [series.id for series in self.catalog.series if series.is_revised]
+        with self._shown("landing_new", self._with_release(new)):
+            # An outage of ours moves nothing: only an answer that was there to be read, asked for the period after
+            # its release and lacked it, makes the value late. What the gate refused had been seen all the same.
+            return self.con.execute(
+                f"""
+                with refused as (
+                    select series_id, period_date, value, min(fetched_at) as fetched_at
+                    from quarantine.observations where source = $source group by all
+                ),
+                seen as (
+                    select n.*, least(n.fetched_at, coalesce(r.fetched_at, n.fetched_at)) as first_seen_at
+                    from landing_new n
+                    left join refused r
+                        on r.series_id = n.series_id and r.period_date = n.period_date
+                        and r.value is not distinct from n.value
+                ),
+                lacking as (
+                    select distinct s.series_id, s.period_date
+                    from seen s join ops.fetches f
+                        on f.source = $source and f.series_id = s.series_id
+                        and f.fetched_at >= s.release_at and f.fetched_at < s.first_seen_at
+                        and (f.window_start is null or f.window_start <= s.period_date)
+                        and (f.window_end is null or f.window_end >= s.period_date)
+                ),
+                loaded as (select distinct series_id from {self.raw}),
+                based as (
+                    select s.*, case
+                        when s.first_seen_at < s.release_at or l.series_id is not null then 'captured'
+                        when list_contains($revised, s.series_id)
+                            and (h.series_id is null or s.first_seen_at > s.release_at + $revised_after)
+                            then 'latest_only'
+                        else 'release_rule'
+                    end as known_basis
+                    from seen s
+                    left join lacking l using (series_id, period_date)
+                    left join loaded h on h.series_id = s.series_id
+                )
+                select *, if(known_basis = 'captured', first_seen_at, release_at) as known_at, 'new' as kind
+                from based
+                """,
+                {"source": self.source, "revised": revised, "revised_after": REVISED_AFTER},
+            ).pl()
+
+    def _with_release(self, new: pl.DataFrame) -> pl.DataFrame:
+        """Add `release_at`: the moment at which this provider prints the period."""
+        rules = {series.id: provider.release for series, provider in self.catalog.of_source(self.source)}
+        parts = [
+            part.with_columns(rules[str(key[0])].released_at(part["period_date"]).alias("release_at"))
+            for key, part in new.partition_by("series_id", as_dict=True, maintain_order=True).items()
+        ]
+        return pl.concat(parts)
+
+    def _withdrawn(self) -> pl.DataFrame:
+        """Return a NULL for each period held with a value, asked for, and gone from inside the answer.
+
+        Before an answer's first period lies history that is no longer served (a shrinkage, not a withdrawal);
+        after its last lies what it did not reach.
+        """
+        return (
+            self.con.execute(
+                """
+                with first_shown as (
+                    select series_id, min(period_date) as period_date from landing_present group by all
+                ),
+                payload as (
+                    select series_id, arg_max(payload_sha256, period_date) as payload_sha256
+                    from landing_present group by all
+                )
+                select n.series_id, n.code, n.period_date, null::double as value, n.unit,
+                    greatest(max(f.fetched_at), n.known_at + interval 1 microsecond) as known_at,
+                    'captured' as known_basis, p.payload_sha256, 'withdrawn' as kind
+                from landing_newest n
+                join first_shown s on s.series_id = n.series_id
+                join payload p on p.series_id = n.series_id
+                join landing_fetches f
+                    on f.series_id = n.series_id
+                    and n.period_date between greatest(coalesce(f.window_start, s.period_date), s.period_date)
+                        and f.last_period
+                anti join landing_present a on a.series_id = n.series_id and a.period_date = n.period_date
+                where n.value is not null
+                group by n.series_id, n.code, n.period_date, n.unit, n.known_at, p.payload_sha256
+                """
+            )
+            .pl()
+            .cast(_LANDED_SCHEMA)
+        )
+
+    def _insert(self, landed: pl.DataFrame) -> None:
+        if landed.is_empty():
+            return
+        with self._shown("landing_rows", landed):
+            self.con.execute(
+                f"""
+                insert into {self.raw} by name
+                select * exclude (kind), $source as provider, $now as loaded_at, $run_id as run_id
+                from landing_rows order by series_id, period_date, known_at
+                """,
+                {"source": self.source, "now": self.now, "run_id": self.run_id},
+            )
+
+    # -- what is recorded beside it --------------------------------------------------------------------------
+
+    def _record_shrinkages(self) -> tuple[Shrinkage, ...]:
+        """Record series whose whole history was asked for and starts elsewhere than at the last record."""
+        rows = self.con.execute(
+            """
+            with served as (
+                select series_id, min(first_period) as served_from from landing_fetches
+                group by series_id having min(first_period) is not null
+            ),
+            asked as (select series_id, min(coalesce(window_start, date '0001-01-01')) as since
+                from landing_fetches group by series_id),
+            kept as (
+                select series_id, min(period_date) as held_from from landing_newest where value is not null group by all
+            ),
+            recorded as (
+                select series_id, arg_max(served_from, seen_at) as served_from
+                from ops.shrinkages where source = $source group by all
+            )
+            select s.series_id, k.held_from, s.served_from
+            from served s
+            join asked a using (series_id)
+            join kept k using (series_id)
+            left join recorded r using (series_id)
+            where a.since <= k.held_from
+                and case
+                    when s.served_from > k.held_from
+                        then r.served_from is null or abs(s.served_from - r.served_from) > $rolled_by
+                    else r.served_from > k.held_from  -- the history is back
+                end
+            order by s.series_id
+            """,
+            {"source": self.source, "rolled_by": ROLLED_BY.days},
+        ).fetchall()
+        self._append("ops.shrinkages", [(self.source, *row, self.fetched_at, self.run_id) for row in rows])
+        return tuple(Shrinkage(*row) for row in rows if row[2] > row[1])
+
+    def _record_fetches(self) -> None:
+        self.con.execute(
+            "insert into ops.fetches by name select *, ? as source, ? as run_id from landing_fetches",
+            [self.source, self.run_id],
+        )
+
+    def _record_refused(self) -> int:
+        """Append refusals not recorded before: the same cell, value and reason is recorded once."""
+        if self.gated.refused.is_empty():
+            return 0
+        with self._shown("landing_refused", self.gated.refused):
+            counted = self.con.execute(
+                """
+                insert into quarantine.observations by name
+                select distinct on (r.series_id, r.period_date, r.value, r.reason)
+                    $source as source, r.series_id, r.code, r.period_date, r.value, r.unit, r.reason,
+                    r.payload_sha256, r.fetched_at, $now::timestamp as quarantined_at, $run_id as run_id
+                from landing_refused r
+                anti join quarantine.observations q
+                    on q.source = $source and q.series_id = r.series_id and q.reason = r.reason
+                    and q.period_date is not distinct from r.period_date and q.value is not distinct from r.value
+                order by r.series_id, r.period_date, r.value, r.reason, r.fetched_at, r.payload_sha256
+                """,
+                {"source": self.source, "now": self.now, "run_id": self.run_id},
+            ).fetchone()
+        return int(counted[0]) if counted else 0
+
+    def _record_broken(self) -> None:
+        """Append the payloads that could not be parsed."""
+        digests = {payload.name: payload.sha256 for payload in self.batch.payloads}
+        broken = [problem for problem in self.batch.problems if isinstance(problem, SourceChanged)]
+        self._append(
+            "quarantine.payloads",
+            [
+                (self.source, p.payload, digests.get(p.payload), p.expected, p.seen, str(p), self.now, self.run_id)
+                for p in broken
+            ],
+        )
+
+    def _record_payloads(self) -> None:
+        """Append bodies never seen before."""
+        known = {row[0] for row in self.con.execute("select payload_sha256 from ops.payloads").fetchall()}
+        fresh = {payload.sha256: payload for payload in reversed(self.batch.payloads) if payload.sha256 not in known}
+        self._append(
+            "ops.payloads",
+            [
+                (p.sha256, self.source, p.name, p.url, naive_utc(p.fetched_at), _size(p), p.status)
+                for p in reversed(fresh.values())
+            ],
+        )
+
+    def _record_source_run(self, result: LandingResult) -> None:
+        received = self.gated.accepted.height + self.gated.refused.height
+        self._append(
+            "ops.source_runs",
+            [
+                (
+                    self.run_id,
+                    self.source,
+                    result.state,
+                    received,
+                    result.rows_new,
+                    result.rows_changed,
+                    result.rows_withdrawn,
+                    result.rows_quarantined,
+                    result.newest_period,
+                    self._error(),
+                    self.now,
+                )
+            ],
+        )
+
+    def _state(self) -> SourceState:
+        # A series of which a part was lost has rows and no window: nothing may be concluded from what is absent.
+        if self.batch.problems:
+            return "partial" if self.batch.windows or not self.batch.rows.is_empty() else "failed"
+        return "ok" if self.batch.windows or self.batch.payloads else "skipped"
+
+    def _error(self) -> str | None:
+        sentences = [self.gated.held_back] if self.gated.held_back else []
+        problems: Sequence[SourceError] = self.batch.problems
+        return "; ".join(sentences + [str(problem) for problem in problems]) or None
+
+    def _append(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self.con.executemany(f"insert into {table} values ({marks})", rows)
+
+    @contextmanager
+    def _shown(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
+        """Let SQL see `frame` as the view `name` for a while."""
+        self.con.register(name, frame)
+        try:
+            yield
+        finally:
+            self.con.unregister(name)
+
+
+def _one_per_key(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep one row per series, period and stated moment: that of the latest payload, whatever order they came in.
+
+    Where the provider dates a period's values, undated rows of the same period say nothing more.
+    """
+    key = ["series_id", "period_date", "stated_at"]
+    wanted = rows.select([*ROWS_SCHEMA, "fetched_at"])
+    undated = rows["stated_at"].null_count()
+    if wanted.select(key).is_duplicated().any():
+        wanted = wanted.sort([*key, "fetched_at", "payload_sha256", "value"], nulls_last=False).unique(key, keep="last")
+    if 0 < undated < rows.height:
+        dated = wanted.filter(pl.col("stated_at").is_not_null())
+        plain = wanted.filter(pl.col("stated_at").is_null()).join(dated, on=["series_id", "period_date"], how="anti")
+        wanted = pl.concat([dated, plain])
+    return wanted
+
+
+def _size(payload: Payload) -> int:
+    """Return the size of a body, which may have been dropped once it was archived."""
+    return len(payload.body) if payload.bytes_count is None else payload.bytes_count

@@ -1,0 +1,162 @@
+"""Reference tables from the catalog and the calendars: replaced whole, and only when they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from ingest.catalog import Catalog
+from ingest.catalog.calendars import FIRST_YEAR, CalendarName, nyse_sessions, working_days
+from ingest.catalog.models import Provider, Series
+from ingest.clock import naive_utc
+
+DUE_BACK = timedelta(days=60)
+DUE_AHEAD = timedelta(days=15)
+
+_WEDNESDAY, _FRIDAY = 2, 4
+_RELEASES_SCHEMA = {
+    "series_id": pl.String(),
+    "provider": pl.String(),
+    "period_date": pl.Date(),
+    "release_at": pl.Datetime("us"),
+}
+
+
+def replace_reference(con: duckdb.DuckDBPyConnection, catalog: Catalog, now: datetime) -> list[str]:
+    """Bring catalog.* and calendar.* up to `now` (aware), in one transaction; return the tables that changed."""
+    tables = {
+        "catalog.series": _series(catalog),
+        "catalog.providers": _providers(catalog),
+        "catalog.units": _units(catalog),
+        "calendar.sessions": _sessions(now),
+        "calendar.releases": due_releases(catalog, now),
+    }
+    con.begin()
+    try:
+        changed = [table for table, frame in tables.items() if _replace(con, table, frame)]
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+    return changed
+
+
+def _replace(con: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> bool:
+    """Replace the rows of `table` by `frame` if they are not the same; say whether they were replaced."""
+    columns = ", ".join(frame.columns)
+    con.register("reference_frame", frame)
+    try:
+        counted = con.execute(
+            f"""
+            select
+                (select count(*) from (select {columns} from {table} except all from reference_frame))
+                + (select count(*) from (from reference_frame except all select {columns} from {table}))
+            """
+        ).fetchone()
+        assert counted is not None
+        if counted[0]:
+            con.execute(f"delete from {table}")
+            con.execute(f"insert into {table} ({columns}) from reference_frame")
+        return bool(counted[0])
+    finally:
+        con.unregister("reference_frame")
+
+
+def _series(catalog: Catalog) -> pl.DataFrame:
+    rows: list[dict[str, Any]] = [
+        {
+            "series_id": series.id,
+            "title": series.title,
+            "publisher": series.publisher,
+            "frequency": series.frequency,
+            "unit": series.unit,
+            "stale_limit_days": series.stale_limit_days,
+            "stale_limit_long_holiday_days": series.stale_limit_long_holiday_days,
+            "plausible_min": series.plausible.min,
+            "plausible_max": series.plausible.max,
+            "plausible_max_step": series.plausible.max_step,
+            "licence": series.licence,
+            "is_revised": series.is_revised,
+            "rolling_history_years": series.rolling_history_years,
+            "end_date": series.ends,
+        }
+        for series in catalog.series
+    ]
+    nullable = {
+        "stale_limit_long_holiday_days": pl.Int64,
+        "rolling_history_years": pl.Int64,
+        "end_date": pl.Date,
+    }
+    return pl.DataFrame(rows, schema_overrides=nullable, infer_schema_length=None)
+
+
+def _providers(catalog: Catalog) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "series_id": series.id,
+                "provider": provider.source,
+                "provider_rank": rank,
+                "code": provider.code,
+                "unit_published": provider.unit,
+                "stale_limit_days": provider.stale_limit_days or series.stale_limit_days,
+            }
+            for series in catalog.series
+            for rank, provider in enumerate(series.providers, start=1)
+        ]
+    )
+
+
+def _units(catalog: Catalog) -> pl.DataFrame:
+    return pl.DataFrame(
+        [{"unit_published": unit.published, "unit": unit.mart, "factor": unit.factor} for unit in catalog.units]
+    )
+
+
+def _sessions(now: datetime) -> pl.DataFrame:
+    last = naive_utc(now).date() + DUE_AHEAD
+    # The last session that the exchange's calendar knows has no next one, hence no cut-off yet.
+    return nyse_sessions(date(FIRST_YEAR, 1, 1), last).filter(pl.col("cutoff_at").is_not_null())
+
+
+def due_releases(catalog: Catalog, now: datetime) -> pl.DataFrame:
+    """Return what each provider is due to print around `now`: series_id, provider, period_date, release_at (UTC).
+
+    Discontinued series and user files owe nothing.
+    """
+    today = naive_utc(now).date()
+    frames = [_due(series, provider, today - DUE_BACK, today + DUE_AHEAD) for series, provider in _printing(catalog)]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=_RELEASES_SCHEMA)
+
+
+def _printing(catalog: Catalog) -> Iterator[tuple[Series, Provider]]:
+    for series in catalog.series:
+        if series.ends is None:
+            yield from ((series, provider) for provider in series.providers if provider.source != "user_file")
+
+
+def _due(series: Series, provider: Provider, first: date, last: date) -> pl.DataFrame:
+    periods = pl.Series("period_date", _periods(series, provider, first, last), dtype=pl.Date)
+    return pl.DataFrame({"period_date": periods, "release_at": provider.release.released_at(periods)}).select(
+        pl.lit(series.id).alias("series_id"),
+        pl.lit(provider.source).alias("provider"),
+        "period_date",
+        "release_at",
+    )
+
+
+def _periods(series: Series, provider: Provider, first: date, last: date) -> list[date]:
+    """Return the dates that the provider prints as periods between `first` and `last`."""
+    days = [first + timedelta(days=back) for back in range((last - first).days + 1)]
+    if series.frequency == "weekly":
+        # The H.4.1 prints Wednesdays some working days later; indices that print on a weekday end their week on Friday.
+        end_of_week = _WEDNESDAY if provider.release.weekday is None else _FRIDAY
+        return [day for day in days if day.weekday() == end_of_week]
+    if series.frequency == "monthly":
+        return [day for day in days if day.day == 1]
+    calendar: CalendarName = provider.release.calendar
+    return [day for day in working_days(calendar, first, last) if day.weekday() < 5]

@@ -1,0 +1,197 @@
+"""How the last run went and what is held, without getting in the way of a run. Imports DuckDB alone: it must be quick.
+
+The build file is opened read-only, and only while nobody writes it: DuckDB would refuse the writer meanwhile.
+During a run the published file answers instead, and `note` says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from ingest.errors import NothingPublished
+from ingest.home import Home
+from warehouse.connection import is_writer_active
+
+_TRIES: Final = 3
+_WAIT_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source: how its last run went and what is held of it. `rows_count` counts vintages."""
+
+    source: str
+    state: str
+    error: str | None
+    recorded_at: datetime  # naive UTC
+    last_ok_at: datetime | None  # naive UTC; the last run that was ok or partial
+    series_count: int
+    rows_count: int
+    newest_period: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MartStatus:
+    """One table of marts: its rows and its newest session (or week), where it has one."""
+
+    mart: str
+    rows_count: int
+    newest_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything `tidegauge status` shows. `freshness` holds rows of meta.freshness, column by name."""
+
+    sources: tuple[SourceStatus, ...]
+    marts: tuple[MartStatus, ...]
+    freshness: tuple[dict[str, Any], ...]
+    shrinkages: tuple[str, ...]
+    last_run: tuple[str, str, str | None] | None  # run_id, state, reason
+    published: dict[str, Any] | None  # the row of meta.build
+    is_writer_active: bool
+    note: str | None
+
+
+def status(home: Home) -> Status:
+    """Read the state of `home`; NothingPublished when there is neither a build file nor a published one.
+
+    Marts and freshness are those of the published file, which is what analysts see.
+    """
+    is_active = is_writer_active(home)
+    published = _published(home)
+    with _build_file(home, is_active) as con:
+        if con is not None and _has(con, "ops", "source_runs"):
+            return Status(
+                _sources(con), *published[:2], _shrinkages(con), _last_run(con), published[2], is_active, None
+            )
+    if published[2] is None and not is_active:
+        raise NothingPublished(f"nothing in {home.root} yet: `tidegauge run` or `make demo` fills it")
+    note = "the build file is in use: sources and shrinkages are those of the published file" if published[2] else None
+    note = note or "the first run is going on: nothing is published yet"
+    return Status((), *published[:2], _noted(published[1]), None, published[2], is_active, note)
+
+
+@contextmanager
+def _build_file(home: Home, is_active: bool) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """Open the build file read-only; None when it is not there or a writer has it."""
+    con = None if is_active or not home.warehouse.exists() else _opened(home.warehouse)
+    try:
+        yield con
+    finally:
+        if con is not None:
+            con.close()
+
+
+def _opened(path: Path) -> duckdb.DuckDBPyConnection | None:
+    for attempt in range(_TRIES):
+        try:
+            return duckdb.connect(str(path), read_only=True)
+        except (duckdb.IOException, duckdb.ConnectionException):
+            # another process writes it, or this one does
+            if attempt + 1 < _TRIES:
+                time.sleep(_WAIT_SECONDS)
+    return None
+
+
+def _sources(con: duckdb.DuckDBPyConnection) -> tuple[SourceStatus, ...]:
+    rows = con.execute(
+        """
+        select source, l.state, l.error, l.recorded_at, last_ok_at
+        from (
+            select source, arg_max({'state': state, 'error': error, 'recorded_at': recorded_at}, recorded_at) as l,
+                max(recorded_at) filter (where state in ('ok', 'partial')) as last_ok_at
+            from ops.source_runs group by source
+        )
+        order by source
+        """
+    ).fetchall()
+    return tuple(SourceStatus(*(*row, *_held(con, row[0]))) for row in rows)
+
+
+def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, int, date | None]:
+    found = con.execute(
+        f"""
+        select count(distinct series_id), count(*), max(period_date) filter (where value is not null)
+        from {source}.observations
+        """
+    ).fetchone()
+    assert found is not None
+    return found[0], found[1], found[2]
+
+
+def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    rows = con.execute(
+        """
+        select source, series_id, s.served_from, s.held_from
+        from (
+            select source, series_id, arg_max({'served_from': served_from, 'held_from': held_from}, seen_at) as s
+            from ops.shrinkages group by all
+        )
+        where s.served_from > s.held_from order by all
+        """
+    ).fetchall()
+    return tuple(
+        f"{source} {series}: source now starts {served}, we keep from {kept}" for source, series, served, kept in rows
+    )
+
+
+def _last_run(con: duckdb.DuckDBPyConnection) -> tuple[str, str, str | None] | None:
+    # Rows of one moment are told apart by the order in which they were written.
+    return con.execute(
+        "select run_id, state, reason from ops.runs order by recorded_at desc, rowid desc limit 1"
+    ).fetchone()
+
+
+_Published = tuple[tuple[MartStatus, ...], tuple[dict[str, Any], ...], dict[str, Any] | None]
+
+
+def _published(home: Home) -> _Published:
+    """Return marts, freshness and build of the published file; nothing of each while there is none."""
+    if not home.published.exists():
+        return (), (), None
+    with duckdb.connect(str(home.published), read_only=True) as con:
+        freshness = _records(con, "select * from meta.freshness order by all") if _has(con, "meta", "freshness") else []
+        return _marts(con), tuple(freshness), _records(con, "from meta.build")[0]
+
+
+def _marts(con: duckdb.DuckDBPyConnection) -> tuple[MartStatus, ...]:
+    rows = con.execute(
+        """
+        select table_name, arg_min(column_name, column_index) filter (
+            where column_name in ('session_date', 'week_date', 'period_date')
+        )
+        from duckdb_columns() where schema_name = 'marts' group by table_name order by table_name
+        """
+    ).fetchall()
+    return tuple(MartStatus(table, *_extent(con, table, column)) for table, column in rows)
+
+
+def _extent(con: duckdb.DuckDBPyConnection, table: str, column: str | None) -> tuple[int, date | None]:
+    newest = "null" if column is None else f"max({column})"
+    found = con.execute(f'select count(*), {newest} from marts."{table}"').fetchone()
+    assert found is not None
+    return found[0], found[1]
+
+
+def _noted(freshness: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
+    return tuple(f"{row['series_id']}: {row['shrinkage_note']}" for row in freshness if row.get("shrinkage_note"))
+
+
+def _has(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+    return con.execute(query, [schema, table]).fetchone() is not None
+
+
+def _records(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
