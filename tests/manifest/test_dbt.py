@@ -49,6 +49,7 @@ def data_tests(manifest: Any) -> list[tuple[Any, str, dict[str, Any]]]:
     return [(node, kind.name if kind else "", kind.kwargs if kind else {}) for node, kind in pairs]
 
 
+@pytest.fixture(scope="module")
 def built(dbt, empty_warehouse: Path) -> Any:
     """dbt's results of building an empty warehouse, data tests included."""
     return dbt(empty_warehouse, "build", "--exclude-resource-type", "unit_test")

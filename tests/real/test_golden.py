@@ -194,7 +194,7 @@ def test_known_bad_put_call_cells_are_quarantined(warehouse):
 def test_point_in_time_example(published):
     """Session 2026-02-05, known at 09:15 on the 6th: quant.md 4.3."""
     row = published.execute(
-        "select round(net_liquidity_usd_bn * 1000), fed_total_assets_usd_bn, fed_total_assets_obs_date,"
+        "select round(net_liquidity_known_usd_bn * 1000), fed_total_assets_usd_bn, fed_total_assets_obs_date,"
         " tga_usd_bn, tga_obs_date, on_rrp_usd_bn, on_rrp_obs_date, cutoff_at"
         " from marts.market_known_daily where session_date = '2026-02-05'"
     ).fetchone()

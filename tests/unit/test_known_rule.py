@@ -69,7 +69,7 @@ def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]
         cutoff = datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1)
         con.execute("insert into sessions values (?, ?, ?)", [n, day, cutoff])
     for n, (series, provider, period, value, known_at) in enumerate(rows):
-        loaded_at = datetime(2026, 3, 1, 0, n * 7 % 60)  # not in the order of insertion
+        loaded_at = datetime(2026, 3, 1, 0, 59 - n)  # the first row landed last
         con.execute(
             "insert into observations values (?, ?, ?, ?, ?, 'pct', ?, 'captured', ?)",
             [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at],
@@ -133,6 +133,12 @@ def test_a_withdrawn_period_shows_the_one_before_it_and_then_the_other_provider(
         (2.5, "second"),
         (2.2, "first"),
     ]
+
+
+def test_of_two_vintages_of_one_moment_the_later_landed_counts(con: duckdb.DuckDBPyConnection) -> None:
+    moment = datetime(2026, 1, 27)
+    fill(con, [DAY], [("x", "first", DAY, 2.0, moment), ("x", "first", DAY, 1.0, moment)])
+    assert [row[2] for row in known(con)] == [2.0]
 
 
 def test_a_value_past_its_limit_is_null_and_says_when_it_was(con: duckdb.DuckDBPyConnection) -> None:
