@@ -93,7 +93,10 @@ def build(
     arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
     parsed = _parse()
     with _environment(warehouse):
-        ran = _invoke(arguments, parsed, _keep_results(events, on_progress))
+        try:
+            ran = _invoke(arguments, parsed, _keep_results(events, on_progress))
+        finally:
+            _close_connections()
     if ran.result is None:
         raise AuditFailed(f"dbt could not build: {_first_line(ran.exception)}") from ran.exception
     for event in events:
@@ -173,6 +176,13 @@ def _invoke(
     from dbt.cli.main import dbtRunner
 
     return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke([*arguments, *_FLAGS])
+
+
+def _close_connections() -> None:
+    """Close dbt's connection, which it keeps for the life of the process: the build file stayed locked otherwise."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
 
 
 @contextmanager

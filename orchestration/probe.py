@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ingest.kit import Batch
 
 CONTRACTS_FILE: Final = PROJECT_ROOT / "ingest" / "catalog" / "contracts.yml"
-_PUT_CALL_PAGES_FROM = date(2019, 10, 7)
+_LAST_ARCHIVED = date(2019, 10, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def _probe(contract: Contract, catalog: Catalog, settings: Settings) -> Probe:
     today = clock().astimezone(NEW_YORK).date()
     recent = today - timedelta(days=5)
     pairs = [(catalog.by_id(one), catalog.by_id(one).provider(contract.source)) for one in contract.series]
-    pages_held = frozenset(working_days("nyse", _PUT_CALL_PAGES_FROM, recent))
+    # A day of the archives as well: they are long, and frozen.
+    pages_held = frozenset([_LAST_ARCHIVED, *working_days("nyse", _LAST_ARCHIVED, recent)])
     with tempfile.TemporaryDirectory(prefix="tidegauge-doctor-") as folder:
         archive = Archive(Path(folder))
         with Upstream(settings, clock, archive) as upstream:

@@ -30,32 +30,63 @@ STORAGE_VERSION: Final = "v1.0.0"
 SIMULATED_PREFIX: Final = "SIMULATED. "
 
 _ALIAS: Final = "tidegauge"  # the catalog name of published/tidegauge.duckdb: macros name their tables by it
-_OURS: Final = ("build", "quality")  # tables of meta that are written here
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _RELEASE: Final = re.compile(r"tidegauge_((\d{8}T\d{6}Z)-[0-9a-f]{8})\.duckdb")
-_BUILD_COMMENTS: Final = {
-    "build_id": "Moment and content of the release: unique and sortable",
-    "built_at": "UTC; the moment of the run that built it",
-    "run_id": "The run that built it",
-    "code_version": "Version of the code that built it",
-    "origin": "What the figures are: LIVE, SIMULATED or REAL FOLDER",
-    "is_simulated": "The figures come from the simulated market",
-    "data_through_date": "Newest session with a row in the marts",
-    "content_sha256": "Fingerprint of the marts, their schema and comments, the freshness states and the code version",
-    "tables_count": "Tables in the schema marts",
-    "rows_count": "Rows in the schema marts",
-}
-_QUALITY_COMMENTS: Final = {
-    "run_id": "The run that checked",
-    "stage": "gate, dbt, reconciliation or freshness",
-    "asset": "The table the check guards",
-    "check_name": "The check",
-    "severity": "error: a failure stops the publication; warn: it is reported",
-    "is_passed": "The check passed",
-    "failed_count": "Rows that failed, where rows were counted",
-    "detail": "What was expected and seen",
-    "checked_at": "UTC; when it was checked",
-}
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTable:
+    """A table of the published file: its schema, name, comment and columns as (name, type, comment)."""
+
+    schema: str
+    name: str
+    comment: str | None
+    columns: tuple[tuple[str, str, str | None], ...]  # name, type, comment
+
+    @property
+    def path(self) -> str:
+        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+
+
+BUILD: Final = PublishedTable(
+    "meta",
+    "build",
+    "Which release this file is. One row.",
+    (
+        ("build_id", "varchar", "Moment and content of the release: unique and sortable"),
+        ("built_at", "timestamp", "UTC; the moment of the run that built it"),
+        ("run_id", "varchar", "The run that built it"),
+        ("code_version", "varchar", "Version of the code that built it"),
+        ("origin", "varchar", "What the figures are: LIVE, SIMULATED or REAL FOLDER"),
+        ("is_simulated", "boolean", "The figures come from the simulated market"),
+        ("data_through_date", "date", "Newest session with a row in the marts"),
+        (
+            "content_sha256",
+            "varchar",
+            "Fingerprint of the marts, their schema and comments, the freshness states and the code version",
+        ),
+        ("tables_count", "bigint", "Tables in the schema marts"),
+        ("rows_count", "bigint", "Rows in the schema marts"),
+    ),
+)
+QUALITY: Final = PublishedTable(
+    "meta",
+    "quality",
+    "Every check of the run that built this file. One row per stage, asset and check.",
+    (
+        ("run_id", "varchar", "The run that checked"),
+        ("stage", "varchar", "gate, dbt, reconciliation or freshness"),
+        ("asset", "varchar", "The table the check guards"),
+        ("check_name", "varchar", "The check"),
+        ("severity", "varchar", "error: a failure stops the publication; warn: it is reported"),
+        ("is_passed", "boolean", "The check passed"),
+        ("failed_count", "bigint", "Rows that failed, where rows were counted"),
+        ("detail", "varchar", "What was expected and seen"),
+        ("checked_at", "timestamp", "UTC; when it was checked"),
+    ),
+)
+PUBLISH_TABLES: Final = (BUILD, QUALITY)
+"""What publication itself writes; every other table of the file is a dbt model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +108,6 @@ class Release:
     stamp: datetime  # aware UTC; in the order of publication
     size_bytes: int
     is_current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    schema: str
-    name: str
-    comment: str | None
-    columns: tuple[tuple[str, str, str | None], ...]  # name, type, comment
-
-    @property
-    def path(self) -> str:
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
 
 
 def publish(
@@ -184,7 +203,7 @@ def _chosen(kept: list[Release], to: str | None) -> Release:
 # -- what is copied ----------------------------------------------------------------------------------------------
 
 
-def _tables(con: duckdb.DuckDBPyConnection) -> list[_Table]:
+def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
     """Return tables and views of marts and meta, with comments, in order of name."""
     relations = con.execute(
         """
@@ -207,9 +226,9 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[_Table]:
     for schema, table, *column in columns:
         found.setdefault((schema, table), []).append((column[0], column[1], column[2]))
     return [
-        _Table(schema, name, comment, tuple(found[schema, name]))
+        PublishedTable(schema, name, comment, tuple(found[schema, name]))
         for schema, name, comment in relations
-        if not (schema == "meta" and name in _OURS)
+        if not (schema == "meta" and name in {BUILD.name, QUALITY.name})
     ]
 
 
@@ -226,7 +245,7 @@ def _macros(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, list[st
     return rows
 
 
-def _fingerprint(con: duckdb.DuckDBPyConnection, tables: list[_Table], code_version: str, origin: str) -> str:
+def _fingerprint(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], code_version: str, origin: str) -> str:
     """Return a sha256 of what an analyst would see differ: not of row order, run ids or ages."""
     lines = [f"code {code_version}", f"origin {origin}"]
     for table in tables:
@@ -240,7 +259,7 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, tables: list[_Table], code_vers
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _content(con: duckdb.DuckDBPyConnection, table: _Table, columns: list[str]) -> tuple[Any, ...]:
+def _content(con: duckdb.DuckDBPyConnection, table: PublishedTable, columns: list[str]) -> tuple[Any, ...]:
     """Return row count and two order-independent sums of row hashes (equal rows cancel in the first alone)."""
     if not columns:
         return ()
@@ -253,7 +272,7 @@ def _content(con: duckdb.DuckDBPyConnection, table: _Table, columns: list[str]) 
 
 
 def _write(
-    con: duckdb.DuckDBPyConnection, path: Path, tables: list[_Table], build: tuple[Any, ...], content: str
+    con: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable], build: tuple[Any, ...], content: str
 ) -> None:
     """Write the new file at `path` and close it."""
     source = _quoted(_one(con, "select current_database()"))
@@ -277,7 +296,7 @@ def _write(
         con.execute(f"detach {_ALIAS}")
 
 
-def _comment(con: duckdb.DuckDBPyConnection, table: _Table, prefix: str) -> None:
+def _comment(con: duckdb.DuckDBPyConnection, table: PublishedTable, prefix: str) -> None:
     text = prefix + (table.comment or "")
     if text:
         con.execute(f"comment on table {_ALIAS}.{table.path} is {_text(text)}")
@@ -290,7 +309,7 @@ def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str, pre
     con.execute(
         f"""
         create table {_ALIAS}.meta.quality as
-        select {", ".join(_QUALITY_COMMENTS)} from {source}.ops.checks
+        select {", ".join(name for name, *_ in QUALITY.columns)} from {source}.ops.checks
         where run_id = coalesce(
             (select any_value(run_id) from {source}.ops.checks where run_id = $run_id),
             (select arg_max(run_id, checked_at) from {source}.ops.checks)
@@ -299,23 +318,14 @@ def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str, pre
         """,
         {"run_id": run_id},
     )
-    described = tuple((name, "", comment) for name, comment in _QUALITY_COMMENTS.items())
-    text = "Every check of the run that built this file. One row per stage, asset and check."
-    _comment(con, _Table("meta", "quality", text, described), prefix)
+    _comment(con, QUALITY, prefix)
 
 
 def _write_build(con: duckdb.DuckDBPyConnection, row: tuple[Any, ...], prefix: str) -> None:
-    con.execute(
-        f"""
-        create table {_ALIAS}.meta.build (
-            build_id varchar, built_at timestamp, run_id varchar, code_version varchar, origin varchar,
-            is_simulated boolean, data_through_date date, content_sha256 varchar, tables_count bigint, rows_count bigint
-        )
-        """
-    )
+    columns = ", ".join(f"{name} {kind}" for name, kind, _ in BUILD.columns)
+    con.execute(f"create table {_ALIAS}.meta.build ({columns})")
     con.execute(f"insert into {_ALIAS}.meta.build values ({', '.join('?' * len(row))})", row)
-    described = tuple((name, "", comment) for name, comment in _BUILD_COMMENTS.items())
-    _comment(con, _Table("meta", "build", "Which release this file is. One row.", described), prefix)
+    _comment(con, BUILD, prefix)
 
 
 def _write_macros(con: duckdb.DuckDBPyConnection, source: str) -> None:
@@ -332,7 +342,7 @@ def _write_macros(con: duckdb.DuckDBPyConnection, source: str) -> None:
         con.execute(f"create macro {_ALIAS}.{_quoted(schema)}.{_quoted(name)}({listed}) as {table}{body}")
 
 
-def _data_through(con: duckdb.DuckDBPyConnection, tables: list[_Table]) -> Any:
+def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable]) -> Any:
     """Return the newest session of market_daily, or of the marts by session where that one is not built."""
     by_session = [
         table
@@ -349,15 +359,15 @@ def _data_through(con: duckdb.DuckDBPyConnection, tables: list[_Table]) -> Any:
 # -- files -------------------------------------------------------------------------------------------------------
 
 
-def _check_opens(path: Path, build_id: str, tables: list[_Table]) -> None:
+def _check_opens(path: Path, build_id: str, tables: list[PublishedTable]) -> None:
     """Open the finished file as an analyst would; HomeUnusable when it is not what was written."""
     with duckdb.connect(str(path), read_only=True) as con:
         seen = _one(con, "select build_id from meta.build")
         count = _one(con, "select count(*) from duckdb_tables() where schema_name in ('marts', 'meta')")
-    if seen != build_id or count != len(tables) + len(_OURS):
+    if seen != build_id or count != len(tables) + len(PUBLISH_TABLES):
         raise HomeUnusable(
-            f"{path}: expected build {build_id} with {len(tables) + len(_OURS)} tables, got {seen} with {count}; "
-            "it was not published"
+            f"{path}: expected build {build_id} with {len(tables) + len(PUBLISH_TABLES)} tables, "
+            f"got {seen} with {count}; it was not published"
         )
 
 

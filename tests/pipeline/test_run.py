@@ -1,4 +1,4 @@
-"""Whole runs of the daily job against the simulated market, in this process, early in its history: so they are short."""
+"""Whole runs of the daily job against the simulated market, in this process, early in its history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from dagster import AssetKey, DagsterEventType, DagsterRunStatus, EventRecordsFilter, build_schedule_context
+from dagster import AssetKey, DagsterEventType, DagsterRunStatus, build_schedule_context
 
 from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
@@ -80,7 +80,9 @@ def last_run(home: Home):
 def test_a_run_publishes_and_shows_in_dagster(first):
     home, outcome = first
     assert set(outcome.sources) == set(SOURCES)
-    assert {s: o.error for s, o in outcome.sources.items() if o.error} == {}
+    # SOFR, IORB and the term funding programme were yet to come, and FRED says so for each
+    assert {source for source, one in outcome.sources.items() if one.error} == {"federal_reserve", "fred"}
+    assert {one.landing.state for one in outcome.sources.values()} == {"ok", "partial", "skipped"}
     assert outcome.release.state == "published"
     assert home.report.exists()
     with duckdb.connect(str(home.published), read_only=True) as con:
@@ -139,16 +141,9 @@ def test_one_bad_source_stops_nobody_and_is_not_green(copied, standin):
     with open_instance(copied) as instance:
         run = instance.get_runs(limit=1)[0]
         assert run.status is DagsterRunStatus.SUCCESS
-        checks = instance.get_event_records(
-            EventRecordsFilter(DagsterEventType.ASSET_CHECK_EVALUATION, asset_key=AssetKey(["ofr", "observations"]))
-        )
-    found = {
-        record.event_log_entry.dagster_event.asset_check_evaluation_data.check_name: (
-            record.event_log_entry.dagster_event.asset_check_evaluation_data.passed
-        )
-        for record in checks
-        if record.run_id == run.run_id
-    }
+        logs = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
+    checks = [entry.dagster_event.asset_check_evaluation_data for entry in logs]
+    found = {c.check_name: c.passed for c in checks if c.asset_key == AssetKey(["ofr", "observations"])}
     assert found["answered"] is False
     with duckdb.connect(str(copied.published), read_only=True) as con:
         told = con.execute("select last_error from meta.freshness where series_id = 'ofr_fsi'").fetchone()
