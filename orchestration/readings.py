@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import duckdb
 
-State = Literal["fresh", "late", "stale", "ended", "never"]
-WORST_FIRST: tuple[State, ...] = ("never", "stale", "late", "ended", "fresh")
+State = Literal["fresh", "late", "stale", "ended", "optional", "never"]
+WORST_FIRST: tuple[State, ...] = ("never", "stale", "late", "ended", "optional", "fresh")
 
 # label, mart, column of the value, column of its date, of its moment, unit shown, decimals, series it stands on
 _DERIVED = (

@@ -37,6 +37,7 @@ STATES = {
     "stale": ("red", "stale: past its limit, shown as missing in the marts"),
     "never": ("red", "never: no value from any provider"),
     "ended": ("ended", "ended: the publisher discontinued it"),
+    "optional": ("ended", "optional: a file of yours would serve it, and there is none"),
 }
 NEW_YORK = ZoneInfo("America/New_York")
 NOTE_LENGTH = 200
@@ -152,7 +153,7 @@ def _freshness_table(con: duckdb.DuckDBPyConnection) -> str:
     found = con.execute(
         """
         select s.title, f.* from meta.freshness as f inner join marts.series as s using (series_id)
-        order by array_position(['never', 'stale', 'late', 'fresh', 'ended'], f.state), s.title
+        order by array_position(['never', 'stale', 'late', 'fresh', 'ended', 'optional'], f.state), s.title
         """
     )
     names = [column[0] for column in found.description or []]

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -88,7 +89,8 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
 def _description(source: SourceName) -> str:
     """Return the header of the source's file, read without importing it."""
     text = (PROJECT_ROOT / "ingest" / "sources" / f"{source}.py").read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(text)) or source
+    header = ast.get_docstring(ast.parse(text)) or source
+    return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
 
 
 def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:

@@ -67,6 +67,7 @@ shrinkages as (
             source || ' now serves from ' || served_from || ', we hold from ' || held_from, '; ' order by source
         ) as shrinkage_note
     from last_shrinkages
+    where served_from > held_from  -- else the history is back
     group by series_id
 )
 select
@@ -78,6 +79,7 @@ select
     d.expected_period_date,
     d.expected_by_at,
     case
+        when l.data_through_date is null and l.calendar_provider = 'user_file' then 'optional'
         when l.data_through_date is null then 'never'
         when l.end_date <= ({{ run_at() }})::date then 'ended'
         when l.age_days > l.stale_limit_days then 'stale'

@@ -1,0 +1,114 @@
+"""Whole commands as a user types them, each in a process of its own, against the stand-in upstream on this machine.
+
+The daily run lands exactly one new session. Its alternative is what a dbt project of this size costs by itself when it
+is started as a command of its own, the usual way: the same models and tests, nothing fetched, nothing published.
+`query` stands beside the fewest lines of Python that read the same file.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench import BenchRow, median_seconds
+from ingest.home import Home
+from ingest.settings import PROJECT_ROOT
+from ingest.standin import StandIn, simulate
+
+DEMO_BUDGET_SECONDS = 75.0
+DAILY_BUDGET_SECONDS = 30.0
+START_BUDGET_SECONDS = 1.0
+
+_FIRST = datetime(2026, 11, 17, 14, 5, tzinfo=UTC)
+_QUESTION = "select * from marts.market_daily order by session_date desc limit 5"
+_BY_HAND = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).show()"
+
+
+def run() -> list[BenchRow]:
+    """Time demo, daily run, status and query."""
+    folder = Path(tempfile.mkdtemp(prefix="tidegauge-bench-"))
+    try:
+        return [_demo(folder), *_daily_and_reading(folder)]
+    finally:
+        shutil.rmtree(folder)
+
+
+def _demo(folder: Path) -> BenchRow:
+    took = _seconds(_tidegauge("demo"), _environment(folder / "demo"))
+    return BenchRow("tidegauge demo, fresh home", took, None, None, DEMO_BUDGET_SECONDS, "once")
+
+
+def _daily_and_reading(folder: Path) -> list[BenchRow]:
+    home = Home(folder / "daily")
+    last = _FIRST + timedelta(days=3)
+    with StandIn(simulate(last.date()), _FIRST) as upstream:
+        _seconds(_tidegauge("run"), _environment(home.root, upstream.url, _FIRST))
+        days = iter(_FIRST + timedelta(days=number) for number in range(1, 4))
+        took = []
+        for now in days:
+            upstream.set_now(now)
+            took.append(_seconds(_tidegauge("run"), _environment(home.root, upstream.url, now)))
+    environment = _environment(home.root, now=last)
+    build = median_seconds(
+        lambda: _seconds(_dbt(home, last), {**environment, "TIDEGAUGE_WAREHOUSE": str(home.warehouse)})
+    )
+    status = median_seconds(lambda: _seconds(_tidegauge("status"), environment))
+    query = median_seconds(lambda: _seconds(_tidegauge("query", _QUESTION), environment))
+    by_hand = [sys.executable, "-c", _BY_HAND, str(home.published), _QUESTION]
+    hand = median_seconds(lambda: _seconds(by_hand, environment))
+    alternative = "the dbt build of it alone, as a command"
+    return [
+        BenchRow(
+            "daily run, one new session", sorted(took)[1], alternative, build, DAILY_BUDGET_SECONDS, "fetch to report"
+        ),
+        BenchRow("tidegauge status", status, None, None, START_BUDGET_SECONDS, "start-up included"),
+        BenchRow(
+            "tidegauge query, 5 wide rows",
+            query,
+            "duckdb by hand in Python",
+            hand,
+            START_BUDGET_SECONDS,
+            "start-up included",
+        ),
+    ]
+
+
+def _tidegauge(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "orchestration.cli", *arguments]
+
+
+def _dbt(home: Home, now: datetime) -> list[str]:
+    variables = f'{{run_at: "{now:%Y-%m-%d %H:%M:%S}", origin: SIMULATED, run_id: bench}}'
+    project = str(PROJECT_ROOT / "dbt_project")
+    return [
+        *(sys.executable, "-m", "dbt.cli.main", "build", "--exclude-resource-type", "unit_test"),
+        *("--project-dir", project, "--profiles-dir", project, "--vars", variables),
+        *("--target-path", str(home.root / "dbt"), "--log-path", str(home.root / "dbt")),
+    ]
+
+
+def _environment(home: Path, upstream: str | None = None, now: datetime | None = None) -> dict[str, str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TIDEGAUGE_", "FRED_", "DAGSTER"))
+    }
+    placed = {"TIDEGAUGE_HOME": str(home)}
+    if upstream:
+        placed |= {"TIDEGAUGE_UPSTREAM": upstream, "TIDEGAUGE_ORIGIN": "SIMULATED"}
+    if now:
+        placed["TIDEGAUGE_NOW"] = now.isoformat()
+    return {**kept, **placed}
+
+
+def _seconds(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return time.perf_counter() - began
