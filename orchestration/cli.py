@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingest.errors import NothingPublished, SourceError, TidegaugeError
+from ingest.errors import HomeUnusable, NothingPublished, SourceError, TidegaugeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ Exit codes: 0 done; 1 a bug (the log has the details); 2 wrong usage; 3 the audi
 """
 UI_PORT = 3000
 INTERRUPTED = 130
+FULL_BELOW_BYTES = 1 << 20
 
 app = typer.Typer(
     name="tidegauge",
@@ -277,10 +278,26 @@ def call(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last net: it goes to the log with its traceback
-        return _bug(error)
+        return _full_disk() or _bug(error)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
         print("tidegauge: interrupted; what had landed is whole, the published file is what it was", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _full_disk() -> int:
+    """Tell that the disk is full, where it is; 0 otherwise. Dagster's own store reports it in words of many kinds."""
+    import shutil
+
+    try:
+        root = _home(_settings()).root
+        free = shutil.disk_usage(root).free
+    except (TidegaugeError, OSError):
+        return 0
+    if free > FULL_BELOW_BYTES:
+        return 0
+    sentence = f"the disk of {root} is full: free some space and run again; nothing that had landed is lost"
+    print(f"tidegauge: {sentence}", file=sys.stderr)
+    return HomeUnusable.exit_code
 
 
 def _bug(error: Exception) -> int:

@@ -41,3 +41,4 @@ def log_to(home: Home, settings: Settings) -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    logging.raiseExceptions = False  # a log on a full disk must not drown the sentence that says so

@@ -1,0 +1,119 @@
+"""Bad input and bad places, through the whole command: a clear sentence, the right exit code, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest.standin import StandIn, simulate
+from tests.cli import environment, tidegauge
+
+NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def market():
+    return simulate(NOW.date())
+
+
+def test_rrp_subtracted_in_the_wrong_unit_is_caught(market, tmp_path: Path):
+    """FRED's RRP a thousand times too small, as one public dataset has it, stops the release and is named."""
+    home = tmp_path / "home"
+    with StandIn(market, NOW) as upstream:
+        upstream.faults.add(r"fredgraph\.csv\?id=RRPONTSYD", "changed_unit", scale=0.001)
+        ran = tidegauge("run", env=environment(home, upstream=upstream.url, now=NOW))
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    assert "on_rrp" in ran.stderr
+    assert not (home / "published" / "tidegauge.duckdb").exists()
+
+
+def test_a_series_that_changes_its_unit_is_refused_and_the_rest_published(market, tmp_path: Path):
+    """WTREGEN in billions again: the series is refused with a reason, its last good values stay."""
+    home = tmp_path / "home"
+    with StandIn(market, NOW) as upstream:
+        env = environment(home, upstream=upstream.url, now=NOW)
+        assert tidegauge("run", env=env).returncode == 0
+        upstream.faults.add(r"fredgraph\.csv\?id=WTREGEN", "changed_unit", scale=0.001)
+        ran = tidegauge("run", env=env)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    with duckdb.connect(str(home / "build" / "warehouse.duckdb"), read_only=True) as con:
+        reasons = con.execute(
+            "select distinct reason from quarantine.observations"
+            " where source = 'fred' and series_id = 'tga_week_average'"
+        ).fetchall()
+        smallest = con.execute(
+            "select min(value) from fred.observations where series_id = 'tga_week_average'"
+        ).fetchone()
+    assert reasons, "the refused values are kept with their reason"
+    assert any("unit" in reason for (reason,) in reasons), reasons
+    assert smallest[0] > 2_000, "millions, as before"
+
+
+def test_a_bad_fred_key_is_named_and_never_shown(market, tmp_path: Path):
+    key = "0123456789abcdef0123456789abcdef"
+    home = tmp_path / "home"
+    with StandIn(market, NOW) as upstream:
+        upstream.faults.add(r"api\.stlouisfed\.org", "bad_key")
+        ran = tidegauge("run", env=environment(home, upstream=upstream.url, now=NOW, FRED_API_KEY=key))
+    said = " ".join((ran.stdout + ran.stderr).split())
+    assert ran.returncode == 0, said
+    assert "FRED_API_KEY" in said
+    assert key not in said
+    for path in home.rglob("*"):
+        if path.is_file():
+            assert key.encode() not in path.read_bytes(), path
+
+
+def test_a_full_disk_is_a_sentence_and_loses_nothing(market, tmp_path: Path):
+    """A home on a disk of 24 MB, which no run fits; with more room the next run completes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no right to mount a small disk here")
+    try:
+        home = disk / "home"
+        with StandIn(market, NOW) as upstream:
+            ran = tidegauge("run", env=environment(home, upstream=upstream.url, now=NOW))
+        assert ran.returncode == 5, ran.stdout + ran.stderr
+        assert "full" in ran.stderr
+        assert "Traceback" not in ran.stderr + ran.stdout
+        assert not (home / "published" / "tidegauge.duckdb").exists()
+        grown = subprocess.run(["mount", "-o", "remount,size=600m", str(disk)], capture_output=True)
+        assert grown.returncode == 0
+        with StandIn(market, NOW) as upstream:
+            again = tidegauge("run", env=environment(home, upstream=upstream.url, now=NOW))
+        assert again.returncode == 0, again.stdout + again.stderr
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_file_in_the_way_of_the_home(tmp_path: Path):
+    (tmp_path / "home").write_text("a file")
+    ran = tidegauge("run", env=environment(tmp_path / "home", upstream="http://127.0.0.1:9", now=NOW))
+    assert ran.returncode == 5
+    assert "home" in ran.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_home(tmp_path: Path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    ran = tidegauge("run", env=environment(locked / "home", upstream="http://127.0.0.1:9", now=NOW))
+    assert ran.returncode == 5
+    assert "TIDEGAUGE_HOME" in ran.stderr
+
+
+def test_no_network_at_all(tmp_path: Path):
+    """Nobody listens at the upstream: one sentence, exit 8, no release."""
+    home = tmp_path / "home"
+    ran = tidegauge("run", env=environment(home, upstream="http://127.0.0.1:9", now=NOW))
+    assert ran.returncode == 8, ran.stdout + ran.stderr
+    assert "no source answered" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (home / "published" / "tidegauge.duckdb").exists()
