@@ -62,6 +62,9 @@ class _Verdict:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+_PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+
+
 def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> GateResult:
     """Judge one source's batch.
 
@@ -72,17 +75,18 @@ def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) 
         return GateResult(batch.rows, _refused(batch.rows.with_columns(reason=pl.lit(""))), (), None)
     latest = now.astimezone(NEW_YORK).date() + timedelta(days=DAYS_AHEAD)
     rows = _with_limits(batch, catalog)
-    row_verdicts = _validate(rows, _row_checks(latest), f"{batch.source} rows")
+    pages: dict[str, str] = {}
+    row_verdicts = _validate(rows, _row_checks(latest), f"{batch.source} rows", pages)
     held_back = _held_back(batch, rows, row_verdicts)
     if held_back is not None:
         named = {verdict.check.name: verdict for verdict in row_verdicts if verdict.check.holds_back}
         reasons = _first_reasons(rows, {name: verdict.failing for name, verdict in named.items()})
         refused = _refused(batch.rows.with_columns(reasons).filter(pl.col("reason").is_not_null()))
         checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
-        return GateResult(batch.rows.clear(), refused, checks, held_back)
+        return GateResult(batch.rows.clear(), refused, checks, held_back, pages)
 
     series = _series_table(batch, catalog, previous, now)
-    series_verdicts = _validate(series, _series_checks(), f"{batch.source} series")
+    series_verdicts = _validate(series, _series_checks(), f"{batch.source} series", pages)
     out_of_bounds = _positions(row_verdicts, ("value_not_above_bounds", "value_not_below_bounds"))
     changed_units = _changed_units(rows, out_of_bounds)
     reasons = _reasons(rows, series, row_verdicts, series_verdicts, out_of_bounds, changed_units, latest)
@@ -91,7 +95,7 @@ def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) 
     checks += [_result(batch, series, verdict) for verdict in series_verdicts]
     checks.append(_unit_change_result(batch, changed_units))
     accepted = judged.filter(pl.col("reason").is_null()).drop("reason")
-    return GateResult(accepted, _refused(judged.filter(pl.col("reason").is_not_null())), checks, None)
+    return GateResult(accepted, _refused(judged.filter(pl.col("reason").is_not_null())), checks, None, pages)
 
 
 def _refused(rows: pl.DataFrame) -> pl.DataFrame:
@@ -364,8 +368,8 @@ def _series_checks() -> list[_Check]:
     ]
 
 
-def _validate(frame: pl.DataFrame, checks: Sequence[_Check], name: str) -> list[_Verdict]:
-    """Run the expectations on the frame; positions are row numbers of it."""
+def _validate(frame: pl.DataFrame, checks: Sequence[_Check], name: str, pages: dict[str, str]) -> list[_Verdict]:
+    """Run the expectations on the frame; positions are row numbers of it. The page of the suite goes into `pages`."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -388,8 +392,20 @@ def _validate(frame: pl.DataFrame, checks: Sequence[_Check], name: str) -> list[
         check.expectation.meta = {"check": check.name}
     suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
     found = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
+    pages[name] = _page(found, name)
     by_name = {result.expectation_config.meta["check"]: result for result in found.results}
     return [_verdict(check, by_name[check.name]) for check in checks]
+
+
+def _page(found: Any, name: str) -> str:
+    """Return Great Expectations' own page (its Data Docs) of a validation; it loads and runs nothing."""
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    found.meta["run_id"] = {"run_name": name, "run_time": found.meta["batch_markers"]["ge_load_time"]}
+    page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(found))
+    # Its scripts and styles lie on other people's servers, and what upstream wrote stands in it unescaped.
+    return page.replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{_PAGE_POLICY}">', 1)
 
 
 def _pandas(frame: pl.DataFrame) -> pd.DataFrame:

@@ -198,3 +198,4 @@ class GateResult:
     refused: pl.DataFrame
     checks: Sequence[CheckResult]
     held_back: str | None  # a sentence when a critical check failed: then nothing of the batch may land
+    pages: Mapping[str, str] = field(default_factory=dict)  # Great Expectations' own pages (HTML), by suite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,10 @@ log = logging.getLogger("tidegauge.ingestion")
 
 ASKED_DAY_BY_DAY: Mapping[SourceName, tuple[str, ...]] = {"cboe": ("put_call_total_ratio", "put_volume_total")}
 """Series whose pages are asked one session at a time: their source must know which it holds."""
+
+
+KEPT_QUALITY_RUNS = 30
+"""So many runs keep their pages of Great Expectations; what they say stays in ops.checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +105,23 @@ def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
 
     with home_errors(session.home):
         landing = land(session.con, batch, gated, session.catalog, session.run_id, session.settings.clock())
+        _keep_pages(session, gated)
     sentences = [gated.held_back] if gated.held_back else []
     sentences += [str(problem) for problem in batch.problems]
     outcome = SourceOutcome(batch.source, landing, gated.checks, "; ".join(sentences) or None)
     session.outcomes[batch.source] = outcome
     return outcome
+
+
+def _keep_pages(session: Session, gated: GateResult) -> None:
+    """Put the pages of Great Expectations under home/quality/<run>, and drop those of runs long past."""
+    runs = session.home.quality
+    folder = runs / session.run_id
+    folder.mkdir(exist_ok=True)
+    for name, page in gated.pages.items():
+        (folder / f"{name.replace(' ', '_')}.html").write_text(page, encoding="utf-8")
+    for old in sorted(path for path in runs.iterdir() if path.is_dir())[:-KEPT_QUALITY_RUNS]:
+        shutil.rmtree(old)
 
 
 def _nothing(session: Session, source: SourceName, error: SourceError) -> tuple[Batch, GateResult]:

@@ -99,6 +99,13 @@ def test_a_run_publishes_and_shows_in_dagster(first):
     ]
 
 
+def test_each_sources_expectations_have_their_page(first):
+    pages = {path.name: path.read_text() for path in first[0].quality.rglob("*.html")}
+    assert {"fred_rows.html", "fred_series.html", "cboe_rows.html", "treasury_rows.html"} <= pages.keys()
+    assert "Succeeded" in pages["fred_rows.html"]
+    assert all("default-src 'none'" in page for page in pages.values()), "a page loads and runs nothing"
+
+
 def test_metadata_that_a_person_can_use(first):
     home, _ = first
     with open_instance(home) as instance:
