@@ -66,9 +66,10 @@ def test_a_second_process_is_told_who_writes_and_touches_nothing(home):
 def test_a_killed_writer_leaves_no_lock(home):
     with in_process(HOLDER, home) as holder:
         holder.stdout.readline()
+        assert is_writer_active(home)
         holder.kill()
     with WriterLock(home):
-        pass
+        assert is_writer_active(home), "the lock could be taken again"
 
 
 def test_the_lock_is_held_while_the_connection_comes_and_goes(home):
