@@ -35,7 +35,8 @@ def main() -> None:
             _ratio(row),
             row.note,
         )
-    Console().print(table)
+    console = Console()
+    Console(width=max(console.width, 150)).print(table)
 
 
 def _budget(row: BenchRow) -> str:
