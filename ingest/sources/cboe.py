@@ -21,7 +21,7 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceError, SourceRefused
-from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.kit import ROWS_SCHEMA, FetchContext, Pair, Payload, Window
 from ingest.parsing import (
     changed,
     csv_of,
@@ -255,15 +255,16 @@ def _page(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     session = date.fromisoformat(payload.meta["session"])
     document = json_of(payload, "JSON of ratios and volumes")
     ratios = _ratios(payload, document)
-    frames = []
-    for pair in pairs:
-        _, product, measure = pair[1].code.split("/")
+    rows: list[tuple[object, ...]] = []
+    for series, provider in pairs:
+        _, product, measure = provider.code.split("/")
         if measure == "ratio":
             found = ratios.get(_RATIO_NAMES[product], [])
         else:
             found = _volume(payload, document, _VOLUME_NAMES[product], _VOLUME_MEMBERS[measure])
-        frames.append(rows_of(payload, pair, [session] * len(found), found))
-    return together(frames)
+        rows += [(series.id, provider.code, session, value, provider.unit, None, payload.sha256) for value in found]
+    # One frame a page: a frame a series took four of the seven milliseconds that a page costs, and there are 1,800.
+    return pl.DataFrame(rows, schema=dict(ROWS_SCHEMA), orient="row")
 
 
 def _ratios(payload: Payload, document: Any) -> dict[str, list[float | None]]:
