@@ -102,7 +102,8 @@ def _probe(contract: Contract, catalog: Catalog, settings: Settings) -> Probe:
 def _moved(contract: Contract, batch: Batch, newest: date | None, today: date) -> str | None:
     """Say the first thing that is not as agreed."""
     if batch.problems:
-        return f"{batch.problems[0]} (agreed: {contract.layout})"
+        told = str(batch.problems[0]).removeprefix(f"{batch.source}: ")  # the line begins with the source
+        return f"{told} (agreed: {contract.layout})"
     for payload in batch.payloads:
         if not payload.url.startswith(contract.address):
             return f"expected an answer from {' or '.join(contract.address)}, got {payload.url}"

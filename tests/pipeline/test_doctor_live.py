@@ -64,7 +64,7 @@ def test_what_moved_is_named(standin, capsys):
     standin.faults.add("financialresearch", "status", code=404)
     assert cli.call(["doctor", "--live"]) == SourceError.exit_code
     told = lines(capsys.readouterr().out)
-    assert told["japan_mof"].startswith("BAD japan_mof: JGB yields")
+    assert told["japan_mof"].startswith("BAD JGB yields, history: expected a column 2Y")
     assert "expected" in told["japan_mof"]
     assert told["new_york_fed"].startswith("BAD")
     assert "404" in told["ofr"]
