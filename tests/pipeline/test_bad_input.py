@@ -70,10 +70,10 @@ def test_a_bad_fred_key_is_named_and_never_shown(market, tmp_path: Path):
 
 
 def test_a_full_disk_is_a_sentence_and_loses_nothing(market, tmp_path: Path):
-    """A home on a disk of 24 MB, which no run fits; with more room the next run completes."""
+    """A home on a disk of 20 MB, which no run fits; with more room the next run completes."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
         pytest.skip("no right to mount a small disk here")
     try:
