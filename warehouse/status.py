@@ -26,7 +26,10 @@ _WAIT_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source: how its last run went and what is held of it. `rows_count` counts vintages."""
+    """One source: how its last run went and what is held of it. `rows_count` counts vintages.
+
+    `series_count` counts tickers or funds where the source gives panel tables.
+    """
 
     source: str
     state: str
@@ -118,6 +121,9 @@ def _sources(con: duckdb.DuckDBPyConnection) -> tuple[SourceStatus, ...]:
 
 
 def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, int, date | None]:
+    """Return series, vintages and newest period of a source; of panel tables their tickers or funds."""
+    if not _has(con, source, "observations"):
+        return _held_panels(con, source)
     found = con.execute(
         f"""
         select count(distinct series_id), count(*), max(period_date) filter (where value is not null)
@@ -126,6 +132,24 @@ def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, int, date |
     ).fetchone()
     assert found is not None
     return found[0], found[1], found[2]
+
+
+def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, int, date | None]:
+    asked = con.execute(
+        """
+        select count(distinct group_name), list(distinct table_id),
+            (select max(newest_period) from ops.source_runs where source = $desk)
+        from ops.panel_fetches where source = $desk
+        """,
+        {"desk": desk},
+    ).fetchone()
+    assert asked is not None
+    groups, tables, newest = asked
+    rows = 0
+    for table in tables or ():
+        counted = con.execute(f"select count(*) from {table}").fetchone()
+        rows += counted[0] if counted else 0
+    return groups, rows, newest
 
 
 def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

@@ -54,6 +54,15 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "query1.finance.yahoo.com": '"close"',
     "query2.finance.yahoo.com": '"close"',
     "www.financialresearch.gov": "OFR FSI",
+    "www.ssga.com": "Shares Outstanding",
+    "www.blackrock.com": "Shares Outstanding",
+    "www.ishares.com": "Quantity",
+    "accounts.profunds.com": "Shares Outstanding (000)",
+    "www.ici.org": "Taxable",  # as long as what it becomes: a string of a BIFF file has its length before it
+    "raw.githubusercontent.com": "start_date",
+    "en.wikipedia.org": "Symbol",
+    "www.nasdaqtrader.com": "Symbol|",
+    "api.nasdaq.com": '"close"',
 }
 """Which column a fault renames where no `old` is given."""
 

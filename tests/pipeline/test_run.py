@@ -17,6 +17,7 @@ from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
 from ingest.errors import AnotherWriter, AuditFailed, ConfigError, SourceUnavailable
 from ingest.home import Home
+from ingest.panel_desks import PANEL_DESKS
 from ingest.settings import Settings
 from ingest.standin import StandIn
 from ingest.standin.simulate import simulate
@@ -27,6 +28,7 @@ from warehouse.connection import WriterLock
 
 FIRST = datetime(2014, 6, 10, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
 NEXT = FIRST + timedelta(days=1)
+ASKED = [*SOURCES, *(desk.name for desk in PANEL_DESKS)]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def last_run(home: Home):
 
 def test_a_run_publishes_and_shows_in_dagster(first):
     home, outcome = first
-    assert set(outcome.sources) == set(SOURCES)
+    assert set(outcome.sources) == set(ASKED)
     # SOFR, IORB and the term funding programme were yet to come, and FRED says so for each
     assert {source for source, one in outcome.sources.items() if one.error} == {"federal_reserve", "fred"}
     assert {one.landing.state for one in outcome.sources.values()} == {"ok", "partial", "skipped"}
@@ -121,7 +123,7 @@ def test_a_second_run_lands_and_publishes_nothing(copied, standin):
     before = digest(copied)
     outcome = run_daily(settings_of(copied.root, standin))
     landed = {s: (o.landing.rows_new, o.landing.rows_changed) for s, o in outcome.sources.items()}
-    assert landed == dict.fromkeys(SOURCES, (0, 0))
+    assert landed == dict.fromkeys(ASKED, (0, 0))
     assert outcome.release.state == "unchanged"
     assert digest(copied) == before
     assert len(list(copied.releases.glob("*.duckdb"))) == 1
