@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date, timedelta
 
 import numpy as np
@@ -24,13 +23,6 @@ def first_prints(series_id: str, source: str | None = None) -> pl.DataFrame:
 
 def by_day(series_id: str, source: str | None = None) -> dict[date, float]:
     return dict(first_prints(series_id, source).iter_rows())
-
-
-def test_fifteen_years_build_in_three_seconds():
-    market()  # calendars are loaded once per process
-    start = time.perf_counter()
-    simulate(END)
-    assert time.perf_counter() - start < 3.0
 
 
 def test_every_series_of_the_catalog_but_user_files_is_there():

@@ -203,16 +203,14 @@ def test_the_log_names_requests_and_never_keys(stand_in: StandIn):
     ]
 
 
-def test_small_requests_are_served_by_the_thousand(stand_in: StandIn):
+def test_one_connection_serves_many_requests(stand_in: StandIn):
     connection = http.client.HTTPConnection("127.0.0.1", int(stand_in.url.rsplit(":", 1)[1]), timeout=10)
-    days = market().latent["session_date"].to_list()[-800:]
-    start = time.perf_counter()
-    for day in days:
+    for day in market().latent["session_date"].to_list()[-100:-10]:
         connection.request("GET", f"/cdn.cboe.com/data/us/options/market_statistics/daily/{day}_daily_options")
-        connection.getresponse().read()
-    elapsed = time.perf_counter() - start
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.read().startswith(b'{"ratios"')
     connection.close()
-    assert elapsed < 2.4  # a third of the rate measured on an idle machine
 
 
 def test_it_listens_on_this_machine_only_and_stops(stand_in: StandIn):

