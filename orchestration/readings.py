@@ -18,7 +18,7 @@ _DERIVED = (
         "Net liquidity",
         "net_liquidity_daily",
         "net_liquidity_usd_bn",
-        "session_date",
+        "least(fed_total_assets_obs_date, tga_obs_date, on_rrp_obs_date)",
         "known_at",
         "USD bn",
         1,
@@ -28,7 +28,7 @@ _DERIVED = (
         "Carry, US 2Y − JP 2Y",
         "carry_daily",
         "carry_2y_bp",
-        "session_date",
+        "least(us_2y_obs_date, jp_2y_obs_date)",
         "greatest(us_2y_known_at, jp_2y_known_at)",
         "bp",
         1,
@@ -62,7 +62,7 @@ class Reading:
     value: float | None
     decimals: int
     unit: str
-    obs_date: date | None
+    obs_date: date | None  # of a derived reading: that of its oldest leg
     known_at: datetime | None  # naive UTC
     age_days: int | None
     state: State
@@ -86,7 +86,8 @@ def readings(con: duckdb.DuckDBPyConnection) -> list[Reading]:
 def _derived(con: duckdb.DuckDBPyConnection, spec: tuple, states: dict, today: datetime | None) -> Reading:  # type: ignore[type-arg]
     label, mart, column, day, moment, unit, decimals, legs = spec
     row = con.execute(
-        f"select {column}, {day}, {moment} from marts.{mart} where {column} is not null order by {day} desc limit 1"  # noqa: S608
+        f"select {column}, {day}, {moment} from marts.{mart}"  # noqa: S608
+        f" where {column} is not null order by session_date desc limit 1"
     ).fetchone()
     worst = min((states.get(leg, ("never", None))[0] for leg in legs), key=WORST_FIRST.index)
     if row is None:

@@ -145,7 +145,10 @@ def _readings_table(found: list[Reading]) -> str:
         for r in found
     )
     heads = _heads("Reading", "Value", "Unit", "Observed", "Known at (New York)", "Age", "State")
-    caption = "The newest value of each, with the day it is for and the moment it could first be read."
+    caption = (
+        "The newest value of each, with the day it is for (of a derived one, the day of its oldest part) and the moment "
+        "it could first be read."
+    )
     return _table(caption, heads, rows)
 
 
