@@ -146,8 +146,8 @@ def _readings_table(found: list[Reading]) -> str:
     )
     heads = _heads("Reading", "Value", "Unit", "Observed", "Known at (New York)", "Age", "State")
     caption = (
-        "The newest value of each, with the day it is for (of a derived one, the day of its oldest part) and the moment "
-        "it could first be read."
+        "The newest value of each, with the day it is for (of a derived one, the day of its oldest part) and the "
+        "moment it could first be read."
     )
     return _table(caption, heads, rows)
 
