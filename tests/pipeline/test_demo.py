@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.readings import readings
 from tests.cli import ROOT, environment, tidegauge
 
 NEXT_DRIVER = Path(sys.prefix) / "duckdb-next"
@@ -48,6 +49,13 @@ def test_recent_sessions_have_figures_in_every_column_that_matters(published: Pa
             " order by session_date desc limit 1"
         ).fetchone()
     assert all(value is not None for value in row), row
+
+
+def test_a_derived_reading_is_as_old_as_its_oldest_part(published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        found = {reading.label: reading for reading in readings(con)}
+    legs = ("Fed total assets", "Treasury General Account", "Overnight reverse repo")
+    assert found["Net liquidity"].obs_date == min(found[leg].obs_date for leg in legs)
 
 
 def test_every_value_leads_to_an_archived_payload(demo_home: Path, published: Path):
