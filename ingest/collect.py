@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import groupby
 
 import polars as pl
 
 from ingest.archive import Archive
 from ingest.catalog import Catalog, SourceName
 from ingest.clock import Clock, naive_utc
-from ingest.errors import SourceChanged, SourceError, TidegaugeError
+from ingest.errors import SourceError
+from ingest.gathering import archived_batches, fetched, parsed
 from ingest.kit import (
     ROWS_SCHEMA,
     Batch,
@@ -28,8 +27,6 @@ from ingest.kit import (
 )
 from ingest.settings import Settings
 from ingest.sources import source_module
-
-_log = logging.getLogger("tidegauge.collect")
 
 
 def _no_progress(_what: str, _done: int, _of: int | None) -> None:
@@ -74,7 +71,7 @@ def collect(source: SourceName, context: FetchContext, *, module: SourceModule |
     fetched_at = context.clock()
     context.http.begin(fetched_at.isoformat())
     try:
-        for item in _fetched(source, module, context):
+        for item in fetched(source, lambda: module.fetch(context)):
             if isinstance(item, SourceError):
                 gathered.fetch_failed(item)
             else:
@@ -92,40 +89,11 @@ def replay(
     The rows are those of the first time. Problems of fetching (no answer, no key) left no payload and are not replayed.
     """
     module = module or source_module(source)
-    entries = (entry for entry in archive.entries() if entry.source == source)
-    for _, batch in groupby(entries, key=lambda entry: entry.batch):
+    for fetched_at, payloads in archived_batches(archive, source):
         gathered = _Gathered(source, pairs)
-        fetched_at = None
-        for entry in batch:
-            fetched_at = fetched_at or (datetime.fromisoformat(entry.batch) if entry.batch else entry.fetched_at)
-            payload = Payload(
-                source=entry.source,
-                name=entry.name,
-                url=entry.url,
-                body=archive.body(entry.sha256),
-                sha256=entry.sha256,
-                fetched_at=entry.fetched_at,
-                status=entry.status,
-                headers=entry.headers,
-                meta=entry.meta,
-            )
+        for payload in payloads:
             gathered.take(module, payload)
-        assert fetched_at is not None  # groupby gives no empty group
         yield gathered.batch(fetched_at)
-
-
-def _fetched(source: SourceName, module: SourceModule, context: FetchContext) -> Iterator[Payload | SourceError]:
-    """Yield what `fetch` gives; what it raises about the source becomes its last item."""
-    try:
-        yield from module.fetch(context)
-    except SourceError as error:
-        yield error
-    except (TidegaugeError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 - named as a problem and logged, so that other sources go on
-        # fetch peeks into answers (page counts, totals): one that nobody foresaw breaks it like a parse
-        _log.exception("%s: fetch broke", source)
-        yield _unforeseen(source, "fetch", error)
 
 
 @dataclass(slots=True)
@@ -149,21 +117,16 @@ class _Gathered:
     def take(self, module: SourceModule, payload: Payload) -> None:
         """Parse one payload; keep its rows and windows, or the reason why there are none."""
         self.payloads.append(replace(payload, body=b"", bytes_count=len(payload.body)))
-        try:
-            rows = module.parse(payload, self.pairs)
-        except PartOfPayloadChanged as error:
-            rows = error.rows
-            self.problems.extend(error.problems)
-            self.doubtful |= error.series_ids
-        except SourceError as error:
-            self._broke(payload, error)
+        found = parsed(self.source, payload, lambda one: module.parse(one, self.pairs))
+        if isinstance(found, PartOfPayloadChanged):
+            rows = found.rows
+            self.problems.extend(found.problems)
+            self.doubtful |= found.series_ids
+        elif isinstance(found, SourceError):
+            self._broke(payload, found)
             return
-        except (TidegaugeError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 - named as a problem and logged, so that other payloads go on
-            _log.exception("%s: %s: parse broke", self.source, payload.name)
-            self._broke(payload, _unforeseen(self.source, payload.name, error))
-            return
+        else:
+            rows = found
         self._hold_to_contract(payload, rows)
         self.windows.extend(module.windows(payload, rows))
         if not rows.is_empty():
@@ -214,8 +177,3 @@ class _Gathered:
         strangers = set(rows["series_id"].unique()) - self._all()
         if strangers:
             raise ValueError(f"bug: parse of {self.source}: {payload.name} returned {sorted(strangers, key=str)}")
-
-
-def _unforeseen(source: str, payload: str, error: Exception) -> SourceChanged:
-    seen = f"one that broke the reading: {type(error).__name__}: {error}"
-    return SourceChanged(source, payload, expected="the recorded layout", seen=seen)

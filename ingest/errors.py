@@ -69,3 +69,7 @@ class SourceChanged(SourceError):
         self.expected = expected
         self.seen = seen
         super().__init__(source, payload, f"expected {expected}, got {seen}")
+
+
+class SymbolUnknown(SourceChanged):
+    """The publisher says that it does not know the symbol (any more)."""

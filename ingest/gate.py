@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -23,10 +22,8 @@ from ingest.catalog import Catalog, Series
 from ingest.catalog.calendars import busday_calendar, working_days
 from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
+from ingest.expectations import Check, Verdict, midnight, positions, validate
 from ingest.kit import Batch, CheckResult, GateResult
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DAYS_AHEAD: Final = 7  # policy rates are announced before they take effect; nothing is dated later
 LOST_ROWS_RATIO: Final = 0.25  # an answer that lost more of its rows than this is reported
@@ -36,33 +33,6 @@ UNIT_CHANGE_ROWS: Final = 3  # so few rows of a payload say nothing about its un
 _EXAMPLES = 5
 _KEYS = ("series_id", "code", "period_date", "unit", "payload_sha256", "fetched_at")
 _WEEKDAYS_BACK = 60
-
-Severity = Literal["error", "warn"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """One expectation with our name for it. `holds_back`: the whole source waits when it fails."""
-
-    name: str
-    severity: Severity
-    expectation: Any
-    says: str
-    holds_back: bool = False
-    stage: Literal["gate", "freshness"] = "gate"
-
-
-@dataclass(slots=True)
-class _Verdict:
-    """What a check found: the positions of the failing rows in the frame it looked at."""
-
-    check: _Check
-    passed: bool
-    failing: list[int]
-    detail: dict[str, Any] = field(default_factory=dict)
-
-
-_PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> GateResult:
@@ -76,7 +46,7 @@ def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) 
     latest = now.astimezone(NEW_YORK).date() + timedelta(days=DAYS_AHEAD)
     rows = _with_limits(batch, catalog)
     pages: dict[str, str] = {}
-    row_verdicts = _validate(rows, _row_checks(latest), f"{batch.source} rows", pages)
+    row_verdicts = validate(rows, _row_checks(latest), f"{batch.source} rows", pages)
     held_back = _held_back(batch, rows, row_verdicts)
     if held_back is not None:
         named = {verdict.check.name: verdict for verdict in row_verdicts if verdict.check.holds_back}
@@ -86,8 +56,8 @@ def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) 
         return GateResult(batch.rows.clear(), refused, checks, held_back, pages)
 
     series = _series_table(batch, catalog, previous, now)
-    series_verdicts = _validate(series, _series_checks(), f"{batch.source} series", pages)
-    out_of_bounds = _positions(row_verdicts, ("value_not_above_bounds", "value_not_below_bounds"))
+    series_verdicts = validate(series, _series_checks(), f"{batch.source} series", pages)
+    out_of_bounds = positions(row_verdicts, ("value_not_above_bounds", "value_not_below_bounds"))
     changed_units = _changed_units(rows, out_of_bounds)
     reasons = _reasons(rows, series, row_verdicts, series_verdicts, out_of_bounds, changed_units, latest)
     judged = batch.rows.with_columns(reasons)
@@ -259,12 +229,12 @@ def _stale_limit(series: Series, provider: Provider) -> int:
 # ---- the suites ----------------------------------------------------------------------------------------------------
 
 
-def _row_checks(latest: date) -> list[_Check]:
+def _row_checks(latest: date) -> list[Check]:
     from great_expectations import expectations as gxe
 
     either = "either_value_is_missing"
     checks = [
-        _Check(
+        Check(
             f"{column}_is_there",
             "error",
             gxe.ExpectColumnValuesToNotBeNull(column=column),
@@ -274,21 +244,21 @@ def _row_checks(latest: date) -> list[_Check]:
         for column in _KEYS
     ]
     checks += [
-        _Check(
+        Check(
             "value_is_a_number",
             "error",
             gxe.ExpectColumnValuesToBeOfType(column="value", type_="float64"),
             "values that are no numbers",
             holds_back=True,
         ),
-        _Check(
+        Check(
             "unit_is_known",
             "error",
             gxe.ExpectColumnValuesToNotBeNull(column="factor"),
             "rows in a unit that the catalog cannot convert",
             holds_back=True,
         ),
-        _Check(
+        Check(
             "key_is_unique",
             "error",
             gxe.ExpectCompoundColumnsToBeUnique(
@@ -297,7 +267,7 @@ def _row_checks(latest: date) -> list[_Check]:
             "rows that share series, period and moment with another",
             holds_back=True,
         ),
-        _Check(
+        Check(
             "value_not_above_bounds",
             "warn",
             gxe.ExpectColumnPairValuesAToBeGreaterThanB(
@@ -305,7 +275,7 @@ def _row_checks(latest: date) -> list[_Check]:
             ),
             "values above the plausible range, refused",
         ),
-        _Check(
+        Check(
             "value_not_below_bounds",
             "warn",
             gxe.ExpectColumnPairValuesAToBeGreaterThanB(
@@ -313,7 +283,7 @@ def _row_checks(latest: date) -> list[_Check]:
             ),
             "values below the plausible range, refused",
         ),
-        _Check(
+        Check(
             "step_is_plausible",
             "warn",
             gxe.ExpectColumnPairValuesAToBeGreaterThanB(
@@ -321,34 +291,34 @@ def _row_checks(latest: date) -> list[_Check]:
             ),
             "steps larger than ever seen",
         ),
-        _Check(
+        Check(
             "period_is_not_ahead",
             "error",
-            gxe.ExpectColumnValuesToBeBetween(column="period_date", max_value=_midnight(latest)),
+            gxe.ExpectColumnValuesToBeBetween(column="period_date", max_value=midnight(latest)),
             f"periods after {latest}, refused",
         ),
     ]
     return checks
 
 
-def _series_checks() -> list[_Check]:
+def _series_checks() -> list[Check]:
     from great_expectations import expectations as gxe
 
     either = "either_value_is_missing"
     return [
-        _Check(
+        Check(
             "sessions_are_complete",
             "warn",
             gxe.ExpectColumnValuesToBeBetween(column="missing_sessions", max_value=0),
             f"series without a row for each of the last {SESSIONS_LOOKED_AT} NYSE sessions",
         ),
-        _Check(
+        Check(
             "answer_did_not_shrink",
             "warn",
             gxe.ExpectColumnValuesToBeBetween(column="kept_ratio", min_value=1 - LOST_ROWS_RATIO),
             "series with fewer rows than the last capture over the same days",
         ),
-        _Check(
+        Check(
             "newest_period_does_not_go_back",
             "error",
             gxe.ExpectColumnPairValuesAToBeGreaterThanB(
@@ -356,7 +326,7 @@ def _series_checks() -> list[_Check]:
             ),
             "series whose answer ends before what we hold, refused",
         ),
-        _Check(
+        Check(
             "upstream_is_not_frozen",
             "error",
             gxe.ExpectColumnPairValuesAToBeGreaterThanB(
@@ -368,82 +338,10 @@ def _series_checks() -> list[_Check]:
     ]
 
 
-def _validate(frame: pl.DataFrame, checks: Sequence[_Check], name: str, pages: dict[str, str]) -> list[_Verdict]:
-    """Run the expectations on the frame; positions are row numbers of it. The page of the suite goes into `pages`."""
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
-
-    config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        progress_bars=ProgressBarsConfig(globally=False),
-    )
-    context = gx.get_context(project_config=config, mode="ephemeral")
-    batch = (
-        context.data_sources.add_pandas("ingest")
-        .add_dataframe_asset(name)
-        .add_batch_definition_whole_dataframe("batch")
-        .get_batch({"dataframe": _pandas(frame)})
-    )
-    for check in checks:
-        check.expectation.meta = {"check": check.name}
-    suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
-    found = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
-    pages[name] = _page(found, name)
-    by_name = {result.expectation_config.meta["check"]: result for result in found.results}
-    return [_verdict(check, by_name[check.name]) for check in checks]
-
-
-def _page(found: Any, name: str) -> str:
-    """Return Great Expectations' own page (its Data Docs) of a validation; it loads and runs nothing."""
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
-
-    found.meta["run_id"] = {"run_name": name, "run_time": found.meta["batch_markers"]["ge_load_time"]}
-    page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(found))
-    # Its scripts and styles lie on other people's servers, and what upstream wrote stands in it unescaped.
-    return page.replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{_PAGE_POLICY}">', 1)
-
-
-def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
-    """Return the frame for GX: row numbers as index, dates as midnights (GX compares no Python dates)."""
-    found: pd.DataFrame = frame.with_columns(pl.col(pl.Date).cast(pl.Datetime("us"))).to_pandas()
-    return found
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time())
-
-
-def _verdict(check: _Check, result: Any) -> _Verdict:
-    if result.exception_info.get("raised_exception"):
-        raise RuntimeError(f"gate: {check.name} could not be computed: {result.exception_info['exception_message']}")
-    outcome = result.result
-    config = result.expectation_config
-    detail = {
-        "expectation": config.type,
-        "kwargs": {name: value for name, value in config.kwargs.items() if name != "batch_id"},
-        "result": {
-            name: outcome[name]
-            for name in ("element_count", "missing_count", "unexpected_count", "unexpected_percent", "observed_value")
-            if name in outcome
-        },
-    }
-    failing = [int(position) for position in outcome.get("unexpected_index_list") or ()]
-    return _Verdict(check, bool(result.success), failing, detail)
-
-
 # ---- the judgement -------------------------------------------------------------------------------------------------
 
 
-def _positions(verdicts: Sequence[_Verdict], names: Sequence[str]) -> list[int]:
-    return sorted({place for verdict in verdicts if verdict.check.name in names for place in verdict.failing})
-
-
-def _held_back(batch: Batch, rows: pl.DataFrame, verdicts: Sequence[_Verdict]) -> str | None:
+def _held_back(batch: Batch, rows: pl.DataFrame, verdicts: Sequence[Verdict]) -> str | None:
     """Return why nothing of the batch may land, None when no critical check failed."""
     failed = [verdict for verdict in verdicts if verdict.check.holds_back and not verdict.passed]
     if not failed:
@@ -493,20 +391,20 @@ def _changed_units(rows: pl.DataFrame, out_of_bounds: Sequence[int]) -> pl.DataF
 def _reasons(
     rows: pl.DataFrame,
     series: pl.DataFrame,
-    row_verdicts: Sequence[_Verdict],
-    series_verdicts: Sequence[_Verdict],
+    row_verdicts: Sequence[Verdict],
+    series_verdicts: Sequence[Verdict],
     out_of_bounds: Sequence[int],
     changed_units: pl.DataFrame,
     latest: date,
 ) -> pl.Series:
     """Return the reason for each refused row, NULL for the others; a reason for the series comes before a row's."""
-    stale = series[_positions(series_verdicts, ("newest_period_does_not_go_back",))].select(
+    stale = series[positions(series_verdicts, ("newest_period_does_not_go_back",))].select(
         "series_id",
         pl.format("stale answer: newest period {}, we hold {}", "came_last", "last_period").alias("reason"),
     )
     whole = dict(stale.iter_rows()) | dict(changed_units.iter_rows())
     reasons = rows["series_id"].replace_strict(whole, default=None, return_dtype=pl.String).to_list()
-    for place in _positions(row_verdicts, ("period_is_not_ahead",)):
+    for place in positions(row_verdicts, ("period_is_not_ahead",)):
         reasons[place] = reasons[place] or f"period {rows['period_date'][place]} lies after {latest}"
     for place, row in zip(out_of_bounds, rows[list(out_of_bounds)].iter_rows(named=True), strict=True):
         reasons[place] = reasons[place] or _out_of_bounds(row)
@@ -518,7 +416,7 @@ def _out_of_bounds(row: Mapping[str, Any]) -> str:
     return f"value {round(row['value'] * row['factor'], 9)} outside {row['plausible']}{printed}"
 
 
-def _result(batch: Batch, frame: pl.DataFrame, verdict: _Verdict) -> CheckResult:
+def _result(batch: Batch, frame: pl.DataFrame, verdict: Verdict) -> CheckResult:
     check = verdict.check
     count = len(verdict.failing)
     summary = "passed" if verdict.passed else f"{count} {check.says}: {_examples(frame, verdict.failing)}"

@@ -40,7 +40,6 @@ REQUESTS_PER_SECOND: Final[Mapping[str, float]] = {
 }
 DEFAULT_REQUESTS_PER_SECOND: Final = 5.0
 
-_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _log = logging.getLogger("tidegauge.http")
 
@@ -92,7 +91,7 @@ class Upstream:
         self._clock = clock
         self._archive = archive
         self._base = settings.upstream.rstrip("/") if settings.upstream else None
-        self._paced = self._base is None or urlsplit(self._base).hostname not in _LOCAL_HOSTS
+        self._paced = not settings.is_upstream_local
         self._next_at: dict[str, float] = {}
         self._batch = ""
         headers = {"User-Agent": settings.user_agent} if settings.user_agent else {}

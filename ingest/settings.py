@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,8 @@ from ingest.clock import NEW_YORK, Clock, clock_at
 from ingest.errors import ConfigError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Origin = Literal["LIVE", "SIMULATED", "REAL FOLDER"]
 
@@ -34,7 +37,15 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=60.0, gt=0, description="Total deadline of one request.")
     request_attempts: int = Field(default=4, ge=1, description="Tries per request on transport errors, 429 and 5xx.")
     retry_wait_seconds: float = Field(default=1.0, ge=0, description="First wait between tries; doubles, with jitter.")
+    wide_universe: bool = Field(
+        default=False, description="Ask the prices of every listed common stock too, for breadth of USCOMMON."
+    )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
+
+    @property
+    def is_upstream_local(self) -> bool:
+        """Whether a stand-in on this machine is asked: it needs no pacing and no proxy."""
+        return self.upstream is not None and urlsplit(self.upstream).hostname in LOCAL_HOSTS
 
     @field_validator("now")
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -55,7 +56,7 @@ class Answer:
 
 
 class YahooClient:
-    """Asks for daily bars, one symbol at a time.
+    """Asks for daily bars, one symbol at a time in each thread; all threads together keep the pace.
 
     yfinance keeps session and answers for the whole process. Both are set anew here, so that no run is answered with
     another run's bytes.
@@ -63,20 +64,24 @@ class YahooClient:
 
     def __init__(self, settings: Settings, rewrite: Callable[[str], str]) -> None:
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what it logs, we raise
+        # yfinance's own use of pandas, nothing a reader could change; catch_warnings does not go with threads
+        warnings.filterwarnings("ignore", module="yfinance")
         yfinance.config.debug.hide_exceptions = False
         YfData.cache_get.cache_clear()
         self._timeout = settings.request_timeout_seconds
         self._session = _Session(settings, rewrite)
 
-    def history(self, symbol: str, start: date, end: date) -> Answer:
-        """Return what Yahoo has from `start` to before `end`; TooManyRequests on the first 429."""
+    def history(self, symbol: str, start: date, end: date, *, zone: str | None = None) -> Answer:
+        """Return what Yahoo has from `start` to before `end`; TooManyRequests on the first 429.
+
+        `zone` is the exchange's time zone where the caller knows it: yfinance asks a second time to learn it.
+        """
         answer = self._session.answer = Answer()
+        ticker = yfinance.Ticker(symbol, session=self._session)
+        if zone is not None:
+            ticker._tz = zone
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # yfinance's own use of pandas, nothing a reader could change
-                frame = yfinance.Ticker(symbol, session=self._session).history(
-                    start=start, end=end, auto_adjust=False, actions=True, timeout=self._timeout
-                )
+            frame = ticker.history(start=start, end=end, auto_adjust=False, actions=True, timeout=self._timeout)
         except YFRateLimitError:
             raise TooManyRequests from None
         except _TROUBLE as error:
@@ -91,12 +96,23 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
 
     def __init__(self, settings: Settings, rewrite: Callable[[str], str]) -> None:
         super().__init__(impersonate="chrome")
-        self.answer = Answer()
+        self._here = threading.local()
         self._rewrite = rewrite
         self._attempts = settings.request_attempts
         self._first_wait = settings.retry_wait_seconds
-        self._pause = SECONDS_BETWEEN_REQUESTS if settings.upstream is None else 0.0
-        self._asked_at = 0.0
+        self._pause = 0.0 if settings.is_upstream_local else SECONDS_BETWEEN_REQUESTS
+        self._free_at = 0.0
+        self._turn = threading.Lock()
+
+    @property
+    def answer(self) -> Answer:
+        """What the call of this thread has brought so far."""
+        answer: Answer = self._here.answer
+        return answer
+
+    @answer.setter
+    def answer(self, answer: Answer) -> None:
+        self._here.answer = answer
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         """Ask for a chart with retries; for cookie and crumb, which are not vital, once."""
@@ -125,8 +141,10 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         return response
 
     def _once(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        time.sleep(max(0.0, self._asked_at + self._pause - time.monotonic()))
-        self._asked_at = time.monotonic()
+        with self._turn:
+            mine = max(self._free_at, time.monotonic())
+            self._free_at = mine + self._pause
+        time.sleep(max(0.0, mine - time.monotonic()))
         return super().request(method, self._rewrite(url), *args, **kwargs)
 
     def _keep(self, url: str, params: Mapping[str, object], response: Any) -> None:

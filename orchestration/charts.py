@@ -51,6 +51,19 @@ CHARTS = (
         ("ratio",),
     ),
     Chart("SOFR over the rate on reserves", "funding_daily", (("SOFR − IORB", "sofr_iorb_bp"),), ("bp",)),
+    Chart(
+        "S&P 500 members above their averages",
+        "market_daily",
+        (("200 days", "sp500_above_200dma_pct"), ("50 days", "sp500_above_50dma_pct")),
+        ("%",),
+    ),
+    Chart(
+        "ETF flows over 5 sessions",
+        "market_daily",
+        (("Equity", "equity_etf_flow_5d_usd_mn"), ("Bonds", "bond_etf_flow_5d_usd_mn")),
+        ("USD mn",),
+        years=2,
+    ),
 )
 
 

@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ingest.errors import ConfigError, HomeUnusable, TidegaugeError
 from ingest.home import Home
 from ingest.settings import PROJECT_ROOT, Settings, load_settings
 
+if TYPE_CHECKING:
+    from ingest.catalog.funds import Fund
+
 WANTED_FREE_BYTES: Final = 2 * 1024**3
 NEEDED_FREE_BYTES: Final = 200 * 1024**2
+SEEN_LENGTH: Final = 160
 LOOKED_AT: Final = (
     "dagster",
     "dagster-dbt",
@@ -57,6 +61,7 @@ def examine() -> Iterator[Finding]:
         _env_file,
         _clock,
         _catalog,
+        _funds,
         _home,
         _disk,
         _writer,
@@ -64,6 +69,7 @@ def examine() -> Iterator[Finding]:
     )
     for look in looks:
         yield look(settings, home)
+    yield from _panels(settings, home)
 
 
 def _python() -> Finding:
@@ -135,6 +141,17 @@ def _catalog(_settings: Settings, _home: Home) -> Finding:
     return Finding("catalog", "good", f"{len(catalog.series)} series")
 
 
+def _funds(_settings: Settings, _home: Home) -> Finding:
+    from ingest.catalog.funds import load_funds
+
+    try:
+        funds = load_funds()
+    except ConfigError as error:
+        return Finding("funds", "bad", str(error), "Correct ingest/catalog/funds.yml.", ConfigError.exit_code)
+    own = sum(fund.source == "user_file" for fund in funds)
+    return Finding("funds", "good", f"{len(funds)} funds, {own} of them only from your files")
+
+
 def _home(_settings: Settings, home: Home) -> Finding:
     try:
         home.ensure()
@@ -177,3 +194,51 @@ def _release(_settings: Settings, home: Home) -> Finding:
     if os.access(home.published, os.W_OK) and os.geteuid() != 0:
         return Finding("release", "note", f"{row[0]}, and it can be written to", f"chmod 444 {home.published}")
     return Finding("release", "good", f"{row[0]} ({row[1]})")
+
+
+def _panels(settings: Settings, home: Home) -> Iterator[Finding]:
+    """Yield what the last run left of desks and funds; nothing before the first run and while one is going on."""
+    import duckdb
+
+    from warehouse.connection import is_writer_active
+    from warehouse.panel_status import panel_status
+    from warehouse.status import build_file
+
+    try:
+        with build_file(home, is_active=is_writer_active(home)) as con:
+            held = "select 1 from duckdb_tables() where table_name = 'panel_lacks'"
+            if con is None or not con.execute(held).fetchone():
+                return
+            found = panel_status(con, settings.clock())
+    except duckdb.Error as error:
+        seen = f"{home.warehouse} cannot be read: {str(error).splitlines()[0]}"
+        yield Finding("panels", "bad", seen, "Run `tidegauge rebuild`.", TidegaugeError.exit_code)
+        return
+    for desk, reason in found.failed:
+        yield Finding(
+            desk, "note", f"no answer in the last run: {_short(reason)}", "Ask it: `tidegauge doctor --live`."
+        )
+    issued = [_with_code(fund) for fund in found.without_data if fund.source != "user_file"]
+    own = [fund.ticker for fund in found.without_data if fund.source == "user_file"]
+    if issued:
+        yield Finding(
+            "funds", "note", f"no data of {', '.join(issued)}", "Check their codes in ingest/catalog/funds.yml."
+        )
+    if own:
+        advice = f"Their issuers publish no counts: put them into {home.user_files / 'fund_days'}/<TICKER>.csv."
+        yield Finding("funds", "note", f"no data of {', '.join(own)}", advice)
+    for one in found.strange:
+        seen = f"{_with_code(one.fund)}: NAV {one.ratio:+.0%} off the close up to {one.newest_date}"
+        yield Finding("funds", "note", seen, "The code may be another fund's: correct ingest/catalog/funds.yml.")
+    if not (found.failed or issued or own or found.strange):
+        yield Finding("panels", "good", "every desk answered, every fund has data")
+
+
+def _with_code(fund: Fund) -> str:
+    """Return the ticker, with the number by which iShares knows it."""
+    return f"{fund.ticker} (portfolioId {fund.provider_code})" if fund.source == "ishares" else fund.ticker
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SEEN_LENGTH else f"{line[: SEEN_LENGTH - 1]}…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from orchestration.session import Progress, Session
 if TYPE_CHECKING:
     import duckdb
 
-    from warehouse.landing import LandingResult
+    from warehouse.records import LandingResult
 
 log = logging.getLogger("tidegauge.ingestion")
 
@@ -33,7 +33,7 @@ KEPT_QUALITY_RUNS = 30
 class SourceOutcome:
     """How one source fared in a run. `error` is a sentence, None when all is well."""
 
-    source: SourceName
+    source: str
     landing: LandingResult
     checks: Sequence[CheckResult]
     error: str | None
@@ -50,26 +50,41 @@ def ingest_source(session: Session, source: SourceName, progress: Progress) -> S
     Raised is only what concerns every source: HomeUnusable, ConfigError, AnotherWriter, an interrupt.
     """
     progress(f"asking {source}", 0, None)
-    try:
+
+    def ask() -> SourceOutcome:
         batch = _collect(session, source, progress)
         return _land(session, batch, _gate(session, batch))
+
+    return attempted(source, ask, lambda problem: _land(session, *_nothing(session, source, problem)))
+
+
+def attempted(
+    source: str, ask: Callable[[], SourceOutcome], record: Callable[[SourceError], SourceOutcome]
+) -> SourceOutcome:
+    """Return the outcome of `ask`, or of `record` with what stopped it: a bug of one must not cost the others."""
+    try:
+        return ask()
     except SourceError as error:
         problem = error
     except TidegaugeError:
         raise
     except Exception as error:
-        # A bug in one source's code must not cost the others: it is recorded with type and message.
         log.exception("%s failed", source)
         problem = SourceError(source, "ingestion", f"{type(error).__name__}: {error}")
-    return _land(session, *_nothing(session, source, problem))
+    return record(problem)
 
 
-def _collect(session: Session, source: SourceName, progress: Progress) -> Batch:
+def require_own_upstream(session: Session) -> None:
+    """ConfigError where figures that are not live would be mixed with those of the publishers."""
     if session.settings.origin != "LIVE" and session.settings.upstream is None:
         raise ConfigError(
             f"{session.home.root} holds {session.settings.origin} figures: its sources are a stand-in's. "
             "Run `tidegauge demo` or `tidegauge real`."
         )
+
+
+def _collect(session: Session, source: SourceName, progress: Progress) -> Batch:
+    require_own_upstream(session)
     from ingest.archive import Archive
     from ingest.collect import build_context, collect
     from ingest.http import Upstream
@@ -102,23 +117,22 @@ def _gate(session: Session, batch: Batch) -> GateResult:
 def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
     from warehouse.connection import home_errors
     from warehouse.landing import land
+    from warehouse.records import sentence_of
 
     with home_errors(session.home):
         landing = land(session.con, batch, gated, session.catalog, session.run_id, session.settings.clock())
-        _keep_pages(session, gated)
-    sentences = [gated.held_back] if gated.held_back else []
-    sentences += [str(problem) for problem in batch.problems]
-    outcome = SourceOutcome(batch.source, landing, gated.checks, "; ".join(sentences) or None)
+        keep_pages(session, gated.pages)
+    outcome = SourceOutcome(batch.source, landing, gated.checks, sentence_of(gated.held_back, batch.problems))
     session.outcomes[batch.source] = outcome
     return outcome
 
 
-def _keep_pages(session: Session, gated: GateResult) -> None:
+def keep_pages(session: Session, pages: Mapping[str, str]) -> None:
     """Put the pages of Great Expectations under home/quality/<run>, and drop those of runs long past."""
     runs = session.home.quality
     folder = runs / session.run_id
     folder.mkdir(exist_ok=True)
-    for name, page in gated.pages.items():
+    for name, page in pages.items():
         (folder / f"{name.replace(' ', '_')}.html").write_text(page, encoding="utf-8")
     for old in sorted(path for path in runs.iterdir() if path.is_dir())[:-KEPT_QUALITY_RUNS]:
         shutil.rmtree(old)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,7 +17,8 @@ from ingest.errors import ConfigError
 from ingest.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from ingest.kit import Batch
+    from ingest.kit import Batch, Payload
+    from ingest.panel_kit import PanelBatch
 
 CONTRACTS_FILE: Final = PROJECT_ROOT / "ingest" / "catalog" / "contracts.yml"
 _LAST_ARCHIVED = date(2019, 10, 4)
@@ -35,10 +36,21 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelContract:
+    """What is agreed with the publisher of a panel desk. `ask`: the one ticker or fund that is asked for."""
+
+    desk: str
+    ask: str | None
+    address: tuple[str, ...]
+    layout: str
+    max_age_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """What one publisher answered: a line for a person. `moved` says what is not as agreed, None when all is."""
 
-    source: SourceName
+    source: str
     moved: str | None
     newest: date | None
     requests: int
@@ -52,15 +64,27 @@ class Probe:
 
 
 def load_contracts(path: Path = CONTRACTS_FILE) -> list[Contract]:
-    """Read the contracts; ConfigError when an entry cannot be used."""
-    entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["contracts"]
+    """Read the contracts of the series; ConfigError when an entry cannot be used."""
     try:
         return [
             Contract(**{**entry, "series": tuple(entry["series"]), "address": tuple(entry["address"])})
-            for entry in entries
+            for entry in _entries(path, "contracts")
         ]
     except (TypeError, KeyError) as error:
         raise ConfigError(f"{path.name}: {error}") from None
+
+
+def load_panel_contracts(path: Path = CONTRACTS_FILE) -> list[PanelContract]:
+    """Read the contracts of the panel desks; ConfigError when an entry cannot be used."""
+    try:
+        return [PanelContract(**{**entry, "address": tuple(entry["address"])}) for entry in _entries(path, "panels")]
+    except (TypeError, KeyError) as error:
+        raise ConfigError(f"{path.name}: {error}") from None
+
+
+def _entries(path: Path, section: str) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))[section]
+    return entries
 
 
 def probe_all(settings: Settings) -> Iterator[Probe]:
@@ -68,6 +92,8 @@ def probe_all(settings: Settings) -> Iterator[Probe]:
     catalog = load_catalog()
     for contract in load_contracts():
         yield _probe(contract, catalog, settings)
+    for panel_contract in load_panel_contracts():
+        yield _probe_panel(panel_contract, settings)
 
 
 def _probe(contract: Contract, catalog: Catalog, settings: Settings) -> Probe:
@@ -99,14 +125,70 @@ def _probe(contract: Contract, catalog: Catalog, settings: Settings) -> Probe:
     return Probe(contract.source, _moved(contract, batch, newest, today), newest, len(batch.payloads))
 
 
+def _probe_panel(contract: PanelContract, settings: Settings) -> Probe:
+    from ingest.archive import Archive
+    from ingest.catalog.funds import load_funds
+    from ingest.http import Upstream
+    from ingest.panel_collect import collect_panel
+    from ingest.panel_desks import panel_desk
+    from ingest.panel_kit import PanelContext
+    from orchestration.session import no_progress
+
+    desk = panel_desk(contract.desk)
+    today = settings.clock().astimezone(NEW_YORK).date()
+    asked = contract.ask
+    with (
+        tempfile.TemporaryDirectory(prefix="tidegauge-doctor-") as folder,
+        Upstream(settings, settings.clock, Archive(Path(folder))) as upstream,
+    ):
+        context = PanelContext(
+            source=desk.source,
+            settings=settings,
+            clock=settings.clock,
+            http=upstream,
+            progress=no_progress,
+            funds=[fund for fund in load_funds() if fund.ticker == asked],
+            tickers=[asked] if asked else [],
+            since={asked or "": today - timedelta(days=5)},
+        )
+        batch = collect_panel(desk, context)
+    table = desk.tables[0]
+    newest = batch.tables[table.id][table.period].max()
+    assert newest is None or isinstance(newest, date)
+    return Probe(contract.desk, _moved_panel(contract, batch, newest, today), newest, len(batch.payloads))
+
+
+def _moved_panel(contract: PanelContract, batch: PanelBatch, newest: date | None, today: date) -> str | None:
+    """Say the first thing that is not as agreed."""
+    if batch.problems:
+        told = str(batch.problems[0])
+        told = told.removeprefix(f"{contract.desk}: ").removeprefix(f"{batch.source}: ")
+        return f"{told} (agreed: {contract.layout})"
+    elsewhere = _elsewhere(batch.payloads, contract.address)
+    if elsewhere:
+        return elsewhere
+    if newest is None:
+        return f"expected rows of {contract.ask or contract.desk}, got none (agreed: {contract.layout})"
+    if (today - newest).days > contract.max_age_days:
+        return f"expected a period of the last {contract.max_age_days} days, the newest is {newest}"
+    return None
+
+
+def _elsewhere(payloads: Sequence[Payload], address: tuple[str, ...]) -> str | None:
+    for payload in payloads:
+        if not payload.url.startswith(address):
+            return f"expected an answer from {' or '.join(address)}, got {payload.url}"
+    return None
+
+
 def _moved(contract: Contract, batch: Batch, newest: date | None, today: date) -> str | None:
     """Say the first thing that is not as agreed."""
     if batch.problems:
         told = str(batch.problems[0]).removeprefix(f"{batch.source}: ")  # the line begins with the source
         return f"{told} (agreed: {contract.layout})"
-    for payload in batch.payloads:
-        if not payload.url.startswith(contract.address):
-            return f"expected an answer from {' or '.join(contract.address)}, got {payload.url}"
+    elsewhere = _elsewhere(batch.payloads, contract.address)
+    if elsewhere:
+        return elsewhere
     silent = sorted(set(contract.series) - set(batch.rows.drop_nulls("value")["series_id"].unique()))
     if silent or newest is None:
         return f"expected values of {', '.join(silent or contract.series)}, got none (agreed: {contract.layout})"

@@ -51,6 +51,16 @@ _SERIES = (
     ("Put/call, total", "put_call_total_ratio", 2),
     ("Put/call, equity", "put_call_equity_ratio", 2),
 )
+# label, mart, its rows, column of the value, unit shown, decimals. Panel marts say themselves when they are too thin.
+_PANEL = (
+    ("Members above 200-day average", "breadth_daily", "universe = 'SPX'", "above_200dma_pct", "%", 1),
+    ("Net advances, S&P 500", "breadth_daily", "universe = 'SPX'", "net_advances_count", "issues", 0),
+    ("Equity ETF flows, 5 days", "etf_category_flows_daily", "category = 'all_equity'", "flow_5d_usd_mn", "USD mn", 0),
+    ("Bond ETF flows, 5 days", "etf_category_flows_daily", "category = 'all_bonds'", "flow_5d_usd_mn", "USD mn", 0),
+)
+_PANEL_LATE_SESSIONS, _PANEL_STALE_SESSIONS = 2, 4
+"""Prices come in the evening, share counts on the morning after: older than so many sessions is late, then stale."""
+
 _UNITS = {"usd_bn": "USD bn", "pct": "%", "bp": "bp", "ratio": "ratio", "index": "index", "rate": "JPY per USD"}
 
 
@@ -80,7 +90,8 @@ def readings(con: duckdb.DuckDBPyConnection) -> list[Reading]:
     }
     today = _one(con, "select max(checked_at) from meta.freshness")
     derived = [_derived(con, spec, states, today) for spec in _DERIVED]
-    return derived + [_of_series(con, spec, states) for spec in _SERIES]
+    panel = [_of_panel(con, spec, today) for spec in _PANEL]
+    return derived + [_of_series(con, spec, states) for spec in _SERIES] + panel
 
 
 def _derived(con: duckdb.DuckDBPyConnection, spec: tuple, states: dict, today: datetime | None) -> Reading:  # type: ignore[type-arg]
@@ -94,6 +105,24 @@ def _derived(con: duckdb.DuckDBPyConnection, spec: tuple, states: dict, today: d
         return Reading(label, None, decimals, unit, None, None, None, worst)
     age = (today.date() - row[1]).days if today is not None else None
     return Reading(label, row[0], decimals, unit, row[1], row[2], age, worst)
+
+
+def _of_panel(
+    con: duckdb.DuckDBPyConnection, spec: tuple[str, str, str, str, str, int], today: datetime | None
+) -> Reading:
+    label, mart, rows, column, unit, decimals = spec
+    found = con.execute(
+        f"select {column}, session_date, known_at from marts.{mart}"  # noqa: S608  # names of this module
+        f" where {rows} and {column} is not null order by session_date desc limit 1"
+    ).fetchone()
+    if found is None or today is None:
+        return Reading(label, None, decimals, unit, None, None, None, "never")
+    value, day, known_at = found
+    behind = con.execute(
+        "select count(*) from marts.sessions where session_date > ? and close_at <= ?", [day, today]
+    ).fetchall()[0][0]
+    state: State = "stale" if behind > _PANEL_STALE_SESSIONS else "late" if behind > _PANEL_LATE_SESSIONS else "fresh"
+    return Reading(label, value, decimals, unit, day, known_at, (today.date() - day).days, state)
 
 
 def _of_series(con: duckdb.DuckDBPyConnection, spec: tuple[str, str, int], states: dict) -> Reading:  # type: ignore[type-arg]

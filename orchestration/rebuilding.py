@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ingest.catalog import SOURCES, Catalog, load_catalog
 from ingest.home import Home
+from ingest.panel_desks import PANEL_DESKS
 from ingest.settings import Settings
 from orchestration.session import Progress
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from ingest.archive import Archive
     from ingest.kit import Batch, GateResult
+    from ingest.panel_kit import PanelBatch
     from warehouse.rebuild import RebuildResult
 
 
@@ -22,6 +25,7 @@ def rebuild_home(settings: Settings, progress: Progress) -> RebuildResult:
     """Replay the archive into a fresh build file and put it in place; AuditFailed when its rows differ from the old."""
     from ingest.archive import Archive
     from ingest.gate import gate
+    from orchestration.panel_ingestion import judge as judge_panel
     from warehouse.connection import WriterLock
     from warehouse.rebuild import rebuild
 
@@ -32,8 +36,17 @@ def rebuild_home(settings: Settings, progress: Progress) -> RebuildResult:
         return gate(batch, catalog, previous, batch.fetched_at)
 
     with WriterLock(home):
-        batches = _batches(Archive(home.archive), catalog, progress)
-        return rebuild(home, batches, judge, catalog, run_id="rebuild", now=settings.clock())
+        archive = Archive(home.archive)
+        return rebuild(
+            home,
+            _batches(archive, catalog, progress),
+            judge,
+            catalog,
+            run_id="rebuild",
+            now=settings.clock(),
+            panels=_panels(archive, progress),
+            panel_gate=judge_panel,
+        )
 
 
 def _batches(archive: Archive, catalog: Catalog, progress: Progress) -> Iterator[Batch]:
@@ -44,3 +57,14 @@ def _batches(archive: Archive, catalog: Catalog, progress: Progress) -> Iterator
         for done, batch in enumerate(replay(archive, source, catalog.of_source(source)), start=1):
             progress(f"replaying {source}", done, None)
             yield batch
+
+
+def _panels(archive: Archive, progress: Progress) -> Iterator[PanelBatch]:
+    """Yield every batch of every desk by the time it was fetched: desks are judged beside what others brought."""
+    from ingest.panel_collect import replay_panel
+
+    desks = [replay_panel(archive, desk) for desk in PANEL_DESKS]
+    # Of one moment the earlier desk comes first: merge keeps the order of its inputs.
+    for done, batch in enumerate(heapq.merge(*desks, key=lambda batch: batch.fetched_at), start=1):
+        progress(f"replaying {batch.name}", done, None)
+        yield batch

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ingest.catalog import SourceName
 from ingest.settings import Settings
 from orchestration.session import Progress, Session, no_progress, open_session
 
@@ -28,7 +27,7 @@ class RunOutcome:
 
     run_id: str
     release: PublishResult
-    sources: Mapping[SourceName, SourceOutcome]
+    sources: Mapping[str, SourceOutcome]
     failed_checks: int
     seconds: float
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
-from ingest.catalog import Catalog, SourceName, load_catalog
+from ingest.catalog import Catalog, load_catalog
 from ingest.clock import naive_utc
 from ingest.errors import ConfigError, TidegaugeError
 from ingest.home import Home
@@ -45,7 +45,7 @@ class Session:
     run_id: str
     started_at: datetime
     progress: Progress = no_progress
-    outcomes: dict[SourceName, SourceOutcome] = field(default_factory=dict)
+    outcomes: dict[str, SourceOutcome] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
     release: PublishResult | None = None

@@ -40,6 +40,10 @@ def show_status(home: Home, console: Console) -> None:
     console.print(_series(found))
     for sentence in found.shrinkages:
         console.print(f"[yellow]history shortened upstream, ours is kept:[/] {escape(sentence)}")
+    for sentence in found.lacks:
+        console.print(f"known lack, asked for again each week: {escape(sentence)}")
+    for sentence in found.gaps:
+        console.print(f"[yellow]sessions without a snapshot, lost for good:[/] {escape(sentence)}")
 
 
 def show_outcome(home: Home, settings: Settings, outcome: RunOutcome, console: Console) -> None:

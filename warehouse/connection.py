@@ -188,6 +188,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
 def _migrations() -> Iterator[tuple[str, str]]:
     # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
     from ingest.catalog import SOURCES
+    from warehouse.panel_ddl import panel_ddl
 
     for path in sorted(SCHEMA_FOLDER.glob("*.sql")):
         text = path.read_text(encoding="utf-8")
@@ -195,3 +196,4 @@ def _migrations() -> Iterator[tuple[str, str]]:
             yield from ((f"{path.name} {source}", text.replace("{source}", source)) for source in SOURCES)
         else:
             yield path.name, text
+    yield from panel_ddl()

@@ -10,19 +10,27 @@ Nothing is ever updated or deleted. The rule of `known_at` is architecture.md se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final
 
 import duckdb
 import polars as pl
 
 from ingest.catalog import Catalog
 from ingest.clock import naive_utc
-from ingest.errors import SourceChanged, SourceError
-from ingest.kit import ROWS_SCHEMA, Batch, GateResult, Payload
+from ingest.kit import ROWS_SCHEMA, Batch, GateResult
+from warehouse.records import (
+    LandingResult,
+    Shrinkage,
+    append,
+    record_broken,
+    record_payloads,
+    record_source_run,
+    sentence_of,
+    shown,
+    state_of,
+)
 from warehouse.runs import record_checks
 
 REVISED_AFTER: Final = timedelta(days=7)
@@ -56,33 +64,6 @@ _LANDED_SCHEMA: Final = pl.Schema(
         "kind": pl.String(),
     }
 )
-
-SourceState = Literal["ok", "partial", "failed", "held", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Shrinkage:
-    """A source's answer starts later (`served_from`) than what we hold of the series (`held_from`)."""
-
-    series_id: str
-    held_from: date
-    served_from: date
-
-
-@dataclass(frozen=True, slots=True)
-class LandingResult:
-    """What one batch did. Rows are vintages landed; `rows_quarantined` counts refusals not recorded before.
-
-    `newest_period` is the newest period of the batch that has a value. `shrinkages` are those recorded now.
-    """
-
-    state: SourceState
-    rows_new: int
-    rows_changed: int
-    rows_withdrawn: int
-    rows_quarantined: int
-    newest_period: date | None
-    shrinkages: tuple[Shrinkage, ...]
 
 
 def land(
@@ -170,15 +151,25 @@ class _Landing:
     def run(self, moment: datetime) -> LandingResult:
         self.con.begin()
         try:
-            self._record_payloads()
+            record_payloads(self.con, self.batch.payloads, self.source)
             quarantined = self._record_refused()
-            self._record_broken()
+            record_broken(
+                self.con, self.source, self.batch.payloads, self.batch.problems, run_id=self.run_id, now=self.now
+            )
             record_checks(self.con, self.run_id, self.gated.checks, moment)
             if self.gated.held_back is None:
                 result = self._merge(quarantined)
             else:
                 result = LandingResult("held", 0, 0, 0, quarantined, None, ())
-            self._record_source_run(result)
+            record_source_run(
+                self.con,
+                self.source,
+                result,
+                received=self.gated.accepted.height + self.gated.refused.height,
+                error=sentence_of(self.gated.held_back, self.batch.problems),
+                run_id=self.run_id,
+                now=self.now,
+            )
             self.con.commit()
         except BaseException:
             self.con.rollback()
@@ -190,8 +181,8 @@ class _Landing:
     def _merge(self, quarantined: int) -> LandingResult:
         fetches = self._fetches()
         with (
-            self._shown("landing_incoming", _one_per_key(self.gated.accepted)),
-            self._shown("landing_fetches", fetches),
+            shown(self.con, "landing_incoming", _one_per_key(self.gated.accepted)),
+            shown(self.con, "landing_fetches", fetches),
         ):
             self._take_newest()
             shrinkages = self._record_shrinkages()
@@ -203,7 +194,7 @@ class _Landing:
         newest = self.gated.accepted.filter(pl.col("value").is_not_null())["period_date"].max()
         assert newest is None or isinstance(newest, date)
         return LandingResult(
-            self._state(),
+            state_of(self.batch, has_rows=not self.batch.rows.is_empty()),
             int((kinds == "new").sum()),
             int((kinds == "changed").sum()),
             int((kinds == "withdrawn").sum()),
@@ -229,7 +220,7 @@ class _Landing:
                 for frame in (self.gated.accepted, self.gated.refused)
             ]
         )
-        with self._shown("landing_windows", windows), self._shown("landing_came", came):
+        with shown(self.con, "landing_windows", windows), shown(self.con, "landing_came", came):
             frame = self.con.execute(
                 """
                 with bounds as (
@@ -279,7 +270,9 @@ class _Landing:
             )
             """
         )
-        with self._shown("landing_refused", self.gated.refused.select("series_id", "period_date", "payload_sha256")):
+        with shown(
+            self.con, "landing_refused", self.gated.refused.select("series_id", "period_date", "payload_sha256")
+        ):
             self.con.execute(
                 """
                 create temp table landing_present as
@@ -331,7 +324,7 @@ class _Landing:
         They changed under the same stated moment, or came back after they had been withdrawn. An answer that ends
         before our last vintage, or that came in part, says nothing about the present.
         """
-        with self._shown("landing_fresh", fresh):
+        with shown(self.con, "landing_fresh", fresh):
             return (
                 self.con.execute(
                     f"""
@@ -391,7 +384,7 @@ class _Landing:
         if new.is_empty():
             return pl.DataFrame(schema=_LANDED_SCHEMA)
         revised = [series.id for series in self.catalog.series if series.is_revised]
-        with self._shown("landing_new", self._with_release(new)):
+        with shown(self.con, "landing_new", self._with_release(new)):
             # An outage of ours moves nothing: only an answer that was there to be read, asked for the period after
             # its release and lacked it, makes the value late. What the gate refused had been seen all the same.
             return self.con.execute(
@@ -481,7 +474,7 @@ class _Landing:
     def _insert(self, landed: pl.DataFrame) -> None:
         if landed.is_empty():
             return
-        with self._shown("landing_rows", landed):
+        with shown(self.con, "landing_rows", landed):
             self.con.execute(
                 f"""
                 insert into {self.raw} by name
@@ -525,7 +518,7 @@ class _Landing:
             """,
             {"source": self.source, "rolled_by": ROLLED_BY.days},
         ).fetchall()
-        self._append("ops.shrinkages", [(self.source, *row, self.fetched_at, self.run_id) for row in rows])
+        append(self.con, "ops.shrinkages", [(self.source, *row, self.fetched_at, self.run_id) for row in rows])
         return tuple(Shrinkage(*row) for row in rows if row[2] > row[1])
 
     def _record_fetches(self) -> None:
@@ -538,7 +531,7 @@ class _Landing:
         """Append refusals not recorded before: the same cell, value and reason is recorded once."""
         if self.gated.refused.is_empty():
             return 0
-        with self._shown("landing_refused", self.gated.refused):
+        with shown(self.con, "landing_refused", self.gated.refused):
             counted = self.con.execute(
                 """
                 insert into quarantine.observations by name
@@ -554,76 +547,6 @@ class _Landing:
                 {"source": self.source, "now": self.now, "run_id": self.run_id},
             ).fetchone()
         return int(counted[0]) if counted else 0
-
-    def _record_broken(self) -> None:
-        """Append the payloads that could not be parsed."""
-        digests = {payload.name: payload.sha256 for payload in self.batch.payloads}
-        broken = [problem for problem in self.batch.problems if isinstance(problem, SourceChanged)]
-        self._append(
-            "quarantine.payloads",
-            [
-                (self.source, p.payload, digests.get(p.payload), p.expected, p.seen, str(p), self.now, self.run_id)
-                for p in broken
-            ],
-        )
-
-    def _record_payloads(self) -> None:
-        """Append bodies never seen before."""
-        known = {row[0] for row in self.con.execute("select payload_sha256 from ops.payloads").fetchall()}
-        fresh = {payload.sha256: payload for payload in reversed(self.batch.payloads) if payload.sha256 not in known}
-        self._append(
-            "ops.payloads",
-            [
-                (p.sha256, self.source, p.name, p.url, naive_utc(p.fetched_at), _size(p), p.status)
-                for p in reversed(fresh.values())
-            ],
-        )
-
-    def _record_source_run(self, result: LandingResult) -> None:
-        received = self.gated.accepted.height + self.gated.refused.height
-        self._append(
-            "ops.source_runs",
-            [
-                (
-                    self.run_id,
-                    self.source,
-                    result.state,
-                    received,
-                    result.rows_new,
-                    result.rows_changed,
-                    result.rows_withdrawn,
-                    result.rows_quarantined,
-                    result.newest_period,
-                    self._error(),
-                    self.now,
-                )
-            ],
-        )
-
-    def _state(self) -> SourceState:
-        # A series of which a part was lost has rows and no window: nothing may be concluded from what is absent.
-        if self.batch.problems:
-            return "partial" if self.batch.windows or not self.batch.rows.is_empty() else "failed"
-        return "ok" if self.batch.windows or self.batch.payloads else "skipped"
-
-    def _error(self) -> str | None:
-        sentences = [self.gated.held_back] if self.gated.held_back else []
-        problems: Sequence[SourceError] = self.batch.problems
-        return "; ".join(sentences + [str(problem) for problem in problems]) or None
-
-    def _append(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            self.con.executemany(f"insert into {table} values ({marks})", rows)
-
-    @contextmanager
-    def _shown(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
-        """Let SQL see `frame` as the view `name` for a while."""
-        self.con.register(name, frame)
-        try:
-            yield
-        finally:
-            self.con.unregister(name)
 
 
 def _one_per_key(rows: pl.DataFrame) -> pl.DataFrame:
@@ -641,8 +564,3 @@ def _one_per_key(rows: pl.DataFrame) -> pl.DataFrame:
         plain = wanted.filter(pl.col("stated_at").is_null()).join(dated, on=["series_id", "period_date"], how="anti")
         wanted = pl.concat([dated, plain])
     return wanted
-
-
-def _size(payload: Payload) -> int:
-    """Return the size of a body, which may have been dropped once it was archived."""
-    return len(payload.body) if payload.bytes_count is None else payload.bytes_count

@@ -11,6 +11,7 @@ import polars as pl
 
 from ingest.catalog import Catalog
 from ingest.catalog.calendars import FIRST_YEAR, CalendarName, nyse_sessions, working_days
+from ingest.catalog.funds import load_funds
 from ingest.catalog.models import Provider, Series
 from ingest.clock import naive_utc
 
@@ -32,6 +33,7 @@ def replace_reference(con: duckdb.DuckDBPyConnection, catalog: Catalog, now: dat
         "catalog.series": _series(catalog),
         "catalog.providers": _providers(catalog),
         "catalog.units": _units(catalog),
+        "catalog.funds": _funds(),
         "calendar.sessions": _sessions(now),
         "calendar.releases": due_releases(catalog, now),
     }
@@ -114,6 +116,28 @@ def _providers(catalog: Catalog) -> pl.DataFrame:
 def _units(catalog: Catalog) -> pl.DataFrame:
     return pl.DataFrame(
         [{"unit_published": unit.published, "unit": unit.mart, "factor": unit.factor} for unit in catalog.units]
+    )
+
+
+def _funds() -> pl.DataFrame:
+    columns = {
+        "ticker": pl.String,
+        "title": pl.String,
+        "issuer": pl.String,
+        "source": pl.String,
+        "provider_code": pl.String,
+        "category": pl.String,
+        "subcategory": pl.String,
+        "leverage": pl.Float64,
+        "is_inverse": pl.Boolean,
+        "benchmark_ticker": pl.String,
+        "share_lag_sessions": pl.Int64,
+        "takes_holdings": pl.Boolean,
+        "active_from": pl.Date,
+        "active_to": pl.Date,
+    }
+    return pl.DataFrame(
+        [[getattr(fund, name) for name in columns] for fund in load_funds()], schema=columns, orient="row"
     )
 
 

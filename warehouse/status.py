@@ -22,11 +22,15 @@ from warehouse.connection import is_writer_active
 
 _TRIES: Final = 3
 _WAIT_SECONDS: Final = 0.1
+_NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source: how its last run went and what is held of it. `rows_count` counts vintages."""
+    """One source: how its last run went and what is held of it. `rows_count` counts vintages.
+
+    `series_count` counts tickers or funds where the source gives panel tables.
+    """
 
     source: str
     state: str
@@ -49,7 +53,11 @@ class MartStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything `tidegauge status` shows. `freshness` holds rows of meta.freshness, column by name."""
+    """Everything `tidegauge status` shows. `freshness` holds rows of meta.freshness, column by name.
+
+    `lacks`: per provider a sentence with the former members that it does not know any more. `gaps`: per source one
+    with the sessions of which there is no snapshot.
+    """
 
     sources: tuple[SourceStatus, ...]
     marts: tuple[MartStatus, ...]
@@ -59,6 +67,8 @@ class Status:
     published: dict[str, Any] | None  # the row of meta.build
     is_writer_active: bool
     note: str | None
+    lacks: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 def status(home: Home) -> Status:
@@ -68,10 +78,18 @@ def status(home: Home) -> Status:
     """
     is_active = is_writer_active(home)
     published = _published(home)
-    with _build_file(home, is_active) as con:
+    with build_file(home, is_active=is_active) as con:
         if con is not None and _has(con, "ops", "source_runs"):
             return Status(
-                _sources(con), *published[:2], _shrinkages(con), _last_run(con), published[2], is_active, None
+                _sources(con),
+                *published[:2],
+                _shrinkages(con),
+                _last_run(con),
+                published[2],
+                is_active,
+                None,
+                _lacks(con),
+                _gaps(con),
             )
     if published[2] is None and not is_active:
         raise NothingPublished(f"nothing in {home.root} yet: `tidegauge run` or `make demo` fills it")
@@ -81,7 +99,7 @@ def status(home: Home) -> Status:
 
 
 @contextmanager
-def _build_file(home: Home, is_active: bool) -> Iterator[duckdb.DuckDBPyConnection | None]:
+def build_file(home: Home, *, is_active: bool) -> Iterator[duckdb.DuckDBPyConnection | None]:
     """Open the build file read-only; None when it is not there or a writer has it."""
     con = None if is_active or not home.warehouse.exists() else _opened(home.warehouse)
     try:
@@ -118,6 +136,9 @@ def _sources(con: duckdb.DuckDBPyConnection) -> tuple[SourceStatus, ...]:
 
 
 def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, int, date | None]:
+    """Return series, vintages and newest period of a source; of panel tables their tickers or funds."""
+    if not _has(con, source, "observations"):
+        return _held_panels(con, source)
     found = con.execute(
         f"""
         select count(distinct series_id), count(*), max(period_date) filter (where value is not null)
@@ -126,6 +147,24 @@ def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, int, date |
     ).fetchone()
     assert found is not None
     return found[0], found[1], found[2]
+
+
+def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, int, date | None]:
+    asked = con.execute(
+        """
+        select count(distinct group_name), list(distinct table_id),
+            (select max(newest_period) from ops.source_runs where source = $desk)
+        from ops.panel_fetches where source = $desk
+        """,
+        {"desk": desk},
+    ).fetchone()
+    assert asked is not None
+    groups, tables, newest = asked
+    rows = 0
+    for table in tables or ():
+        counted = con.execute(f"select count(*) from {table}").fetchone()
+        rows += counted[0] if counted else 0
+    return groups, rows, newest
 
 
 def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -142,6 +181,40 @@ def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return tuple(
         f"{source} {series}: source now starts {served}, we keep from {kept}" for source, series, served, kept in rows
     )
+
+
+def _lacks(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return a sentence for each provider; who has answered since then is left out."""
+    if not _has(con, "ops", "panel_lacks"):
+        return ()
+    rows = con.execute(
+        """
+        with lacks as (
+            select source, group_name, max(seen_at) as seen_at from ops.panel_lacks group by all
+        )
+        select source, count(*), list(group_name order by group_name)
+        from lacks l anti join ops.panel_fetches f
+            on f.source = l.source and f.group_name = l.group_name and f.fetched_at > l.seen_at
+        group by source order by source
+        """
+    ).fetchall()
+    return tuple(
+        f"{source} does not know {count} former member{'s' if count > 1 else ''}: {', '.join(names[:_NAMED])}"
+        + (f" and {count - _NAMED} more" if count > _NAMED else "")
+        for source, count, names in rows
+    )
+
+
+def _gaps(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    if not _has(con, "ops", "snapshot_gaps"):
+        return ()
+    rows = con.execute(
+        """
+        select trim(table_id || ' ' || group_name) as snapshots, count(*), max(session_date)
+        from ops.snapshot_gaps group by all order by all
+        """
+    ).fetchall()
+    return tuple(f"{what}: {count} session{'s' if count > 1 else ''}, the last {last}" for what, count, last in rows)
 
 
 def _last_run(con: duckdb.DuckDBPyConnection) -> tuple[str, str, str | None] | None:

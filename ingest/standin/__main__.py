@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ingest.clock import NEW_YORK, Clock, clock_at, system_clock
+from ingest.standin.economy.cross_section import DEFAULT_MEMBERS
 from ingest.standin.folder import folder_market
 from ingest.standin.market import Market
 from ingest.standin.server import StandIn
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--market", choices=("simulated", "folder"), default="simulated")
     parser.add_argument("--folder", type=Path, default=Path(named) if named else None)
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--members", type=int, default=DEFAULT_MEMBERS, help="stocks in the simulated index")
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--now", type=datetime.fromisoformat, help="New York time without a zone; absent: the clock")
     return parser
@@ -55,7 +57,7 @@ def _clock(now: datetime | None) -> Clock:
 def _market(options: argparse.Namespace, clock: Clock) -> Market:
     if options.market == "folder":
         return folder_market(options.folder)
-    return simulate((clock() + _AHEAD).date(), seed=options.seed)
+    return simulate((clock() + _AHEAD).date(), seed=options.seed, members=options.members)
 
 
 if __name__ == "__main__":

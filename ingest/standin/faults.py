@@ -54,6 +54,15 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "query1.finance.yahoo.com": '"close"',
     "query2.finance.yahoo.com": '"close"',
     "www.financialresearch.gov": "OFR FSI",
+    "www.ssga.com": "Shares Outstanding",
+    "www.blackrock.com": "Shares Outstanding",
+    "www.ishares.com": "Quantity",
+    "accounts.profunds.com": "Shares Outstanding (000)",
+    "www.ici.org": "Taxable",  # as long as what it becomes: a string of a BIFF file has its length before it
+    "raw.githubusercontent.com": "start_date",
+    "en.wikipedia.org": "Symbol",
+    "www.nasdaqtrader.com": "Symbol|",
+    "api.nasdaq.com": '"close"',
 }
 """Which column a fault renames where no `old` is given."""
 
@@ -63,12 +72,16 @@ _PAGE = b"<!DOCTYPE html>\n<html><head><title>Maintenance</title></head><body>We
 
 @dataclass
 class Fault:
-    """One fault: which requests it meets, how often it still does (None: always), and its details."""
+    """One fault: which requests it meets, how often it still does (None: always), and its details.
+
+    `after`: so many requests it still lets pass before.
+    """
 
     pattern: re.Pattern[str]
     kind: Kind
     times: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    after: int = 0
 
 
 class Faults:
@@ -78,8 +91,10 @@ class Faults:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
-    def add(self, pattern: str, kind: Kind, times: int | None = None, **options: Any) -> Fault:
+    def add(self, pattern: str, kind: Kind, times: int | None = None, *, after: int = 0, **options: Any) -> Fault:
         """Add a fault for requests whose `host/path?query` the regular expression finds; None: for ever.
+
+        The first `after` of them it lets pass: a publisher that has had enough in the middle.
 
         rate_limited    429; retry_after: seconds (absent: no such header)
         status          code: any status (503), an HTML page
@@ -103,7 +118,7 @@ class Faults:
         missing = {"frozen": "as_of", "shortened": "since"}.get(kind)
         if missing is not None and missing not in options:
             raise ValueError(f"fault {kind} needs {missing}")
-        fault = Fault(re.compile(pattern), kind, times, options)
+        fault = Fault(re.compile(pattern), kind, times, options, after)
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -118,6 +133,9 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 if fault.times != 0 and fault.pattern.search(request.target):
+                    if fault.after > 0:
+                        fault.after -= 1
+                        continue
                     if fault.times is not None:
                         fault.times -= 1
                     return fault

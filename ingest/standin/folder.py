@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
+from ingest.standin.folder_panel import folder_panel
 from ingest.standin.market import Market, first_prints
 
 _DTS_STARTS = date(2005, 10, 3)
@@ -23,7 +24,7 @@ _ZONE = "America/New_York"
 
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
-    return Market(pl.concat(list(_parts(folder)), how="vertical"))
+    return Market(pl.concat(list(_parts(folder)), how="vertical"), panel=folder_panel(folder))
 
 
 def user_files(folder: Path) -> dict[str, str]:

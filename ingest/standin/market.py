@@ -15,6 +15,7 @@ import polars as pl
 from ingest.catalog import load_catalog
 from ingest.catalog.models import Catalog, SourceName
 from ingest.clock import naive_utc
+from ingest.standin.panel import Panel
 
 MARKET_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType(
     {
@@ -47,12 +48,14 @@ class Market:
     """Series by publisher, each print with the moment from which it can be read.
 
     `rows` has MARKET_SCHEMA. Rows that name a source replace the general ones for that source. `latent` has
-    LATENT_SCHEMA: the regime that drove each session, known for simulated markets only.
+    LATENT_SCHEMA: the regime that drove each session, known for simulated markets only. `panel` is the cross-section
+    of stocks and funds, empty where there is none.
     """
 
-    def __init__(self, rows: pl.DataFrame, *, latent: pl.DataFrame | None = None) -> None:
+    def __init__(self, rows: pl.DataFrame, *, latent: pl.DataFrame | None = None, panel: Panel | None = None) -> None:
         self.rows = rows.select(pl.col(name).cast(kind) for name, kind in MARKET_SCHEMA.items())
         self.latent = latent if latent is not None else pl.DataFrame(schema=dict(LATENT_SCHEMA))
+        self.panel = panel if panel is not None else Panel()
         self.catalog: Catalog = load_catalog()
         self._by_series = {str(key[0]): part for key, part in self.rows.partition_by("series_id", as_dict=True).items()}
         self._prints: dict[tuple[str, str], _Prints] = {}

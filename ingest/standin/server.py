@@ -23,7 +23,7 @@ from ingest.standin.market import Market
 from ingest.standin.render import Request, Response, View, render
 
 _HOST = "127.0.0.1"
-_REMEMBERED = 256
+_REMEMBERED_BYTES = 48_000_000
 _IDLE_SECONDS = 60
 _SECRET = re.compile(r"(api_key=)[^&]*")
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
@@ -52,6 +52,7 @@ class StandIn:
         self.stopping = threading.Event()
         self._clock: Clock = clock_at(now) if isinstance(now, datetime) else now
         self._answers: OrderedDict[Hashable, Response] = OrderedDict()
+        self._remembered_bytes = 0
         self._lock = threading.Lock()
         self._server = _Server((_HOST, port), _Handler, self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -103,9 +104,12 @@ class StandIn:
                 return self._answers[key]
         response = render(view, request)
         with self._lock:
-            self._answers[key] = response
-            while len(self._answers) > _REMEMBERED:
-                self._answers.popitem(last=False)
+            if key not in self._answers:
+                self._answers[key] = response
+                self._remembered_bytes += len(response.body)
+            while self._remembered_bytes > _REMEMBERED_BYTES:
+                _, oldest = self._answers.popitem(last=False)
+                self._remembered_bytes -= len(oldest.body)
         return response
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from ingest.catalog.calendars import CalendarName
 from ingest.standin.economy.central_bank import BalanceSheet, balance_sheet
 from ingest.standin.economy.conditions import stress_index, weekly_index
+from ingest.standin.economy.cross_section import DEFAULT_MEMBERS, cross_section
 from ingest.standin.economy.grid import FIRST_DAY, Flags, Grid, Path
 from ingest.standin.economy.options import OptionVolumes, option_volumes
 from ingest.standin.economy.prices import Prices, prices
@@ -30,8 +31,11 @@ _NOT_AVAILABLE = (date(2019, 5, 31), date(2021, 8, 5))
 """Days on which the New York Fed printed NA for the 99th percentile."""
 
 
-def simulate(end: date, seed: int = DEFAULT_SEED) -> Market:
-    """Return the market of every day from 2012-01-03 to `end`. The same seed gives the same days, whatever the end."""
+def simulate(end: date, seed: int = DEFAULT_SEED, *, members: int = DEFAULT_MEMBERS) -> Market:
+    """Return the market of every day from 2012-01-03 to `end`. The same seed gives the same days, whatever the end.
+
+    `members` is the number of stocks in the index. Stocks and funds trade from 2011-10-03 on.
+    """
     if end < FIRST_DAY:
         raise ValueError(f"the simulated market starts on {FIRST_DAY}, got the end {end}")
     grid = Grid(end, seed)
@@ -59,7 +63,8 @@ def simulate(end: date, seed: int = DEFAULT_SEED) -> Market:
             "regime": [NAMES[code] for code in regimes[sessions].tolist()],
         }
     )
-    return Market(with_corrections(pl.concat(parts), grid), latent=latent)
+    panel = cross_section(grid, regimes, stress, curve, market, members)
+    return Market(with_corrections(pl.concat(parts), grid), latent=latent, panel=panel)
 
 
 def _daily(

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
 
 from ingest.catalog import SOURCES
+from ingest.panel_desks import PANEL_DESKS
 from orchestration.session import Session
 
 REFERENCE_TABLES = {
     "catalog.series": "What each series is: title, publisher, unit, limits. From ingest/catalog/series.yml.",
     "catalog.providers": "Who provides each series, in order of preference.",
     "catalog.units": "Published unit to unit of the marts.",
+    "catalog.funds": "The funds whose flows we follow. From ingest/catalog/funds.yml.",
     "calendar.sessions": "NYSE sessions with their cut-offs.",
     "calendar.releases": "What each provider is due to print around the run.",
 }
@@ -52,7 +54,10 @@ operations = [
         group_name="operations",
         description=text,
         kinds={"duckdb"},
-        deps=[AssetKey([source, "observations"]) for source in SOURCES],
+        deps=[
+            *(AssetKey([source, "observations"]) for source in SOURCES),
+            *(key_of(desk.table_ids[0]) for desk in PANEL_DESKS),
+        ],
     )
     for table, text in OPERATIONS_TABLES.items()
 ]

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -25,7 +25,7 @@ from orchestration.ingestion import SourceOutcome, ingest_source, recent_values
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
 
-MAIN_SERIES: Mapping[SourceName, str] = {
+MAIN_SERIES: Mapping[str, str] = {
     "federal_reserve": "fed_total_assets",
     "new_york_fed": "on_rrp",
     "treasury": "tga_daily",
@@ -93,7 +93,8 @@ def _description(source: SourceName) -> str:
     return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
 
 
-def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
+def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
+    """Return what Dagster shows beside a landing."""
     landing = outcome.landing
     today = session.settings.clock().date()
     metadata: dict[str, Any] = {
@@ -111,6 +112,11 @@ def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
     if landing.shrinkages:
         told = [f"{s.series_id} now starts {s.served_from}, we hold from {s.held_from}" for s in landing.shrinkages]
         metadata["history_shortened"] = MetadataValue.text("; ".join(told))
+    return metadata
+
+
+def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
+    metadata = landing_metadata(session, outcome)
     series_id = MAIN_SERIES.get(outcome.source)
     if series_id:
         values = recent_values(session.con, outcome.source, series_id, POINTS)
@@ -119,27 +125,37 @@ def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
 
 
 def _check_results(outcome: SourceOutcome) -> Iterator[AssetCheckResult]:
+    yield answered_result(outcome)
+    for name in GATE_CHECKS:
+        yield check_result(name, [check for check in outcome.checks if shown_name(check.name) == name])
+
+
+def answered_result(outcome: SourceOutcome, key: AssetKey | None = None) -> AssetCheckResult:
+    """Return the check that the source gave what it was asked for. `key`: the asset, where there are several."""
     state = outcome.landing.state
-    told = {"state": state, **({"error": outcome.error} if outcome.error else {})}
-    yield AssetCheckResult(
+    return AssetCheckResult(
         passed=outcome.error is None,
         check_name=ANSWERED,
+        asset_key=key,
         severity=AssetCheckSeverity.WARN if state == "partial" else AssetCheckSeverity.ERROR,
-        metadata=told,
+        metadata={"state": state, **({"error": outcome.error} if outcome.error else {})},
     )
-    for name in GATE_CHECKS:
-        found = [check for check in outcome.checks if shown_name(check.name) == name]
-        failed = [check for check in found if not check.passed]
-        is_error = any(check.severity == "error" for check in failed or found)
-        yield AssetCheckResult(
-            passed=not failed,
-            check_name=name,
-            severity=AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN,
-            metadata={
-                "summary": "; ".join(_summary(check) for check in failed) if found else "nothing arrived to check",
-                "failed_rows": sum(check.failed_count or 0 for check in failed),
-            },
-        )
+
+
+def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None = None) -> AssetCheckResult:
+    """Return what the gate found under one name, as Dagster shows it."""
+    failed = [check for check in found if not check.passed]
+    is_error = any(check.severity == "error" for check in failed or found)
+    return AssetCheckResult(
+        passed=not failed,
+        check_name=name,
+        asset_key=key,
+        severity=AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN,
+        metadata={
+            "summary": "; ".join(_summary(check) for check in failed) if found else "nothing arrived to check",
+            "failed_rows": sum(check.failed_count or 0 for check in failed),
+        },
+    )
 
 
 def shown_name(gate_name: str) -> str:

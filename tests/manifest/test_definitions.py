@@ -15,6 +15,10 @@ import pytest
 from dagster import DefaultScheduleStatus, RunRequest, SkipReason, build_schedule_context
 
 from ingest.catalog import SOURCES
+from ingest.panel import PANEL_TABLES
+from ingest.panel_desks import PANEL_DESKS
+from ingest.panel_gate import rule_names
+from orchestration.assets.panels import PANEL_CHECKS
 from orchestration.assets.sources import GATE_CHECKS, shown_name
 from orchestration.definitions import defs
 
@@ -24,7 +28,9 @@ HEAVY = ("great_expectations", "yfinance", "pandas", "altair", "vl_convert", "ex
 
 FIXED_KEYS = {
     *(f"{source}/observations" for source in SOURCES),
-    *(f"catalog/{name}" for name in ("series", "providers", "units")),
+    *(table.id.replace(".", "/") for table in PANEL_TABLES),
+    *(f"breadth/{name}" for name in ("features", "daily_counts", "market")),
+    *(f"catalog/{name}" for name in ("series", "providers", "units", "funds")),
     *(f"calendar/{name}" for name in ("sessions", "releases")),
     *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),
     "published/tidegauge",
@@ -62,9 +68,7 @@ def test_asset_keys(graph):
     keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
     built = {key for key in keys if key.split("/")[0] in ("staging", "intermediate", "marts", "meta")}
     assert keys - built == FIXED_KEYS
-    assert {key for key in built if key.startswith("staging/")} == {
-        f"staging/stg_{source}__observations" for source in SOURCES
-    }
+    assert {f"staging/stg_{source}__observations" for source in SOURCES} <= built
     assert {f"marts/{name}" for name in MARTS} <= built
     assert {"meta/freshness", "meta/payloads"} <= built
 
@@ -85,6 +89,35 @@ def test_each_source_is_a_group_and_leads_to_the_release(graph):
         assert graph.get(observed).group_name == source
 
 
+def test_each_panel_table_belongs_to_its_publisher_and_one_desk(graph):
+    filled = [table_id for desk in PANEL_DESKS for table_id in desk.table_ids]
+    assert sorted(filled) == sorted(table.id for table in PANEL_TABLES)
+    for table in PANEL_TABLES:
+        key = next(k for k in graph.get_all_asset_keys() if k.path == [table.source, table.name])
+        assert graph.get(key).group_name == table.source
+    assert all(desk.path.exists() for desk in PANEL_DESKS)
+
+
+def test_prices_come_after_membership_and_breadth_after_both(graph):
+    def ancestors(*path: str) -> set[str]:
+        key = next(key for key in graph.get_all_asset_keys() if key.path == list(path))
+        return {one.to_user_string() for one in graph.get_ancestor_asset_keys(key)}
+
+    assert "sp500_membership/intervals" in ancestors("yahoo", "prices")
+    assert "yahoo/prices" in ancestors("nasdaq", "prices")
+    assert {"yahoo/prices", "yahoo/splits", "sp500_membership/intervals", "calendar/sessions"} <= ancestors(
+        "breadth", "features"
+    )
+    assert "breadth/features" in ancestors("published", "tidegauge")
+
+
+def test_the_panel_gates_checks_are_shown_under_their_names(graph):
+    named = {(table.id, name) for table in PANEL_TABLES for name in rule_names(table)}
+    shown = {(".".join(key.asset_key.path), key.name) for key in graph.asset_check_keys}
+    assert named <= shown
+    assert {name for _, name in named} == set(PANEL_CHECKS)
+
+
 def test_dbt_tests_are_checks_on_what_they_guard(graph, manifest):
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     shown = {key.name for key in graph.asset_check_keys}
@@ -96,7 +129,7 @@ def test_dbt_tests_are_checks_on_what_they_guard(graph, manifest):
 def test_the_gates_checks_are_shown_under_their_names():
     """The names that ingest/gate.py gives and those that assets declare are the same."""
     text = (ROOT / "ingest" / "gate.py").read_text()
-    named = set(re.findall(r'_Check\(\s*f?"([^"]+)"', text)) | set(re.findall(r'name="(\w+)",\n\s+severity', text))
+    named = set(re.findall(r'\bCheck\(\s*f?"([^"]+)"', text)) | set(re.findall(r'name="(\w+)",\n\s+severity', text))
     assert {shown_name(name.replace("{column}", "period_date")) for name in named} == set(GATE_CHECKS)
 
 
@@ -106,7 +139,8 @@ def test_jobs():
     assert daily.executor_def.name == "in_process"
     assert marts.executor_def.name == "in_process"
     marts_steps = {node.name for node in marts.nodes}
-    assert not any("observations" in name for name in marts_steps), "the job marts asks no source"
+    assert not any("observations" in name or "panel" in name for name in marts_steps), "the job marts asks no source"
+    assert "breadth" in marts_steps
 
 
 @pytest.mark.parametrize(("name", "cron"), [("evening", "30 18 * * 1-5"), ("morning", "5 9 * * 1-5")])

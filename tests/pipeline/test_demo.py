@@ -58,6 +58,20 @@ def test_a_derived_reading_is_as_old_as_its_oldest_part(published: Path):
     assert found["Net liquidity"].obs_date == min(found[leg].obs_date for leg in legs)
 
 
+def test_breadth_and_flows_are_read_from_their_marts(published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        found = {reading.label: reading for reading in readings(con)}
+        above = con.execute(
+            "select session_date, above_200dma_pct from marts.breadth_daily where universe = 'SPX'"
+            " and above_200dma_pct is not null order by session_date desc limit 1"
+        ).fetchone()
+    shown = found["Members above 200-day average"]
+    assert (shown.obs_date, shown.value, shown.state) == (*above, "fresh")
+    flows = found["Equity ETF flows, 5 days"]
+    assert flows.state == "fresh"
+    assert flows.obs_date < shown.obs_date, "share counts come a session later than prices"
+
+
 def test_every_value_leads_to_an_archived_payload(demo_home: Path, published: Path):
     with duckdb.connect(str(published), read_only=True) as con:
         orphans = con.execute(

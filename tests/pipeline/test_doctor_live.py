@@ -10,12 +10,14 @@ import pytest
 from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceError
+from ingest.panel_desks import PANEL_DESKS
 from ingest.standin import StandIn
 from ingest.standin.simulate import simulate
 from orchestration import cli
-from orchestration.probe import load_contracts
+from orchestration.probe import load_contracts, load_panel_contracts
 
 NOW = datetime(2026, 2, 5, 20, 0, tzinfo=NEW_YORK)
+ASKED = {*SOURCES, *(desk.name for desk in PANEL_DESKS)} - {"user_file", "user_prices", "user_fund_days"}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,7 @@ def serving() -> Iterator[StandIn]:
 def standin(serving: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     monkeypatch.setenv("TIDEGAUGE_UPSTREAM", serving.url)
     monkeypatch.setenv("TIDEGAUGE_NOW", NOW.isoformat())
+    monkeypatch.setenv("TIDEGAUGE_ORIGIN", "SIMULATED")
     monkeypatch.setenv("TIDEGAUGE_REQUEST_ATTEMPTS", "1")
     yield serving
     serving.faults.clear()
@@ -39,29 +42,33 @@ def lines(printed: str) -> dict[str, str]:
     for line in printed.splitlines():
         level, _, rest = line.partition("  ")
         name = rest.strip().partition(":")[0]
-        if name in SOURCES:
+        if name in ASKED:
             assert name not in found, "one line per source"
             found[name] = f"{level.strip()} {rest.strip().partition(': ')[2]}"
     return found
 
 
 def test_every_publisher_has_a_contract():
-    assert {contract.source for contract in load_contracts()} == set(SOURCES) - {"user_file"}
+    agreed = [contract.source for contract in load_contracts()] + [one.desk for one in load_panel_contracts()]
+    assert sorted(agreed) == sorted(ASKED)
 
 
 def test_all_as_agreed(standin, capsys):
     before = len(standin.requests)
     assert cli.call(["doctor", "--live"]) == 0
     told = lines(capsys.readouterr().out)
-    assert set(told) == set(SOURCES) - {"user_file"}
+    assert set(told) == ASKED
     assert all(line.startswith("ok as agreed") for line in told.values()), told
-    assert len(standin.requests) - before < 30, "the smallest answers"
+    assert len(standin.requests) - before < 45, "the smallest answers"
 
 
 def test_what_moved_is_named(standin, capsys):
     standin.faults.add("jgbcme", "changed_column", old="2Y", new="24M")
     standin.faults.add("rates/secured/sofr", "frozen", as_of=datetime(2026, 1, 5, tzinfo=NEW_YORK))
     standin.faults.add("financialresearch", "status", code=404)
+    standin.faults.add("navhist-us-en-spy", "html")
+    standin.faults.add("historical_nav", "frozen", as_of=datetime(2026, 1, 5, tzinfo=NEW_YORK))
+    standin.faults.add("nasdaqlisted", "changed_column")
     assert cli.call(["doctor", "--live"]) == SourceError.exit_code
     told = lines(capsys.readouterr().out)
     assert told["japan_mof"].startswith("BAD JGB yields, history: expected a column 2Y")
@@ -69,3 +76,7 @@ def test_what_moved_is_named(standin, capsys):
     assert told["new_york_fed"].startswith("BAD")
     assert "404" in told["ofr"]
     assert told["treasury"].startswith("ok")
+    assert told["ssga"].startswith("BAD SPY NAV history: expected a workbook")
+    assert told["proshares"].startswith("BAD expected a period of the last 6 days, the newest is 2026-01-0")
+    assert told["nasdaq_trader"].startswith("BAD nasdaqlisted.txt: expected the header")
+    assert told["ishares"].startswith("ok")

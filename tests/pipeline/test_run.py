@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
 from ingest.errors import AnotherWriter, AuditFailed, ConfigError, SourceUnavailable
 from ingest.home import Home
+from ingest.panel_desks import PANEL_DESKS
 from ingest.settings import Settings
 from ingest.standin import StandIn
 from ingest.standin.simulate import simulate
@@ -24,9 +27,11 @@ from orchestration import cli
 from orchestration.instance import open_instance
 from orchestration.run import RunOutcome, run_daily, run_marts
 from warehouse.connection import WriterLock
+from warehouse.status import status
 
 FIRST = datetime(2014, 6, 10, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
 NEXT = FIRST + timedelta(days=1)
+ASKED = [*SOURCES, *(desk.name for desk in PANEL_DESKS)]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +84,7 @@ def last_run(home: Home):
 
 def test_a_run_publishes_and_shows_in_dagster(first):
     home, outcome = first
-    assert set(outcome.sources) == set(SOURCES)
+    assert set(outcome.sources) == set(ASKED)
     # SOFR, IORB and the term funding programme were yet to come, and FRED says so for each
     assert {source for source, one in outcome.sources.items() if one.error} == {"federal_reserve", "fred"}
     assert {one.landing.state for one in outcome.sources.values()} == {"ok", "partial", "skipped"}
@@ -121,7 +126,7 @@ def test_a_second_run_lands_and_publishes_nothing(copied, standin):
     before = digest(copied)
     outcome = run_daily(settings_of(copied.root, standin))
     landed = {s: (o.landing.rows_new, o.landing.rows_changed) for s, o in outcome.sources.items()}
-    assert landed == dict.fromkeys(SOURCES, (0, 0))
+    assert landed == dict.fromkeys(ASKED, (0, 0))
     assert outcome.release.state == "unchanged"
     assert digest(copied) == before
     assert len(list(copied.releases.glob("*.duckdb"))) == 1
@@ -131,7 +136,9 @@ def test_the_next_day_lands_the_next_day(copied, standin):
     standin.set_now(NEXT)
     outcome = run_daily(settings_of(copied.root, standin, NEXT))
     assert outcome.release.state == "published"
-    assert 0 < sum(one.landing.rows_new for one in outcome.sources.values()) < 400
+    rows = {name: one.landing.rows_new for name, one in outcome.sources.items()}
+    assert 0 < sum(rows[source] for source in SOURCES) < 400
+    assert 0 < sum(rows[desk.name] for desk in PANEL_DESKS) < 1500, "a day of each panel, not its history"
     assert outcome.sources["treasury"].landing.newest_period == NEXT.astimezone(NEW_YORK).date()
 
 
@@ -214,6 +221,15 @@ def test_the_job_marts_builds_from_what_has_landed(copied, standin):
     assert outcome.release.state == "unchanged"
     assert len(standin.requests) == asked_before
     assert last_run(copied).job_name == "marts"
+
+
+def test_the_build_file_is_let_go_in_this_process_too(copied, standin):
+    """Dagster's daemon lives on after a run: who reads the build file then must not meet our lock, nor dbt's."""
+    for run in (run_daily, run_marts):
+        run(settings_of(copied.root, standin))
+        assert status(copied).note is None, "read from the build file itself"
+        command = [sys.executable, "-c", f"import duckdb; duckdb.connect({str(copied.warehouse)!r}).close()"]
+        assert subprocess.run(command, check=False).returncode == 0, "another process may write it"
 
 
 def test_a_second_writer_is_turned_away(copied, standin):

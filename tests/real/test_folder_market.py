@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from ingest.catalog import load_catalog
-from ingest.clock import naive_utc
+from ingest.clock import NEW_YORK, naive_utc
 from ingest.standin import Market, StandIn, folder_market, user_files
 from tests.unit.standin_helpers import KEY, ask, new_york
 
@@ -238,6 +238,79 @@ def test_treasury_curve_ends_with_2023_and_has_the_recorded_values(stand_in: Sta
         assert ours.keys() <= theirs.keys()
         assert {day: text for day, text in ours.items() if text} == {day: theirs[day] for day in ours if ours[day]}
     assert len(ask(stand_in, f"{base}/2024/all?{query}").lines) == 1
+
+
+def _chart(stand_in: StandIn, symbol: str) -> dict:
+    path = f"/query2.finance.yahoo.com/v8/finance/chart/{symbol}?period1=0&period2=1900000000&interval=1d&events=splits"
+    return json.loads(ask(stand_in, path).body)["chart"]["result"][0]
+
+
+def test_charts_of_stocks_have_the_recorded_bars(stand_in: StandIn, real_data: Path):
+    panel = pl.read_parquet(real_data / "prices/sp500_ohlcv_adj_2018_2025.parquet")
+    for symbol in ("MSFT", "BRK-B", "META"):
+        recorded = panel.filter(pl.col("ticker") == symbol).sort("date")
+        result = _chart(stand_in, symbol)
+        quote = result["indicators"]["quote"][0]
+        assert quote["close"] == recorded["close"].cast(pl.Float64).to_list()
+        assert quote["volume"] == recorded["volume"].to_list()
+        assert "events" not in result  # the recorded prices are adjusted already, and nothing is made up
+        days = [datetime.fromtimestamp(stamp, NEW_YORK).date() for stamp in result["timestamp"]]
+        assert days == recorded["date"].to_list()
+
+
+def test_the_longer_files_go_before_the_panel(stand_in: StandIn, real_data: Path):
+    lines = (real_data / "prices/sp500_native/NVDA.csv").read_text().splitlines()
+    first = next(csv.reader([lines[3]]))
+    result = _chart(stand_in, "NVDA")
+    assert datetime.fromtimestamp(result["timestamp"][0], NEW_YORK).date().isoformat() == first[0]
+    assert result["indicators"]["quote"][0]["close"][0] == pytest.approx(float(first[1]), rel=1e-6)
+    assert len(set(result["timestamp"])) == len(result["timestamp"]) > 6000
+
+
+def test_charts_of_funds_end_with_what_was_printed_by_then(stand_in: StandIn, real_data: Path):
+    recorded = {row["Date"]: row["Close"] for row in csv.DictReader((real_data / "prices/etf/SPY.csv").open())}
+    stand_in.set_now(new_york("2026-03-10T17:59"))
+    result = _chart(stand_in, "SPY")
+    assert datetime.fromtimestamp(result["timestamp"][-1], NEW_YORK).date() == date(2026, 3, 9)
+    assert result["indicators"]["quote"][0]["close"][-1] == pytest.approx(float(recorded["2026-03-09"]), rel=1e-6)
+    assert result["meta"]["instrumentType"] == "ETF"
+    assert ask(stand_in, "/query2.finance.yahoo.com/v8/finance/chart/NOSUCH").status == 404
+
+
+@pytest.mark.parametrize("name", ["sp500_ticker_start_end.csv", "sp500_changes_since_2019.csv"])
+def test_membership_files_are_the_recorded_ones(stand_in: StandIn, real_data: Path, name: str):
+    recorded = (real_data / f"membership/{name}").read_text().splitlines()
+    shown = ask(stand_in, f"/raw.githubusercontent.com/fja05680/sp500/master/{name}").lines
+    assert shown[0] == recorded[0]
+    ours, theirs = (sorted(next(csv.reader([line])) for line in lines[1:]) for lines in (shown, recorded))
+    assert ours == theirs
+
+
+def test_holdings_are_the_recorded_bytes_from_the_next_morning_on(stand_in: StandIn, real_data: Path):
+    ishares = "/www.ishares.com/us/products/239726/fund/1467271812596.ajax?fileType=csv&fileName=IVV_holdings"
+    ssga = "/www.ssga.com/library-content/products/fund-data/etfs/us/holdings-daily-us-en-spy.xlsx"
+    folder = real_data / "etf_holdings"
+    assert ask(stand_in, ishares).body == (folder / "IVV_holdings_2024-12-06.csv").read_bytes()
+    assert ask(stand_in, ssga).body == (folder / "ssga_holdings-daily-us-en-spy_2024-05-10.xlsx").read_bytes()
+    stand_in.set_now(new_york("2024-12-09T07:59"))
+    assert ask(stand_in, ishares).status == 404
+    stand_in.set_now(new_york("2024-12-09T08:00"))
+    assert ask(stand_in, ishares).status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/www.ssga.com/library-content/products/fund-data/etfs/us/navhist-us-en-spy.xlsx",
+        "/accounts.profunds.com/etfdata/ByFund/TQQQ-historical_nav.csv",
+        "/accounts.profunds.com/etfdata/etf_splits.csv",
+        "/www.ici.org/etf_flows_data_2025.xls",
+        "/www.nasdaqtrader.com/dynamic/SymDir/nasdaqlisted.txt",
+        "/raw.githubusercontent.com/fja05680/sp500/master/sp500.csv",
+    ],
+)
+def test_panel_files_that_the_folder_lacks_are_not_served(stand_in: StandIn, path: str):
+    assert ask(stand_in, path).status == 404
 
 
 def test_nothing_is_known_before_its_release(real: Market):

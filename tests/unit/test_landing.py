@@ -415,10 +415,10 @@ def test_a_landing_that_breaks_leaves_nothing_behind(con, monkeypatch):
     tables = ("fred.observations", "ops.fetches", "ops.source_runs", "quarantine.observations")
     before = [con.execute(f"from {table}").fetchall() for table in tables]
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise duckdb.IOException("No space left on device")
 
-    monkeypatch.setattr("warehouse.landing._Landing._record_source_run", broken)
+    monkeypatch.setattr("warehouse.landing.record_source_run", broken)
     with pytest.raises(duckdb.IOException):
         answer(con, utc(6, 16), (OAS, TUE, 3.3), refused=[(OAS, WED, 99.0, "range")])
     assert [con.execute(f"from {table}").fetchall() for table in tables] == before

@@ -79,7 +79,8 @@ def test_a_warehouse_that_was_deleted_comes_back(home):
 def test_a_difference_keeps_the_old_file_and_says_what_differs(home):
     before = rows(home)
     with pytest.raises(
-        AuditFailed, match=r"fred: the old file has a row that the archive does not give: hy_oas 2026-03-02"
+        AuditFailed,
+        match=r"fred.observations: the old file has a row that the archive does not give: hy_oas 2026-03-02",
     ):
         again(home, BATCHES[:1])
     assert rows(home) == before

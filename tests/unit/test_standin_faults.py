@@ -42,6 +42,12 @@ def test_rate_limit_with_and_without_retry_after(stand_in: StandIn):
     assert third.status == 200
 
 
+def test_a_fault_in_the_middle_lets_the_first_requests_pass(stand_in: StandIn):
+    stand_in.faults.add("fredgraph", "rate_limited", times=2, after=2)
+    assert ask(stand_in, MOF).status == 200, "another pattern does not count"
+    assert [ask(stand_in, GRAPH).status for _ in range(5)] == [200, 200, 429, 429, 200]
+
+
 def test_freds_rate_limit_has_freds_words(stand_in: StandIn):
     stand_in.faults.add(r"api\.stlouisfed", "rate_limited")
     assert b'<error code="429" message="Too Many Requests.  Exceeded Rate Limit"/>' in ask(stand_in, API).body

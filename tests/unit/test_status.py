@@ -53,6 +53,21 @@ def test_each_source_with_its_last_run_and_what_is_held(home):
     assert (found.published, found.note, found.is_writer_active) == (None, None, False)
 
 
+def test_former_members_that_a_provider_does_not_know_are_a_known_lack(home):
+    run_once(home)
+    con = connect(home)
+    rows = [("yahoo_prices", f"OLD{number:02}", "unknown", datetime(2026, 3, 9), "run") for number in range(22)]
+    con.executemany("insert into ops.panel_lacks values (?, ?, ?, ?, ?)", rows)
+    con.execute(
+        "insert into ops.panel_fetches values"
+        " ('yahoo_prices', 'yahoo.prices', 'OLD00', '2026-03-10', null, null, null, null, 9, 'later')"
+    )
+    con.close()
+    (sentence,) = status(home).lacks
+    assert sentence.startswith("yahoo_prices does not know 21 former members: OLD01, OLD02")
+    assert sentence.endswith("OLD20 and 1 more")
+
+
 def test_marts_are_those_that_analysts_see(home):
     run_once(home)
     build(home)

@@ -6,6 +6,22 @@ with index_prices as (
         'sp500_open': 'sp500_open', 'sp500_high': 'sp500_high', 'sp500_low': 'sp500_low', 'sp500_close': 'sp500_close'
     }) }}
 ),
+equity_flows as (
+    select * from {{ parts.etf_category_flows_daily }} where category = 'all_equity'
+),
+bond_flows as (
+    select * from {{ parts.etf_category_flows_daily }} where category = 'all_bonds'
+),
+-- exposure may be added over long and inverse funds, dollars may not
+leveraged as (
+    select
+        session_date,
+        -- sums of doubles depend on their order: unrounded, an unchanged day would look changed
+        round(sum(net_assets_usd_mn), 6) as net_assets,
+        round(sum(rebalance_demand_usd_mn), 6) as rebalance_demand
+    from {{ parts.leveraged_etf_daily }}
+    group by session_date
+),
 spine as (
     select session_date, session_seq from {{ sessions }}
     where session_date >= least(
@@ -90,6 +106,28 @@ select
     o.put_call_total_5d_mean_ratio,
     o.put_call_equity_ratio,
     o.put_call_index_ratio,
+    b.advances_count as sp500_advances_count,
+    b.declines_count as sp500_declines_count,
+    b.advance_decline_line_count as sp500_advance_decline_line_count,
+    b.mcclellan_oscillator_index as sp500_mcclellan_oscillator_index,
+    b.is_zweig_thrust as is_sp500_zweig_thrust,
+    b.new_highs_count as sp500_new_highs_count,
+    b.new_lows_count as sp500_new_lows_count,
+    b.above_50dma_pct as sp500_above_50dma_pct,
+    b.above_200dma_pct as sp500_above_200dma_pct,
+    b.up_volume_pct as sp500_up_volume_pct,
+    b.is_adl_divergence as is_sp500_adl_divergence,
+    b.rsp_spy_ratio,
+    b.coverage_ratio as sp500_breadth_coverage_ratio,
+    k.top10_weight_pct as sp500_top10_weight_pct,
+    ef.flow_usd_mn as equity_etf_flow_usd_mn,
+    ef.flow_5d_usd_mn as equity_etf_flow_5d_usd_mn,
+    ef.flow_5d_zscore as equity_etf_flow_5d_zscore,
+    bf.flow_usd_mn as bond_etf_flow_usd_mn,
+    bf.flow_5d_usd_mn as bond_etf_flow_5d_usd_mn,
+    bf.flow_5d_zscore as bond_etf_flow_5d_zscore,
+    le.net_assets as leveraged_etf_net_assets_usd_mn,
+    le.rebalance_demand as leveraged_etf_rebalance_demand_usd_mn,
     {{ "'" ~ var('origin') ~ "'" }} as data_origin
 from spine as s
 left join index_prices as p on s.session_date = p.session_date
@@ -99,5 +137,10 @@ left join {{ parts.rates_volatility_daily }} as r on s.session_date = r.session_
 left join {{ parts.carry_daily }} as c on s.session_date = c.session_date
 left join {{ parts.credit_daily }} as cr on s.session_date = cr.session_date
 left join {{ parts.volatility_daily }} as v on s.session_date = v.session_date
+left join {{ parts.breadth_daily }} as b on s.session_date = b.session_date and b.universe = 'SPX'
+left join {{ parts.concentration_daily }} as k on s.session_date = k.session_date and k.fund_ticker = 'SPY'
+left join equity_flows as ef on s.session_date = ef.session_date
+left join bond_flows as bf on s.session_date = bf.session_date
+left join leveraged as le on s.session_date = le.session_date
 left join {{ parts.options_sentiment_daily }} as o on s.session_date = o.session_date
 {% endmacro %}

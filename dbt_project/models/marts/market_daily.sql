@@ -7,6 +7,10 @@
         'credit_daily': ref('credit_daily'),
         'volatility_daily': ref('volatility_daily'),
         'options_sentiment_daily': ref('options_sentiment_daily'),
+        'breadth_daily': ref('breadth_daily'),
+        'concentration_daily': ref('concentration_daily'),
+        'etf_category_flows_daily': ref('etf_category_flows_daily'),
+        'leveraged_etf_daily': ref('leveraged_etf_daily'),
     },
     ref('int_observations_latest'),
     ref('sessions')

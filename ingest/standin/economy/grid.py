@@ -17,7 +17,9 @@ from ingest.catalog.calendars import CalendarName, busday_calendar
 
 FIRST_DAY = date(2012, 1, 3)
 """The first day the publishers print."""
-_WARM_UP = np.datetime64("2011-10-03")
+FIRST_SESSION = date(2011, 10, 3)
+"""The first session of stocks and funds: moving averages have values in FIRST_DAY's year."""
+_WARM_UP = np.datetime64(FIRST_SESSION)
 
 Days = npt.NDArray[np.datetime64]
 Path = npt.NDArray[np.float64]

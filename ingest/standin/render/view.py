@@ -14,7 +14,7 @@ import polars as pl
 from ingest.catalog.models import Provider, Series, SourceName
 from ingest.standin.market import Market
 
-_Made = TypeVar("_Made")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ class View:
         name: str,
         series_ids: Sequence[str],
         source: SourceName,
-        make: Callable[[], _Made],
+        make: Callable[[], Made],
         *,
         extra: object = None,
-    ) -> _Made:
+    ) -> Made:
         """Return what `make` gives, made once for as long as none of the series has a new print."""
         counts = tuple(self.market.state(series_id, source, self.now) for series_id in series_ids)
         key = (name, source, counts, self.since, self.scale, extra)
-        return cast(_Made, self.market.remember(key, make))
+        return cast(Made, self.market.remember(key, make))
 
 
 _DECIMALS = {

@@ -1,4 +1,7 @@
-"""query1/query2.finance.yahoo.com: daily charts; fc.yahoo.com: the cookie before the crumb. sources.md 8."""
+"""query1/query2.finance.yahoo.com: daily charts; fc.yahoo.com: the cookie before the crumb. sources.md 8.
+
+Indices and currencies come from the series of the catalog, stocks and funds from the panel.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from ingest.standin.render import yahoo_listed
 from ingest.standin.render.view import Request, Response, View, not_found
 
 _CHART = re.compile(r"/v8/finance/chart/([^/]+)")
@@ -34,6 +38,8 @@ _INSTRUMENTS = {
     "^MOVE": _Instrument("USD", "INDEX", "ICE BofAML MOVE Index", "America/New_York", time(9, 30), time(16, 0)),
     "JPY=X": _Instrument("JPY", "CURRENCY", "USD/JPY", "Europe/London", time(0, 0), time(23, 59)),
 }
+_NEW_YORK = ("America/New_York", time(9, 30), time(16, 0))
+_VENUES = {"INDEX": ("SNP", "SNP"), "CURRENCY": ("CCY", "CCY"), "Q": ("NMS", "NasdaqGS"), "N": ("NYQ", "NYSE")}
 _FIELDS = ("open", "high", "low", "close")
 
 
@@ -58,24 +64,57 @@ def _problem(code: str, description: str, status: int) -> Response:
 
 
 def _chart(view: View, symbol: str, request: Request) -> Response:
-    instrument = _INSTRUMENTS.get(symbol)
-    bars = _bars(view, symbol) if instrument else None
-    if instrument is None or bars is None or bars.is_empty():
+    instrument, venue, bars, events = _found(view, symbol)
+    if instrument is None or bars.is_empty():
         return _problem("Not Found", "No data found, symbol may be delisted", 404)
     if request.params.get("interval", "1d") != "1d":
         return _problem("Bad Request", "the stand-in has daily bars only", 422)
     stamps = _stamps(bars["period_date"], instrument)
     bars = bars.with_columns(stamps.alias("stamp"))
     asked = _asked(bars, request)
-    result: dict[str, Any] = {"meta": _meta(view, symbol, instrument, bars, request)}
+    result: dict[str, Any] = {"meta": _meta(view, symbol, instrument, venue, bars, request)}
     quote: dict[str, Any] = {}
     adjusted: dict[str, Any] = {}
     if asked.height:
         result["timestamp"] = asked["stamp"].to_list()
-        quote = {name: asked[name].to_list() for name in _FIELDS} | {"volume": [0] * asked.height}
-        adjusted = {"adjclose": asked["close"].to_list()}
+        told = _told(events, asked, instrument, request.params.get("events", ""))
+        if told:
+            result["events"] = told
+        quote = {name: asked[name].to_list() for name in (*_FIELDS, "volume")}
+        adjusted = {"adjclose": asked["adjclose"].to_list()}
     result["indicators"] = {"quote": [quote], "adjclose": [adjusted]}
     return _json({"chart": {"result": [result], "error": None}})
+
+
+def _found(view: View, symbol: str) -> tuple[_Instrument | None, tuple[str, str], pl.DataFrame, yahoo_listed.Events]:
+    """Return what a symbol is, its venue, its bars (period_date, prices, volume, adjclose) and its events."""
+    instrument = _INSTRUMENTS.get(symbol)
+    if instrument is not None:
+        bars = _bars(view, symbol)
+        if bars is None:
+            return None, _VENUES[instrument.kind], pl.DataFrame(), {}
+        bars = bars.with_columns(pl.lit(0).alias("volume"), pl.col("close").alias("adjclose"))
+        return instrument, _VENUES[instrument.kind], bars, {}
+    listing = yahoo_listed.listing(view, symbol)
+    if listing is None:
+        return None, _VENUES["N"], pl.DataFrame(), {}
+    instrument = _Instrument("USD", listing.kind, listing.name, *_NEW_YORK)
+    venue = _VENUES.get(listing.exchange, ("PCX", "NYSEArca"))
+    return instrument, venue, listing.bars, listing.events
+
+
+def _told(events: yahoo_listed.Events, asked: pl.DataFrame, instrument: _Instrument, kinds: str) -> dict[str, Any]:
+    """Return the events of the kinds asked for whose day lies between the first and the last bar."""
+    told: dict[str, Any] = {}
+    for name, word in (("dividends", "div"), ("splits", "split")):
+        rows = events.get(name)
+        if rows is None or word not in kinds:
+            continue
+        rows = rows.with_columns(_stamps(rows["period_date"], instrument).alias("date"))
+        rows = rows.filter(pl.col("date").is_between(asked["stamp"][0], asked["stamp"][-1])).drop("period_date")
+        if rows.height:
+            told[name] = {str(row["date"]): row for row in rows.iter_rows(named=True)}
+    return told
 
 
 def _asked(bars: pl.DataFrame, request: Request) -> pl.DataFrame:
@@ -107,7 +146,9 @@ def _stamps(days: pl.Series, instrument: _Instrument) -> pl.Series:
     return local.dt.replace_time_zone(instrument.zone).dt.epoch("s")
 
 
-def _meta(view: View, symbol: str, instrument: _Instrument, bars: pl.DataFrame, request: Request) -> dict[str, Any]:
+def _meta(
+    view: View, symbol: str, instrument: _Instrument, venue: tuple[str, str], bars: pl.DataFrame, request: Request
+) -> dict[str, Any]:
     zone = ZoneInfo(instrument.zone)
     now = view.now.astimezone(zone)
     last: date = bars["period_date"][-1]
@@ -117,8 +158,8 @@ def _meta(view: View, symbol: str, instrument: _Instrument, bars: pl.DataFrame, 
     return {
         "currency": "GBp" if view.is_rescaled else instrument.currency,
         "symbol": symbol,
-        "exchangeName": "CCY" if instrument.kind == "CURRENCY" else "SNP",
-        "fullExchangeName": "CCY" if instrument.kind == "CURRENCY" else "SNP",
+        "exchangeName": venue[0],
+        "fullExchangeName": venue[1],
         "instrumentType": instrument.kind,
         "firstTradeDate": bars["stamp"][0],
         "regularMarketTime": int(closed.timestamp()),
@@ -127,7 +168,7 @@ def _meta(view: View, symbol: str, instrument: _Instrument, bars: pl.DataFrame, 
         "timezone": now.tzname(),
         "exchangeTimezoneName": instrument.zone,
         "regularMarketPrice": price,
-        "regularMarketVolume": 0,
+        "regularMarketVolume": bars["volume"][-1],
         "longName": instrument.name,
         "shortName": instrument.name,
         "chartPreviousClose": price,

@@ -1,0 +1,69 @@
+{#- Weight of the ten largest companies of a fund on the day of its holdings file (quant.md 5.8): share classes of a company
+    are one, cash, futures and funds are left out, the rest is brought to 100 %. A company is known by its name without
+    its share class; the symbols of share classes whose names differ are listed. -#}
+{% macro concentration_daily(holdings, sessions) %}
+with lines as (
+    select
+        fund_ticker,
+        as_of_date,
+        upper(trim(holding_name)) as name,
+        replace(upper(trim(coalesce(holding_ticker, ''))), '.', '') as symbol,
+        weight_pct,
+        known_at,
+        coalesce(lower(asset_class), 'equity') in ('equity', 'stock', 'common stock', 'equities')
+        and regexp_full_match(upper(trim(coalesce(holding_ticker, ''))), '[A-Z]+([./ -][A-Z]{1,2})?')
+        and not regexp_matches(
+            upper(holding_name), '\b(CASH|FUTURES?|US DOLLAR|USD|MONEY MARKET|MARGIN|COLLATERAL|LIQUIDITY|GOVT MMKT)\b|EMINI|E-MINI'
+        ) as is_stock
+    from {{ holdings }}
+),
+companies as (
+    select
+        fund_ticker,
+        as_of_date,
+        case
+            when symbol in ('GOOG', 'GOOGL') then 'ALPHABET'
+            when symbol in ('FOX', 'FOXA') then 'FOX'
+            when symbol in ('NWS', 'NWSA') then 'NEWS'
+            when symbol in ('UA', 'UAA') then 'UNDER ARMOUR'
+            when symbol in ('BRKA', 'BRKB') then 'BERKSHIRE HATHAWAY'
+            else trim(regexp_replace(name, '[ ,.-]+(CLASS|CL|SERIES|SER|SHARES)[ .-]+[A-Z]$', ''))
+        end as company,
+        sum(weight_pct) as weight
+    from lines
+    where is_stock
+    group by all
+),
+ranked as (
+    select
+        *,
+        100 * weight / sum(weight) over snapshot as share,
+        row_number() over (partition by fund_ticker, as_of_date order by weight desc, company) as place
+    from companies
+    window snapshot as (partition by fund_ticker, as_of_date)
+),
+totals as (
+    select
+        fund_ticker,
+        as_of_date,
+        count(*) filter (where is_stock) as stocks_count,
+        sum(weight_pct) filter (where not is_stock) as excluded,
+        max(known_at) as known_at
+    from lines
+    group by fund_ticker, as_of_date
+)
+select
+    t.as_of_date as session_date,
+    t.fund_ticker,
+    round(sum(r.share) filter (where r.place <= 10), 6) as top10_weight_pct,
+    round(sum(r.share) filter (where r.place = 1), 6) as top1_weight_pct,
+    string_agg(r.company, ', ' order by r.place) filter (where r.place <= 10) as top10_companies,
+    count(r.company) as companies_count,
+    t.stocks_count,
+    round(coalesce(t.excluded, 0), 6) as excluded_weight_pct,
+    t.known_at
+from totals as t
+inner join {{ sessions }} as s on t.as_of_date = s.session_date
+left join ranked as r on t.fund_ticker = r.fund_ticker and t.as_of_date = r.as_of_date
+group by t.as_of_date, t.fund_ticker, t.stocks_count, t.excluded, t.known_at
+{% endmacro %}

@@ -1,0 +1,80 @@
+{#- Prices as traded, and derived from them the split-adjusted and the dividend-adjusted ones (quant.md 5.2). A split or a
+    dividend concerns every session before its date: products of all later ones hang on the first of them, found by an
+    ASOF join. Adjusted figures are on the basis of the newest split known and change with the next; raw ones do not. -#}
+{% macro prices_daily(prices, splits, dividends, sessions) %}
+with later_splits as (
+    select
+        ticker,
+        session_date,
+        product(split_ratio) over last_first as split_factor,
+        max(known_at) over last_first as basis_known_at
+    from {{ splits }}
+    window last_first as (partition by ticker order by session_date desc)
+),
+on_basis as (
+    select
+        p.*,
+        s.session_seq,
+        coalesce(l.split_factor, 1.0) as split_factor,
+        l.basis_known_at,
+        p.close_usd / coalesce(l.split_factor, 1.0) as close_adjusted
+    from {{ prices }} as p
+    inner join {{ sessions }} as s on p.session_date = s.session_date
+    asof left join later_splits as l on p.ticker = l.ticker and p.session_date < l.session_date
+),
+stepped as (
+    select
+        *,
+        lag(close_adjusted) over (partition by ticker order by session_seq) as close_adjusted_before
+    from on_basis
+),
+-- the price before an ex-dividend session loses what was paid, on one split basis
+dividend_steps as (
+    select
+        p.ticker,
+        p.session_date,
+        d.dividend_usd,
+        1 - d.dividend_usd / p.split_factor / p.close_adjusted_before as step
+    from stepped as p
+    inner join {{ dividends }} as d on p.ticker = d.ticker and p.session_date = d.session_date
+),
+later_dividends as (
+    select
+        ticker,
+        session_date,
+        product(step) over last_first as dividend_factor
+    from dividend_steps
+    where step > 0 and step <= 1
+    window last_first as (partition by ticker order by session_date desc)
+)
+select
+    p.session_date,
+    p.ticker,
+    p.open_usd,
+    p.high_usd,
+    p.low_usd,
+    p.close_usd,
+    p.volume_shares,
+    p.split_factor as split_factor_ratio,
+    d.dividend_usd,
+    round(p.close_adjusted, 8) as close_split_adjusted_usd,
+    round(p.volume_shares * p.split_factor, 4) as volume_split_adjusted_shares,
+    round(p.close_adjusted * coalesce(l.dividend_factor, 1.0), 8) as close_dividend_adjusted_usd,
+    case
+        when p.session_seq - lag(p.session_seq) over by_ticker = 1
+            then round(p.close_adjusted / p.close_adjusted_before - 1, 10)
+    end as return_ratio,
+    case
+        when p.session_seq - lag(p.session_seq) over by_ticker = 1
+            then round(
+                p.close_adjusted / (p.close_adjusted_before * coalesce(case when d.step > 0 then d.step end, 1.0)) - 1, 10
+            )
+    end as total_return_ratio,
+    p.provider,
+    p.known_at,
+    p.basis_known_at
+from stepped as p
+left join dividend_steps as d on p.ticker = d.ticker and p.session_date = d.session_date
+asof left join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date
+window by_ticker as (partition by p.ticker order by p.session_seq)
+{% endmacro %}

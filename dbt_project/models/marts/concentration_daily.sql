@@ -1,0 +1,1 @@
+{{ concentration_daily(ref('stg_holdings'), ref('sessions')) }}

@@ -1,0 +1,113 @@
+"""How a gate asks Great Expectations: checks on the columns of a frame, and which of its rows fail them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import polars as pl
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Severity = Literal["error", "warn"]
+
+_PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation with our name for it. `holds_back`: the whole source waits when it fails."""
+
+    name: str
+    severity: Severity
+    expectation: Any
+    says: str
+    holds_back: bool = False
+    stage: Literal["gate", "freshness"] = "gate"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a check found: the positions of the failing rows in the frame it looked at."""
+
+    check: Check
+    passed: bool
+    failing: list[int]
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def validate(frame: pl.DataFrame, checks: Sequence[Check], name: str, pages: dict[str, str]) -> list[Verdict]:
+    """Run the expectations on the frame; positions are row numbers of it. The page of the suite goes into `pages`."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    context = gx.get_context(project_config=config, mode="ephemeral")
+    batch = (
+        context.data_sources.add_pandas("ingest")
+        .add_dataframe_asset(name)
+        .add_batch_definition_whole_dataframe("batch")
+        .get_batch({"dataframe": _pandas(frame)})
+    )
+    for check in checks:
+        check.expectation.meta = {"check": check.name}
+    suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
+    found = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
+    pages[name] = _page(found, name)
+    by_name = {result.expectation_config.meta["check"]: result for result in found.results}
+    return [_verdict(check, by_name[check.name]) for check in checks]
+
+
+def _page(found: Any, name: str) -> str:
+    """Return Great Expectations' own page (its Data Docs) of a validation; it loads and runs nothing."""
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    found.meta["run_id"] = {"run_name": name, "run_time": found.meta["batch_markers"]["ge_load_time"]}
+    page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(found))
+    # Its scripts and styles lie on other people's servers, and what upstream wrote stands in it unescaped.
+    return page.replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{_PAGE_POLICY}">', 1)
+
+
+def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
+    """Return the frame for GX: row numbers as index, dates as midnights (GX compares no Python dates)."""
+    found: pd.DataFrame = frame.with_columns(pl.col(pl.Date).cast(pl.Datetime("us"))).to_pandas()
+    return found
+
+
+def midnight(day: date) -> datetime:
+    """Return the day as GX compares it: it knows no Python dates."""
+    return datetime.combine(day, datetime.min.time())
+
+
+def _verdict(check: Check, result: Any) -> Verdict:
+    if result.exception_info.get("raised_exception"):
+        raise RuntimeError(f"gate: {check.name} could not be computed: {result.exception_info['exception_message']}")
+    outcome = result.result
+    config = result.expectation_config
+    detail = {
+        "expectation": config.type,
+        "kwargs": {name: value for name, value in config.kwargs.items() if name != "batch_id"},
+        "result": {
+            name: outcome[name]
+            for name in ("element_count", "missing_count", "unexpected_count", "unexpected_percent", "observed_value")
+            if name in outcome
+        },
+    }
+    failing = [int(position) for position in outcome.get("unexpected_index_list") or ()]
+    return Verdict(check, bool(result.success), failing, detail)
+
+
+def positions(verdicts: Sequence[Verdict], names: Sequence[str]) -> list[int]:
+    """Return the rows that fail any of the named checks."""
+    return sorted({place for verdict in verdicts if verdict.check.name in names for place in verdict.failing})

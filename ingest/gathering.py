@@ -1,0 +1,73 @@
+"""What asking and replaying have in common, for series and for panels: what breaks is named, the rest goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import TypeVar
+
+from ingest.archive import Archive, Entry
+from ingest.errors import SourceChanged, SourceError, TidegaugeError
+from ingest.kit import Payload
+
+_log = logging.getLogger("tidegauge.collect")
+
+Rows = TypeVar("Rows")
+
+
+def fetched(source: str, fetch: Callable[[], Iterable[Payload | SourceError]]) -> Iterator[Payload | SourceError]:
+    """Yield what `fetch` gives; what it raises about the source becomes its last item."""
+    try:
+        yield from fetch()
+    except SourceError as error:
+        yield error
+    except (TidegaugeError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - named as a problem and logged, so that other sources go on
+        # fetch peeks into answers (page counts, totals): one that nobody foresaw breaks it like a parse
+        _log.exception("%s: fetch broke", source)
+        yield _unforeseen(source, "fetch", error)
+
+
+def parsed(source: str, payload: Payload, parse: Callable[[Payload], Rows]) -> Rows | SourceError:
+    """Return the rows of one payload, or (not raised) why there are none."""
+    try:
+        return parse(payload)
+    except SourceError as error:
+        return error
+    except (TidegaugeError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - named as a problem and logged, so that other payloads go on
+        _log.exception("%s: %s: parse broke", source, payload.name)
+        return _unforeseen(source, payload.name, error)
+
+
+def archived_batches(archive: Archive, source: str) -> Iterator[tuple[datetime, Iterator[Payload]]]:
+    """Yield the batches of a source in the order in which they were fetched: the moment, and the payloads once each."""
+    entries = (entry for entry in archive.entries() if entry.source == source)
+    for name, group in groupby(entries, key=lambda entry: entry.batch):
+        batch = list(group)
+        fetched_at = datetime.fromisoformat(name) if name else batch[0].fetched_at
+        yield fetched_at, _payloads(archive, batch)
+
+
+def _payloads(archive: Archive, entries: Iterable[Entry]) -> Iterator[Payload]:
+    for entry in entries:
+        yield Payload(
+            source=entry.source,
+            name=entry.name,
+            url=entry.url,
+            body=archive.body(entry.sha256),
+            sha256=entry.sha256,
+            fetched_at=entry.fetched_at,
+            status=entry.status,
+            headers=entry.headers,
+            meta=entry.meta,
+        )
+
+
+def _unforeseen(source: str, payload: str, error: Exception) -> SourceChanged:
+    seen = f"one that broke the reading: {type(error).__name__}: {error}"
+    return SourceChanged(source, payload, expected="the recorded layout", seen=seen)

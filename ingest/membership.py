@@ -1,0 +1,167 @@
+"""Index membership as intervals of stocks, not of tickers: the table of ticker, start and end dates, with a permid.
+
+Where: github.com/fja05680/sp500, sp500_ticker_start_end.csv. Grain: one row per stay of a ticker in the index.
+Units: dates; a stay begins at the open of start_date and is over at the open of end_date.
+Breaks: fewer than 500 names before 2001; share classes with a dot (BRK.B), where Yahoo has a hyphen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from ingest.catalog.renames import Rename
+from ingest.errors import SourceChanged
+
+CONTINUED = frozenset(
+    {
+        ("AMD", date(2017, 3, 20)),
+        ("EQT", date(2022, 10, 3)),
+        ("FMC", date(2009, 8, 19)),
+        ("FSLR", date(2022, 12, 19)),
+        ("JBL", date(2023, 10, 18)),
+        ("MXIM", date(2018, 12, 3)),
+        ("OKE", date(2010, 3, 15)),
+        ("PCG", date(2022, 10, 3)),
+        ("TEL", date(2011, 10, 17)),
+        ("TER", date(2020, 9, 21)),
+    }
+)
+"""Stays (ticker, start_date) by which a company came back: the same stock as in the stay before.
+
+Any other second stay of a ticker is taken for another company (AAL in 1996 and in 2015). Wrong the one way costs a
+returning company the history before its absence; wrong the other way mixes the prices of two companies.
+"""
+
+_HEADER = ["ticker", "start_date", "end_date"]
+_RENAME_TOLERANCE = timedelta(days=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One stay of a ticker (Yahoo's spelling) in the index: from the open of `start` to before the open of `end`."""
+
+    ticker: str
+    start: date
+    end: date | None  # None: still a member
+
+
+def read_membership(body: bytes, *, continued: Set[tuple[str, date]] = CONTINUED) -> pl.DataFrame:
+    """Return permid, ticker, start_date, end_date_exclusive (NULL: still a member), by ticker and start_date.
+
+    permid is the same in every version of the file: 63 bits of a hash of the ticker and the start of the stock's first
+    stay. Tickers are as Yahoo writes them. Raises SourceChanged on another header, a stay that ends before it starts
+    or two stays of one ticker that overlap.
+    """
+    table = pl.read_csv(io.BytesIO(body), infer_schema=False)
+    if table.columns != _HEADER:
+        raise _changed(f"the header {_HEADER}", table.columns)
+    stays = table.select(
+        pl.col("ticker").str.replace(".", "-", literal=True),
+        pl.col("start_date").str.to_date("%Y-%m-%d"),
+        pl.col("end_date").str.to_date("%Y-%m-%d").alias("end_date_exclusive"),
+    ).sort("ticker", "start_date")
+    before = pl.col("end_date_exclusive").shift(1).over("ticker")
+    second = pl.int_range(pl.len()).over("ticker") > 0
+    bad = stays.filter(
+        (pl.col("end_date_exclusive") <= pl.col("start_date"))
+        | (second & (before.is_null() | (before > pl.col("start_date"))))
+    )
+    if bad.height:
+        raise _changed("stays that end after they start and before the next one", bad.row(0))
+    first_stay = [start if (ticker, start) not in continued else None for ticker, start, _ in stays.rows()]
+    first_start = pl.col("first_start").forward_fill().over("ticker").fill_null(pl.col("start_date"))
+    return (
+        stays.with_columns(first_start=pl.Series(first_stay, dtype=pl.Date))
+        .with_columns(first_start)
+        .select(
+            pl.struct("ticker", "first_start").map_elements(_permid, return_dtype=pl.Int64).alias("permid"),
+            "ticker",
+            "start_date",
+            "end_date_exclusive",
+        )
+    )
+
+
+def name_stocks(
+    stays: Sequence[Stay], renames: Sequence[Rename], *, continued: Set[tuple[str, date]] = CONTINUED
+) -> dict[Stay, str]:
+    """Return the permid of each stay as text: one per stock through renames and returns.
+
+    It is the stock's first ticker ("FB", also for the stay as META), which no later rename can change, with the year of
+    its first stay when another stock had it before ("AAL-2015"). A rename joins the stay of the old ticker that ends,
+    and that of the new one that starts, within ten days of it.
+    """
+    in_order = sorted(stays, key=lambda stay: (stay.start, stay.ticker))
+    before: dict[Stay, Stay] = {}
+    last: dict[str, Stay] = {}
+    for stay in in_order:
+        if (stay.ticker, stay.start) in continued and stay.ticker in last:
+            before[stay] = last[stay.ticker]
+        last[stay.ticker] = stay
+    for rename in renames:
+        old = [stay for stay in in_order if stay.ticker == rename.old and _is_near(stay.end, rename.day)]
+        new = [stay for stay in in_order if stay.ticker == rename.new and _is_near(stay.start, rename.day)]
+        if old and new:
+            before[new[0]] = old[0]
+    stocks: dict[Stay, list[Stay]] = {}
+    for stay in in_order:
+        first = stay
+        while first in before:
+            first = before[first]
+        stocks.setdefault(first, []).append(stay)
+    names: dict[Stay, str] = {}
+    taken: set[str] = set()
+    for stock in stocks.values():
+        name = stock[0].ticker
+        if name in taken:
+            name = f"{name}-{stock[0].start.year}"
+        taken.add(name)
+        names |= dict.fromkeys(stock, name)
+    return names
+
+
+def _is_near(day: date | None, other: date) -> bool:
+    return day is not None and abs(day - other) <= _RENAME_TOLERANCE
+
+
+def with_permid(prices: pl.DataFrame, membership: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `prices` (ticker, session_date, ...) whose ticker was ever a member, with its permid.
+
+    A ticker belongs to a stock from the end of its former bearer's stay, so that a new member brings the prices from
+    before it joined; the first bearer has everything before.
+    """
+    former_end = pl.col("end_date_exclusive").shift(1).over("ticker")
+    owners = (
+        membership.sort("ticker", "start_date")
+        .with_columns(owned_from=former_end.fill_null(date.min))
+        .group_by("ticker", "permid")
+        .agg(pl.col("owned_from").min())
+        .sort("ticker", "owned_from")
+    )
+    return (
+        prices.sort("ticker", "session_date")
+        .join_asof(
+            owners,
+            left_on="session_date",
+            right_on="owned_from",
+            by="ticker",
+            check_sortedness=False,
+        )
+        .filter(pl.col("permid").is_not_null())
+        .drop("owned_from")
+    )
+
+
+def _permid(stock: dict[str, object]) -> int:
+    named = f"{stock['ticker']} {stock['first_start']}"
+    return int.from_bytes(hashlib.sha256(named.encode()).digest()[:8]) >> 1
+
+
+def _changed(expected: str, seen: object) -> SourceChanged:
+    return SourceChanged("sp500_membership", "sp500_ticker_start_end.csv", expected=expected, seen=str(seen))

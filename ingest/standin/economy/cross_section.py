@@ -1,0 +1,44 @@
+"""Stocks, funds and their industry put together into one panel."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from ingest.catalog.funds import load_funds
+from ingest.standin.economy.funds import drivers, fund_frames
+from ingest.standin.economy.grid import Grid, Path
+from ingest.standin.economy.industry import weekly_flows
+from ingest.standin.economy.prices import Prices
+from ingest.standin.economy.rates import Rates
+from ingest.standin.economy.regimes import Regimes
+from ingest.standin.economy.roster import roster
+from ingest.standin.economy.stocks import market_returns, membership_frames, stock_frames
+from ingest.standin.panel import Panel
+
+DEFAULT_MEMBERS: Final = 110
+
+
+def cross_section(grid: Grid, regimes: Regimes, stress: Path, curve: Rates, quoted: Prices, members: int) -> Panel:
+    """Return the panel of an index of `members` stocks and of the catalog's funds, driven by the economy."""
+    market = market_returns(grid, quoted.sp500.close, stress)
+    end: date = market.sessions[-1].astype(date)
+    issues = roster(grid, members)
+    index = membership_frames(issues, end)
+    funds = load_funds()
+    stocks = stock_frames(grid, market, issues)
+    traded = fund_frames(grid, drivers(grid, market, regimes, curve, quoted), funds)
+    return Panel(
+        issues=pl.concat([stocks["issues"], traded["issues"]]),
+        tickers=pl.concat([stocks["tickers"], traded["tickers"]]),
+        prices=pl.concat([stocks["prices"], traded["prices"]]),
+        splits=pl.concat([stocks["splits"], traded["splits"]]),
+        dividends=stocks["dividends"],
+        fund_days=traded["fund_days"],
+        weekly_flows=weekly_flows(grid, traded["fund_days"], {fund.ticker: fund.category for fund in funds}),
+        funds=funds,
+        membership=index["membership"],
+        changes=index["changes"],
+    )

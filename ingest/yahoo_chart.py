@@ -1,0 +1,140 @@
+"""Yahoo's chart JSON, read natively: what the sources of single series and of the panel share. sources.md 8.1.
+
+A chart is a list of bars, each stamped in unix seconds on the exchange's clock, and lists of prices beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import polars as pl
+
+from ingest.bars import EXCHANGE_IS_CLOSED, last_closed_day
+from ingest.catalog.calendars import working_days
+from ingest.errors import SymbolUnknown
+from ingest.kit import Payload
+from ingest.parsing import changed, field, json_of, listed, number, quoted
+
+FIRST_DAY: Final = date(2000, 1, 1)
+SESSIONS_ASKED_AGAIN: Final = 30
+"""Yahoo lost whole sessions in 2026 and gave them back weeks later."""
+
+NO_BARS: Final = "a chart without a single price"
+
+_CURRENCY_IS_CLOSED = time(17, 0)
+_UNKNOWN: Final = "Not Found"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One symbol's bars. `days` has one date per bar, `quotes` lists of as many cells; both in Yahoo's order."""
+
+    meta: Mapping[str, Any]
+    zone: ZoneInfo
+    days: pl.Series
+    quotes: Mapping[str, Any]
+    events: Mapping[str, Any]
+
+
+def asked_from(held: date | None) -> date:
+    """Return the first day to ask for where `held` is the newest day held (None: nothing yet)."""
+    if held is None:
+        return FIRST_DAY
+    return working_days("nyse", held - timedelta(days=2 * SESSIONS_ASKED_AGAIN), held)[-SESSIONS_ASKED_AGAIN:][0]
+
+
+def read_chart(payload: Payload) -> Chart:
+    """Return the chart of `payload.meta["symbol"]`.
+
+    SourceChanged on an error in place of a chart, another symbol or bar length, stamps or lists that are none.
+    """
+    symbol = payload.meta["symbol"]
+    result = _result(payload, json_of(payload, f"JSON of a chart of {symbol}"))
+    meta = field(payload, result, "meta", "the chart")
+    for name, expected in (("symbol", symbol), ("dataGranularity", "1d")):
+        if field(payload, meta, name, "meta") != expected:
+            raise changed(payload, f"meta.{name} {expected}", quoted(meta[name]))
+    zone = _zone(payload, meta)
+    days = days_of(payload, zone, listed(payload, result, "timestamp", "the chart") if "timestamp" in result else [])
+    quotes = listed(payload, field(payload, result, "indicators", "the chart"), "quote", "indicators")
+    if len(quotes) != 1:
+        raise changed(payload, "one list of quotes", str(len(quotes)))
+    return Chart(meta=meta, zone=zone, days=days, quotes=quotes[0], events=result.get("events") or {})
+
+
+def days_of(payload: Payload, zone: ZoneInfo, stamps: Sequence[Any]) -> pl.Series:
+    """Return the session of each stamp: its date on the exchange's clock, by the zone's rules of that day.
+
+    (`meta.gmtoffset` is today's offset, wrong for half of the year.) Yahoo's clock itself misses a change of hour at
+    times: a bar stamped 22:00 or 23:00 sharp means the midnight that follows, as yfinance knows too.
+    """
+    for stamp in stamps:
+        if isinstance(stamp, bool) or not isinstance(stamp, int):
+            raise changed(payload, "timestamps in whole seconds", quoted(stamp))
+    local = pl.from_epoch(pl.Series("day", stamps, dtype=pl.Int64), time_unit="s")
+    local = local.dt.replace_time_zone("UTC").dt.convert_time_zone(zone.key).dt.replace_time_zone(None)
+    is_midnight = (local.dt.hour() >= 22) & (local.dt.minute() == 0)
+    frame = pl.DataFrame({"local": local, "is_midnight": is_midnight})
+    later = pl.col("local").dt.offset_by("2h")
+    return frame.select(day=pl.when("is_midnight").then(later).otherwise("local").dt.date())["day"]
+
+
+def prices_of(payload: Payload, chart: Chart, name: str) -> pl.Series:
+    """Return one number per bar, NULL where Yahoo has none. A chart without bars has no lists either."""
+    cells = listed(payload, chart.quotes, name, "the quotes") if len(chart.days) else []
+    if len(cells) != len(chart.days):
+        raise changed(payload, f"{len(chart.days)} values of {name}, one for each timestamp", str(len(cells)))
+    if {type(cell) for cell in cells} <= {int, float, type(None)}:
+        prices = pl.Series(name, cells, dtype=pl.Float64, strict=False)
+        if prices.is_finite().all():
+            return prices
+    numbers = [number(payload, cell, (), f"{name} of {on}") for cell, on in zip(cells, chart.days, strict=True)]
+    return pl.Series(name, numbers, dtype=pl.Float64)
+
+
+def require_prices(payload: Payload, columns: Iterable[pl.Series]) -> None:
+    """Raise SourceChanged where not one of the columns has a number: Yahoo's way to say nothing."""
+    if all(column.null_count() == len(column) for column in columns):
+        raise changed(payload, "prices", NO_BARS)
+
+
+def last_day(payload: Payload) -> date:
+    """Return the last day whose trading was over when the chart was fetched."""
+    is_currency = payload.meta["symbol"].endswith("=X")
+    return last_closed_day(payload.fetched_at, _CURRENCY_IS_CLOSED if is_currency else EXCHANGE_IS_CLOSED)
+
+
+def closed_bars(payload: Payload, bars: pl.DataFrame) -> pl.DataFrame:
+    """Return the bars (column `session_date`) of the days that were over when the chart was fetched, oldest first.
+
+    While a market trades, Yahoo sends today a second time as a live bar behind the first: the later one counts.
+    """
+    closed = bars.filter(pl.col("session_date") <= last_day(payload))
+    return closed.unique("session_date", keep="last").sort("session_date")
+
+
+def _result(payload: Payload, document: Any) -> dict[str, Any]:
+    chart = field(payload, document, "chart", "the answer")
+    error = field(payload, chart, "error", "chart")
+    if error is not None:
+        expected, seen = f"a chart of {payload.meta['symbol']}", f"the error {quoted(error)}"
+        if isinstance(error, dict) and error.get("code") == _UNKNOWN:
+            raise SymbolUnknown(payload.source, payload.name, expected=expected, seen=seen)
+        raise changed(payload, expected, seen)
+    results = listed(payload, chart, "result", "chart")
+    if len(results) != 1 or not isinstance(results[0], dict):
+        raise changed(payload, "one result in the chart", f"{len(results)}: {quoted(results)}")
+    result: dict[str, Any] = results[0]
+    return result
+
+
+def _zone(payload: Payload, meta: Mapping[str, Any]) -> ZoneInfo:
+    name = field(payload, meta, "exchangeTimezoneName", "meta")
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise changed(payload, "meta.exchangeTimezoneName to be a time zone", quoted(name)) from None

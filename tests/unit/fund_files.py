@@ -1,0 +1,84 @@
+"""Issuers' files as sources.md describes them, built cell by cell for the tests of their parsers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import openpyxl
+import polars as pl
+
+from ingest.catalog.funds import Fund, load_funds
+from ingest.clock import clock_at
+from ingest.panel import panel_table
+from ingest.panel_kit import PanelContext
+from ingest.settings import Settings
+from tests.unit.fakes import NOON
+
+
+def xlsx(rows: Sequence[Sequence[Any]], sheet: str = "navhist") -> bytes:
+    """Return a workbook of one sheet."""
+    book = openpyxl.Workbook()
+    book.active.title = sheet
+    for row in rows:
+        book.active.append(list(row))
+    body = io.BytesIO()
+    book.save(body)
+    return body.getvalue()
+
+
+def xls(rows: Sequence[Sequence[Any]], sheet: str) -> bytes:
+    """Return a legacy (BIFF) workbook; None leaves a cell out, dates become date cells."""
+    import xlwt
+
+    book = xlwt.Workbook()
+    page = book.add_sheet(sheet)
+    day_style = xlwt.easyxf(num_format_str="MM/DD/YYYY")
+    for at, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            if isinstance(cell, date):
+                page.write(at, column, cell, day_style)
+            elif cell is not None:
+                page.write(at, column, cell)
+    body = io.BytesIO()
+    book.save(body)
+    return body.getvalue()
+
+
+def fund(ticker: str) -> Fund:
+    """Return the catalog's fund."""
+    return next(fund for fund in load_funds() if fund.ticker == ticker)
+
+
+def panel_context(
+    source: Any,
+    http: Any,
+    tickers: Sequence[str] = (),
+    *,
+    since: Mapping[str, date | None] | None = None,
+    now: datetime = NOON,
+    **settings: Any,
+) -> PanelContext:
+    """Return a context that asks for the named funds."""
+    return PanelContext(
+        source=source,
+        settings=Settings(_env_file=None, **settings),
+        clock=clock_at(now),
+        http=http,
+        progress=lambda what, done, of: None,
+        funds=[fund(ticker) for ticker in tickers],
+        since=since or {},
+    )
+
+
+def has_schema_of(rows: pl.DataFrame, table_id: str) -> bool:
+    """Whether a frame has exactly the columns of a panel table, in order."""
+    return list(rows.schema.items()) == list(panel_table(table_id).rows_schema.items())
+
+
+def days(rows: pl.DataFrame) -> dict[date, tuple[float | None, float | None, float | None]]:
+    """Return (NAV, shares, net assets) by date."""
+    names = ("nav_usd", "shares_outstanding_count", "net_assets_usd")
+    return {row["report_date"]: tuple(row[name] for name in names) for row in rows.iter_rows(named=True)}

@@ -1,0 +1,44 @@
+"""Contexts and payloads of panel sources for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from ingest.clock import clock_at
+from ingest.panel import PanelSource, panel_table
+from ingest.panel_kit import PanelContext
+from ingest.settings import Settings
+from tests.unit.fakes import NOON
+
+
+def panel_context(
+    source: PanelSource,
+    http: Any,
+    *,
+    tickers: Sequence[str] = (),
+    since: Mapping[str, date | None] | None = None,
+    now: datetime = NOON,
+    **settings: Any,
+) -> PanelContext:
+    """Return a context in which nothing is held but what `since` names."""
+    return PanelContext(
+        source=source,
+        settings=Settings(_env_file=None, **settings),
+        clock=clock_at(now),
+        http=http,
+        progress=lambda what, done, of: None,
+        tickers=tickers,
+        since=since or {},
+    )
+
+
+def whole(tables: Mapping[str, pl.DataFrame], table_id: str) -> pl.DataFrame:
+    """Return the rows of the one table, whose columns must be those that were agreed."""
+    assert set(tables) == {table_id}
+    rows = tables[table_id]
+    assert dict(rows.schema) == dict(panel_table(table_id).rows_schema)
+    return rows

@@ -1,0 +1,98 @@
+"""Whose prices are asked for: members always, those that left until we have them, those nobody knows once a week."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pytest
+
+from ingest.catalog.funds import load_funds
+from ingest.errors import SourceUnavailable, SymbolUnknown
+from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
+from tests.unit.test_panel_landing import price, rows_of
+from warehouse.connection import migrate
+from warehouse.panel_landing import land_panel
+from warehouse.panel_wanted import former_tickers, wanted_tickers
+
+TODAY = date(2026, 6, 11)
+FUNDS = {fund.ticker for fund in load_funds()}
+
+
+def evening(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 23, tzinfo=UTC)
+
+
+@pytest.fixture
+def con():
+    """IN is a member, LEFT left ten days ago, OLD in 2010."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        migrate(connection)
+        moment = evening(TODAY)
+        stays = rows_of(
+            "sp500_membership.intervals",
+            moment,
+            ("IN", date(2000, 1, 3), "IN", None, None, None),
+            ("LEFT", date(2000, 1, 3), "LEFT", None, None, TODAY - timedelta(days=10)),
+            ("OLD", date(2000, 1, 3), "OLD", None, None, date(2010, 6, 1)),
+        )
+        window = PanelWindow("sp500_membership.intervals", "", None)
+        land(connection, "sp500_membership", stays, window, TODAY)
+        yield connection
+
+
+def land(con, desk, frame, window, day, *, problems=(), lacks=()) -> None:
+    source = "yahoo" if desk == "yahoo_prices" else desk
+    batch = PanelBatch(source, {window.table_id: frame}, (window,), (), problems, evening(day), desk, lacks)
+    gated = PanelGateResult({window.table_id: frame}, {window.table_id: frame.clear()}, (), None)
+    land_panel(con, batch, gated, "run", evening(day))
+
+
+def asked(con, day: date, *, problems=(), lacks=()) -> None:
+    """Record a run of that day that brought IN only."""
+    frame = rows_of("yahoo.prices", evening(day), price("IN", day, 10.0))
+    land(con, "yahoo_prices", frame, PanelWindow("yahoo.prices", "IN", day), day, problems=problems, lacks=lacks)
+
+
+def unknown(*tickers: str) -> tuple[SymbolUnknown, ...]:
+    return tuple(SymbolUnknown("yahoo", ticker, expected="a chart", seen="Not Found") for ticker in tickers)
+
+
+def stocks(con, day: date) -> set[str]:
+    return set(wanted_tickers(con, day)) - FUNDS
+
+
+def test_who_left_is_asked_for_until_it_is_held(con):
+    assert stocks(con, TODAY) == {"IN", "LEFT", "OLD"}
+    assert former_tickers(con, TODAY) == {"LEFT", "OLD"}
+    frame = rows_of("yahoo.prices", evening(TODAY), price("OLD", date(2010, 5, 28), 10.0))
+    land(con, "yahoo_prices", frame, PanelWindow("yahoo.prices", "OLD", date(2000, 1, 1)), TODAY)
+    assert stocks(con, TODAY) == {"IN", "LEFT"}
+
+
+def test_who_is_not_known_is_asked_for_once_a_week(con):
+    asked(con, TODAY, lacks=unknown("LEFT", "OLD"))
+    assert stocks(con, TODAY) == {"IN"}
+    assert stocks(con, TODAY + timedelta(days=6)) == {"IN"}
+    assert stocks(con, TODAY + timedelta(days=8)) == {"IN", "LEFT", "OLD"}
+
+
+def test_a_present_member_is_asked_for_whatever_the_provider_says(con):
+    asked(con, TODAY, problems=unknown("IN"))
+    assert "IN" in stocks(con, TODAY)
+    assert "IN" not in former_tickers(con, TODAY)
+
+
+def test_an_outage_makes_nobody_silent(con):
+    asked(con, TODAY, problems=[SourceUnavailable("yahoo", "OLD", "HTTP 503")])
+    assert stocks(con, TODAY) == {"IN", "LEFT", "OLD"}
+
+
+def test_who_comes_back_is_a_member_again(con):
+    moment = evening(TODAY)
+    back = rows_of("sp500_membership.intervals", moment, ("OLD", TODAY, "OLD", None, None, None))
+    land(con, "sp500_membership", back, PanelWindow("sp500_membership.intervals", "", TODAY), TODAY)
+    asked(con, TODAY, lacks=unknown("OLD"))
+    assert "OLD" in stocks(con, TODAY)
+    assert "OLD" not in former_tickers(con, TODAY)

@@ -1,0 +1,154 @@
+"""What the panel desks are to ask for, and what is held that helps the gate to judge their prices."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import duckdb
+
+from ingest.catalog.funds import load_funds
+from ingest.clock import naive_utc
+from ingest.panel import PANEL_TABLES, panel_table
+from ingest.panel_gate import Evidence, large_moves
+from ingest.panel_kit import PanelBatch
+from warehouse.records import shown
+from warehouse.wide_universe import common_stocks
+
+FORMER_MEMBERS_FOR: Final = timedelta(days=30)
+"""How long a stock that left the index is still asked for; one that we hold nothing of is asked for its history."""
+
+UNKNOWN_FOR: Final = timedelta(days=7)
+"""How long a former member that the provider does not know is left alone."""
+
+SILENT_FOR: Final = timedelta(days=30)
+"""How long one that left long ago, and whose answer could not be read, is left alone."""
+
+_ASK_AGAIN_FROM: Final = timedelta(days=12)
+"""A former member held up to so long before it left is held whole: its last days may have had no trade."""
+
+FIRST_DAY: Final = date(2000, 1, 1)
+
+
+def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = False) -> list[str]:
+    """Return the symbols whose prices are wanted: members of the index and our funds, and former members once.
+
+    A former member is wanted until its prices up to its last day are held; one that the provider does not know any
+    more only once a week. What failed on its way is asked for again at once. `wide`: every listed common stock too.
+    """
+    trading = [
+        fund
+        for fund in load_funds()
+        if (fund.active_from is None or fund.active_from <= today)
+        and (fund.active_to is None or fund.active_to >= today - FORMER_MEMBERS_FOR)
+    ]
+    rows = con.execute(
+        """
+        with stays as (
+            from sp500_membership.intervals
+            qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
+        ),
+        names as (
+            select ticker, max(coalesce(end_date, date '9999-12-31')) as last_date
+            from stays where ticker is not null group by ticker
+        ),
+        held as (select ticker, max(session_date) as newest_date from yahoo.prices group by ticker),
+        unknown as (select distinct group_name as ticker from ops.panel_lacks
+            where source = 'yahoo_prices' and seen_at > $unknown_since),
+        silent as (select distinct payload as ticker from quarantine.payloads
+            where source = 'yahoo_prices' and quarantined_at > $silent_since)
+        select n.ticker from names n
+        left join held h using (ticker)
+        left join unknown u using (ticker)
+        left join silent s using (ticker)
+        where n.last_date > $today
+            or (u.ticker is null and n.last_date >= $recent)
+            or (u.ticker is null and s.ticker is null and n.last_date >= $first
+                and (h.newest_date is null or h.newest_date < n.last_date - $slack))
+        """,
+        {
+            "recent": today - FORMER_MEMBERS_FOR,
+            "first": FIRST_DAY,
+            "today": today,
+            "unknown_since": today - UNKNOWN_FOR,
+            "silent_since": today - SILENT_FOR,
+            "slack": _ASK_AGAIN_FROM.days,
+        },
+    ).fetchall()
+    listed = common_stocks(con) if wide else []
+    return sorted({row[0] for row in rows} | {fund.ticker for fund in trading} | set(listed))  # benchmarks are funds
+
+
+def former_tickers(con: duckdb.DuckDBPyConnection, today: date) -> frozenset[str]:
+    """Return the tickers of the index under which no member is left, our funds excepted."""
+    rows = con.execute(
+        """
+        with stays as (
+            from sp500_membership.intervals
+            qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
+        )
+        select ticker from stays where ticker is not null
+        group by ticker having max(coalesce(end_date, date '9999-12-31')) <= $today
+        """,
+        {"today": today},
+    ).fetchall()
+    return frozenset(row[0] for row in rows) - {fund.ticker for fund in load_funds()}
+
+
+def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: datetime) -> list[str]:
+    """Return members of the index and funds without the newest session that is out, or with a close in doubt."""
+    rows = con.execute(
+        """
+        with due as (
+            select max(session_date) as session_date from calendar.sessions where close_at + interval 3 hour < $now
+        ),
+        held as (
+            select ticker, max(session_date) as newest_date from yahoo.prices
+            where close_usd is not null group by ticker
+        ),
+        doubted as (
+            select distinct group_name as ticker from quarantine.panel_rows
+            where table_id = 'yahoo.prices' and period_date > $now::date - 45
+                and reason like 'large_return_is_confirmed%'
+        ),
+        gone as (
+            select ticker from sp500_membership.intervals
+            group by ticker having max(coalesce(end_date, date '9999-12-31')) < $now::date
+        )
+        select w.ticker from (select unnest($wanted) as ticker) w
+        anti join gone g using (ticker)
+        left join held h using (ticker)
+        cross join due
+        where h.newest_date is null or h.newest_date < due.session_date or w.ticker in (select ticker from doubted)
+        """,
+        {"now": naive_utc(now), "wanted": wanted},
+    ).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def price_evidence(con: duckdb.DuckDBPyConnection, batch: PanelBatch) -> Evidence:
+    """Return what is held and helps to judge prices; nothing where the batch has none."""
+    prices = [rows for name, rows in batch.tables.items() if panel_table(name).name == "prices"]
+    if not prices or prices[0].is_empty():
+        return Evidence.none()
+    parts = " union all ".join(_newest(table.id, "split_ratio") for table in PANEL_TABLES if table.name == "splits")
+    splits = con.execute(f"select ticker, session_date, split_ratio from ({parts}) where split_ratio > 0").pl()
+    others = [
+        _newest(table.id, "close_usd")
+        for table in PANEL_TABLES
+        if table.name == "prices" and table.source != batch.source
+    ]
+    with shown(con, "doubted_moves", large_moves(prices[0], splits).select("ticker", "session_date")):
+        closes = con.execute(
+            f"select ticker, session_date, close_usd from ({' union all '.join(others)}) p"
+            " semi join doubted_moves d using (ticker, session_date) where close_usd is not null"
+        ).pl()
+    return Evidence(splits, closes)
+
+
+def _newest(table_id: str, value: str) -> str:
+    """SQL of the newest vintage of each ticker and session."""
+    return (
+        f"(select ticker, session_date, {value} from {table_id}"
+        " qualify row_number() over (partition by ticker, session_date order by known_at desc) = 1)"
+    )
