@@ -31,8 +31,8 @@ ui: setup  ## Dagster's web pages on http://127.0.0.1:3000
 real: setup  ## the whole pipeline over the folder that TIDEGAUGE_REAL_DATA names
 	@$(VENV)/bin/tidegauge real
 
-test: setup lint  ## the tests
-	@$(PY) -m pytest -q
+test: setup lint  ## the tests, on up to four cores
+	@$(PY) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test-slow: setup  ## the tests that take minutes
 	@$(PY) -m pytest -q -m slow
@@ -43,7 +43,7 @@ bench: setup  ## what is fast, beside what people would use instead
 lint: setup  ## ruff, mypy, import directions
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports >/dev/null
 
-docs: setup  ## regenerate docs/tables.md
+docs: setup  ## regenerate docs/tables.md and the tables of docs/method.md
 	@$(PY) -m docs.generate
 
 clean:  ## remove everything that was generated, the data folder excepted

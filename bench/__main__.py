@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench import BenchRow
 
-MODULES = ("commands", "breadth", "landing", "publish", "asof")
+MODULES = ("commands", "breadth", "landing", "publish", "as_of")
 """In the order of architecture.md section 8; a part that is not built yet has no module."""
 
 

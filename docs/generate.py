@@ -1,6 +1,6 @@
-"""Writes docs/tables.md, the data dictionary, from the dbt project's own descriptions.
+"""Writes docs/tables.md, the data dictionary, from the dbt project's descriptions, and the tables of docs/method.md.
 
-Run by `make docs`; tests/manifest/test_docs_tables.py fails when the page is not what this writes.
+Run by `make docs`; tests/manifest/test_docs_{tables,method}.py fail when a page is not what this writes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "tables.md"
+METHOD = ROOT / "docs" / "method.md"
 FOLDERS = (("marts", ROOT / "dbt_project" / "models" / "marts"), ("meta", ROOT / "dbt_project" / "models" / "meta"))
 HEAD = """# The tables
 
@@ -20,6 +21,16 @@ the published file: `select table_name, column_name, comment from duckdb_columns
 
 Units are in the names: `_usd_bn` billions of US dollars, `_pct` percent, `_bp` basis points, `_ratio` a plain ratio,
 `_index` points, `_count` a number of things; `_date` is a date, `_at` an instant in UTC.
+"""
+AS_OF = """
+## As of a moment
+
+Beside each table `marts.<mart>` stand the table macro `marts.<mart>_as_of(ts)` and the view `marts.<mart>_at`, which
+takes the moment from `SET VARIABLE as_of`. Both have the columns of the table. Marts by period are computed anew by the
+table's own SQL, over what was known by then; the others keep the stored rows that stood by then, by the first of
+{clocks} that the table has. [bi.md](bi.md) shows how to ask. Without a past:
+
+{without}
 """
 
 
@@ -31,9 +42,10 @@ def models(folder: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda model: str(model["name"]))
 
 
-def written_at_publish() -> list[dict[str, Any]]:
-    """Return the entries of the tables that publication itself writes."""
+def written_by_us(schema: str) -> list[dict[str, Any]]:
+    """Return the entries of the tables that are no dbt models: of publication itself, and of the regimes."""
     from warehouse.publish import PUBLISH_TABLES
+    from warehouse.regimes.tables import REGIME_TABLES
 
     return [
         {
@@ -43,15 +55,20 @@ def written_at_publish() -> list[dict[str, Any]]:
                 {"name": name, "data_type": kind, "description": comment} for name, kind, comment in table.columns
             ],
         }
-        for table in PUBLISH_TABLES
+        for table in (*PUBLISH_TABLES, *REGIME_TABLES)
+        if table.schema == schema
     ]
 
 
 def page() -> str:
     """Return the whole page."""
-    parts = [HEAD]
+    from warehouse.asof import CLOCKS, WITHOUT_AS_OF
+
+    without = "\n".join(f"- `{name}`: {reason}" for name, reason in sorted(WITHOUT_AS_OF.items()))
+    clocks = ", ".join(f"`{clock}`" for clock in CLOCKS)
+    parts = [HEAD + AS_OF.format(clocks=clocks, without=without).rstrip("\n")]
     for schema, folder in FOLDERS:
-        entries = models(folder) + (written_at_publish() if schema == "meta" else [])
+        entries = models(folder) + written_by_us(schema)
         for model in sorted(entries, key=lambda model: str(model["name"])):
             parts.append(f"\n## {schema}.{model['name']}\n\n{_line(model['description'])}\n")
             parts.append("| column | type | holds |\n|---|---|---|")
@@ -67,4 +84,7 @@ def _line(text: str) -> str:
 
 
 if __name__ == "__main__":
+    from docs.method_tables import filled
+
     PAGE.write_text(page(), encoding="utf-8")
+    METHOD.write_text(filled(METHOD.read_text(encoding="utf-8")), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
@@ -42,6 +42,24 @@ class Verdict:
 def validate(frame: pl.DataFrame, checks: Sequence[Check], name: str, pages: dict[str, str]) -> list[Verdict]:
     """Run the expectations on the frame; positions are row numbers of it. The page of the suite goes into `pages`."""
     import great_expectations as gx
+
+    for check in checks:
+        check.expectation.meta = {"check": check.name}
+    suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
+    found = (
+        _any_frame()
+        .get_batch({"dataframe": _pandas(frame)})
+        .validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
+    )
+    pages[name] = _page(found, name)
+    by_name = {result.expectation_config.meta["check"]: result for result in found.results}
+    return [_verdict(check, by_name[check.name]) for check in checks]
+
+
+@cache
+def _any_frame() -> Any:
+    """Return the batch definition that every frame is handed to: a context costs more to make than a suite to run."""
+    import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
         InMemoryStoreBackendDefaults,
@@ -53,41 +71,32 @@ def validate(frame: pl.DataFrame, checks: Sequence[Check], name: str, pages: dic
         progress_bars=ProgressBarsConfig(globally=False),
     )
     context = gx.get_context(project_config=config, mode="ephemeral")
-    batch = (
-        context.data_sources.add_pandas("ingest")
-        .add_dataframe_asset(name)
-        .add_batch_definition_whole_dataframe("batch")
-        .get_batch({"dataframe": _pandas(frame)})
-    )
-    for check in checks:
-        check.expectation.meta = {"check": check.name}
-    suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
-    found = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
-    pages[name] = _page(found, name)
-    by_name = {result.expectation_config.meta["check"]: result for result in found.results}
-    return [_verdict(check, by_name[check.name]) for check in checks]
+    asset = context.data_sources.add_pandas("ingest").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("batch")
 
 
 def _page(found: Any, name: str) -> str:
     """Return Great Expectations' own page (its Data Docs) of a validation; it loads and runs nothing."""
     from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
 
     found.meta["run_id"] = {"run_name": name, "run_time": found.meta["batch_markers"]["ge_load_time"]}
-    page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(found))
+    page: str = _view().render(ValidationResultsPageRenderer().render(found))
     # Its scripts and styles lie on other people's servers, and what upstream wrote stands in it unescaped.
     return page.replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{_PAGE_POLICY}">', 1)
+
+
+@cache
+def _view() -> Any:
+    """Return what turns results into pages: it compiles its eighteen templates when they are first used."""
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    return DefaultJinjaPageView()
 
 
 def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
     """Return the frame for GX: row numbers as index, dates as midnights (GX compares no Python dates)."""
     found: pd.DataFrame = frame.with_columns(pl.col(pl.Date).cast(pl.Datetime("us"))).to_pandas()
     return found
-
-
-def midnight(day: date) -> datetime:
-    """Return the day as GX compares it: it knows no Python dates."""
-    return datetime.combine(day, datetime.min.time())
 
 
 def _verdict(check: Check, result: Any) -> Verdict:

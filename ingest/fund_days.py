@@ -22,15 +22,13 @@ def panel_rows(payload: Payload, table_id: str, columns: Mapping[str, Any]) -> p
     """Return rows of a panel table from its columns (sequences, or one value for all rows); `stated_at` may be left."""
     schema = dict(panel_table(table_id).rows_schema)
     given = {"stated_at": None, **columns, "payload_sha256": payload.sha256}
-    lengths = [len(column) for column in given.values() if _is_sequence(column)]
-    height = lengths[0] if lengths else 0
-    full = {
-        name: pl.Series(name, column, dtype=schema[name])
-        if _is_sequence(column)
-        else pl.repeat(column, height, dtype=schema[name], eager=True).alias(name)
-        for name, column in given.items()
+    sequences = {
+        name: pl.Series(name, column, dtype=schema[name]) for name, column in given.items() if _is_sequence(column)
     }
-    return pl.DataFrame(full).select(list(schema))
+    if not any(map(len, sequences.values())):
+        return no_panel_rows(table_id)
+    one_for_all = [pl.lit(given[name], dtype=schema[name]).alias(name) for name in given.keys() - sequences.keys()]
+    return pl.DataFrame(sequences).with_columns(one_for_all).select(list(schema))
 
 
 def no_panel_rows(table_id: str) -> pl.DataFrame:

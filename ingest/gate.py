@@ -22,7 +22,7 @@ from ingest.catalog import Catalog, Series
 from ingest.catalog.calendars import busday_calendar, working_days
 from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
-from ingest.expectations import Check, Verdict, midnight, positions, validate
+from ingest.expectations import Check, Verdict, positions, validate
 from ingest.kit import Batch, CheckResult, GateResult
 
 DAYS_AHEAD: Final = 7  # policy rates are announced before they take effect; nothing is dated later
@@ -43,8 +43,10 @@ def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) 
     """
     if batch.rows.is_empty():
         return GateResult(batch.rows, _refused(batch.rows.with_columns(reason=pl.lit(""))), (), None)
-    latest = now.astimezone(NEW_YORK).date() + timedelta(days=DAYS_AHEAD)
-    rows = _with_limits(batch, catalog)
+    today = now.astimezone(NEW_YORK).date()
+    latest = today + timedelta(days=DAYS_AHEAD)
+    # counted in days: Great Expectations compares dates one by one
+    rows = _with_limits(batch, catalog).with_columns(days_ahead=(pl.col("period_date") - today).dt.total_days())
     pages: dict[str, str] = {}
     row_verdicts = validate(rows, _row_checks(latest), f"{batch.source} rows", pages)
     held_back = _held_back(batch, rows, row_verdicts)
@@ -294,7 +296,7 @@ def _row_checks(latest: date) -> list[Check]:
         Check(
             "period_is_not_ahead",
             "error",
-            gxe.ExpectColumnValuesToBeBetween(column="period_date", max_value=midnight(latest)),
+            gxe.ExpectColumnValuesToBeBetween(column="days_ahead", max_value=DAYS_AHEAD),
             f"periods after {latest}, refused",
         ),
     ]

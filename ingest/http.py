@@ -10,11 +10,13 @@ import email.utils
 import logging
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlencode, urljoin, urlsplit
@@ -97,7 +99,7 @@ class Upstream:
         headers = {"User-Agent": settings.user_agent} if settings.user_agent else {}
         self._sockets: list[socket.socket] = []
         # a proxy of the environment is for the publishers, not for a stand-in on this machine
-        self._client = httpx.Client(headers=headers, follow_redirects=False, trust_env=self._paced)
+        self._client = httpx.Client(headers=headers, follow_redirects=False, trust_env=self._paced, verify=_trusted())
         # httpx logs each URL with its query, so a key would stand in the log
         for library in ("httpx", "httpcore"):
             logging.getLogger(library).setLevel(logging.WARNING)
@@ -288,6 +290,12 @@ class Upstream:
             raise SourceRefused(ask.source, ask.name, f"the publisher refused the request: {seen}")
         expected = " or ".join(f"HTTP {status}" for status in ask.accept_status)
         raise SourceChanged(ask.source, ask.name, expected=expected, seen=seen)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return the certificates that count. Each source has a client, and reading them takes longer than most answers."""
+    return httpx.create_ssl_context()
 
 
 class _Watchdog:

@@ -187,7 +187,7 @@ class CheckResult:
     passed: bool
     failed_count: int | None
     detail: str
-    stage: Literal["gate", "dbt", "reconciliation", "freshness"] = "gate"
+    stage: Literal["gate", "dbt", "reconciliation", "freshness", "regimes"] = "gate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     fred_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TIDEGAUGE_FRED_API_KEY", "FRED_API_KEY")
     )
+    simulated_truth: Path | None = Field(
+        default=None, description="The simulator's own account of its regimes (Parquet); heeded in SIMULATED runs only."
+    )
     real_data: Path | None = Field(default=None, description="Folder of real payloads and history, for `make real`.")
     keep_releases: int = Field(default=5, ge=1)
     request_timeout_seconds: float = Field(default=60.0, gt=0, description="Total deadline of one request.")

@@ -36,6 +36,8 @@ def later_split_ratio(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.Series:
 
     `rows` needs permid and session_date; permid may be anything that tells stocks apart, a ticker too.
     """
+    if splits.is_empty():
+        return pl.repeat(1.0, rows.height, eager=True).alias("later")
     later = (
         splits.group_by("permid", "split_date")
         .agg(pl.col("split_ratio").product())

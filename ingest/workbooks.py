@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any, Final
-from xml.etree import ElementTree
+from xml.parsers import expat
 
 import polars as pl
 
@@ -22,16 +22,20 @@ from ingest.parsing import changed, quoted, refuse_no_data, text_of
 Row = list[Any]
 """Cells of one row: str, float, int, bool or date; "" where the sheet has none."""
 
-_SPREADSHEET: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _ZIP: Final = b"PK\x03\x04"
-_CELL, _DATA, _INDEX = f"{_SPREADSHEET}Cell", f"{_SPREADSHEET}Data", f"{_SPREADSHEET}Index"
+_OF: Final = "}"
+_SPREADSHEET: Final = f"urn:schemas-microsoft-com:office:spreadsheet{_OF}"
+_LEVELS: Final = tuple(_SPREADSHEET + tag for tag in ("Workbook", "Worksheet", "Table", "Row", "Cell", "Data"))
+_WORKBOOK, _WORKSHEET, _, _ROW, _CELL, _DATA = _LEVELS
+_CELL_DEPTH: Final = _LEVELS.index(_CELL) + 1
+_NAME, _INDEX = f"{_SPREADSHEET}Name", f"{_SPREADSHEET}Index"
 _BARE_AMPERSAND: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9A-Fa-f]+);)")
 _DECLARATIONS: Final = (b"<!DOCTYPE", b"<!ENTITY")
 _MAX_COLUMNS: Final = 200
 
 
-def xlsx_sheet(payload: Payload, expected: str) -> list[Row]:
-    """Return the rows of the first sheet of an xlsx body."""
+def xlsx_sheet(payload: Payload, expected: str, name: str | None = None) -> list[Row]:
+    """Return the rows of the sheet `name` of an xlsx body, or of its first one."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     refuse_no_data(payload, expected)
@@ -39,7 +43,11 @@ def xlsx_sheet(payload: Payload, expected: str) -> list[Row]:
         raise changed(payload, expected, "a body that is no workbook: no zip archive")
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(payload.body))
-        return book.get_sheet_by_index(0).to_python(skip_empty_area=False)
+        if name is not None and name not in book.sheet_names:
+            seen = ", ".join(map(repr, book.sheet_names)) or "no sheet"
+            raise changed(payload, f"a sheet {name!r}", f"only {seen}")
+        sheet = book.get_sheet_by_index(0) if name is None else book.get_sheet_by_name(name)
+        return sheet.to_python(skip_empty_area=False)
     except CalamineError as error:
         raise changed(payload, expected, f"a body that is no workbook: {error}") from None
 
@@ -82,31 +90,85 @@ def spreadsheet_xml_sheet(payload: Payload, expected: str, name: str) -> list[Ro
     body = payload.body.removeprefix(b"\xef\xbb\xbf").lstrip()
     if any(declaration in body for declaration in _DECLARATIONS):
         raise changed(payload, expected, "XML with a document type declaration")
+    reader = _SheetReader(payload, name)
     try:
-        root = ElementTree.fromstring(_BARE_AMPERSAND.sub(b"&amp;", body))  # noqa: S314 - no DOCTYPE, no entities: see above
-    except ElementTree.ParseError as error:
+        reader.read(_BARE_AMPERSAND.sub(b"&amp;", body))
+    except expat.ExpatError as error:
         raise changed(payload, expected, f"XML broken: {error}") from None
-    if root.tag != f"{_SPREADSHEET}Workbook":
-        raise changed(payload, expected, f"XML of {quoted(root.tag)}")
-    sheets = {sheet.get(f"{_SPREADSHEET}Name", ""): sheet for sheet in root.findall(f"{_SPREADSHEET}Worksheet")}
-    if name not in sheets:
-        raise changed(payload, f"a sheet {name!r}", f"only {', '.join(map(repr, sheets)) or 'no sheet'}")
-    return [_xml_row(payload, row) for row in sheets[name].iterfind(f"{_SPREADSHEET}Table/{_SPREADSHEET}Row")]
+    if reader.root != _WORKBOOK:
+        raise changed(payload, expected, f"XML of {quoted(reader.root)}")
+    if name not in reader.sheets:
+        raise changed(payload, f"a sheet {name!r}", f"only {', '.join(map(repr, reader.sheets)) or 'no sheet'}")
+    return reader.rows
 
 
-def _xml_row(payload: Payload, row: ElementTree.Element) -> Row:
-    """Return the texts of a row; a cell may name its column (ss:Index) and so leave out empty ones before it."""
-    cells: Row = []
-    for cell in row:  # plain loops: a fund's document has tens of thousands of cells, and iterfind costs twice the time
-        if cell.tag != _CELL:
-            continue
-        at = cell.get(_INDEX)
-        if at is not None:
-            if not at.isdigit() or not len(cells) < int(at) <= _MAX_COLUMNS:
-                raise changed(payload, "cells from left to right", f"a cell with index {quoted(at)}")
-            cells.extend([""] * (int(at) - 1 - len(cells)))
-        cells.append(next(("".join(data.itertext()).strip() for data in cell if data.tag == _DATA), ""))
-    return cells
+class _SheetReader:
+    """Reads the texts of one sheet as the document streams by: Workbook > Worksheet > Table > Row > Cell > Data.
+
+    A tree of the whole document, tens of thousands of cells for each fund, costs twice the time. What does not stand
+    in that very place is passed over.
+    """
+
+    def __init__(self, payload: Payload, name: str) -> None:
+        self.root = ""
+        self.sheets: list[str] = []
+        self.rows: list[Row] = []
+        self._payload = payload
+        self._name = name
+        self._depth = 0
+        self._inside = 0  # how many of the levels from the root down to here are those above
+        self._texts: list[str] | None = None  # of the first Data of a cell
+
+    def read(self, document: bytes) -> None:
+        """Take the whole document; ExpatError where it is no XML. It must have no declarations of entities."""
+        parser = expat.ParserCreate(namespace_separator=_OF)
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.Parse(document, True)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            self.root = tag
+        if self._depth > len(_LEVELS) or self._inside < self._depth - 1 or tag != _LEVELS[self._depth - 1]:
+            return
+        if tag == _WORKSHEET:
+            self.sheets.append(attributes.get(_NAME, ""))
+            if self.sheets[-1] != self._name:
+                return
+            self.rows = []
+        elif tag == _ROW:
+            self.rows.append([])
+        elif tag == _CELL:
+            self._leave_out(attributes.get(_INDEX))
+            self._texts = None
+        elif tag == _DATA:
+            if self._texts is not None:
+                return
+            self._texts = []
+        self._inside = self._depth
+
+    def _text(self, text: str) -> None:
+        if self._inside == len(_LEVELS) and self._texts is not None:
+            self._texts.append(text)
+
+    def _end(self, _tag: str) -> None:
+        if self._inside == self._depth:
+            self._inside -= 1
+            if self._depth == _CELL_DEPTH:
+                self.rows[-1].append("".join(self._texts or ()).strip())
+        self._depth -= 1
+
+    def _leave_out(self, index: str | None) -> None:
+        """Fill up to the column that a cell names (ss:Index): it may leave out empty ones before it."""
+        if index is None:
+            return
+        row = self.rows[-1]
+        if not index.isdigit() or not len(row) < int(index) <= _MAX_COLUMNS:
+            raise changed(self._payload, "cells from left to right", f"a cell with index {quoted(index)}")
+        row.extend([""] * (int(index) - 1 - len(row)))
 
 
 def csv_rows(payload: Payload, expected: str) -> list[Row]:

@@ -75,12 +75,12 @@ def days_of(payload: Payload, zone: ZoneInfo, stamps: Sequence[Any]) -> pl.Serie
     for stamp in stamps:
         if isinstance(stamp, bool) or not isinstance(stamp, int):
             raise changed(payload, "timestamps in whole seconds", quoted(stamp))
-    local = pl.from_epoch(pl.Series("day", stamps, dtype=pl.Int64), time_unit="s")
-    local = local.dt.replace_time_zone("UTC").dt.convert_time_zone(zone.key).dt.replace_time_zone(None)
+    # one expression: each step of its own would cost polars as much as all of them
+    utc = pl.from_epoch("day", time_unit="s").dt.replace_time_zone("UTC")
+    local = utc.dt.convert_time_zone(zone.key).dt.replace_time_zone(None)
     is_midnight = (local.dt.hour() >= 22) & (local.dt.minute() == 0)
-    frame = pl.DataFrame({"local": local, "is_midnight": is_midnight})
-    later = pl.col("local").dt.offset_by("2h")
-    return frame.select(day=pl.when("is_midnight").then(later).otherwise("local").dt.date())["day"]
+    on = pl.when(is_midnight).then(local.dt.offset_by("2h")).otherwise(local).dt.date()
+    return pl.Series("day", stamps, dtype=pl.Int64).to_frame().select(on.alias("day"))["day"]
 
 
 def prices_of(payload: Payload, chart: Chart, name: str) -> pl.Series:

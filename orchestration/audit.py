@@ -10,6 +10,7 @@ from ingest.errors import AuditFailed, SourceUnavailable
 if TYPE_CHECKING:
     import duckdb
 
+    from ingest.kit import CheckResult
     from orchestration.dbt_bridge import NodeResult
     from orchestration.ingestion import SourceOutcome
 
@@ -38,6 +39,14 @@ def require_sound(results: Sequence[NodeResult]) -> None:
     others = f"; and {more} more" if more else ""
     message = f": {first.message}" if first.message else ""
     raise AuditFailed(f"audit failed: {first.asset}: {first.name} {what}{counted}{message}{others}")
+
+
+def require_passed(checks: Sequence[CheckResult]) -> None:
+    """AuditFailed when an error-level check failed: the first, and how many more."""
+    failed = [check for check in checks if not check.passed and check.severity == "error"]
+    if failed:
+        others = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
+        raise AuditFailed(f"audit failed: {failed[0].asset}: {failed[0].name} failed: {failed[0].detail}{others}")
 
 
 def require_headline(con: duckdb.DuckDBPyConnection) -> None:

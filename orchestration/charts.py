@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#1f5fa8", "#b3541e")  # told apart by people who see red and green alike
 _WIDTH, _HEIGHT = 460, 170
+_WIDE = 960
 POINTS = 800
 """More points than pixels say nothing more: longer histories are thinned to one point in n sessions."""
 
@@ -65,6 +67,80 @@ CHARTS = (
         years=2,
     ),
 )
+
+
+CLASS_COLOURS = {
+    "CALM": "#dbe9f6",
+    "NORMAL": "#a8cbe8",
+    "CAUTION": "#f3c24b",
+    "STRESS": "#dd7a2c",
+    "CRISIS": "#8f1d1d",
+    "unknown": "#c9c9c9",
+}
+"""From the mildest to the worst, then no class; each differs in lightness from its neighbours."""
+
+
+def draw_classes(con: duckdb.DuckDBPyConnection) -> str | None:
+    """Return the history of the headline class as bands with the core score on them, None where there is no class."""
+    bands = con.execute(
+        """
+        select state, began_date, coalesce(ended_date, (select max(session_date) from marts.regime_daily)) as ended_date
+        from marts.regime_episodes
+        where dimension = 'regime_class'
+            and began_date >= (
+                select min(began_date) from marts.regime_episodes
+                where dimension = 'regime_class' and state <> 'unknown'
+            )
+        order by began_date
+        """
+    ).fetchall()
+    if not bands:
+        return None
+    scores = con.execute(
+        """
+        select session_date, core_score from marts.regime_daily where session_date >= $first
+        qualify core_score is distinct from lag(core_score) over (order by session_date)
+            or session_date = max(session_date) over ()
+        order by session_date
+        """,
+        {"first": bands[0][1]},
+    ).fetchall()
+    import vl_convert
+
+    svg: str = vl_convert.vegalite_to_svg(_classes_specification(bands, scores))
+    return _named(svg, f"Headline class and core score, {bands[0][1]} to {bands[-1][2]}")
+
+
+def _classes_specification(bands: list[tuple[Any, ...]], scores: list[tuple[Any, ...]]) -> dict[str, Any]:
+    import altair as alt
+
+    x = alt.X("from:T", title=None, axis=alt.Axis(grid=False, labelFlush=True))
+    scale = alt.Scale(domain=list(CLASS_COLOURS), range=list(CLASS_COLOURS.values()))
+    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1)
+    rects = (
+        alt.Chart(alt.NamedData(name="bands"))
+        .mark_rect()
+        .encode(x=x, x2="to:T", color=alt.Color("class:N", scale=scale, legend=legend))
+    )
+    axis = alt.Axis(values=[0, 2, 4, 7, 12], grid=False)  # where the classes begin
+    y = alt.Y("score:Q", title="core score", scale=alt.Scale(domain=[0, 12]), axis=axis)
+    # white under black: it stands out on the palest band and on the darkest
+    lines = [
+        alt.Chart(alt.NamedData(name="scores"))
+        .mark_line(strokeWidth=width, color=colour, interpolate="step-after")
+        .encode(x=alt.X("from:T"), y=y)
+        for width, colour in ((2.6, "#fff"), (1.0, "#111"))
+    ]
+    drawing = alt.layer(rects, *lines).properties(width=_WIDE, height=_HEIGHT, background="transparent")
+    specification: dict[str, Any] = drawing.configure_view(stroke=None).configure_axis(labelColor="#333").to_dict()
+    specification["datasets"] = {
+        "bands": [
+            {"class": state, "from": began.isoformat(), "to": (ended + timedelta(days=1)).isoformat()}
+            for state, began, ended in bands
+        ],
+        "scores": [{"from": day.isoformat(), "score": score} for day, score in scores],
+    }
+    return specification
 
 
 def draw(con: duckdb.DuckDBPyConnection, chart: Chart) -> str | None:
@@ -138,7 +214,11 @@ def _accessible(svg: str, chart: Chart, frame: pl.DataFrame) -> str:
     """Give the drawing a name that a screen reader says, and let it shrink with the page."""
     first, last = frame["session_date"][0], frame["session_date"][-1]
     names = " and ".join(label for label, _ in chart.columns)
-    label = f"{chart.title}: {names} in {', '.join(chart.units)}, {first} to {last}"
+    return _named(svg, f"{chart.title}: {names} in {', '.join(chart.units)}, {first} to {last}")
+
+
+def _named(svg: str, label: str) -> str:
+    """Give a drawing a name that a screen reader says, and let it shrink with the page."""
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
     width = f"max-width:{size[1]}px;" if size else ""
     return re.sub(

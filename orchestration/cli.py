@@ -122,6 +122,30 @@ def query(
 
 
 @app.command()
+def as_of(
+    moment: Annotated[
+        str,
+        typer.Argument(help='"2023-03-10 09:15 America/New_York", "2023-03-10T14:15Z"; New York time without a zone.'),
+    ],
+    sql: Annotated[str, typer.Argument(help='For example "select * from marts.carry_daily limit 5".')],
+    form: Annotated[Format, typer.Option("--format", "-f", help="How rows are written.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; needed for parquet.")] = None,
+) -> None:
+    """Read the published file as it could be known at a moment: marts.<mart> in the SQL is the mart as of then.
+
+    Moments inside the SQL are UTC. The file as it is now is there as tidegauge.marts.<mart>, tidegauge.meta.<table>.
+    """
+    from orchestration.querying import run_query
+    from warehouse.asof import moment_of
+
+    try:
+        instant = moment_of(moment)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="MOMENT") from None
+    run_query(_home(_settings()), sql, form.value, output, instant)
+
+
+@app.command()
 def releases() -> None:
     """List the releases that are kept, newest first."""
     from rich.table import Table

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ _FLAGS = (
 )
 # dbt names the database after the file: the stem must be the one of Home.warehouse. A parse never opens it.
 _NO_WAREHOUSE = Path("parse-only") / "warehouse.duckdb"
+_WRITTEN = {"target", "logs"}  # by dbt itself
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
 _STAGES: tuple[Literal["reconciliation", "freshness"], ...] = ("reconciliation", "freshness")  # tags of dbt tests
 
@@ -68,7 +70,7 @@ class NodeResult:
 
 def ensure_manifest() -> Path:
     """Return the path of a manifest that is not older than the project; parses when there is none."""
-    if not MANIFEST.exists() or MANIFEST.stat().st_mtime < _newest_change():
+    if not _is_fresh():
         _parse()
     return MANIFEST
 
@@ -161,13 +163,22 @@ def _asset_name(unique_id: str, manifest: Any) -> str:
 
 
 def _parse() -> Any:
-    """Parse the project (only what changed since the last time) and return dbt's manifest; writes manifest.json."""
-    with _environment(_NO_WAREHOUSE):
-        ran = _invoke(["parse"])
+    """Parse the project (only what changed since the last time) and return dbt's manifest.
+
+    Writes manifest.json, unless the one that is there still says it: writing takes as long as parsing. In a thread of
+    its own: dbt looks up the module and the source of every frame above it, and a step of Dagster has a hundred.
+    """
+    arguments = ["parse", "--no-write-json"] if _is_fresh() else ["parse"]
+    with _environment(_NO_WAREHOUSE), ThreadPoolExecutor(1, thread_name_prefix="dbt-parse") as apart:
+        ran = apart.submit(_invoke, arguments).result()
     if ran.exception is not None or not MANIFEST.exists():
         raise ConfigError(f"dbt cannot read {PROJECT_DIR.name}: {_first_line(ran.exception)}") from ran.exception
-    os.utime(MANIFEST)  # an unchanged project is not always written again
     return ran.result
+
+
+def _is_fresh() -> bool:
+    """Say whether manifest.json is there and not older than the project."""
+    return MANIFEST.exists() and MANIFEST.stat().st_mtime >= _newest_change()
 
 
 def _invoke(
@@ -200,11 +211,15 @@ def _environment(warehouse: Path) -> Iterator[None]:
 
 
 def _newest_change() -> float:
-    """Return when a file of the project was changed last (seconds since the epoch)."""
-    files = (path for path in PROJECT_DIR.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
-    return max(path.stat().st_mtime for path in files if "target" not in path.parts)
+    """Return when the project was changed last (seconds since the epoch); a folder tells of a file that is gone."""
+    paths = (path for path in PROJECT_DIR.rglob("*") if path.suffix in (".sql", ".yml", ".csv") or path.is_dir())
+    return max(path.stat().st_mtime for path in paths if not _WRITTEN & set(path.relative_to(PROJECT_DIR).parts))
 
 
 def _first_line(told: object) -> str:
     lines = [line.strip() for line in str(told or "no reason given").splitlines() if line.strip()]
     return " ".join(lines[:3])
+
+
+if __name__ == "__main__":  # scripts/setup: the first command finds the project parsed
+    ensure_manifest()

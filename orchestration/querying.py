@@ -15,6 +15,7 @@ from typing import IO, Any
 import duckdb
 import typer
 
+from ingest.clock import NEW_YORK
 from ingest.errors import HomeUnusable, NothingPublished
 from ingest.home import Home
 
@@ -22,8 +23,8 @@ SHOWN_ROWS = 1000
 _CHUNK = 10_000
 
 
-def run_query(home: Home, sql: str, form: str, output: Path | None) -> None:
-    """Write the rows of `sql` as table, csv, json or parquet to `output` or standard output.
+def run_query(home: Home, sql: str, form: str, output: Path | None, moment: datetime | None = None) -> None:
+    """Write the rows of `sql` as table, csv, json or parquet to `output` or standard output; as of `moment` (aware).
 
     NothingPublished; a usage error (exit 2) for SQL that DuckDB refuses and for parquet without a file.
     """
@@ -31,8 +32,8 @@ def run_query(home: Home, sql: str, form: str, output: Path | None) -> None:
         raise typer.BadParameter("parquet needs a file: --output FILE", param_hint="--format")
     if not home.published.exists():
         raise NothingPublished(f"nothing is published under {home.root} yet: run `tidegauge run` or `tidegauge demo`")
-    with duckdb.connect(str(home.published), read_only=True) as con:
-        _warn_of_origin(con)
+    with _opened(home, moment) as con:
+        con.execute("set enable_progress_bar = false")  # it would stand among the rows on standard output
         try:
             relation = con.sql(sql)
             if relation is None:
@@ -42,8 +43,22 @@ def run_query(home: Home, sql: str, form: str, output: Path | None) -> None:
             raise typer.BadParameter(str(error).strip(), param_hint="SQL") from None
 
 
-def _warn_of_origin(con: duckdb.DuckDBPyConnection) -> None:
-    found = con.execute("select origin from meta.build").fetchone()
+def _opened(home: Home, moment: datetime | None) -> duckdb.DuckDBPyConnection:
+    if moment is None:
+        con = duckdb.connect(str(home.published), read_only=True)
+        _warn_of_origin(con, "meta.build")
+        return con
+    from warehouse.asof import open_as_of
+
+    con = open_as_of(home.published, moment)
+    _warn_of_origin(con, "tidegauge.meta.build")
+    local = moment.astimezone(NEW_YORK)
+    print(f"as of {local:%Y-%m-%d %H:%M:%S} New York, {moment:%Y-%m-%d %H:%M:%S} UTC", file=sys.stderr)
+    return con
+
+
+def _warn_of_origin(con: duckdb.DuckDBPyConnection, build: str) -> None:
+    found = con.execute(f"select origin from {build}").fetchone()  # noqa: S608  # one of two names of ours
     if found is not None and found[0] != "LIVE":
         print(f"{found[0]}: these figures are not today's market", file=sys.stderr)
 

@@ -65,6 +65,15 @@ _UNITS = {"usd_bn": "USD bn", "pct": "%", "bp": "bp", "ratio": "ratio", "index":
 
 
 @dataclass(frozen=True, slots=True)
+class Headline:
+    """The newest regime: its class, the session, and the sentence that explains it."""
+
+    regime_class: str
+    session_date: date
+    explain_text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One line of the headline table. `value` is None when the file has none; then there is no date either."""
 
@@ -81,6 +90,17 @@ class Reading:
     def text(self) -> str:
         """The value as a person reads it."""
         return "no value" if self.value is None else f"{self.value:,.{self.decimals}f}"
+
+
+def headline(con: duckdb.DuckDBPyConnection) -> Headline | None:
+    """Return the newest regime of an open published file, None where it has none."""
+    there = "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'regime_daily'"
+    if con.execute(there).fetchone() is None:
+        return None
+    row = con.execute(
+        "select regime_class, session_date, explain_text from marts.regime_daily order by session_date desc limit 1"
+    ).fetchone()
+    return Headline(*row) if row else None
 
 
 def readings(con: duckdb.DuckDBPyConnection) -> list[Reading]:

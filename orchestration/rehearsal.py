@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.clock import NEW_YORK
@@ -29,9 +30,13 @@ def simulated(settings: Settings) -> Iterator[Settings]:
 
     now = settings.clock()
     market = simulate(now.astimezone(NEW_YORK).date())
-    changes = {"home": _home(settings, DEMO_HOME), "origin": "SIMULATED", "now": now}
-    with _serving(settings, market, changes) as changed:
-        yield changed
+    # The truth goes to the run beside the stand-in, which does not serve it: no connector can see it.
+    with TemporaryDirectory(prefix="tidegauge-") as folder:
+        truth = Path(folder) / "simulated_truth.parquet"
+        market.latent.write_parquet(truth)
+        changes = {"home": _home(settings, DEMO_HOME), "origin": "SIMULATED", "now": now, "simulated_truth": truth}
+        with _serving(settings, market, changes) as changed:
+            yield changed
 
 
 @contextmanager

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from ingest.errors import NothingPublished
 from ingest.home import Home
 from orchestration.charts import CHARTS, draw
 from orchestration.readings import Reading, readings
+from orchestration.report_parts import e, heads, moment, table
+from orchestration.report_regimes import STYLE as REGIME_STYLE
+from orchestration.report_regimes import regime_sections
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,7 +39,6 @@ STATES = {
     "ended": ("ended", "ended: the publisher discontinued it"),
     "optional": ("ended", "optional: a file of yours would serve it, and there is none"),
 }
-NEW_YORK = ZoneInfo("America/New_York")
 NOTE_LENGTH = 200
 
 # Whatever a page may hold, it loads nothing: not from its own folder, not from a network.
@@ -96,7 +95,7 @@ def render(con: duckdb.DuckDBPyConnection) -> str:
         if build["is_simulated"]
         else ""
     )
-    origin = "" if build["origin"] == "LIVE" else f" · origin {_e(build['origin'])}"
+    origin = "" if build["origin"] == "LIVE" else f" · origin {e(build['origin'])}"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -104,16 +103,16 @@ def render(con: duckdb.DuckDBPyConnection) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <title>{_title(build)}</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{REGIME_STYLE}</style>
 </head>
 <body>
 <header>
 {simulated}
 <h1>Market liquidity</h1>
-<p class="sub">Sessions to {_e(build["data_through_date"])} · built {_moment(build["built_at"])}{origin}</p>
+<p class="sub">Sessions to {e(build["data_through_date"])} · built {moment(build["built_at"])}{origin}</p>
 </header>
 <main>
-<section aria-labelledby="readings"><h2 id="readings">Readings</h2>
+{regime_sections(con)}<section aria-labelledby="readings"><h2 id="readings">Readings</h2>
 {_readings_table(readings(con))}</section>
 <section aria-labelledby="charts"><h2 id="charts">The last years</h2>
 <div class="charts">{_charts(con)}</div></section>
@@ -122,10 +121,10 @@ def render(con: duckdb.DuckDBPyConnection) -> str:
 {_checks_section(con)}
 </main>
 <footer>
-<p>{_e(FRED_NOTICE)}</p>
-<p>{_e(NEW_YORK_FED_NOTICE)}</p>
-<p>{_e(OTHER_NOTICES)}</p>
-<p>Build {_e(build["build_id"])} · code {_e(build["code_version"])}</p>
+<p>{e(FRED_NOTICE)}</p>
+<p>{e(NEW_YORK_FED_NOTICE)}</p>
+<p>{e(OTHER_NOTICES)}</p>
+<p>Build {e(build["build_id"])} · code {e(build["code_version"])}</p>
 </footer>
 </body>
 </html>
@@ -134,22 +133,22 @@ def render(con: duckdb.DuckDBPyConnection) -> str:
 
 def _title(build: dict[str, Any]) -> str:
     simulated = " (SIMULATED)" if build["is_simulated"] else ""
-    return f"tidegauge{simulated}: market liquidity to {_e(build['data_through_date'])}"
+    return f"tidegauge{simulated}: market liquidity to {e(build['data_through_date'])}"
 
 
 def _readings_table(found: list[Reading]) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{_e(r.label)}</th><td class="n">{_e(r.text)}</td><td>{_e(r.unit)}</td>'
-        f'<td class="d">{_e(r.obs_date)}</td><td class="d">{_moment(r.known_at)}</td>'
+        f'<tr><th scope="row">{e(r.label)}</th><td class="n">{e(r.text)}</td><td>{e(r.unit)}</td>'
+        f'<td class="d">{e(r.obs_date)}</td><td class="d">{moment(r.known_at)}</td>'
         f'<td class="n">{_age(r.age_days)}</td><td>{_state(r.state)}</td></tr>'
         for r in found
     )
-    heads = _heads("Reading", "Value", "Unit", "Observed", "Known at (New York)", "Age", "State")
+    titles = heads("Reading", "Value", "Unit", "Observed", "Known at (New York)", "Age", "State")
     caption = (
         "The newest value of each, with the day it is for (of a derived one, the day of its oldest part) and the "
         "moment it could first be read."
     )
-    return _table(caption, heads, rows)
+    return table(caption, titles, rows)
 
 
 def _freshness_table(con: duckdb.DuckDBPyConnection) -> str:
@@ -163,16 +162,16 @@ def _freshness_table(con: duckdb.DuckDBPyConnection) -> str:
     rows = ""
     for values in found.fetchall():
         row = dict(zip(names, values, strict=True))
-        notes = "; ".join(_e(_short(row[name])) for name in ("last_error", "shrinkage_note") if row[name])
-        due = _moment(row["expected_by_at"]) if row["state"] in ("fresh", "late", "stale", "never") else "–"
+        notes = "; ".join(e(_short(row[name])) for name in ("last_error", "shrinkage_note") if row[name])
+        due = moment(row["expected_by_at"]) if row["state"] in ("fresh", "late", "stale", "never") else "–"
         rows += (
-            f'<tr><th scope="row">{_e(row["title"])}</th><td>{_e(row["provider"])}</td>'
-            f'<td class="d">{_e(row["data_through_date"])}</td><td class="n">{_age(row["age_days"])}</td>'
+            f'<tr><th scope="row">{e(row["title"])}</th><td>{e(row["provider"])}</td>'
+            f'<td class="d">{e(row["data_through_date"])}</td><td class="n">{_age(row["age_days"])}</td>'
             f'<td class="d">{due}</td><td>{_state(row["state"])}</td><td>{notes}</td></tr>'
         )
-    heads = _heads("Series", "Provider", "Newest", "Age", "Next due (New York)", "State", "Notes")
-    legend = " · ".join(f"{_state(state)} {_e(text)}" for state, (_, text) in STATES.items())
-    return _table("How old each series is, by its publisher's calendar.", heads, rows) + f"<p>{legend}</p>"
+    titles = heads("Series", "Provider", "Newest", "Age", "Next due (New York)", "State", "Notes")
+    legend = " · ".join(f"{_state(state)} {e(text)}" for state, (_, text) in STATES.items())
+    return table("How old each series is, by its publisher's calendar.", titles, rows) + f"<p>{legend}</p>"
 
 
 def _checks_section(con: duckdb.DuckDBPyConnection) -> str:
@@ -181,39 +180,28 @@ def _checks_section(con: duckdb.DuckDBPyConnection) -> str:
         "select asset, check_name, severity, failed_count, detail from meta.quality where not is_passed order by all"
     ).fetchall()
     rows = "".join(
-        f'<tr><th scope="row">{_e(a)}</th><td>{_e(n)}</td><td>{_e(s)}</td>'
-        f'<td class="n">{_e(c)}</td><td>{_e(_short(_summary(d)))}</td></tr>'
+        f'<tr><th scope="row">{e(a)}</th><td>{e(n)}</td><td>{e(s)}</td>'
+        f'<td class="n">{e(c)}</td><td>{e(_short(_summary(d)))}</td></tr>'
         for a, n, s, c, d in failed
     )
     told = f"{total['passed']} of {total['all_of_them']} checks passed."
-    table = (
-        _table("Those that did not:", _heads("Table", "Check", "Severity", "Rows", "What was seen"), rows)
-        if rows
-        else ""
+    those = (
+        table("Those that did not:", heads("Table", "Check", "Severity", "Rows", "What was seen"), rows) if rows else ""
     )
-    return f'<section aria-labelledby="checks"><h2 id="checks">Checks</h2><p>{told}</p>{table}</section>'
+    return f'<section aria-labelledby="checks"><h2 id="checks">Checks</h2><p>{told}</p>{those}</section>'
 
 
 def _charts(con: duckdb.DuckDBPyConnection) -> str:
     figures = ""
     for chart in CHARTS:
         svg = draw(con, chart) or "<p>No values yet.</p>"
-        figures += f"<figure><figcaption>{_e(chart.title)}</figcaption>{svg}</figure>"
+        figures += f"<figure><figcaption>{e(chart.title)}</figcaption>{svg}</figure>"
     return figures
-
-
-def _table(caption: str, heads: str, rows: str) -> str:
-    body = f"<caption>{_e(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="wide"><table>{body}</table></div>'
-
-
-def _heads(*names: str) -> str:
-    return "".join(f'<th scope="col">{_e(name)}</th>' for name in names)
 
 
 def _state(state: str) -> str:
     kind, _ = STATES.get(state, ("red", state))
-    return f'<span class="s {kind}">{_e(state)}</span>'
+    return f'<span class="s {kind}">{e(state)}</span>'
 
 
 def _summary(detail: str | None) -> str:
@@ -231,18 +219,6 @@ def _short(text: str) -> str:
 
 def _age(days: int | None) -> str:
     return "–" if days is None else f"{days} d"
-
-
-def _moment(moment: datetime | None) -> str:
-    """Return a naive UTC moment in New York time."""
-    if moment is None:
-        return "–"
-    local = moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(NEW_YORK)
-    return f"{local:%Y-%m-%d %H:%M}"
-
-
-def _e(value: Any) -> str:
-    return "–" if value is None else html.escape(str(value), quote=True)
 
 
 def _row(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:

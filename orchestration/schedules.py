@@ -1,4 +1,4 @@
-"""When the daily job runs by itself: after the close, and before the cut-off of the next morning."""
+"""When the daily job runs by itself: after the close, and right after the cut-off of the next morning."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ evening = _schedule(
 )
 morning = _schedule(
     "morning",
-    "5 9 * * 1-5",
-    "09:05 New York on NYSE sessions: EFFR and put/call are out, the 09:15 cut-off is not past.",
+    "16 9 * * 1-5",
+    "09:16 New York on NYSE sessions: the 09:15 cut-off is past, so yesterday has its regime before the open.",
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from ingest.catalog import Catalog, load_catalog
@@ -72,6 +73,11 @@ class Session:
         """What dbt is told about this run."""
         run_at = naive_utc(self.settings.clock()).isoformat(sep=" ", timespec="microseconds")
         return {"run_at": run_at, "origin": self.settings.origin, "run_id": self.run_id}
+
+    @property
+    def simulated_truth(self) -> Path | None:
+        """The simulator's own account of its regimes; None unless the market is simulated and a rehearsal told it."""
+        return self.settings.simulated_truth if self.settings.origin == "SIMULATED" else None
 
     @contextmanager
     def step(self) -> Iterator[None]:

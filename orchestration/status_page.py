@@ -75,12 +75,13 @@ def show_outcome(home: Home, settings: Settings, outcome: RunOutcome, console: C
 
 
 def show_readings(home: Home, console: Console) -> None:
-    """Print the headline readings of the published file, with unit, date and state."""
+    """Print the regime and the headline readings of the published file, with unit, date and state."""
     import duckdb
 
-    from orchestration.readings import readings
+    from orchestration.readings import headline, readings
 
     with duckdb.connect(str(home.published), read_only=True) as con:
+        regime = headline(con)
         found = readings(con)
         origin = con.execute("select origin from meta.build").fetchone()
     title = "Latest readings" + (f", {origin[0]}" if origin and origin[0] != "LIVE" else "")
@@ -88,6 +89,10 @@ def show_readings(home: Home, console: Console) -> None:
     for one in found:
         table.add_row(one.label, one.text, one.unit, _day(one.obs_date), _moment(one.known_at), _state(one.state))
     console.print(table)
+    if regime is not None:
+        told = f"[bold]Session {regime.session_date}[/] · {escape(regime.explain_text)}"
+        console.print(told, highlight=False)
+        console.print("Present stress and the width of outcomes: neither advice nor a timing signal.")
 
 
 def _show_build(found: Status, console: Console) -> None:

@@ -189,6 +189,7 @@ def _migrations() -> Iterator[tuple[str, str]]:
     # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
     from ingest.catalog import SOURCES
     from warehouse.panel_ddl import panel_ddl
+    from warehouse.regimes.ledger import ledger_ddl
 
     for path in sorted(SCHEMA_FOLDER.glob("*.sql")):
         text = path.read_text(encoding="utf-8")
@@ -197,3 +198,4 @@ def _migrations() -> Iterator[tuple[str, str]]:
         else:
             yield path.name, text
     yield from panel_ddl()
+    yield ledger_ddl()

@@ -22,6 +22,7 @@ from ingest.clock import naive_utc
 from ingest.errors import HomeUnusable, NothingPublished
 from ingest.home import Home
 from ingest.settings import Origin
+from warehouse.asof import AsOf, as_of_queries
 from warehouse.connection import WriterLock, connect, home_errors
 
 STORAGE_VERSION: Final = "v1.0.0"
@@ -29,7 +30,7 @@ STORAGE_VERSION: Final = "v1.0.0"
 
 SIMULATED_PREFIX: Final = "SIMULATED. "
 
-_ALIAS: Final = "tidegauge"  # the catalog name of published/tidegauge.duckdb: macros name their tables by it
+_ALIAS: Final = "tidegauge"
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _RELEASE: Final = re.compile(r"tidegauge_((\d{8}T\d{6}Z)-[0-9a-f]{8})\.duckdb")
 
@@ -75,7 +76,7 @@ QUALITY: Final = PublishedTable(
     "Every check of the run that built this file. One row per stage, asset and check.",
     (
         ("run_id", "varchar", "The run that checked"),
-        ("stage", "varchar", "gate, dbt, reconciliation or freshness"),
+        ("stage", "varchar", "gate, dbt, reconciliation, freshness or regimes"),
         ("asset", "varchar", "The table the check guards"),
         ("check_name", "varchar", "The check"),
         ("severity", "varchar", "error: a failure stops the publication; warn: it is reported"),
@@ -132,7 +133,8 @@ def publish(
         con = connect(home)
         try:
             tables = _tables(con)
-            content = _fingerprint(con, tables, code_version, origin)
+            queries = as_of_queries(con, tables)
+            content = _fingerprint(con, tables, queries, code_version, origin)
             same = _same(home, content)
             if same is not None:
                 if not same.is_current:  # it was rolled back from, or we were killed before the switch
@@ -142,7 +144,7 @@ def publish(
             build_id = f"{_stamp(home, now)}-{content[:8]}"
             path = home.releases / f"tidegauge_{build_id}.duckdb"
             build = (build_id, naive_utc(now), run_id, code_version, origin, origin == "SIMULATED")
-            _write(con, _unfinished(path), tables, build, content)
+            _write(con, _unfinished(path), tables, queries, build, content)
         finally:
             con.close()
         _check_opens(_unfinished(path), build_id, tables)
@@ -232,20 +234,9 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
     ]
 
 
-def _macros(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, list[str], str]]:
-    """Return schema, name, type, parameters and text of the macros of marts and meta."""
-    rows: list[tuple[str, str, str, list[str], str]] = con.execute(
-        """
-        select schema_name, function_name, function_type, parameters, macro_definition from duckdb_functions()
-        where database_name = current_database() and schema_name in ('marts', 'meta')
-            and function_type in ('macro', 'table_macro') and not internal
-        order by schema_name, function_name
-        """
-    ).fetchall()
-    return rows
-
-
-def _fingerprint(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], code_version: str, origin: str) -> str:
+def _fingerprint(
+    con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], queries: list[AsOf], code_version: str, origin: str
+) -> str:
     """Return a sha256 of what an analyst would see differ: not of row order, run ids or ages."""
     lines = [f"code {code_version}", f"origin {origin}"]
     for table in tables:
@@ -255,7 +246,7 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], c
         elif table.name == "freshness":
             names = {name for name, *_ in table.columns}
             lines.append(repr(_content(con, table, [n for n in ("series_id", "provider", "state") if n in names])))
-    lines += [repr(macro) for macro in _macros(con)]
+    lines += [repr(query) for query in queries]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -272,12 +263,33 @@ def _content(con: duckdb.DuckDBPyConnection, table: PublishedTable, columns: lis
 
 
 def _write(
-    con: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable], build: tuple[Any, ...], content: str
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    tables: list[PublishedTable],
+    queries: list[AsOf],
+    build: tuple[Any, ...],
+    content: str,
 ) -> None:
     """Write the new file at `path` and close it."""
+    con.execute(f"attach {_text(str(path))} as {_ALIAS} (storage_version '{STORAGE_VERSION}')")
+    try:
+        _fill(con, tables, queries, build, content)
+        con.execute(f"checkpoint {_ALIAS}")
+    finally:
+        con.execute(f"detach {_ALIAS}")
+
+
+def _fill(
+    con: duckdb.DuckDBPyConnection,
+    tables: list[PublishedTable],
+    queries: list[AsOf],
+    build: tuple[Any, ...],
+    content: str,
+) -> None:
+    """Copy everything in one transaction: each of hundreds of comments would wait for the disk on its own."""
     source = _quoted(_one(con, "select current_database()"))
     prefix = SIMULATED_PREFIX if build[-1] else ""
-    con.execute(f"attach {_text(str(path))} as {_ALIAS} (storage_version '{STORAGE_VERSION}')")
+    con.begin()
     try:
         con.execute(f"create schema {_ALIAS}.marts; create schema {_ALIAS}.meta")
         rows_count = 0
@@ -290,10 +302,11 @@ def _write(
         tables_count = sum(table.schema == "marts" for table in tables)
         row = (*build, _data_through(con, tables), content, tables_count, rows_count)
         _write_build(con, row, prefix)
-        _write_macros(con, source)
-        con.execute(f"checkpoint {_ALIAS}")
-    finally:
-        con.execute(f"detach {_ALIAS}")
+        _write_as_of(con, source, queries, str(build[0]), prefix)
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: PublishedTable, prefix: str) -> None:
@@ -328,18 +341,15 @@ def _write_build(con: duckdb.DuckDBPyConnection, row: tuple[Any, ...], prefix: s
     _comment(con, BUILD, prefix)
 
 
-def _write_macros(con: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Copy macros, their tables named by the published file's catalog.
-
-    A macro that named marts.x would read the host's own marts, or none, where the file is attached. Defaults of
-    parameters are not kept by DuckDB's catalog view: macros of marts and meta have none.
-    """
-    own = re.compile(rf'(?<![\w."])(?:(?:{source}|{source.strip(chr(34))})\.)?"?(marts|meta)"?\.(?=["\w])')
-    for schema, name, kind, parameters, text in _macros(con):
-        body = own.sub(rf"{_ALIAS}.\1.", text)
-        listed = ", ".join(_quoted(parameter) for parameter in parameters)
-        table = "table " if kind == "table_macro" else ""
-        con.execute(f"create macro {_ALIAS}.{_quoted(schema)}.{_quoted(name)}({listed}) as {table}{body}")
+def _write_as_of(con: duckdb.DuckDBPyConnection, source: str, queries: list[AsOf], build_id: str, prefix: str) -> None:
+    """Store the as-of macros and views. Their names are looked up in the file in use, so that is the new one."""
+    con.execute(f"use {_ALIAS}")
+    try:
+        for query in queries:
+            for statement in query.statements(build_id, prefix):
+                con.execute(statement)
+    finally:
+        con.execute(f"use {source}")
 
 
 def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable]) -> Any:

@@ -19,6 +19,8 @@ from ingest.panel_kit import PanelBatch, PanelGateResult
 from warehouse.connection import connect, home_errors, migrate
 from warehouse.landing import held, land
 from warehouse.panel_landing import land_panel
+from warehouse.regimes.ledger import KEPT_ON_REBUILD
+from warehouse.regimes.ledger import TABLE as LEDGER
 
 _COMPARED = "series_id, period_date, value, known_at, known_basis"
 _RAW = {f"{source}.observations": _COMPARED for source in SOURCES} | {
@@ -123,6 +125,8 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home) -> int:
             _compare(con, table)
         for table in _CARRIED_OVER:
             con.execute(f"insert into {table} from old_file.{table} except all from {table}")
+        if LEDGER in held:
+            con.execute(f"insert into {LEDGER} by name select * from old_file.{LEDGER} where {KEPT_ON_REBUILD}")
         return sum(_rows(con, table, "old_file.") for table in raw)
     finally:
         con.execute("detach old_file")

@@ -16,9 +16,12 @@ from ingest.catalog.models import Provider, Series
 from ingest.clock import naive_utc
 
 DUE_BACK = timedelta(days=60)
+DUE_BACK_MONTHLY = timedelta(days=100)
+"""A month dated on its 1st is printed up to 54 days after that; the one before it must be in sight until then."""
 DUE_AHEAD = timedelta(days=15)
 
 _WEDNESDAY, _FRIDAY = 2, 4
+_WEEK_ENDS = {"wednesday": _WEDNESDAY, "friday": _FRIDAY, "saturday": 5}
 _RELEASES_SCHEMA = {
     "series_id": pl.String(),
     "provider": pl.String(),
@@ -153,7 +156,15 @@ def due_releases(catalog: Catalog, now: datetime) -> pl.DataFrame:
     Discontinued series and user files owe nothing.
     """
     today = naive_utc(now).date()
-    frames = [_due(series, provider, today - DUE_BACK, today + DUE_AHEAD) for series, provider in _printing(catalog)]
+    frames = [
+        _due(
+            series,
+            provider,
+            today - (DUE_BACK_MONTHLY if series.frequency == "monthly" else DUE_BACK),
+            today + DUE_AHEAD,
+        )
+        for series, provider in _printing(catalog)
+    ]
     return pl.concat(frames) if frames else pl.DataFrame(schema=_RELEASES_SCHEMA)
 
 
@@ -179,6 +190,8 @@ def _periods(series: Series, provider: Provider, first: date, last: date) -> lis
     if series.frequency == "weekly":
         # The H.4.1 prints Wednesdays some working days later; indices that print on a weekday end their week on Friday.
         end_of_week = _WEDNESDAY if provider.release.weekday is None else _FRIDAY
+        if series.week_ends is not None:
+            end_of_week = _WEEK_ENDS[series.week_ends]
         return [day for day in days if day.weekday() == end_of_week]
     if series.frequency == "monthly":
         return [day for day in days if day.day == 1]

@@ -242,7 +242,9 @@ def _marts(con: duckdb.DuckDBPyConnection) -> tuple[MartStatus, ...]:
         select table_name, arg_min(column_name, column_index) filter (
             where column_name in ('session_date', 'week_date', 'period_date')
         )
-        from duckdb_columns() where schema_name = 'marts' group by table_name order by table_name
+        from duckdb_columns() where schema_name = 'marts'
+            and table_name in (select table_name from duckdb_tables() where schema_name = 'marts')
+        group by table_name order by table_name
         """
     ).fetchall()
     return tuple(MartStatus(table, *_extent(con, table, column)) for table, column in rows)

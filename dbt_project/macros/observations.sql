@@ -108,20 +108,28 @@ case when {{ in_tokyo_long_holiday(day) }} then 10 else 7 end
 {%- endmacro %}
 
 
+{#- The value so many sessions before. Not lag() with an offset, here and wherever a mart is also stored as a macro: DuckDB
+    2.0 reads it back from a file of storage version 1.0.0 without the offset. -#}
+{% macro value_before(column, sessions_count, order_by='session_seq') -%}
+first_value({{ column }}) over (
+    order by {{ order_by }} rows between {{ sessions_count }} preceding and {{ sessions_count }} preceding
+)
+{%- endmacro %}
+
+
 {#- Percentile (0-100) of the session's value among the last `sessions_count` sessions, itself included: the share of
-    values not above it. NULL until so many sessions have passed, and while more than 5 % of them have no value. -#}
+    values not above it. NULL until so many sessions have passed, and while more than 5 % of them have no value.
+    Not cume_dist() with an order of its own: drivers before 1.3 could not open a file that has it in a macro. -#}
 {% macro rolling_percentile(column, sessions_count) -%}
+{%- set last = "over (order by session_seq rows between " ~ (sessions_count - 1) ~ " preceding and current row)" -%}
 case
     when {{ column }} is not null
         and row_number() over (order by session_seq) >= {{ sessions_count }}
-        and count({{ column }}) over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row)
-            >= {{ (sessions_count * 0.95) | round(0, 'ceil') | int }}
+        and count({{ column }}) {{ last }} >= {{ (sessions_count * 0.95) | round(0, 'ceil') | int }}
         then round(
             100.0
-            * cume_dist(order by {{ column }} nulls last)
-                over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row)
-            * count(*) over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row)
-            / count({{ column }}) over (order by session_seq rows between {{ sessions_count - 1 }} preceding and current row),
+            * len(list_filter(list({{ column }}) {{ last }}, lambda other: other <= {{ column }}))
+            / count({{ column }}) {{ last }},
             6
         )
 end

@@ -10,16 +10,23 @@ qualify row_number() over (partition by {{ keys | join(', ') }} order by known_a
 
 
 {#- Newest rows of several raw tables of one shape, and of each key only the first provider that has it. `relations` is
-    in order of preference; `filled`: a column that a withdrawn row leaves NULL. -#}
+    in order of preference; `filled`: a column that a withdrawn row leaves NULL. The first provider has nearly all keys,
+    so what the others add is looked up: ranking all rows a second time would double the cost. -#}
 {% macro newest_of_providers(relations, keys, filled) %}
-select * exclude (provider_rank) from (
-    {% for relation in relations %}
-    select *, {{ loop.index }} as provider_rank from ({{ newest_rows(relation, keys) }})
-    {{ 'union all by name' if not loop.last }}
-    {% endfor %}
-)
-where {{ filled }} is not null
-qualify row_number() over (partition by {{ keys | join(', ') }} order by provider_rank) = 1
+{%- set key = keys | join(', ') %}
+with
+{%- for relation in relations %}
+provider_{{ loop.index }} as (
+    select * from ({{ newest_rows(relation, keys) }}) where {{ filled }} is not null
+){{ ',' if not loop.last }}
+{%- endfor %}
+{%- for relation in relations %}
+select * from provider_{{ loop.index }}
+{%- for rank in range(1, loop.index) %}
+anti join provider_{{ rank }} using ({{ key }})
+{%- endfor %}
+{{ 'union all by name' if not loop.last }}
+{%- endfor %}
 {% endmacro %}
 
 

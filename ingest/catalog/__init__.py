@@ -24,6 +24,7 @@ SOURCES: tuple[SourceName, ...] = (
     "cboe",
     "yahoo",
     "ofr",
+    "finra",
     "fred",
     "user_file",
 )

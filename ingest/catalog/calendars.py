@@ -1,4 +1,4 @@
-"""Publishers' working days: NYSE sessions, the Federal Reserve, the US bond market (SIFMA), Tokyo.
+"""Publishers' working days: NYSE sessions, the Federal Reserve, federal offices, the US bond market (SIFMA), Tokyo.
 
 NYSE and Tokyo come from exchange-calendars, Federal Reserve holidays from python-holidays. Days before
 `FIRST_YEAR` count as working days from Monday to Friday: they only place history that was known long ago.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-CalendarName = Literal["nyse", "federal_reserve", "sifma", "tokyo", "every_day"]
+CalendarName = Literal["nyse", "federal_reserve", "federal_government", "sifma", "tokyo", "every_day"]
 CALENDARS: tuple[CalendarName, ...] = get_args(CalendarName)
 
 FIRST_YEAR = 1990
@@ -38,8 +38,11 @@ def _exchange(name: str):  # type: ignore[no-untyped-def]  # exchange_calendars 
     return exchange_calendars.get_calendar(_EXCHANGES[name], start=first)
 
 
-def _federal_reserve_holidays(last_year: int) -> list[date]:
-    """Return the Reserve Banks' holidays: the federal ones, Sunday's kept on Monday, Saturday's not moved."""
+def _federal_holidays(last_year: int, *, saturdays_move: bool) -> list[date]:
+    """Return the federal holidays, Sunday's kept on Monday.
+
+    Saturday's are kept on Friday by federal offices (`saturdays_move`) and not at all by the Reserve Banks.
+    """
     import holidays
 
     days = holidays.country_holidays(
@@ -48,7 +51,7 @@ def _federal_reserve_holidays(last_year: int) -> list[date]:
     kept = []
     for day, name in days.items():
         moved_from_saturday = "observed" in name and day.weekday() == 4
-        if not moved_from_saturday:
+        if saturdays_move or not moved_from_saturday:
             kept.append(day)
     return kept
 
@@ -65,10 +68,10 @@ def busday_calendar(name: CalendarName) -> np.busdaycalendar:
     last_year = datetime.now(UTC).year + 2  # how far ahead holidays are known, not a "now" of the run
     if name == "every_day":
         return np.busdaycalendar(weekmask="1111111")
-    if name == "federal_reserve":
-        closed = _federal_reserve_holidays(last_year)
+    if name in ("federal_reserve", "federal_government"):
+        closed = _federal_holidays(last_year, saturdays_move=name == "federal_government")
     elif name == "sifma":
-        closed = _federal_reserve_holidays(last_year) + _good_fridays(last_year)
+        closed = _federal_holidays(last_year, saturdays_move=False) + _good_fridays(last_year)
     else:
         calendar = _exchange(name)
         sessions = calendar.sessions.to_numpy().astype("datetime64[D]")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ingest.catalog.release import ReleaseRule
 
 SourceName = Literal[
-    "fred", "federal_reserve", "treasury", "new_york_fed", "japan_mof", "cboe", "yahoo", "ofr", "user_file"
+    "fred", "federal_reserve", "treasury", "new_york_fed", "japan_mof", "cboe", "yahoo", "ofr", "finra", "user_file"
 ]
 MartUnit = Literal["usd_bn", "pct", "bp", "ratio", "index", "count", "rate"]
 Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
@@ -60,6 +60,9 @@ class Series(_Entry):
     title: str
     publisher: str
     frequency: Frequency
+    week_ends: Literal["wednesday", "friday", "saturday"] | None = Field(
+        default=None, description="The weekday that dates a weekly period, where the release rule does not tell."
+    )
     unit: MartUnit
     stale_limit_days: int = Field(ge=1)
     stale_limit_long_holiday_days: int | None = Field(

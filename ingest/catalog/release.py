@@ -6,20 +6,28 @@ from datetime import date, datetime, time
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.catalog.calendars import CalendarName, busday_calendar
 
+_LAGS = ("business_days", "calendar_days", "weekday", "day_of_next_month", "fridays_after_survey_week")
 _WEEKDAYS = {"monday": "Mon", "tuesday": "Tue", "wednesday": "Wed", "thursday": "Thu", "friday": "Fri"}
 
 
 class ReleaseRule(BaseModel):
-    """When a provider prints the value of a period. Exactly one of the three lags is set.
+    """When a provider prints the value of a period. Exactly one of the five lags is set.
 
     business_days: so many working days of `calendar` after the period (0: the same day, or the next working one).
     calendar_days: so many plain days after it (negative: announced ahead).
-    weekday: the first such weekday after the period, or the next working day of `calendar` when that is closed.
+    weekday: the first such weekday after the period.
+    day_of_next_month: that day of the month after the period's.
+    fridays_after_survey_week: so many Fridays after the week (Sunday to Saturday) with the 12th of the period's month,
+    a week later where that is one of the first three days of a year: the US jobs report.
+
+    Where a day found by one of the last three is closed in `calendar` it is the working day after it, or before it
+    (`when_closed`). `exceptions` says on which day single periods came out instead, at the same time of day.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,32 +36,52 @@ class ReleaseRule(BaseModel):
     business_days: int | None = None
     calendar_days: int | None = None
     weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday"] | None = None
+    day_of_next_month: int | None = Field(default=None, ge=1, le=28)
+    fridays_after_survey_week: int | None = Field(default=None, ge=1)
+    when_closed: Literal["after", "before"] = "after"
+    exceptions: dict[date, date] = Field(default_factory=dict)
     time: time
     zone: str = "America/New_York"
 
     @model_validator(mode="after")
     def _one_lag(self) -> ReleaseRule:
-        if sum(lag is not None for lag in (self.business_days, self.calendar_days, self.weekday)) != 1:
-            raise ValueError("give exactly one of business_days, calendar_days, weekday")
+        lags = {name: getattr(self, name) for name in _LAGS}
+        if sum(lag is not None for lag in lags.values()) != 1:
+            raise ValueError(f"give exactly one of {', '.join(lags)}")
         return self
 
     def released_at(self, periods: pl.Series) -> pl.Series:
         """Return the release moments of `periods` (Date) as naive UTC Datetime("us"), in the same order."""
         days = periods.cast(pl.Date).to_numpy().astype("datetime64[D]")
-        working = busday_calendar(self.calendar)
-        if self.business_days == 0:
-            moved = np.busday_offset(days, 0, roll="forward", busdaycal=working)
-        elif self.business_days is not None:
-            moved = np.busday_offset(days, self.business_days, roll="backward", busdaycal=working)
-        elif self.calendar_days is not None:
-            moved = (days.astype("int64") + self.calendar_days).astype("datetime64[D]")
-        else:
-            assert self.weekday is not None
-            following = np.busday_offset(days + 1, 0, roll="forward", weekmask=_WEEKDAYS[self.weekday])
-            moved = np.busday_offset(following, 0, roll="forward", busdaycal=working)
+        moved = self._moved(days)
+        for period, day in self.exceptions.items():
+            moved[days == np.datetime64(period)] = np.datetime64(day)
         local = pl.Series(periods.name, moved).cast(pl.Datetime("us"))
         local = local.dt.offset_by(f"{self.time.hour}h{self.time.minute}m")
         return local.dt.replace_time_zone(self.zone).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+    def _moved(self, days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+        """Return the days on which the rule has the periods printed."""
+        working = busday_calendar(self.calendar)
+        if self.business_days is not None:
+            roll: Literal["forward", "backward"] = "forward" if self.business_days == 0 else "backward"
+            return np.busday_offset(days, self.business_days, roll=roll, busdaycal=working)
+        if self.calendar_days is not None:
+            return (days.astype("int64") + self.calendar_days).astype("datetime64[D]")
+        months = days.astype("datetime64[M]")
+        if self.weekday is not None:
+            named = np.busday_offset(days + 1, 0, roll="forward", weekmask=_WEEKDAYS[self.weekday])
+        elif self.day_of_next_month is not None:
+            named = (months + 1).astype("datetime64[D]") + (self.day_of_next_month - 1)
+        else:
+            assert self.fridays_after_survey_week is not None
+            saturdays = np.busday_offset(months.astype("datetime64[D]") + 11, 0, roll="forward", weekmask="Sat")
+            named = np.busday_offset(saturdays, self.fridays_after_survey_week - 1, roll="forward", weekmask="Fri")
+            year_began = named - named.astype("datetime64[Y]").astype("datetime64[D]")
+            named = np.where(year_began < np.timedelta64(3, "D"), named + 7, named)
+        return np.busday_offset(
+            named, 0, roll="forward" if self.when_closed == "after" else "backward", busdaycal=working
+        )
 
     def released_at_one(self, period: date) -> datetime:
         """Return the release moment of one period, naive UTC."""

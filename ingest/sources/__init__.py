@@ -16,6 +16,7 @@ SOURCE_MODULES: Final[dict[SourceName, str]] = {
     "cboe": "ingest.sources.cboe",
     "yahoo": "ingest.sources.yahoo",
     "ofr": "ingest.sources.ofr",
+    "finra": "ingest.sources.finra",
     "fred": "ingest.sources.fred",
     "user_file": "ingest.sources.user_file",
 }

@@ -245,6 +245,8 @@ def _events(payload: Payload, chart: Chart, kind: str) -> list[tuple[date, Mappi
     found = chart.events.get(kind) or {}
     if not isinstance(found, dict):
         raise changed(payload, f"events.{kind} to be an object", quoted(found))
+    if not found:
+        return []
     events = list(found.values())
     days = days_of(payload, chart.zone, [member(payload, event, "date", f"events.{kind}") for event in events])
     return list(zip(days, events, strict=True))

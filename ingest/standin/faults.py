@@ -54,6 +54,7 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "query1.finance.yahoo.com": '"close"',
     "query2.finance.yahoo.com": '"close"',
     "www.financialresearch.gov": "OFR FSI",
+    "www.finra.org": "Debit Balances",
     "www.ssga.com": "Shares Outstanding",
     "www.blackrock.com": "Shares Outstanding",
     "www.ishares.com": "Quantity",

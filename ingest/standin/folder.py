@@ -43,7 +43,10 @@ def user_files(folder: Path) -> dict[str, str]:
 
 
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:
-    for part in (_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress):
+    for part in (
+        *(_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress),
+        *(_margin, _labor),
+    ):
         yield from part(folder)
 
 
@@ -240,3 +243,47 @@ def _stress(folder: Path) -> Iterator[pl.DataFrame]:
     changed = first_prints("nfci", later["date"], later["value"].to_numpy())
     yield changed.with_columns(seen.alias("revised_at"))
     yield _rows("stlfsi", _dated(folder / "fred_reshaped/2026-01/STLFSI4.csv"))
+
+
+def _margin(folder: Path) -> Iterator[pl.DataFrame]:
+    """Yield the recorded workbook of FINRA, in billions."""
+    from python_calamine import CalamineWorkbook
+
+    book = CalamineWorkbook.from_path(folder / "finra/margin-statistics_2026-05.xlsx")
+    _, *months = book.get_sheet_by_index(0).to_python()
+    for at, series_id in enumerate(("margin_debt", "free_credit_cash", "free_credit_margin"), start=1):
+        printed = [(f"{month[0]}-01", str(month[at])) for month in months]
+        frame = pl.DataFrame(printed, schema=["period_date", "value"], orient="row")
+        yield _rows(series_id, _clean(frame, "%Y-%m-%d", 0.001, 6))
+
+
+def _labor(folder: Path) -> Iterator[pl.DataFrame]:
+    """Yield unemployment and claims with what later copies changed as revisions, and the Sahm indicator as it stood."""
+    logs = [
+        pl.read_csv(folder / f"vintages_git/{name}_changes.csv", try_parse_dates=True).select(
+            pl.col("date").alias("period_date"), "value", pl.col("first_seen_snapshot").alias("seen")
+        )
+        for name in ("hoin_UNRATE", "UNRATE")
+    ]
+    yield from _copies("unrate", [_seen(folder / "fred_reshaped/2026-01/UNRATE.csv", date(2026, 1, 2)), *logs])
+    pulled = {"2026-01": date(2026, 1, 2), "2026-06": date(2026, 6, 4), "2026-07": date(2026, 7, 30)}
+    claims = [_seen(folder / f"fred_reshaped/{name}/ICSA.csv", seen) for name, seen in pulled.items()]
+    yield from _copies("initial_claims", claims)
+    yield _rows("sahm_realtime", _dated(folder / "fredgraph_csv/SAHMREALTIME.csv"))
+
+
+def _seen(path: Path, seen: date) -> pl.DataFrame:
+    return _dated(path).with_columns(pl.lit(seen).alias("seen"))
+
+
+def _copies(series_id: str, copies: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the first value that any copy has of each period, then what later ones changed, from when they saw it."""
+    log = pl.concat([copy.select("period_date", "value", "seen") for copy in copies]).drop_nulls("value")
+    log = log.sort("period_date", "seen", maintain_order=True)
+    log = log.filter(pl.col("value").ne_missing(pl.col("value").shift(1).over("period_date")))
+    is_first = log["period_date"].is_first_distinct()
+    yield _rows(series_id, log.filter(is_first))
+    later = log.filter(~is_first)
+    seen = later["seen"].cast(pl.Datetime("us")).dt.offset_by("8h30m")
+    seen = seen.dt.replace_time_zone(_ZONE).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    yield _rows(series_id, later).with_columns(seen.alias("revised_at"))

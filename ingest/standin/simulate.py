@@ -13,6 +13,8 @@ from ingest.standin.economy.central_bank import BalanceSheet, balance_sheet
 from ingest.standin.economy.conditions import stress_index, weekly_index
 from ingest.standin.economy.cross_section import DEFAULT_MEMBERS, cross_section
 from ingest.standin.economy.grid import FIRST_DAY, Flags, Grid, Path
+from ingest.standin.economy.labor import labor
+from ingest.standin.economy.margin import margin_accounts
 from ingest.standin.economy.options import OptionVolumes, option_volumes
 from ingest.standin.economy.prices import Prices, prices
 from ingest.standin.economy.rates import Rates, rates
@@ -55,6 +57,8 @@ def simulate(end: date, seed: int = DEFAULT_SEED, *, members: int = DEFAULT_MEMB
         weekly_index(grid, stress, "nfci", base=-0.55, scale=0.45, decimals=5),
         weekly_index(grid, stress, "stlfsi", base=-0.60, scale=1.10, decimals=4),
         _daily(grid, "ofr_fsi", stress_index(grid, stress), "federal_reserve", 3),
+        *margin_accounts(grid, regimes, market.sp500.close),
+        *labor(grid, stress),
     ]
     sessions = grid.on("nyse") & (grid.days >= np.datetime64(FIRST_DAY))
     latent = pl.DataFrame(

@@ -5,8 +5,9 @@ from orchestration.assets.marts import marts_assets
 from orchestration.assets.panels import panel_assets
 from orchestration.assets.published import published, report
 from orchestration.assets.reference import operations, reference
+from orchestration.assets.regimes import regimes
 from orchestration.assets.sources import source_assets
 
-__all__ = ["ALL", "breadth", "marts_assets", "published", "report"]
+__all__ = ["ALL", "breadth", "marts_assets", "published", "regimes", "report"]
 
-ALL = [*source_assets, *panel_assets, reference, *operations, breadth, marts_assets, published, report]
+ALL = [*source_assets, *panel_assets, reference, *operations, breadth, marts_assets, regimes, published, report]

@@ -5,6 +5,7 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 from ingest.errors import AuditFailed
 from orchestration import audit
 from orchestration.assets.marts import marts_assets
+from orchestration.assets.regimes import ALWAYS_KEYS
 from orchestration.session import Session
 from orchestration.version import code_version
 
@@ -15,7 +16,7 @@ RELEASED_SCHEMAS = ("marts", "meta")
     key=AssetKey(["published", "tidegauge"]),
     group_name="release",
     kinds={"duckdb"},
-    deps=[key for key in marts_assets.keys if key.path[0] in RELEASED_SCHEMAS],
+    deps=[key for key in (*marts_assets.keys, *ALWAYS_KEYS) if key.path[0] in RELEASED_SCHEMAS],
     required_resource_keys={"session"},
 )
 def published(context: AssetExecutionContext) -> MaterializeResult:

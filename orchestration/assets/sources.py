@@ -33,6 +33,7 @@ MAIN_SERIES: Mapping[str, str] = {
     "cboe": "vix_close",
     "yahoo": "usdjpy",
     "ofr": "ofr_fsi",
+    "finra": "margin_debt",
     "fred": "hy_oas",
 }
 """The series that is drawn beside a source."""

@@ -42,6 +42,9 @@ def test_report_renders_without_a_network(demo_home: Path, tmp_path: Path):
     assert "SIMULATED" in text
     assert dom.count("<svg") >= 6
     assert "not endorsed or certified by the Federal Reserve Bank of St. Louis" in " ".join(text.split())
+    assert "CALM" in text, "the legend of the classes, whichever holds today"
+    for section in ("The regime", "How the class went", "What followed", "How far to trust it", "the simulated truth"):
+        assert section in text
     addresses = re.findall(r"""(?:src|href)=["'](https?://[^"']+)""", dom)
     assert addresses == [], "nothing is loaded from anywhere"
     assert "<script" not in dom

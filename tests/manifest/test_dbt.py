@@ -23,6 +23,7 @@ MARTS = {
     "etf_category_flows_daily",
     "etf_flows_daily",
     "etf_flows_weekly",
+    "knowledge",
     "leveraged_etf_daily",
     "prices_daily",
     "net_liquidity_weekly",
@@ -36,12 +37,14 @@ MARTS = {
     "market_daily",
     "market_known_daily",
     "observations",
+    "revisions",
     "series",
     "sessions",
 }
 FORMULAS = MARTS - {"observations", "series"}  # the rest is copied
 UNIT = re.compile(
-    r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_days|_rate|_rank|_percentile|_seq|_status)$"
+    r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_days|_rate|_rank|_percentile|_seq|_status"
+    r"|_number)$"
 )
 
 

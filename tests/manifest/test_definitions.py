@@ -34,6 +34,7 @@ FIXED_KEYS = {
     *(f"calendar/{name}" for name in ("sessions", "releases")),
     *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),
     "published/tidegauge",
+    "regime/days",
     "report/index",
 }
 MARTS = {
@@ -46,6 +47,8 @@ MARTS = {
     "net_liquidity_weekly",
     "observations",
     "options_sentiment_daily",
+    "regime_daily",
+    "regime_episodes",
     "rates_volatility_daily",
     "series",
     "sessions",
@@ -143,7 +146,7 @@ def test_jobs():
     assert "breadth" in marts_steps
 
 
-@pytest.mark.parametrize(("name", "cron"), [("evening", "30 18 * * 1-5"), ("morning", "5 9 * * 1-5")])
+@pytest.mark.parametrize(("name", "cron"), [("evening", "30 18 * * 1-5"), ("morning", "16 9 * * 1-5")])
 def test_schedules_are_off_and_in_new_york(name, cron):
     schedule = defs.resolve_schedule_def(name)
     assert schedule.cron_schedule == cron

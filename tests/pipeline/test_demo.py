@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -56,6 +57,32 @@ def test_a_derived_reading_is_as_old_as_its_oldest_part(published: Path):
         found = {reading.label: reading for reading in readings(con)}
     legs = ("Fed total assets", "Treasury General Account", "Overnight reverse repo")
     assert found["Net liquidity"].obs_date == min(found[leg].obs_date for leg in legs)
+
+
+def test_labour_and_margin_debt_are_known_when_they_were_printed_and_not_before(published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        known = {
+            row[0].isoformat(): row[1:]
+            for row in con.execute(
+                "select session_date, unrate_pct is not null, unrate_obs_date::varchar,"
+                " initial_claims_obs_date::varchar, margin_debt_obs_date::varchar,"
+                " sahm_realtime_pct is not null from marts.market_known_daily"
+            ).fetchall()
+        }
+        hole = con.execute(
+            "select value from marts.observations where series_id = 'unrate' and period_date = '2025-10-01'"
+        ).fetchall()
+    assert hole == [(None,)], "missing, not interpolated"
+    assert known["2023-03-08"][:2] == (True, "2023-01-01")
+    assert known["2023-03-09"][:2] == (True, "2023-02-01")  # printed on 10 March 08:30, before the cut-off
+    # the shutdown of 2025: September comes on 20 November, October never, November on 16 December
+    assert known["2025-11-18"] == (False, "2025-08-01", "2025-09-20", "2025-09-01", False)
+    assert known["2025-11-19"] == (True, "2025-09-01", "2025-11-15", "2025-09-01", True)
+    assert known["2025-12-12"][:2] == (False, "2025-09-01")
+    assert known["2025-12-15"][:2] == (True, "2025-11-01")
+    assert not known["2026-02-09"][4]
+    assert known["2026-02-10"][4]
+    assert [known[day][3] for day in ("2025-11-21", "2025-11-24")] == ["2025-09-01", "2025-10-01"]
 
 
 def test_breadth_and_flows_are_read_from_their_marts(published: Path):
@@ -134,12 +161,10 @@ def test_no_machine_path_and_no_key_in_what_is_published(demo_home: Path, publis
 def test_readme_commands(demo_home: Path):
     """Each `tidegauge` command line that the README shows for the demo runs, and each make target exists."""
     readme = (ROOT / "README.md").read_text()
-    shown = re.findall(r"^\.venv/bin/tidegauge (query .*|status.*)$", readme, flags=re.MULTILINE)
+    shown = re.findall(r"^\.venv/bin/tidegauge ((?:query|as-of) .*|status.*)$", readme, flags=re.MULTILINE)
     assert len(shown) >= 3
     for line in shown:
-        words = re.match(r'(\w+)(?: "(.*)")?$', line)
-        assert words is not None, line
-        ran = tidegauge(*[word for word in words.groups() if word], env=environment(demo_home))
+        ran = tidegauge(*shlex.split(line), env=environment(demo_home))
         assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
         assert ran.stdout.strip()
     targets = re.findall(r"^make ([a-z-]+)", readme, flags=re.MULTILINE)
@@ -147,7 +172,7 @@ def test_readme_commands(demo_home: Path):
     assert {"demo", "test", "run", "ui", "bench"} <= set(targets)
     for target in targets:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
-    listed = set(re.findall(r"^\| `tidegauge ([a-z]+)", readme, flags=re.MULTILINE))
+    listed = set(re.findall(r"^\| `tidegauge ([a-z-]+)", readme, flags=re.MULTILINE))
     helped = tidegauge("--help", env=environment(demo_home)).stdout
     for command in listed | {"rollback"}:
         assert command in helped, command

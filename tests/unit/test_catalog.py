@@ -95,8 +95,38 @@ def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
         ("us_2y_yield", "treasury", date(2026, 11, 18), datetime(2026, 11, 18, 23, 0)),
         ("us_2y_yield", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 21, 15)),
         ("nfci", "fred", date(2026, 11, 6), datetime(2026, 11, 12, 13, 30)),  # Veterans day is the Wednesday
+        ("margin_debt", "finra", date(2026, 9, 1), datetime(2026, 10, 24, 21, 0)),
+        ("margin_debt", "finra", date(2026, 12, 1), datetime(2027, 1, 24, 22, 0)),
+        # the jobs report: the third Friday after the week with the 12th, mostly the first one of the month
+        ("unrate", "fred", date(2026, 10, 1), datetime(2026, 11, 6, 13, 30)),
+        ("unrate", "fred", date(2023, 2, 1), datetime(2023, 3, 10, 13, 30)),  # not the 3rd
+        ("unrate", "fred", date(2020, 4, 1), datetime(2020, 5, 8, 12, 30)),  # sources.md 2.9
+        ("unrate", "fred", date(2026, 4, 1), datetime(2026, 5, 8, 12, 30)),
+        ("unrate", "fred", date(2020, 12, 1), datetime(2021, 1, 8, 13, 30)),  # New Year is the Friday
+        ("unrate", "fred", date(2024, 12, 1), datetime(2025, 1, 10, 13, 30)),  # not in the first three days of a year
+        ("unrate", "fred", date(2020, 6, 1), datetime(2020, 7, 2, 12, 30)),  # offices close on the Friday
+        ("unrate", "fred", date(2026, 3, 1), datetime(2026, 4, 3, 12, 30)),  # Good Friday is a working day
+        ("unrate", "fred", date(2025, 9, 1), datetime(2025, 11, 20, 13, 30)),  # shutdown
+        ("unrate", "fred", date(2025, 10, 1), datetime(2025, 12, 16, 13, 30)),  # never collected
+        ("sahm_realtime", "fred", date(2025, 11, 1), datetime(2025, 12, 16, 13, 30)),
+        ("unrate", "fred", date(2026, 1, 1), datetime(2026, 2, 11, 13, 30)),
+        # claims: Thursday, the Wednesday before a holiday
+        ("initial_claims", "fred", date(2026, 11, 14), datetime(2026, 11, 19, 13, 30)),
+        ("initial_claims", "fred", date(2026, 11, 21), datetime(2026, 11, 25, 13, 30)),  # Thanksgiving
+        ("initial_claims", "fred", date(2024, 6, 29), datetime(2024, 7, 3, 12, 30)),
+        ("initial_claims", "fred", date(2025, 10, 18), datetime(2025, 11, 20, 13, 30)),
     ],
 )
 def test_release_rules_keep_the_holidays_of_their_publisher(series_id, source, period, released_utc):
     provider = CATALOG.by_id(series_id).provider(source)
     assert provider.release.released_at_one(period) == released_utc
+
+
+def test_a_rule_has_exactly_one_lag():
+    from pydantic import ValidationError
+
+    from ingest.catalog.release import ReleaseRule
+
+    for lags in ({}, {"calendar_days": 1, "day_of_next_month": 24}, {"day_of_next_month": 31}):
+        with pytest.raises(ValidationError):
+            ReleaseRule.model_validate({"time": "08:30", **lags})

@@ -74,6 +74,27 @@ def test_a_cell_may_leave_out_empty_ones_before_it() -> None:
     assert days(history(body))[date(2026, 9, 15)] == (None, 5.0, None)
 
 
+def test_reads_the_first_text_of_a_cell_markup_and_all_and_nothing_that_stands_elsewhere() -> None:
+    odd = (
+        '<ss:Row><ss:Cell>stray<ss:Comment><ss:Data ss:Type="String">a note</ss:Data></ss:Comment>'
+        '<ss:Data ss:Type="String">Sep <ss:B>15</ss:B>, 2026</ss:Data><ss:Data>second</ss:Data></ss:Cell>'
+        "<ss:Data>no cell</ss:Data><ss:Cell><ss:Data> 7 </ss:Data></ss:Cell><ss:Cell/>"
+        "<ss:Cell><ss:Data><![CDATA[5]]></ss:Data></ss:Cell></ss:Row><ss:Cell><ss:Data>no row</ss:Data></ss:Cell>"
+    )
+    body = document(NEWEST).replace(row_xml(NEWEST), row_xml(NEWEST) + odd)
+    assert days(history(body))[date(2026, 9, 15)] == (7.0, 5.0, None)
+
+
+@pytest.mark.parametrize("index", ["1", "0", "-3", "x", "100000000"])
+def test_cells_must_go_from_left_to_right(index: str) -> None:
+    cells = (
+        f'<ss:Cell><ss:Data>Sep 15, 2026</ss:Data></ss:Cell><ss:Cell ss:Index="{index}"><ss:Data>5</ss:Data></ss:Cell>'
+    )
+    body = document(NEWEST).replace(row_xml(NEWEST), row_xml(NEWEST) + f"<ss:Row>{cells}</ss:Row>")
+    with pytest.raises(SourceChanged, match=f"expected cells from left to right, got a cell with index '{index}'"):
+        history(body)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -28,7 +28,8 @@ MARTS = """
     create schema marts;
     create schema meta;
     create table marts.credit_daily as
-        select date '2026-03-02' + i::int as session_date, i * 1.5 as hy_oas_bp, {version}::bigint as version_number
+        select date '2026-03-02' + i::int as session_date, i * 1.5 as hy_oas_bp, {version}::bigint as version_number,
+            timestamp '2026-03-03' + to_days(i::int) as known_at
         from range({rows}) t(i);
     comment on table marts.credit_daily is 'Credit spreads, the market''s price of risk. One row per session.';
     comment on column marts.credit_daily.hy_oas_bp is 'bp; ICE BofA "HY" OAS';
@@ -39,8 +40,6 @@ MARTS = """
     create table meta.freshness as
         select 'hy_oas' as series_id, 'fred' as provider, 'fresh' as state, {version}::bigint as age_days;
     comment on table meta.freshness is 'Freshness.';
-    create macro marts.credit_daily_as_of(ts) as table
-        select * from marts.credit_daily where session_date <= ts::date;
 """
 
 
@@ -103,8 +102,9 @@ def test_the_published_file_is_whole_read_only_and_described(home):
     assert ask(home.published, "select tags['storage_version'] from duckdb_databases() where path is not null") == [
         ("v1.0.0+",)
     ]
-    assert ask(home.published, "select comment from duckdb_columns() where column_name = 'hy_oas_bp'") == [
-        ('bp; ICE BofA "HY" OAS',)
+    assert ask(home.published, "select table_name, comment from duckdb_columns() where column_name = 'hy_oas_bp'") == [
+        ("credit_daily", 'bp; ICE BofA "HY" OAS'),
+        ("credit_daily_at", 'bp; ICE BofA "HY" OAS'),
     ]
     comments = dict(ask(home.published, "select schema_name || '.' || table_name, comment from duckdb_tables()"))
     assert comments.pop("marts.credit_daily") == "Credit spreads, the market's price of risk. One row per session."
@@ -125,17 +125,37 @@ def test_the_published_file_is_whole_read_only_and_described(home):
     assert [path.name for path in home.releases.glob("*.tmp*")] == []
 
 
-def test_macros_read_the_published_file_wherever_it_is_attached(home, tmp_path):
+AS_OF = "select count(*) from marts.credit_daily_as_of(timestamp '2026-03-05 12:00')"
+
+
+def test_as_of_in_the_file_itself_and_in_a_kept_release_of_another_name(home):
+    result = publish_now(home)
+    assert ask(home.published, AS_OF) == ask(result.path, AS_OF) == [(3,)]
+    assert ask(home.published, "select count(*) from marts.credit_daily_at") == [(10,)]
+
+
+def test_as_of_where_the_file_is_attached_under_another_name(home):
     publish_now(home)
-    query = "select count(*) from marts.credit_daily_as_of(timestamp '2026-03-04 12:00')"
-    assert ask(home.published, query) == [(3,)]
     with duckdb.connect() as con:
-        con.execute("create schema marts; create table marts.credit_daily as select date '2000-01-01' as session_date")
-        con.execute(f"attach '{home.published}' (read_only)")
-        found = con.execute(
-            "select count(*) from tidegauge.marts.credit_daily_as_of(timestamp '2026-03-04')"
-        ).fetchone()
-        assert found == (3,)
+        con.execute("create schema marts; create table marts.credit_daily as select timestamp '2000-01-01' as known_at")
+        con.execute(f"attach '{home.published}' as tg (read_only); set variable as_of = '2026-03-05 12:00:00'")
+        assert con.execute("select count(*) from tg.marts.credit_daily_at").fetchone() == (3,)
+        with pytest.raises(duckdb.Error):  # a macro's names are those of the file in use: the host's rows, or none
+            con.execute("select count(*) from tg.marts.credit_daily_as_of(timestamp '2026-03-05 12:00')").fetchone()
+        con.execute("use tg")
+        assert con.execute(AS_OF).fetchone() == (3,)
+
+
+def test_a_macro_refuses_to_read_another_release(home):
+    old = publish_now(home).path
+    build(home, version=2, rows=20)
+    publish_now(home, now=NOW + timedelta(days=1))
+    with duckdb.connect() as con:
+        con.execute(f"attach '{home.published}' as new (read_only); attach '{old}' as old (read_only); use new")
+        assert con.execute("select count(*) from marts.credit_daily_as_of(timestamp '2027-01-01')").fetchone() == (20,)
+        with pytest.raises(duckdb.Error, match="USE its catalog first"):
+            con.execute("from old.marts.credit_daily_as_of(timestamp '2027-01-01')").fetchall()
+        assert con.execute("select count(*) from old.marts.credit_daily_at").fetchone() == (10,)
 
 
 def test_the_same_content_is_not_published_again(home):
@@ -156,7 +176,8 @@ def test_the_same_content_is_not_published_again(home):
         "comment on column marts.credit_daily.hy_oas_bp is 'bp'",
         "alter table marts.credit_daily rename hy_oas_bp to oas_bp",
         "update meta.freshness set state = 'stale'",
-        "drop macro table marts.credit_daily_as_of",
+        "create schema intermediate; create table intermediate.int_as_of as select 1 as position, "
+        "'credit_daily' as mart, 'select * from marts.credit_daily' as select_text",
     ],
 )
 def test_whatever_an_analyst_would_see_is_a_new_release(home, change):

@@ -87,6 +87,14 @@ def test_weekly_series_are_due_on_the_end_of_their_week():
     assert {day.weekday() for day in periods("fed_total_assets", "fred")} == {2}
     assert {day.weekday() for day in periods("nfci", "fred")} == {4}
     assert {day.weekday() for day in periods("stlfsi", "fred")} == {4}
+    assert {day.weekday() for day in periods("initial_claims", "fred")} == {5}
+
+
+def test_months_are_due_on_their_first_day_and_stay_in_sight_until_the_next_one_is_out():
+    for series_id, provider in (("unrate", "fred"), ("margin_debt", "finra")):
+        found = periods(series_id, provider)
+        assert {day.day for day in found} == {1}
+        assert date(2026, 9, 1) in found
 
 
 def test_release_moments_are_those_of_the_provider(con):

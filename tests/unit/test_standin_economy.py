@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 import numpy as np
 import polars as pl
@@ -157,10 +157,94 @@ def test_volatility_term_structure_inverts_in_crises_only():
     assert shares["calm"] < 0.15
 
 
+def known_at_releases(series_id: str) -> dict[date, dict[date, float]]:
+    """Return what FRED showed of a series at the release of each of its periods."""
+    rule = load_catalog().by_id(series_id).provider("fred").release
+    found = {}
+    for period in by_day(series_id):
+        moment = rule.released_at_one(period).replace(tzinfo=UTC)
+        found[period] = dict(market().known(series_id, "fred", moment).iter_rows())
+    return found
+
+
+def test_unemployment_leaps_in_crises_and_heals_slowly():
+    rates = first_prints("unrate")
+    assert rates["value"].is_between(3, 12).all()
+    assert rates["value"].diff().max() > 0.5
+    assert -0.6 < rates["value"].diff().min() < 0
+    latent = market().latent.group_by(pl.col("session_date").dt.month_start()).agg(pl.col("regime").mode().first())
+    by_regime = dict(
+        rates.with_columns(step=pl.col("value").diff())
+        .join(latent, left_on="period_date", right_on="session_date")
+        .group_by("regime")
+        .agg(pl.col("step").mean())
+        .iter_rows()
+    )
+    assert by_regime["crisis"] > 0.4
+    assert by_regime["calm"] < 0
+    assert date(2025, 10, 1) not in by_day("unrate"), "the month that nobody was asked in"
+
+
+def test_sahm_is_the_rule_on_what_was_then_known():
+    published = by_day("sahm_realtime")
+    assert {date(2025, 10, 1), date(2025, 11, 1), date(2025, 12, 1)}.isdisjoint(published)
+    assert max(published.values()) >= 0.5
+    assert (
+        market().rows.filter((pl.col("series_id") == "sahm_realtime") & pl.col("revised_at").is_not_null()).is_empty()
+    )
+    for period, known in known_at_releases("unrate").items():
+        months = pl.date_range(date(2011, 1, 1), period, "1mo", eager=True).to_list()
+        means = []
+        for at in range(len(months) - 13, len(months)):
+            three = [known.get(month) for month in months[at - 2 : at + 1]]
+            means.append(None if None in three else sum(three) / 3)
+        before = [mean for mean in means[:-1] if mean is not None]
+        if period in published:
+            assert published[period] == round(means[-1] - min(before), 2), period
+
+
+def test_each_january_revises_some_of_five_years_by_a_tenth():
+    revised = market().rows.filter((pl.col("series_id") == "unrate") & pl.col("revised_at").is_not_null())
+    assert revised["revised_at"].dt.month().unique().to_list() == [1]
+    released = {rows["revised_at"][0]: rows for rows in revised.partition_by("revised_at")}
+    assert len(released) >= 13, "nearly every January"
+    for moment, rows in released.items():
+        before = market().known("unrate", "fred", moment.replace(tzinfo=UTC) - timedelta(minutes=1))
+        steps = rows.join(before, on="period_date", suffix="_before")
+        assert steps.height == rows.height < 30
+        assert ((steps["value"] - steps["value_before"]).abs().round(6) == 0.1).all()
+
+
+def test_claims_rise_with_stress_and_are_revised_the_next_week():
+    claims = first_prints("initial_claims")
+    assert {day.weekday() for day in claims["period_date"]} == {5}
+    assert (claims["value"] % 1000 == 0).all()
+    friday = claims.with_columns(pl.col("period_date").dt.offset_by("-1d").alias("session_date"))
+    joined = friday.join(market().latent, on="session_date")
+    means = dict(joined.group_by("regime").agg(pl.col("value").mean()).iter_rows())
+    assert means["crisis"] > 1.6 * means["calm"]
+    revised = market().rows.filter((pl.col("series_id") == "initial_claims") & pl.col("revised_at").is_not_null())
+    rule = load_catalog().by_id("initial_claims").provider("fred").release
+    assert (revised["revised_at"] == rule.released_at(revised["period_date"].dt.offset_by("7d"))).all()
+
+
+def test_margin_debt_rises_late_and_falls_in_crises():
+    debt = first_prints("margin_debt").with_columns(
+        year=pl.col("value") / pl.col("value").shift(12) - 1, quarter=pl.col("value") / pl.col("value").shift(3) - 1
+    )
+    assert debt.filter((pl.col("year") >= 0.25) & (pl.col("quarter") >= 0.08)).height > 5  # quant.md R10 rising_fast
+    assert debt.filter(pl.col("year") <= -0.10).height > 5
+    assert debt["period_date"].dt.day().unique().to_list() == [1]
+    millions = debt["value"] * 1000
+    assert (millions - millions.round()).abs().max() < 1e-6, "printed in whole millions"
+
+
 def test_a_later_end_changes_no_earlier_day():
     early_end = date(2024, 3, 6)
     early = simulate(early_end)
-    late = market().rows.filter(pl.col("period_date") <= early_end)
+    months = [series.id for series in load_catalog().series if series.frequency == "monthly"]
+    is_over = ~pl.col("series_id").is_in(months) | (pl.col("period_date").dt.month_end() <= early_end)
+    late = market().rows.filter((pl.col("period_date") <= early_end) & is_over)
     # revisions that a release after the early end brings are not in the early market yet
     cut = early.rows["revised_at"].max()
     late = late.filter(pl.col("revised_at").is_null() | (pl.col("revised_at") <= cut))

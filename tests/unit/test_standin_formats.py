@@ -685,6 +685,116 @@ def test_ofr_stress_index(stand_in: StandIn):
     assert sum(map(float, parts[:5])) == pytest.approx(float(total), abs=0.01)
 
 
+# ---- www.finra.org ---------------------------------------------------------------------------------------------
+
+MARGIN = "/www.finra.org/sites/default/files/2021-03/margin-statistics.xlsx"
+
+
+def margin_rows(body: bytes) -> list[tuple]:
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(body))
+    assert book.sheetnames == ["Customer Margin Balances"]
+    return list(book.worksheets[0].iter_rows(values_only=True))
+
+
+def test_margin_statistics_are_months_newest_first_in_whole_millions(stand_in: StandIn):
+    answer = ask(stand_in, MARGIN)
+    assert answer.headers["Content-Type"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    header, newest, *rest = margin_rows(answer.body)
+    assert header == (
+        "Year-Month",
+        "Debit Balances in Customers' Securities Margin Accounts",
+        "Free Credit Balances in Customers' Cash Accounts",
+        "Free Credit Balances in Customers' Securities Margin Accounts",
+    )
+    assert newest[0] == "2026-09"  # October's come on the 24th at five
+    assert newest[1] == round(value("margin_debt", "finra", date(2026, 9, 1)) * 1000)
+    assert all(isinstance(cell, int) for row in (newest, *rest) for cell in row[1:])
+    assert [row[0] for row in rest] == sorted((row[0] for row in rest), reverse=True)
+    assert rest[-1][0] == "2012-01"
+
+
+def test_margin_statistics_change_in_place_on_the_24th(stand_in: StandIn):
+    stand_in.set_now(new_york("2026-10-24T16:59"))
+    before = ask(stand_in, MARGIN).body
+    stand_in.set_now(new_york("2026-10-24T17:00"))
+    after = ask(stand_in, MARGIN).body
+    assert margin_rows(after)[2:] == margin_rows(before)[1:]
+    stand_in.set_now(new_york("2026-11-02T12:00"))
+    assert ask(stand_in, MARGIN).body == after, "the same bytes for the same months"
+
+
+def test_the_page_links_to_the_workbook(stand_in: StandIn):
+    page = ask(stand_in, "/www.finra.org/rules-guidance/key-topics/margin-accounts/margin-statistics").text
+    assert MARGIN.removeprefix("/www.finra.org") in page
+    assert ask(stand_in, "/www.finra.org/sites/default/files/margin-statistics.xlsx").status == 404
+
+
+# ---- labour on FRED --------------------------------------------------------------------------------------------
+
+
+def test_unemployment_has_one_decimal_and_a_blank_for_the_month_of_the_shutdown(stand_in: StandIn):
+    lines = ask(stand_in, "/fred.stlouisfed.org/graph/fredgraph.csv?id=UNRATE").lines
+    assert lines[1].startswith("2012-01-01,")
+    assert lines[-1].startswith("2026-10-01,")
+    assert "2025-10-01," in lines
+    assert [line for line in lines[1:] if not re.fullmatch(r"\d{4}-\d\d-01,\d+\.\d", line)] == ["2025-10-01,"]
+    assert len(lines) == 1 + 14 * 12 + 10
+
+
+def test_the_blank_month_came_with_the_next_one(stand_in: StandIn):
+    path = "/fred.stlouisfed.org/graph/fredgraph.csv?id=UNRATE"
+    for moment, last in (
+        ("2025-11-20T08:29", "2025-08-01"),
+        ("2025-11-20T08:30", "2025-09-01"),
+        ("2025-12-16T08:29", "2025-09-01"),
+        ("2025-12-16T08:30", "2025-11-01"),
+    ):
+        stand_in.set_now(new_york(moment))
+        assert ask(stand_in, path).lines[-1].startswith(last), moment
+
+
+def test_the_blank_month_has_a_vintage(stand_in: StandIn):
+    page = json.loads(
+        api(
+            stand_in,
+            "series/observations",
+            series_id="UNRATE",
+            file_type="json",
+            realtime_start="2025-09-05",
+            realtime_end="2026-01-08",
+            observation_start="2025-08-01",
+        ).body
+    )
+    found = [(row["realtime_start"], row["date"], row["value"] == ".") for row in page["observations"]]
+    assert found == [
+        ("2025-09-05", "2025-08-01", False),
+        ("2025-11-20", "2025-09-01", False),
+        ("2025-12-16", "2025-10-01", True),
+        ("2025-12-16", "2025-11-01", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "units", "frequency"),
+    [
+        ("UNRATE", "Percent", "Monthly"),
+        ("SAHMREALTIME", "Percentage Points", "Monthly"),
+        ("ICSA", "Number", "Weekly, Ending Saturday"),
+    ],
+)
+def test_labour_series_state_their_units(stand_in: StandIn, code: str, units: str, frequency: str):
+    body = json.loads(api(stand_in, "series", series_id=code, file_type="json").body)["seriess"][0]
+    assert (body["units"], body["frequency"]) == (units, frequency)
+
+
+def test_claims_are_whole_numbers_of_saturdays(stand_in: StandIn):
+    lines = ask(stand_in, "/fred.stlouisfed.org/graph/fredgraph.csv?id=ICSA").lines
+    assert lines[-1].startswith("2026-11-07,")  # the week ended 14 November comes tomorrow
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d,\d+000", line) for line in lines[1:])
+
+
 # ---- every publisher -------------------------------------------------------------------------------------------
 
 ROUTES = [

@@ -40,7 +40,7 @@ create table if not exists calendar.sessions (
     close_cutoff_at timestamp not null,
     session_seq bigint not null
 );
--- Periods that each provider is due to print, from 60 days back to 15 days ahead of the run.
+-- Periods that each provider is due to print, from 60 days (months: 100) back to 15 days ahead of the run.
 create table if not exists calendar.releases (
     series_id varchar not null,
     provider varchar not null,
@@ -71,5 +71,5 @@ comment on column calendar.sessions.is_early_close is 'The session closed at 13:
 comment on column calendar.sessions.cutoff_at is 'UTC; 09:15 New York on the next session';
 comment on column calendar.sessions.close_cutoff_at is 'UTC; 16:15 New York on the session';
 comment on column calendar.sessions.session_seq is '1 for the first session of 1990; consecutive';
-comment on table calendar.releases is 'Periods that each provider is due to print, from 60 days before the run to 15 days after it. One row per series, provider and period.';
+comment on table calendar.releases is 'Periods that each provider is due to print, from 60 days (months: 100) before the run to 15 days after it. One row per series, provider and period.';
 comment on column calendar.releases.release_at is 'UTC; when the value of the period is due';

@@ -36,8 +36,8 @@ steps as (
 moves as (
     select
         *,
-        round(carry - lag(carry, 21) over by_session, 6) as carry_change_21d,
-        round(usdjpy / lag(usdjpy, 10) over by_session - 1, 9) as usdjpy_return_10d,
+        round(carry - {{ value_before('carry', 21) }}, 6) as carry_change_21d,
+        round(usdjpy / {{ value_before('usdjpy', 10) }} - 1, 9) as usdjpy_return_10d,
         -- a missing day takes two of the daily changes
         case
             when usdjpy_step is not null and count(usdjpy_step) over last_21 >= 19

@@ -14,7 +14,7 @@ floored as (
         case when session_date >= date '2021-07-29' then iorb_known_at else ioer_known_at end as iorb_known_at,
         case when session_date >= date '2021-07-29' then 'iorb' else 'ioer' end as iorb_series_id,
         -- before the first row here: a month's first session is never later than its fourth day
-        lag(session_date, 1, session_date - 4) over (order by session_seq) as previous_date
+        coalesce(lag(session_date) over (order by session_seq), session_date - 4) as previous_date
     from rates
 ),
 spreads as (

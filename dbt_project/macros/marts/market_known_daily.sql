@@ -43,6 +43,10 @@
     ('nfci', 'nfci', 'index'),
     ('stlfsi', 'stlfsi', 'index'),
     ('ofr_fsi', 'ofr_fsi', 'index'),
+    ('margin_debt', 'margin_debt', 'usd_bn'),
+    ('unrate', 'unrate', 'pct'),
+    ('sahm_realtime', 'sahm_realtime', 'pct'),
+    ('initial_claims', 'initial_claims', 'count'),
 ]) }}
 {% endmacro %}
 

@@ -48,10 +48,10 @@ select
             then greatest(assets_date, tga_date, rrp_date) - least(assets_date, tga_date, rrp_date)
     end as net_liquidity_mixed_days,
     case when net_liquidity is not null then greatest(assets_known_at, tga_known_at, rrp_known_at) end as known_at,
-    round(net_liquidity - lag(net_liquidity, 5) over by_session, 6) as net_liquidity_change_5d_usd_bn,
-    round(assets - lag(assets, 5) over by_session, 6) as fed_total_assets_change_5d_usd_bn,
-    round(tga - lag(tga, 5) over by_session, 6) as tga_change_5d_usd_bn,
-    round(rrp - lag(rrp, 5) over by_session, 6) as on_rrp_change_5d_usd_bn,
+    round(net_liquidity - {{ value_before('net_liquidity', 5) }}, 6) as net_liquidity_change_5d_usd_bn,
+    round(assets - {{ value_before('assets', 5) }}, 6) as fed_total_assets_change_5d_usd_bn,
+    round(tga - {{ value_before('tga', 5) }}, 6) as tga_change_5d_usd_bn,
+    round(rrp - {{ value_before('rrp', 5) }}, 6) as on_rrp_change_5d_usd_bn,
     nullif(concat_ws(
         '; ',
         case when assets is null then 'fed_total_assets: ' || coalesce('none since ' || assets_last_date, 'never any') end,

@@ -25,8 +25,10 @@ on_basis as (
 stepped as (
     select
         *,
-        lag(close_adjusted) over (partition by ticker order by session_seq) as close_adjusted_before
+        lag(close_adjusted) over by_ticker as close_adjusted_before,
+        session_seq - lag(session_seq) over by_ticker as sessions_since
     from on_basis
+    window by_ticker as (partition by ticker order by session_seq)
 ),
 -- the price before an ex-dividend session loses what was paid, on one split basis
 dividend_steps as (
@@ -61,11 +63,11 @@ select
     round(p.volume_shares * p.split_factor, 4) as volume_split_adjusted_shares,
     round(p.close_adjusted * coalesce(l.dividend_factor, 1.0), 8) as close_dividend_adjusted_usd,
     case
-        when p.session_seq - lag(p.session_seq) over by_ticker = 1
+        when p.sessions_since = 1
             then round(p.close_adjusted / p.close_adjusted_before - 1, 10)
     end as return_ratio,
     case
-        when p.session_seq - lag(p.session_seq) over by_ticker = 1
+        when p.sessions_since = 1
             then round(
                 p.close_adjusted / (p.close_adjusted_before * coalesce(case when d.step > 0 then d.step end, 1.0)) - 1, 10
             )
@@ -76,5 +78,4 @@ select
 from stepped as p
 left join dividend_steps as d on p.ticker = d.ticker and p.session_date = d.session_date
 asof left join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date
-window by_ticker as (partition by p.ticker order by p.session_seq)
 {% endmacro %}

@@ -35,11 +35,11 @@ select
     s.session_date,
     s.move as move_index,
     s.move_known_at,
-    round(s.move - lag(s.move, 5) over by_session, 6) as move_change_5d_index,
-    round(s.move - lag(s.move, 21) over by_session, 6) as move_change_21d_index,
+    round(s.move - {{ value_before('s.move', 5, 's.session_seq') }}, 6) as move_change_5d_index,
+    round(s.move - {{ value_before('s.move', 21, 's.session_seq') }}, 6) as move_change_21d_index,
     s.us_3m as us_3m_pct,
     s.us_3m_known_at,
-    round(100 * (s.us_3m - lag(s.us_3m, 21) over by_session), 6) as us_3m_change_21d_bp,
+    round(100 * (s.us_3m - {{ value_before('s.us_3m', 21, 's.session_seq') }}), 6) as us_3m_change_21d_bp,
     s.us_10y as us_10y_pct,
     s.us_10y_known_at,
     s.us_30y as us_30y_pct,
@@ -54,11 +54,11 @@ select
     j.jp_10y as jp_10y_pct,
     j.jp_10y_date as jp_10y_obs_date,
     j.jp_10y_known_at,
-    round(100 * (j.jp_10y - lag(j.jp_10y, 5) over by_session), 6) as jp_10y_change_5d_bp,
+    round(100 * (j.jp_10y - {{ value_before('j.jp_10y', 5, 's.session_seq') }}), 6) as jp_10y_change_5d_bp,
     j.jp_30y as jp_30y_pct,
     j.jp_30y_date as jp_30y_obs_date,
     j.jp_30y_known_at,
-    round(100 * (j.jp_30y - lag(j.jp_30y, 5) over by_session), 6) as jp_30y_change_5d_bp
+    round(100 * (j.jp_30y - {{ value_before('j.jp_30y', 5, 's.session_seq') }}), 6) as jp_30y_change_5d_bp
 from steps as s
 left join jgb as j on s.session_date = j.session_date
 window

@@ -21,7 +21,9 @@ limits as (
         s.known_at,
         coalesce(s.provider, f.provider) as calendar_provider,
         p.stale_limit_days,
-        ({{ run_at() }})::date - s.data_through_date as age_days
+        -- a month dated on its first day ends on its last
+        ({{ run_at() }})::date
+        - case when c.frequency = 'monthly' then last_day(s.data_through_date) else s.data_through_date end as age_days
     from {{ source('catalog', 'series') }} as c
     inner join first_provider as f on c.series_id = f.series_id
     left join serving as s on c.series_id = s.series_id

@@ -81,3 +81,10 @@ def reverting(start: float, pull: float, toward: Iterable[float], shocks: Iterab
         level += pull * (target - level) + shock
         path.append(level)
     return np.array(path)
+
+
+def whole_months(grid: Grid) -> list[date]:
+    """Return the first days of the months from FIRST_DAY's on that are over by the grid's end."""
+    over = (grid.calendar_days[-1] + 1).astype("datetime64[M]")
+    months: list[date] = np.arange(np.datetime64(FIRST_DAY, "M"), over).astype("datetime64[D]").tolist()
+    return months

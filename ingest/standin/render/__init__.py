@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ingest.standin.render import (
     cboe,
     federal_reserve,
+    finra,
     fred_api,
     fred_graph,
     ici,
@@ -41,6 +42,7 @@ HOSTS: Mapping[str, Callable[[View, Request], Response]] = {
     "query2.finance.yahoo.com": yahoo.render,
     "fc.yahoo.com": yahoo.render,
     "www.financialresearch.gov": ofr.render,
+    "www.finra.org": finra.render,
     "www.ssga.com": ssga.render,
     "www.blackrock.com": ishares.render,
     "www.ishares.com": ishares.render,

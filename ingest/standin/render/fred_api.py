@@ -130,6 +130,8 @@ def _series(view: View, request: Request) -> _Page:
     frequency, short = _FREQUENCIES[series.frequency]
     if provider.code in _FRIDAY_SERIES:
         frequency = "Weekly, Ending Friday"
+    elif series.week_ends is not None:
+        frequency = f"Weekly, Ending {series.week_ends.title()}"
     day = today(view).isoformat()
     units = "Thousands of Units" if view.is_rescaled else provider.unit
     row = {

@@ -1,4 +1,4 @@
-"""What FRED shows of a series: weekdays without a value, histories that roll, vintages by day."""
+"""What FRED shows of a series: weekdays and months without a value, histories that roll, vintages by day."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def first_shown(view: View, series: Series, provider: Provider) -> date | None:
 
 
 def shown(view: View, series: Series, provider: Provider) -> pl.DataFrame:
-    """Return (period_date, value), value NULL on weekdays within the history of a daily series that have none."""
+    """Return (period_date, value), value NULL on weekdays (months) of a daily (monthly) history that have none."""
     frame = _rolled(view, series, provider, view.published(series, "fred"))
-    if series.frequency != "daily" or frame.is_empty():
+    if series.frequency == "weekly" or frame.is_empty():
         return frame
-    return frame.join(_weekdays(frame), on="period_date", how="full", coalesce=True).sort("period_date")
+    return frame.join(_periods(series, frame), on="period_date", how="full", coalesce=True).sort("period_date")
 
 
 def vintages(view: View, series: Series, provider: Provider) -> pl.DataFrame:
@@ -55,8 +55,8 @@ def _vintages(view: View, series: Series, provider: Provider) -> pl.DataFrame:
     local = pl.col("known_at").dt.replace_time_zone("UTC").dt.convert_time_zone(str(CENTRAL)).dt.date()
     prints = view.in_unit(prints, series, "fred").select("period_date", "value", local.alias("realtime_start"))
     prints = prints.unique(["period_date", "realtime_start"], keep="last", maintain_order=True)
-    if series.frequency == "daily" and prints.height:
-        gaps = _weekdays(prints).join(prints, on="period_date", how="anti")
+    if series.frequency != "weekly" and prints.height:
+        gaps = _periods(series, prints).join(prints, on="period_date", how="anti")
         first = prints.unique("period_date", keep="first", maintain_order=True)
         gaps = gaps.join_asof(first.select("period_date", "realtime_start"), on="period_date", strategy="forward")
         gaps = gaps.select("period_date", pl.lit(None, dtype=pl.Float64).alias("value"), "realtime_start")
@@ -77,7 +77,12 @@ def _rolled(view: View, series: Series, provider: Provider, frame: pl.DataFrame)
     return frame if start is None else frame.filter(pl.col("period_date") >= start)
 
 
-def _weekdays(frame: pl.DataFrame) -> pl.DataFrame:
-    days = np.arange(frame["period_date"].to_numpy()[0], frame["period_date"].to_numpy()[-1] + np.timedelta64(1, "D"))
-    days = days.astype("datetime64[D]")
-    return pl.DataFrame({"period_date": pl.Series(days[np.is_busday(days)]).cast(pl.Date)})
+def _periods(series: Series, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the periods that the history should have: weekdays, or first days of months."""
+    first, last = frame["period_date"].to_numpy()[[0, -1]]
+    if series.frequency == "monthly":
+        periods = np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1).astype("datetime64[D]")
+    else:
+        days = np.arange(first, last + np.timedelta64(1, "D")).astype("datetime64[D]")
+        periods = days[np.is_busday(days)]
+    return pl.DataFrame({"period_date": pl.Series(periods).cast(pl.Date)})

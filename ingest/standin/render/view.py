@@ -109,8 +109,10 @@ _DECIMALS = {
     "Currency USD x 1000000": 0,
     "$1,000,000": 0,
     "Contracts": 0,
+    "Millions of dollars": 0,
+    "Number": 0,
 }
-_DECIMALS_OF = {"nfci": 5, "stlfsi": 4, "ofr_fsi": 3}
+_DECIMALS_OF = {"nfci": 5, "stlfsi": 4, "ofr_fsi": 3, "unrate": 1}
 
 
 def printed(values: pl.Series, series: Series, provider: Provider, *, scale: float = 1.0) -> list[str]:

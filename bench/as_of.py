@@ -1,0 +1,82 @@
+"""As-of queries on ten years of every series, through the macros stored in a published file.
+
+The alternative is what one writes without them: copy the rows known by then out of the raw tables of all sources, and
+compute the mart's formula over the copy. Both return every row of the mart.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from bench import BenchRow, median_seconds
+from bench.commands import _environment, _seconds, _tidegauge
+from ingest.catalog import SOURCES
+from ingest.home import Home
+from ingest.standin import StandIn, simulate
+
+BUDGET_SECONDS = 0.3
+_YEARS_BACK = (2, 5)
+_MARTS = ("market_daily", "carry_daily", "net_liquidity_daily", "net_liquidity_weekly", "prices_daily", "observations")
+_BY_HAND = ("carry_daily", "net_liquidity_daily", "net_liquidity_weekly")
+
+
+def run() -> list[BenchRow]:
+    """Build a home from the simulated market, then time each mart at a moment within its ten years."""
+    folder = Path(tempfile.mkdtemp(prefix="tidegauge-bench-"))
+    try:
+        return _rows(_built(folder))
+    finally:
+        shutil.rmtree(folder)
+
+
+def _rows(home: Home) -> list[BenchRow]:
+    with duckdb.connect(str(home.published), read_only=True) as con:
+        found = con.execute("select built_at from meta.build").fetchone()
+        assert found is not None
+        moments = [found[0] - timedelta(days=365 * years) for years in _YEARS_BACK]
+        ours = {mart: median_seconds(lambda mart=mart: _ask(con, mart, moments)) / len(moments) for mart in _MARTS}
+    with duckdb.connect(str(home.warehouse), read_only=True) as con:
+        texts = dict(con.execute("select mart, select_text from intermediate.int_as_of").fetchall())
+        naive = {
+            mart: median_seconds(lambda mart=mart: _by_hand(con, texts[mart], moments)) / len(moments)
+            for mart in _BY_HAND
+        }
+    return [
+        BenchRow(
+            f"{mart}_as_of(ts), all rows",
+            ours[mart],
+            "recomputed from the raw tables" if mart in naive else None,
+            naive.get(mart),
+            BUDGET_SECONDS,
+            "at 2 and 5 years back",
+        )
+        for mart in _MARTS
+    ]
+
+
+def _ask(con: duckdb.DuckDBPyConnection, mart: str, moments: list[datetime]) -> None:
+    for moment in moments:
+        con.execute(f"from marts.{mart}_as_of(?::timestamp)", [moment]).pl()
+
+
+def _by_hand(con: duckdb.DuckDBPyConnection, text: str, moments: list[datetime]) -> None:
+    """Stage every source's raw rows as they were known, then compute the same formula over them."""
+    raw = " union all ".join(f"from staging.stg_{source}__observations" for source in SOURCES)
+    for moment in moments:
+        con.execute(f"create or replace temp table known as from ({raw}) where known_at <= timestamp '{moment}'")
+        formula = text.replace("marts.observations", "temp.known").replace("ts::", f"timestamp '{moment}'::")
+        con.execute(formula.replace("typeof(ts)", "'TIMESTAMP'")).pl()
+
+
+def _built(folder: Path) -> Home:
+    """Run the pipeline once against the stand-in upstream."""
+    home = Home(folder / "home")
+    now = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
+    with StandIn(simulate(now.date()), now) as upstream:
+        _seconds(_tidegauge("run"), _environment(home.root, upstream.url, now))
+    return home

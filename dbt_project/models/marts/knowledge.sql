@@ -1,0 +1,3 @@
+{{ knowledge(
+    ref('int_observations'), ref('revisions'), source('catalog', 'providers'), source('calendar', 'releases')
+) }}

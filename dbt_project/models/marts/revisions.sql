@@ -1,0 +1,1 @@
+{{ revisions(ref('int_observations')) }}

@@ -1,0 +1,96 @@
+"""Regimes, after dbt: the ledger's new rows, the tables made from it, and their checks. Rules: warehouse/regimes."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    MaterializeResult,
+    multi_asset,
+)
+
+from ingest.kit import CheckResult
+from orchestration import audit
+from orchestration.assets.marts import marts_assets
+from orchestration.session import Session
+from warehouse.regimes.tables import CHECKS, REGIME_TABLES, table_of
+from warehouse.regimes.truth import TRUTH_TABLES
+
+LEDGER_KEY = AssetKey(["regime", "days"])
+_READS = {"breadth_daily", "etf_category_flows_daily", "etf_flows_weekly", "market_daily", "observations"}
+
+
+def _key(table: str) -> AssetKey:
+    return AssetKey(["marts", table])
+
+
+ALWAYS_KEYS = [_key(table.name) for table in REGIME_TABLES if table not in TRUTH_TABLES]
+"""Dagster skips what depends on a skipped asset, and the truth exists for simulated markets only."""
+
+
+@multi_asset(
+    name="regimes",
+    specs=[
+        AssetSpec(
+            LEDGER_KEY,
+            group_name="marts",
+            kinds={"python", "duckdb"},
+            description="Regime rows as they were computed first: added when their cut-off has passed, never changed.",
+            deps=[key for key in marts_assets.keys if key.path[-1] in _READS | {"int_observations"}],
+        ),
+        *(
+            AssetSpec(
+                _key(table.name),
+                group_name="marts",
+                kinds={"polars", "duckdb"},
+                description=table.comment,
+                deps=[LEDGER_KEY],
+                skippable=table in TRUTH_TABLES,
+            )
+            for table in REGIME_TABLES
+        ),
+    ],
+    check_specs=[AssetCheckSpec(name, asset=_key(table_of(name)), description=text) for name, text in CHECKS.items()],
+    required_resource_keys={"session"},
+)
+def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
+    """Add the rows whose cut-off has passed, derive what follows from them; AuditFailed when a check of error fails."""
+    from ingest.clock import naive_utc
+    from warehouse.regimes.ledger import update_ledger
+    from warehouse.regimes.tables import build_tables, check_tables
+
+    session: Session = context.resources.session
+    with session.step():
+        session.progress("computing regimes", 0, None)
+        update = update_ledger(session.con, now=naive_utc(session.settings.clock()), run_id=session.run_id)
+        tables = build_tables(session.con, truth=session.simulated_truth)
+        checks = check_tables(session.con, update, session.home.published)
+        session.keep_checks(checks)
+    yield MaterializeResult(
+        asset_key=LEDGER_KEY,
+        metadata={
+            "rows_lived": update.rows_lived,
+            "rows_reconstructed": update.rows_reconstructed,
+            "newest_session": str(update.newest_session),
+        },
+    )
+    for table in tables:
+        yield MaterializeResult(asset_key=_key(table.name))
+    for check in checks:
+        yield _shown(check)
+    with session.step():
+        audit.require_passed(checks)
+
+
+def _shown(check: CheckResult) -> AssetCheckResult:
+    return AssetCheckResult(
+        asset_key=AssetKey(check.asset.split(".")),
+        check_name=check.name,
+        passed=check.passed,
+        severity=AssetCheckSeverity.ERROR if check.severity == "error" else AssetCheckSeverity.WARN,
+        metadata={"failed_count": check.failed_count or 0, "detail": check.detail},
+    )

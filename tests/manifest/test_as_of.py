@@ -1,0 +1,250 @@
+"""A mart at a past moment, over revisions made by hand, through the file as analysts get it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingest.home import Home
+from tests.manifest.conftest import RUN_AT
+from warehouse.publish import PublishedTable, publish
+from warehouse.regimes.episodes import EPISODES
+from warehouse.regimes.forward_returns import FORWARD_RETURNS
+
+SERIES = {
+    "fed_total_assets": ("federal_reserve", "Currency USD x 1000000"),
+    "tga_wednesday": ("federal_reserve", "Currency USD x 1000000"),
+    "on_rrp": ("new_york_fed", "USD"),
+}
+# The week of 2026-01-21 is printed on the 22nd, revised late, on the evening of the 29th, after the next week is out;
+# that one is withdrawn on 2026-02-03 and printed again on the 4th.
+PRINTS = [
+    ("fed_total_assets", date(2026, 1, 21), 6_600_000.0, "2026-01-22 21:30", "release_rule"),
+    ("tga_wednesday", date(2026, 1, 21), 900_000.0, "2026-01-22 21:30", "release_rule"),
+    ("on_rrp", date(2026, 1, 21), 2.0e9, "2026-01-21 18:20", "release_rule"),
+    ("fed_total_assets", date(2026, 1, 28), 6_610_000.0, "2026-01-29 21:30", "release_rule"),
+    ("tga_wednesday", date(2026, 1, 28), 910_000.0, "2026-01-29 21:30", "release_rule"),
+    ("on_rrp", date(2026, 1, 28), 1.0e9, "2026-01-28 18:20", "release_rule"),
+    ("fed_total_assets", date(2026, 1, 21), 6_605_000.0, "2026-01-29 23:00", "captured"),
+    ("fed_total_assets", date(2026, 1, 28), None, "2026-02-03 12:00", "captured"),
+    ("fed_total_assets", date(2026, 1, 28), 6_611_000.0, "2026-02-04 12:00", "captured"),
+]
+
+
+@pytest.fixture(scope="module")
+def published(dbt: Any, empty_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("as_of") / "home").ensure()
+    shutil.copy(empty_warehouse, home.warehouse)
+    with duckdb.connect(str(home.warehouse)) as con:
+        for series_id, period, value, known_at, basis in PRINTS:
+            source, unit = SERIES[series_id]
+            moment = datetime.fromisoformat(known_at)
+            con.execute(
+                f"insert into {source}.observations values (?, 'code', ?, ?, ?, ?, ?, ?, 'sha', ?, 'run')",
+                [series_id, period, value, unit, moment, basis, source, moment],
+            )
+    results = dbt(home.warehouse, "build", "--exclude-resource-type", "unit_test")
+    bad = [(result.node.name, result.message) for result in results if result.status not in ("success", "pass", "warn")]
+    assert not bad
+    publish(home, run_id="run", now=RUN_AT, origin="SIMULATED", code_version="0", keep=2)
+    return home.published
+
+
+@pytest.mark.parametrize(
+    ("moment", "weeks"),
+    [
+        ("2026-01-22 21:29:59", {21: None}),  # only reverse repo is out: no week yet
+        ("2026-01-22 21:30:00", {21: 5698.0}),
+        ("2026-01-29 21:30:00", {21: 5698.0, 28: 5699.0}),
+        ("2026-01-29 23:00:00", {21: 5703.0, 28: 5699.0}),
+        ("2026-02-03 12:00:00", {21: 5703.0, 28: None}),  # withdrawn: the older value does not revive
+        ("2026-02-04 12:00:00", {21: 5703.0, 28: 5700.0}),
+    ],
+)
+def test_the_weeks_as_they_stood(published: Path, moment: str, weeks: dict[int, float | None]):
+    with duckdb.connect(str(published), read_only=True) as con:
+        found = con.execute(
+            f"select day(week_date), net_liquidity_usd_bn from marts.net_liquidity_weekly_as_of(timestamp '{moment}')"
+        ).fetchall()
+        con.execute(f"set variable as_of = '{moment}'")
+        at = con.execute("select day(week_date), net_liquidity_usd_bn from marts.net_liquidity_weekly_at").fetchall()
+    assert dict(found) == dict(at) == {week: value for week, value in weeks.items() if moment >= "2026-01-22 21:30"}
+
+
+def test_the_session_row_follows_the_revision_and_sessions_end_with_the_last_close(published: Path):
+    query = (
+        "select max(session_date), arg_max(fed_total_assets_usd_bn, session_date) from marts.{}_as_of(timestamp '{}')"
+    )
+    with duckdb.connect(str(published), read_only=True) as con:
+        before, after = (
+            con.execute(query.format("net_liquidity_daily", moment)).fetchone()
+            for moment in ("2026-01-27 20:59:59", "2026-01-29 23:00:00")
+        )
+        wednesday = con.execute(
+            "select fed_total_assets_usd_bn from marts.net_liquidity_daily_as_of(timestamp '2026-01-29 23:00')"
+            " where session_date = '2026-01-26'"
+        ).fetchone()
+    assert before == (date(2026, 1, 26), 6600.0)
+    assert after == (date(2026, 1, 29), 6610.0)
+    assert wednesday == (6605.0,)
+
+
+def test_revisions_as_they_stood(published: Path):
+    query = "select day(period_date), latest_print_number, changes_count, is_withdrawn from marts.{} order by 1"
+    with duckdb.connect(str(published), read_only=True) as con:
+        assert con.execute(query.format("revisions")).fetchall() == [(21, 6605.0, 1, False), (28, 6611.0, 2, False)]
+        withdrawn = con.execute(query.format("revisions_as_of(timestamp '2026-02-03 12:00')")).fetchall()
+        assert withdrawn == [(21, 6605.0, 1, False), (28, None, 1, True)]
+        assert con.execute(query.format("revisions_as_of(timestamp '2026-01-29 22:00')")).fetchall() == []
+
+
+def test_series_as_they_stood(published: Path):
+    query = "select last_period_date, periods_count, title from marts.{} where series_id = 'fed_total_assets'"
+    with duckdb.connect(str(published), read_only=True) as con:
+        now = con.execute(query.format("series")).fetchone()
+        then = con.execute(query.format("series_as_of(timestamp '2026-01-23')")).fetchone()
+    assert now is not None
+    assert then is not None
+    assert (now[:2], then[:2]) == ((date(2026, 1, 28), 2), (date(2026, 1, 21), 1))
+    assert now[2] == then[2]
+
+
+def test_prices_are_adjusted_for_the_splits_known_by_then(tmp_path: Path, published: Path):
+    """Four for one on 02-04, known on 02-03, and a dividend of 1 % on 02-05, against the rows of 02-02 to 02-05."""
+    with duckdb.connect(str(published), read_only=True) as con:
+        columns = con.execute(
+            "select column_name, data_type from duckdb_columns()"
+            " where table_name = 'prices_daily' order by column_index"
+        ).fetchall()
+        text = con.execute(
+            "select macro_definition from duckdb_functions() where function_name = 'prices_daily_as_of'"
+        ).fetchone()
+    assert text is not None
+    rows = [  # day, close, split factor, basis known at, split adjusted, dividend adjusted
+        (2, 400.0, 4.0, "2026-02-03", 100.0, 99.0),
+        (3, 404.0, 4.0, "2026-02-03", 101.0, 99.99),
+        (4, 102.0, 1.0, None, 102.0, 100.98),
+        (5, 103.0, 1.0, None, 103.0, 103.0),
+    ]
+    with duckdb.connect() as con:
+        con.execute("create schema marts; create schema meta")
+        con.execute(f"attach '{published}' as file (read_only); create table meta.build as from file.meta.build")
+        con.execute(f"create table marts.prices_daily ({', '.join(f'{name} {kind}' for name, kind in columns)})")
+        for day, close, factor, basis, split_adjusted, dividend_adjusted in rows:
+            con.execute(
+                "insert into marts.prices_daily by name select ?::date as session_date, 'X' as ticker, ? as close_usd,"
+                " 100 as volume_shares, ? as split_factor_ratio, ? as close_split_adjusted_usd,"
+                " 100 * split_factor_ratio as volume_split_adjusted_shares, ? as close_dividend_adjusted_usd,"
+                " ?::timestamp as known_at, ?::timestamp as basis_known_at",
+                [
+                    date(2026, 2, day),
+                    close,
+                    factor,
+                    split_adjusted,
+                    dividend_adjusted,
+                    datetime(2026, 2, day, 22),
+                    basis,
+                ],
+            )
+        con.execute(f"create macro as_of(ts) as table {text[0]}")
+
+        def at(moment: str) -> list[tuple[Any, ...]]:
+            return con.execute(
+                "select day(session_date), split_factor_ratio, close_split_adjusted_usd, volume_split_adjusted_shares,"
+                f" close_dividend_adjusted_usd from as_of(timestamp '{moment}') order by 1"
+            ).fetchall()
+
+        assert at("2026-02-02 23:00") == [(2, 1.0, 400.0, 100.0, 400.0)]
+        assert at("2026-02-03 23:00") == [(2, 4.0, 100.0, 400.0, 100.0), (3, 4.0, 101.0, 400.0, 101.0)]
+        assert at("2026-02-04 23:00")[2] == (4, 1.0, 102.0, 100.0, 102.0)
+        assert at("2026-02-05 23:00") == [
+            (2, 4.0, 100.0, 400.0, 99.0),
+            (3, 4.0, 101.0, 400.0, 99.99),
+            (4, 1.0, 102.0, 100.0, 100.98),
+            (5, 1.0, 103.0, 100.0, 103.0),
+        ]
+
+
+@pytest.fixture
+def stored(published: Path) -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
+    """Return put(table, rows): a table of a file, beside which the build's text of its macro stands as m(ts)."""
+    warehouse = published.parents[1] / "build" / "warehouse.duckdb"
+    with duckdb.connect(str(warehouse)) as build:
+        texts = dict(build.execute("select mart, select_text from intermediate.int_as_of").fetchall())
+    with duckdb.connect() as con:
+        con.execute("create schema marts")
+
+        def put(table: PublishedTable, rows: Sequence[dict[str, Any]], macro: bool = True) -> duckdb.DuckDBPyConnection:
+            con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
+            for row in rows:
+                listed = ", ".join(f"${name} as {name}" for name in row)
+                con.execute(f"insert into {table.path} by name select {listed}", row)
+            if macro:
+                con.execute(f"create macro m(ts) as table {texts[table.name]}")
+            return con
+
+        yield put
+
+
+def test_an_episode_that_runs_then_has_no_end(stored: Any):
+    days = [date(2026, 2, day) for day in (2, 3, 4, 5, 6)]
+    known = [datetime(2026, 2, day, 14, 15) for day in (3, 4, 5, 6, 9)]
+    sessions = [{"session_date": day, "cutoff_at": moment} for day, moment in zip(days, known, strict=True)]
+    regime_daily = PublishedTable(
+        "marts", "regime_daily", None, (("session_date", "date", None), ("cutoff_at", "timestamp", None))
+    )
+    stored(regime_daily, sessions, macro=False)
+    first = {
+        "dimension": "credit",
+        "episode_number": 1,
+        "state": "normal",
+        "began_date": days[0],
+        "ended_date": days[2],
+    }
+    first |= {"began_known_at": known[0], "ended_known_at": known[3], "sessions_count": 3, "calendar_days": 3}
+    first |= {"came_from_state": None, "went_to_state": "stress", "is_running": False}
+    second = first | {"episode_number": 2, "state": "stress", "began_date": days[3], "ended_date": None}
+    second |= {"began_known_at": known[3], "ended_known_at": None, "sessions_count": 2, "calendar_days": 2}
+    second |= {"came_from_state": "normal", "went_to_state": None, "is_running": True}
+    con = stored(EPISODES, [first, second])
+    shown = (
+        "select ended_date, sessions_count, calendar_days, went_to_state, is_running from m(?) order by episode_number"
+    )
+    assert con.execute("from m(?)", [known[4]]).fetchall() == con.execute("from marts.regime_episodes").fetchall()
+    assert con.execute(shown, [known[3]]).fetchall() == [(days[2], 3, 3, "stress", False), (None, 1, 1, None, True)]
+    assert con.execute(shown, [known[1]]).fetchall() == [(None, 2, 2, None, True)]
+    assert con.execute(shown, [datetime(2026, 2, 3, 14, 14)]).fetchall() == []
+
+
+def test_returns_show_when_their_last_close_is_known(stored: Any):
+    observations = PublishedTable(
+        "marts",
+        "observations",
+        None,
+        (
+            ("series_id", "varchar", None),
+            ("period_date", "date", None),
+            ("value", "double", None),
+            ("known_at", "timestamp", None),
+        ),
+    )
+    closes = [(date(2026, 2, day), datetime(2026, 2, day, 22)) for day in (3, 4, 5, 6, 9)]
+    stored(
+        observations,
+        [{"series_id": "sp500_close", "period_date": day, "value": 1.0, "known_at": known} for day, known in closes],
+        macro=False,
+    )
+    row = {"session_date": date(2026, 2, 2), "cutoff_at": datetime(2026, 2, 3, 14, 15), "entry_date": date(2026, 2, 3)}
+    row |= {"entry_open_index": 100.0, "exit_5d_date": date(2026, 2, 9), "return_5d_ratio": 0.01}
+    con = stored(FORWARD_RETURNS, [row | {"max_adverse_5d_ratio": -0.02, "exit_21d_date": date(2026, 3, 4)}])
+    shown = "select entry_open_index, exit_5d_date, return_5d_ratio, max_adverse_5d_ratio, return_21d_ratio from m(?)"
+    assert con.execute(shown, [datetime(2026, 2, 3, 14, 14)]).fetchall() == []
+    assert con.execute(shown, [datetime(2026, 2, 3, 14, 15)]).fetchall() == [(None, date(2026, 2, 9), None, None, None)]
+    assert con.execute(shown, [datetime(2026, 2, 9, 21)]).fetchall() == [(100.0, date(2026, 2, 9), None, None, None)]
+    assert con.execute(shown, [datetime(2026, 2, 9, 22)]).fetchall() == [(100.0, date(2026, 2, 9), 0.01, -0.02, None)]

@@ -1,0 +1,110 @@
+"""Every mart at a moment, in the file that the demo published, for every driver that opens it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.cli import environment, tidegauge
+from warehouse.asof import WITHOUT_AS_OF
+
+NEXT_DRIVER = Path(sys.prefix) / "duckdb-next"
+
+# Prints how many rows of each mart are not in its macro at built_at, and the other way round, and those of its view.
+COMPARE = """
+import duckdb, json, sys
+con = duckdb.connect(sys.argv[1], read_only=True)
+con.execute("set enable_progress_bar = false")
+built_at = con.execute("select built_at from meta.build").fetchone()[0]
+found = {}
+macros = "select function_name from duckdb_functions() where schema_name = 'marts' and function_type = 'table_macro'"
+for (name,) in con.execute(macros).fetchall():
+    mart = name.removesuffix("_as_of")
+    then = f"marts.{name}(timestamp '{built_at}')"
+    pairs = [(f"marts.{mart}", then), (then, f"marts.{mart}"), (f"marts.{mart}", f"marts.{mart}_at")]
+    found[mart] = [con.execute(f"select count(*) from (from {a} except all from {b})").fetchone()[0] for a, b in pairs]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def published(demo_home: Path) -> Path:
+    return demo_home / "published" / "tidegauge.duckdb"
+
+
+@pytest.fixture(scope="module")
+def marts(published: Path) -> set[str]:
+    with duckdb.connect(str(published), read_only=True) as con:
+        return {
+            row[0]
+            for row in con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+        }
+
+
+@pytest.mark.parametrize("driver", [None, NEXT_DRIVER], ids=["this driver", "the next driver"])
+def test_every_mart_at_the_moment_of_the_build_is_the_mart(published: Path, marts: set[str], driver: Path | None):
+    env = dict(os.environ) | ({"PYTHONPATH": str(driver)} if driver else {})
+    done = subprocess.run([sys.executable, "-c", COMPARE, str(published)], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {mart: counts for mart, counts in found.items() if any(counts)} == {}
+    assert found.keys() == marts - WITHOUT_AS_OF.keys(), "a mart has a clock, a text in int_as_of, or a reason"
+
+
+def test_nothing_known_later_shows(published: Path, marts: set[str]):
+    moment = "timestamp '2019-06-20 13:15:00'"
+    with duckdb.connect(str(published), read_only=True) as con:
+        for mart in marts - WITHOUT_AS_OF.keys():
+            columns = con.execute(
+                "select column_name from duckdb_columns() where schema_name = 'marts' and table_name = ?"
+                " and data_type = 'TIMESTAMP' and column_name similar to '(.*_)?(known|settled|cutoff)_at'",
+                [mart],
+            ).fetchall()
+            for (column,) in columns:
+                if (mart, column) == ("sessions", "cutoff_at"):  # the calendar of the session, not knowledge
+                    continue
+                later = con.execute(
+                    f"select count(*) from marts.{mart}_as_of({moment}) where {column} > {moment}"
+                ).fetchone()
+                assert later == (0,), (mart, column)
+        assert con.execute(f"select max(session_date) from marts.market_daily_as_of({moment})").fetchone() == (
+            con.execute("select date '2019-06-19'").fetchone()
+        )
+
+
+def test_views_and_columns_say_what_they_are(published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        comments = con.execute(
+            "select view_name, comment from duckdb_views() where schema_name = 'marts' and not internal"
+        ).fetchall()
+        undescribed = con.execute(
+            "select table_name, column_name from duckdb_columns()"
+            " where schema_name = 'marts' and table_name like '%\\_at' escape '\\' and comment is null"
+        ).fetchall()
+    assert comments
+    assert all(comment and comment.startswith("SIMULATED. ") for _, comment in comments)
+    assert not undescribed
+
+
+def test_the_command_line(demo_home: Path):
+    env = environment(demo_home)
+    sql = "select max(session_date) as d, max(known_at) <= '2023-03-10 14:15:00' as k from marts.net_liquidity_daily"
+    done = tidegauge("as-of", "2023-03-10 09:15 America/New_York", sql, "--format", "csv", env=env)
+    assert (done.returncode, done.stdout) == (0, "d,k\n2023-03-09,True\n"), done.stderr
+    assert "SIMULATED" in done.stderr
+    assert "2023-03-10 14:15:00 UTC" in done.stderr
+    same = tidegauge("as-of", "2023-03-10T14:15Z", sql, "--format", "csv", env=env)
+    assert same.stdout == done.stdout
+    now = tidegauge(
+        "as-of", "2023-03-10 09:15", "select count(*) > 0 from tidegauge.marts.knowledge", "-f", "csv", env=env
+    )
+    assert now.returncode == 0, now.stderr
+    assert now.stdout.endswith("True\n")
+    for moment, sql in (("soon", "select 1"), ("2023-03-10", "from marts.knowledge")):
+        assert tidegauge("as-of", moment, sql, env=env).returncode == 2

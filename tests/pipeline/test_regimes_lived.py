@@ -1,0 +1,200 @@
+"""Lived against rebuilt: the market comes out day by day, with late prints, revisions, a frozen source and an outage.
+
+The pipeline runs in the evening and after the cut-off of each morning. What a morning published of the session before
+must be what the last file says of it, what `regime_daily_as_of` gives at that morning, and, the ledger ignored, what
+the raw tables give again. The one exception is an outage of ours: the archive cannot know that nobody could fetch.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from ingest.catalog.calendars import nyse_sessions
+from ingest.clock import NEW_YORK, naive_utc
+from ingest.home import Home
+from ingest.settings import Settings
+from ingest.standin import Market, StandIn
+from ingest.standin.simulate import simulate
+from orchestration.run import run_daily
+from warehouse.regimes.ledger import reconstruct
+
+BEGIN = date(2014, 6, 10)
+MEMBERS = 40
+EVENING, MORNING = time(18, 30), time(9, 20)
+
+LATE = {"move": (1, 20), "usdjpy": (4, 30), "us_2y_yield": (5, 15), "put_call_total_ratio": (2, 26)}
+"""Series: which session's print comes so many hours late."""
+REVISED = {
+    "hy_oas": (2, 1.04, 24),
+    "vvix_close": (3, 0.95, 60),
+    "usdjpy": (1, 1.01, 60),
+    "baa_10y_spread": (4, 1.1, 30),
+}
+"""Series: which session's print is changed, by what factor, so many hours after the noon (UTC) of the next day."""
+FROZEN = 3
+"""On this evening and the next morning the Treasury's pages say what they said the day before."""
+OUTAGE = 5
+"""On the morning after this session Cboe does not answer, nor FRED for its VIX: the close cannot be had in time."""
+
+
+@dataclass
+class Lived:
+    """What was published, morning by morning, and the home at the end."""
+
+    home: Home
+    sessions: list[date]
+    rows: dict[date, tuple[Any, ...]] = field(default_factory=dict)
+    mornings: dict[date, datetime] = field(default_factory=dict)
+
+    @property
+    def outages(self) -> set[date]:
+        """Return the sessions whose morning fell into an outage."""
+        return {self.sessions[place] for place in range(OUTAGE, len(self.sessions), 20)}
+
+
+def at(day: date, clock: time) -> datetime:
+    return datetime.combine(day, clock, NEW_YORK).astimezone(UTC)
+
+
+def disturbed(market: Market, sessions: list[date]) -> Market:
+    """Return the market with LATE and REVISED, every twenty sessions again."""
+    rows = market.rows
+    for series_id, (place, hours) in LATE.items():
+        days = sessions[place::20]
+        hit = (pl.col("series_id") == series_id) & pl.col("period_date").is_in(days) & pl.col("revised_at").is_null()
+        rows = rows.with_columns(pl.when(hit).then(pl.lit(timedelta(hours=hours))).otherwise("delay").alias("delay"))
+    changes = []
+    for series_id, (place, factor, hours) in REVISED.items():
+        days = sessions[place::20]
+        chosen = rows.filter((pl.col("series_id") == series_id) & pl.col("period_date").is_in(days))
+        changed_at = pl.col("period_date").cast(pl.Datetime("us")) + pl.duration(hours=36 + hours)
+        changes.append(
+            chosen.with_columns(value=(pl.col("value") * factor).round(2), revised_at=changed_at, delay=None)
+        )
+    return Market(pl.concat([rows, *changes], how="vertical_relaxed"), latent=market.latent, panel=market.panel)
+
+
+def live_through(home: Path, count: int) -> Lived:
+    """Run every evening and morning over `count` sessions."""
+    sessions = nyse_sessions(BEGIN, BEGIN + timedelta(days=2 * count + 10))["session_date"].to_list()[: count + 1]
+    market = disturbed(simulate(sessions[-1], members=MEMBERS), sessions)
+    lived = Lived(Home(home.resolve()), sessions)
+    with StandIn(market, at(BEGIN, EVENING)) as standin:
+
+        def run(moment: datetime) -> None:
+            standin.set_now(moment)
+            run_daily(
+                Settings(
+                    home=home,
+                    upstream=standin.url,
+                    origin="SIMULATED",
+                    now=moment,
+                    request_attempts=1,
+                    retry_wait_seconds=0.0,
+                    fred_api_key=None,
+                )
+            )
+
+        for place, (day, following) in enumerate(pairwise(sessions)):
+            if place % 20 == FROZEN:
+                standin.faults.add("treasury.gov", "frozen", as_of=at(day, time(12)))
+            run(at(day, EVENING))
+            standin.faults.clear() if place % 20 != FROZEN else None
+            if place % 20 == OUTAGE:
+                standin.faults.add("cboe.com", "status", code=503)
+                standin.faults.add("fred.*VIXCLS", "status", code=503)
+            run(at(following, MORNING))
+            lived.mornings[day] = naive_utc(at(following, MORNING))
+            lived.rows[day] = newest_row(lived.home)
+            if place % 20 == FROZEN:
+                standin.faults.clear()
+    return lived
+
+
+def newest_row(home: Home) -> tuple[Any, ...]:
+    with duckdb.connect(str(home.published), read_only=True) as con:
+        row = con.execute("select * from marts.regime_daily order by session_date desc limit 1").fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.fixture(
+    scope="module",
+    params=[8, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])],
+    ids="{}_days".format,
+)
+def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    return live_through(tmp_path_factory.mktemp("lived") / "home", request.param)
+
+
+@pytest.fixture
+def asked(lived: Lived) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+    with duckdb.connect(str(lived.home.published), read_only=True) as con:
+        yield lambda query, *values: con.execute(query, list(values)).fetchall()
+
+
+@pytest.mark.timeout(1500)
+def test_each_morning_published_the_session_before(lived: Lived):
+    assert list(lived.rows) == lived.sessions[:-1]
+    assert [row[0] for row in lived.rows.values()] == lived.sessions[:-1]
+
+
+def test_the_last_file_says_what_each_morning_said(lived, asked):
+    for day, row in lived.rows.items():
+        assert asked("select * from marts.regime_daily where session_date = ?", day) == [row]
+    assert {basis for (basis,) in asked("select basis from marts.regime_daily where session_date >= ?", BEGIN)} == {
+        "lived"
+    }
+
+
+def test_as_of_each_morning_gives_what_was_published_then(lived, asked):
+    for day, row in lived.rows.items():
+        found = asked(
+            "select * from marts.regime_daily_as_of(?) order by session_date desc limit 1", lived.mornings[day]
+        )
+        assert found == [row]
+
+
+def test_the_disturbances_happened(lived, asked):
+    """Otherwise the other tests would prove nothing."""
+    revised = asked(
+        "select series_id from marts.observations where period_date >= ? group by series_id, period_date, provider"
+        " having count(distinct value) > 1",
+        BEGIN,
+    )
+    assert {series_id for (series_id,) in revised} >= {"vvix_close", "hy_oas", "usdjpy", "baa_10y_spread"}
+    captured = asked(
+        "select distinct series_id from marts.observations where period_date >= ? and known_basis = 'captured'", BEGIN
+    )
+    assert {series_id for (series_id,) in captured} >= {"move", "us_2y_yield", "us_10y_yield"}
+    carried = asked(
+        "select session_date from marts.regime_daily where session_date >= ?"
+        " and (inputs_json ->> '$.volatility.vix_index.obs_date')::date < session_date",
+        BEGIN,
+    )
+    assert {day for (day,) in carried} == lived.outages
+
+
+def test_the_raw_tables_alone_give_the_rows_again_but_for_the_outage(lived: Lived, tmp_path: Path):
+    """reconstruct() ignores the ledger. A fetch that failed leaves no trace in the moments: VIX was there to read."""
+    shutil.copy(lived.home.warehouse, tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+        anew = reconstruct(con, max(lived.mornings.values()))
+        kept = con.execute("select * from marts.regime_daily order by session_date").pl().select(anew.columns)
+    assert anew["session_date"].to_list() == kept["session_date"].to_list()
+    different = [
+        day
+        for day, ours, theirs in zip(anew["session_date"], anew.iter_rows(), kept.iter_rows(), strict=True)
+        if ours != theirs
+    ]
+    assert set(different) == lived.outages

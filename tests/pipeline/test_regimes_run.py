@@ -1,0 +1,158 @@
+"""The regimes of a whole run: what stands in the published file, and that nothing in it was known too late."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import jinja2
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from ingest.catalog import SOURCES
+from ingest.home import Home
+from ingest.panel import PANEL_TABLES
+from warehouse.breadth_tables import update_breadth
+from warehouse.regimes.inputs import SERIES
+from warehouse.regimes.knowledge import read_replay
+from warehouse.regimes.ledger import reconstruct
+from warehouse.regimes.tables import CHECKS, REGIME_TABLES
+
+MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
+FEW, MANY = 4, 50
+DATED_PANEL = [table.id for table in PANEL_TABLES if table.id != "sp500_membership.intervals"]
+"""Who is who stays: Yahoo serves a renamed stock's whole past under its new ticker, which only the list of today tells.
+Members that join later are no members earlier, whatever the list says."""
+
+
+@pytest.fixture(scope="module")
+def build(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the demo's build file."""
+    path = tmp_path_factory.mktemp("build") / "warehouse.duckdb"
+    shutil.copy(Home(demo_home).warehouse, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def con(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(build)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def whole(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    return reconstruct(con, last_cutoff(con))
+
+
+def last_cutoff(con: duckdb.DuckDBPyConnection) -> datetime:
+    found = con.execute("select max(cutoff_at) from marts.regime_daily").fetchone()
+    assert found is not None
+    return found[0]
+
+
+def test_the_published_file_has_every_table_with_its_comments(demo_home: Path):
+    with duckdb.connect(str(Home(demo_home).published), read_only=True) as published:
+        columns = published.execute(
+            "select table_name, column_name, lower(data_type), comment from duckdb_columns()"
+            " where schema_name = 'marts'"
+        ).fetchall()
+        prefix = "SIMULATED. "
+        found = {(table, name): (kind, comment) for table, name, kind, comment in columns}
+        for table in REGIME_TABLES:
+            for name, kind, comment in table.columns:
+                assert found[table.name, name] == (kind, comment)
+            counted = published.execute(f"select count(*) from marts.{table.name}").fetchone()
+            assert counted != (0,), table.name
+        told = published.execute("select comment from duckdb_tables() where table_name = 'regime_daily'").fetchone()
+        assert told[0].startswith(prefix)
+        checks = published.execute(
+            "select check_name, is_passed from meta.quality where stage = 'regimes' order by 1"
+        ).fetchall()
+        assert checks == [(name, True) for name in sorted(CHECKS)]
+
+
+def test_each_session_has_a_row_and_each_dimension_is_known_on_most(con):
+    newest = con.execute("select max(session_date) from marts.market_known_daily").fetchone()
+    counts = con.execute(
+        "select max(session_date), count(*), count(*) filter (core_score is not null),"
+        " count(*) filter (net_liquidity_points is not null), count(*) filter (leverage_state <> 'unknown'),"
+        " count(*) filter (labor_state <> 'unknown'), count(*) filter (etf_flows_state <> 'unknown')"
+        " from marts.regime_daily"
+    ).fetchone()
+    assert counts[:1] == newest
+    # HY OAS of the keyless pages reaches three years back; before it Baa stands in
+    assert min(counts[2:]) > 0.85 * counts[1]
+
+
+def test_the_ledger_ignored_the_raw_tables_say_the_same(con, whole):
+    kept = con.execute("select * from marts.regime_daily order by session_date").pl()
+    assert_frame_equal(whole, kept.select(whole.columns))
+
+
+def test_the_replay_is_what_market_known_daily_read(con):
+    """Of every series and session: the replay in Python and the macro `known_values` in SQL."""
+    expected = {
+        row[:2]: row[2:]
+        for row in con.execute(
+            "select session_date, series_id, value, obs_date, known_at, provider, reason from intermediate.int_known"
+            " where list_contains(?, series_id)",
+            [list(SERIES)],
+        ).fetchall()
+    }
+    replay, compared = read_replay(con, SERIES), 0
+    for position, day in enumerate(replay.spine.dates):
+        if replay.spine.cutoffs[position] > last_cutoff(con):
+            break
+        replay.advance(replay.spine.cutoffs[position])
+        for series_id in SERIES:
+            found = replay[series_id].last(position)
+            if found is not None:
+                value, reason = (None, "stale") if found.is_stale else (found.value, None)
+                told = (value, found.obs_date, found.known_at, found.provider, reason)
+                assert expected[day, series_id] == told, (day, series_id)
+                compared += 1
+    assert compared == len(expected) > 50_000
+
+
+@pytest.mark.parametrize("place", [*range(FEW), *(pytest.param(n, marks=pytest.mark.slow) for n in range(FEW, MANY))])
+def test_what_became_known_after_a_cutoff_changes_no_row_up_to_it(build: Path, whole, place: int, tmp_path: Path):
+    """Truncation: every raw row known later is deleted, breadth and flows are computed anew from what is left."""
+    chosen = random.Random(2026).sample(range(whole.height // 4, whole.height), MANY)[place]
+    cutoff = whole["cutoff_at"][chosen]
+    shutil.copy(build, tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+        for table in (*(f"{source}.observations" for source in SOURCES), *DATED_PANEL):
+            con.execute(f"delete from {table} where known_at > ?", [cutoff])
+        con.execute("delete from intermediate.int_observations where known_at > ?", [cutoff])
+        update_breadth(con)
+        panel_marts(con, cutoff)
+        cut = reconstruct(con, cutoff)
+    assert cut["cutoff_at"].max() == cutoff
+    assert_frame_equal(cut, whole.head(chosen + 1))
+
+
+def panel_marts(con: duckdb.DuckDBPyConnection, cutoff: datetime) -> None:
+    """Build the marts of breadth and flows by the project's own macros, as a run at `cutoff` would have."""
+    last = (cutoff + timedelta(days=1)).date()
+    con.execute("create table sessions_then as select * from calendar.sessions where session_date <= ?", [last])
+    counts = "'breadth.daily_counts', 'breadth.market', 'marts.prices_daily', 'latest_observations', 'sessions_then'"
+    flows = "'staging.stg_fund_days', 'staging.stg_splits', 'catalog.funds', 'sessions_then'"
+    calls = {
+        "latest_observations": "latest_observations('intermediate.int_observations')",
+        "breadth_daily": f"breadth_daily({counts})",
+        "etf_flows_daily": f"etf_flows_daily({flows})",
+        "etf_category_flows_daily": "etf_category_flows_daily('etf_flows_daily', 'sessions_then')",
+    }
+    names = ("observations", "panel", "marts/breadth_daily", "marts/etf_flows_daily", "marts/etf_category_flows_daily")
+    macros = "\n".join((MACROS / f"{name}.sql").read_text() for name in names)
+    environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])
+    environment.globals["var"] = {"breadth_coverage_gate_ratio": 0.95}.__getitem__
+    for table, call in calls.items():
+        sql = environment.from_string(f"{macros}{{{{ {call} }}}}").render()
+        schema = "marts." if table in ("breadth_daily", "etf_category_flows_daily") else ""
+        con.execute(f"create or replace table {schema}{table} as {sql}")

@@ -1,0 +1,90 @@
+"""The one door to what is derived: every table, in its columns and types, and the truth only where it belongs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.unit.regime_build import build_file, latent
+from warehouse.regimes.followed import FOLLOWED_TABLES, derive
+from warehouse.regimes.frames import schema_of
+from warehouse.regimes.truth import TRUTH_TABLES
+
+UNIT = re.compile(
+    r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_days|_seconds|_rate|_points|_score|_number)$"
+)
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    path = tmp_path / "truth.parquet"
+    latent().write_parquet(path)
+    return path
+
+
+def test_every_table_comes_in_its_columns_and_types(truth: Path):
+    found = derive(build_file(), truth=truth)
+    assert tuple(found) == FOLLOWED_TABLES
+    for table, frame in found.items():
+        assert dict(frame.schema) == schema_of(table), table.name
+        assert frame.height, table.name
+
+
+def test_without_the_truth_there_are_no_tables_of_it():
+    assert not set(derive(build_file())) & set(TRUTH_TABLES)
+
+
+def test_a_market_that_is_not_simulated_has_no_truth_even_if_told(truth: Path):
+    found = derive(build_file(origin="LIVE"), truth=truth)
+    assert not set(found) & set(TRUTH_TABLES)
+
+
+def test_the_same_build_gives_the_same_tables(truth: Path):
+    one, other = derive(build_file(), truth=truth), derive(build_file(), truth=truth)
+    assert all(frame.equals(other[table]) for table, frame in one.items())
+
+
+def test_a_newer_session_changes_no_return_that_is_over():
+    """What is derived of the past stays what it was when the file grows."""
+    (shorter, longer) = (
+        next(frame for table, frame in derive(build_file(n)).items() if table.name == "forward_returns_daily")
+        for n in (390, 400)
+    )
+    over = shorter.drop_nulls("return_252d_ratio")
+    assert over.height > 100
+    assert longer.join(over, on=over.columns, how="semi").height == over.height
+
+
+def test_a_build_without_regime_rows_derives_empty_tables():
+    con = build_file()
+    con.execute("delete from marts.regime_daily")
+    found = derive(con)
+    heights = {table.name: frame.height for table, frame in found.items()}
+    assert heights["regime_episodes"] == heights["forward_returns_daily"] == heights["regime_outcomes"] == 0
+    assert heights["regime_falsification"] == 4
+
+
+@pytest.mark.parametrize("table", FOLLOWED_TABLES, ids=lambda table: table.name)
+def test_tables_keep_the_contract_of_the_published_file(table):
+    assert table.schema == "marts"
+    assert "One row per" in (table.comment or "")
+    for name, kind, comment in table.columns:
+        assert comment, f"{table.name}.{name} has no comment"
+        if kind in ("double", "bigint") and name != "value":
+            assert UNIT.fullmatch(name), f"{table.name}.{name} is a number without a unit"
+        assert (kind == "boolean") == name.startswith(("is_", "has_")), name
+        assert (kind == "date") == name.endswith("_date"), name
+        assert (kind == "timestamp") == name.endswith("_at"), name
+
+
+def test_it_reads_and_never_writes(tmp_path: Path):
+    path = tmp_path / "build.duckdb"
+    memory = build_file()
+    memory.execute(f"attach '{path}' as filed")
+    memory.execute("copy from database memory to filed")
+    memory.close()
+    with duckdb.connect(str(path), read_only=True) as con:
+        assert derive(con)

@@ -1,0 +1,392 @@
+"""The inputs of a session: windows as known at its cut-off, what is new, and what happens when a source is silent."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from tests.unit import regime_world as world
+from tests.unit.regime_world import Row, of_rows, read
+from warehouse.regimes.inputs import InputReader, Panel, PanelRows
+from warehouse.regimes.knowledge import Replay
+from warehouse.regimes.types import CORE, DIMENSIONS, each_input
+
+
+def daily(series_id: str, last: str, values: list[float], time: str = "22:00", **more) -> list[Row]:
+    """Values on the sessions up to `last`, each known the same evening (UTC)."""
+    spine, _ = world.reference()
+    end = spine.dates.index(date.fromisoformat(last))
+    days = spine.dates[end - len(values) + 1 : end + 1]
+    return [Row(series_id, str(day), value, f"{day} {time}", **more) for day, value in zip(days, values, strict=True)]
+
+
+# -- windows -----------------------------------------------------------------------------------------------------
+
+
+def test_a_window_takes_its_older_values_as_they_were_known_at_the_cutoff():
+    rows = daily("hy_oas", "2020-03-02", [300.0 + n for n in range(22)])
+    revised = Row("hy_oas", rows[0].period, 250.0, "2020-03-03 15:00")  # after the cut-off of 2 March, 14:15
+    found = read(of_rows(*rows, revised), "2020-03-02").credit
+    assert (found.hy_oas_bp.value, found.hy_oas_change_21d_bp.value) == (321.0, 21.0)
+    later = read(of_rows(*rows, revised, *daily("hy_oas", "2020-03-03", [322.0])), "2020-03-03").credit
+    assert later.hy_oas_change_21d_bp.value == 21.0  # 322 - 301: the window has moved on
+    known = read(of_rows(*rows, revised), "2020-03-02", "2020-03-03 15:00").credit
+    assert known.hy_oas_change_21d_bp.value == 71.0
+
+
+def test_weekend_rows_fall_away_before_sessions_are_counted():
+    rows = daily("hy_oas", "2020-03-02", [300.0 + n for n in range(22)])
+    weekend = Row("hy_oas", "2020-02-29", 999.0, "2020-03-02 15:30")
+    found = read(of_rows(*rows, weekend), "2020-03-02").credit
+    assert (found.hy_oas_bp.value, found.hy_oas_change_21d_bp.value) == (321.0, 21.0)
+
+
+def test_a_change_begins_with_the_last_value_before_a_holiday_of_the_bond_market():
+    rows = daily("hy_oas", "2019-11-12", [300.0 + n for n in range(30)])
+    holiday = [row for row in rows if row.period != "2019-10-14"]  # Columbus Day: NYSE is open
+    assert read(of_rows(*rows), "2019-11-12").credit.hy_oas_change_21d_bp.value == 21.0
+    assert read(of_rows(*holiday), "2019-11-12").credit.hy_oas_change_21d_bp.value == 22.0
+    gap = [row for row in rows if not "2019-10-08" <= row.period <= "2019-10-14"]
+    assert read(of_rows(*gap), "2019-11-12").credit.hy_oas_change_21d_bp.reason == "missing"
+
+
+def test_a_change_ends_at_the_newest_value_when_the_sessions_own_is_not_out_yet():
+    rows = daily("hy_oas", "2020-02-28", [300.0 + n for n in range(22)])
+    found = read(of_rows(*rows), "2020-03-02").credit
+    assert (found.hy_oas_bp.obs_date, found.hy_oas_change_21d_bp.value) == (date(2020, 2, 28), 21.0)
+
+
+@pytest.mark.parametrize(("count", "reason"), [(21, "warm-up"), (22, None)])
+def test_a_window_that_is_not_full_is_warming_up(count, reason):
+    found = read(of_rows(*daily("hy_oas", "2020-03-02", [300.0] * count)), "2020-03-02")
+    assert found.credit.hy_oas_change_21d_bp.reason == reason
+    assert found.credit.hy_oas_bp.value == 300.0
+
+
+def test_the_streak_of_vvix_ends_at_the_session_and_a_gap_breaks_it():
+    values = [111.0, 112.0, 113.0, 115.0, 116.0, 117.0]
+    rows = daily("vvix_close", "2020-03-02", values)
+    assert read(of_rows(*rows), "2020-03-02").volatility.vvix_above_110_streak_count.value == 6.0
+    gap = [row for row in rows if row.value != 113.0]
+    assert read(of_rows(*gap), "2020-03-02").volatility.vvix_above_110_streak_count.value == 3.0
+    assert read(of_rows(*rows[:-1]), "2020-03-02").volatility.vvix_above_110_streak_count.reason == "missing"
+    low = [*rows[:-1], Row("vvix_close", "2020-03-02", 110.0, "2020-03-02 22:00")]
+    assert read(of_rows(*low), "2020-03-02").volatility.vvix_above_110_streak_count.value == 0.0
+
+
+def test_percentiles_count_the_values_not_above():
+    rows = daily("put_call_total_ratio", "2020-03-02", [n / 1000 for n in range(252, 0, -1)])
+    found = read(of_rows(*rows), "2020-03-02").options_sentiment
+    assert found.put_call_total_percentile.value == pytest.approx(100 / 252, abs=1e-6)
+    few = read(of_rows(*rows[15:]), "2020-03-02").options_sentiment.put_call_total_percentile
+    assert (few.value, few.reason) == (None, "warm-up")  # 237 of 252
+
+
+# -- net liquidity -----------------------------------------------------------------------------------------------
+
+
+def h41(week: str, assets: float, tga: float, rrp: float) -> list[Row]:
+    known = str(date.fromisoformat(week) + timedelta(days=1)) + " 21:30"
+    return [
+        Row("fed_total_assets", week, assets, known),
+        Row("tga_wednesday", week, tga, known),
+        Row("on_rrp", week, rrp, f"{week} 18:20"),
+        Row("primary_credit", week, 3.0, known),
+    ]
+
+
+def test_net_liquidity_changes_by_the_figures_of_the_worked_table():
+    """quant.md 4.4, on other Wednesdays: 2023-03-08 stands 4 weeks before, 2021-12-22 13 weeks before."""
+    rows = [
+        *h41("2019-12-04", 8790.495, 197.516, 1699.277),  # 6893.702
+        *h41("2020-02-05", 8342.283, 311.731, 2193.237),  # 5837.315
+        *h41("2020-03-04", 8639.300, 277.643, 2055.823),  # 6305.834
+    ]
+    found = read(of_rows(*rows), "2020-03-05").net_liquidity
+    assert found.nl_change_4w_ratio.value == pytest.approx(6305.834 / 5837.315 - 1, abs=1e-9)
+    assert found.nl_change_13w_ratio.value == pytest.approx(6305.834 / 6893.702 - 1, abs=1e-9)
+    assert found.nl_print_date == date(2020, 3, 4)
+    at_close = read(of_rows(*rows), "2020-03-05", "2020-03-05 21:15").net_liquidity
+    assert at_close.nl_change_4w_ratio.obs_date == date(2020, 2, 5)  # the H.4.1 comes at 16:30
+
+
+def test_a_leg_that_is_late_keeps_the_print_before():
+    weeks = [
+        row for n in range(15) for row in h41(str(date(2020, 2, 26) - timedelta(weeks=n)), 4000.0 + n, 400.0, 10.0)
+    ]
+    full = h41("2020-03-04", 4100.0, 400.0, 10.0)
+    found = read(of_rows(*weeks, *full), "2020-03-05").net_liquidity
+    assert found.nl_print_date == date(2020, 3, 4)
+    assert found.nl_change_4w_ratio.value == pytest.approx(3690 / 3593 - 1)
+    late = [row for row in full if row.series_id != "tga_wednesday"]
+    found = read(of_rows(*weeks, *late), "2020-03-05").net_liquidity
+    assert (found.nl_print_date, found.nl_change_4w_ratio.obs_date) == (date(2020, 2, 26), date(2020, 2, 26))
+    stale = read(of_rows(*weeks, *late), "2020-03-09").net_liquidity  # 12 days after the print
+    assert stale.nl_change_4w_ratio.reason == "stale"
+
+
+def test_a_programme_without_a_row_lends_nothing():
+    rows = [*h41("2020-02-05", 4000.0, 400.0, 10.0), *h41("2020-03-04", 4100.0, 400.0, 10.0)]
+    rows = [Row(r.series_id, r.period, 50.0, r.known_at) if r == rows[-1] else r for r in rows]
+    programme = Row("bank_term_funding", "2020-03-04", 64.0, "2020-03-05 21:30")
+    assert read(of_rows(*rows), "2020-03-05").net_liquidity.emergency_change_4w_usd_bn.value == 47.0
+    assert read(of_rows(*rows, programme), "2020-03-05").net_liquidity.emergency_change_4w_usd_bn.value == 111.0
+
+
+def test_before_its_first_operation_the_facility_counts_as_zero():
+    rows = [row for row in h41("2013-09-18", 3700.0, 100.0, 0.0) if row.series_id != "on_rrp"]
+    rows += [row for row in h41("2013-08-21", 3600.0, 100.0, 0.0) if row.series_id != "on_rrp"]
+    found = read(of_rows(*rows), "2013-09-19").net_liquidity
+    assert found.nl_change_4w_ratio.value == pytest.approx(3600 / 3500 - 1)
+    later = [row for row in h41("2013-09-25", 3700.0, 100.0, 0.0) if row.series_id != "on_rrp"]
+    assert read(of_rows(*rows, *later), "2013-09-26").net_liquidity.nl_print_date == date(2013, 9, 18)
+
+
+# -- funding, labour, leverage -----------------------------------------------------------------------------------
+
+
+def test_funding_takes_the_rate_in_force_and_marks_calendar_days():
+    rows = [
+        *daily("sofr", "2020-03-02", [1.58, 1.58, 1.60], "13:00"),
+        Row("ioer", "2020-02-26", 1.60, "2020-02-25 19:00"),
+    ]
+    found = read(of_rows(*rows), "2020-03-02").funding
+    assert [(str(day.obs_date), day.sofr_iorb_bp, day.is_calendar_day) for day in found.days] == [
+        ("2020-02-27", -2.0, False),
+        ("2020-02-28", -2.0, True),
+        ("2020-03-02", 0.0, True),
+    ]
+    assert found.sofr_iorb_bp.value == 0.0
+    assert [day.is_new for day in found.days] == [True, True, True]
+    old = [*rows[:3], Row("ioer", "2020-02-20", 1.60, "2020-02-19 19:00")]  # more than 7 days before
+    assert read(of_rows(*old), "2020-03-02").funding.days[-1].obs_date == date(2020, 2, 27)
+
+
+def months(series_id: str, values: dict[str, float | None], known_at: str = "2020-01-01 13:30") -> list[Row]:
+    return [Row(series_id, month, value, known_at) for month, value in values.items()]
+
+
+def test_a_month_that_was_never_collected_leaves_the_strict_rule_unknown():
+    values = {f"{year}-{month:02}-01": 4.0 for year in (2018, 2019) for month in range(1, 13)}
+    rows = [*months("unrate", {**values, "2019-12-01": 4.6}), *months("sahm_realtime", {"2019-12-01": 0.2})]
+    found = read(of_rows(*rows), "2020-01-15").labor
+    assert (found.sahm_realtime_pct.value, found.has_all_three_months.value) == (0.2, 1.0)
+    assert found.sahm_two_of_three_pct.value == 0.2
+    gap = [row for row in rows if row.period != "2019-10-01"]
+    found = read(of_rows(*gap), "2020-01-15").labor
+    assert (found.has_all_three_months.value, found.sahm_two_of_three_pct.value) == (0.0, 0.3)
+    null = [*rows, Row("unrate", "2019-10-01", None, "2020-01-02 13:30")]  # withdrawn is the same
+    assert read(of_rows(*null), "2020-01-15").labor.has_all_three_months.value == 0.0
+
+
+def test_margin_debt_over_a_year_and_three_months():
+    rows = months("margin_debt", {"2019-01-01": 400.0, "2019-10-01": 450.0, "2020-01-01": 500.0})
+    found = read(of_rows(*rows), "2020-03-02").leverage
+    assert (found.margin_debt_yoy_ratio.value, found.margin_debt_3m_ratio.value) == (0.25, pytest.approx(1 / 9))
+
+
+# -- the panel ---------------------------------------------------------------------------------------------------
+
+
+def panel(**changes) -> Panel:
+    """Breadth and flows of three sessions; `changes` are (place, value) by column."""
+    days = [date(2020, 2, 27), date(2020, 2, 28), date(2020, 3, 2)]
+    columns: dict[str, list] = {
+        "session_date": days,
+        "settled_at": [datetime(day.year, day.month, day.day, 23) for day in days],
+        "known_at": [datetime(day.year, day.month, day.day, 23) for day in days],
+        "above_200dma_pct": [50.0, 51.0, 52.0],
+        "coverage_ratio": [0.99, 0.99, 0.99],
+        "is_covered": [True, True, True],
+        "is_adl_divergence": [False, False, True],
+        "is_zweig_thrust": [False, False, False],
+        "flow_5d_zscore": [0.1, 0.2, 0.3],
+        "flow_5d_usd_mn": [1.0, 2.0, 3.0],
+    }
+    for name, (place, value) in changes.items():
+        columns[name][place] = value
+    rows = PanelRows.of(pl.DataFrame(columns, infer_schema_length=None))
+    return Panel(rows, rows)
+
+
+NONE = of_rows(Row("vix_close", "2020-03-02", 20.0, "2020-03-03 02:00"))
+
+
+def test_a_row_of_the_panel_counts_from_the_moment_it_was_settled():
+    found = read(NONE, "2020-03-02", panel=panel())
+    assert (found.breadth.above_200dma_pct.value, found.etf_flows.flow_5d_zscore.value) == (52.0, 0.3)
+    assert found.breadth.is_adl_divergence.value == 1.0
+    late = panel(settled_at=(2, datetime(2020, 3, 3, 14, 16)))  # a minute after the cut-off
+    assert read(NONE, "2020-03-02", panel=late).breadth.above_200dma_pct.value == 51.0
+
+
+def test_a_row_without_coverage_is_unknown_for_breadth_and_no_row_for_flows():
+    gone = panel(above_200dma_pct=(2, None), is_covered=(2, False), coverage_ratio=(2, 0.7), flow_5d_zscore=(2, None))
+    found = read(NONE, "2020-03-02", panel=gone)
+    assert (found.breadth.above_200dma_pct.value, found.breadth.above_200dma_pct.reason) == (None, "coverage")
+    assert (found.etf_flows.flow_5d_zscore.value, found.etf_flows.flow_5d_zscore.obs_date) == (0.2, date(2020, 2, 28))
+
+
+def test_a_published_series_stands_for_a_count_that_is_not_there():
+    filed = of_rows(*daily("sp500_above_200dma_published", "2020-03-02", [33.0, 44.0]))
+    own = read(filed, "2020-03-02", panel=panel()).breadth
+    assert (own.above_200dma_pct.value, own.is_published.value) == (52.0, None)
+    gone = panel(above_200dma_pct=(2, None), is_covered=(2, False), coverage_ratio=(2, 0.7))
+    for found in (read(filed, "2020-03-02", panel=gone).breadth, read(filed, "2020-03-02").breadth):
+        assert (found.above_200dma_pct.value, found.is_published.value, found.coverage_ratio.value) == (44.0, 1.0, 1.0)
+    assert found.is_adl_divergence.reason == "missing"
+    rows = world.rows_between(filed, Panel(world.EMPTY, world.EMPTY), "2020-02-28", "2020-03-09")
+    told = rows.select("breadth_state", "breadth_quality").rows()
+    assert told[0] == ("weak", "proxy")
+    assert told[-1] == ("unknown", None)  # seven days after the last value
+
+
+@pytest.mark.parametrize(("day", "breadth", "flows"), [("2020-03-06", None, None), ("2020-03-09", "stale", "stale")])
+def test_rows_of_the_panel_grow_stale(day, breadth, flows):
+    found = read(NONE, day, panel=panel())
+    assert (found.breadth.above_200dma_pct.reason, found.etf_flows.flow_5d_zscore.reason) == (breadth, flows)
+
+
+# -- what is new -------------------------------------------------------------------------------------------------
+
+
+def test_a_value_is_new_once_and_a_late_one_when_it_comes():
+    spine, limits = world.reference()
+    rows = of_rows(
+        *daily("vix_close", "2020-03-02", [20.0, 21.0], "23:00"),
+        Row("vix_close", "2020-03-03", 22.0, "2020-03-05 15:00"),  # late: after the cut-off of 3 and 4 March
+        Row("vix_close", "2020-03-04", 23.0, "2020-03-05 15:00"),
+    )
+    replay = Replay(rows, spine, limits)
+    reader = InputReader(replay, Panel(world.EMPTY, world.EMPTY))
+    seen = []
+    for day in ("2020-02-28", "2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05"):
+        position = spine.dates.index(date.fromisoformat(day))
+        replay.advance(spine.cutoffs[position])
+        vix = reader.read(position, spine.cutoffs[position]).volatility.vix_index
+        seen.append((vix.value, vix.is_new))
+    assert seen == [(20.0, True), (21.0, True), (21.0, False), (21.0, False), (23.0, True)]
+
+
+def test_a_reader_goes_on_where_another_stopped():
+    spine, limits = world.reference()
+    places = range(spine.position(date(2020, 2, 3)), spine.position(date(2020, 2, 14)))
+    panel_of = world.whole_panel()
+
+    def run(resume_at: int | None) -> list[tuple]:
+        replay = Replay(world.vintages(), spine, limits)
+        reader, found = InputReader(replay, panel_of), []
+        for place in places:
+            if place == resume_at:
+                seen = reader.seen
+                replay = Replay(world.vintages(), spine, limits)
+                reader = InputReader(replay, panel_of)
+                reader.resume(seen)
+            replay.advance(spine.cutoffs[place])
+            found.append(reader.read(place, spine.cutoffs[place]))
+        return found
+
+    assert run(None) == run(places[4])
+
+
+# -- nothing ahead, nothing carried ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cutoff_name", ["next_morning", "at_close"])
+def test_no_input_is_later_than_its_cutoff(cutoff_name):
+    spine, limits = world.reference()
+    replay, panel_of = Replay(world.vintages(), spine, limits), world.whole_panel()
+    reader = InputReader(replay, panel_of)
+    cutoffs = spine.cutoffs if cutoff_name == "next_morning" else spine.close_cutoffs
+    for place in range(spine.position(date(2019, 6, 3)), spine.position(date(2020, 6, 26))):
+        replay.advance(cutoffs[place])
+        for dimension, name, value in each_input(reader.read(place, cutoffs[place])):
+            assert value.known_at is None or value.known_at <= cutoffs[place], (dimension, name)
+            assert value.obs_date is None or value.obs_date <= spine.dates[place], (dimension, name)
+
+
+SILENT = {
+    # series that fall silent: the dimension that must become unknown, and the limit in calendar days
+    ("fed_total_assets",): ("net_liquidity", 9),
+    ("tga_wednesday",): ("net_liquidity", 9),
+    ("on_rrp",): ("net_liquidity", 9),
+    ("sofr",): ("funding", 5),
+    ("ioer",): ("funding", 7 + 5),  # a rate holds for 7 days, then the last spread for 5 more
+    ("move", "us_10y_yield"): ("rates_volatility", 5),
+    ("us_2y_yield",): ("carry", 5),
+    ("jgb_2y_yield",): ("carry", 7),
+    ("usdjpy",): ("carry", 4),
+    ("hy_oas", "baa_10y_spread"): ("credit", 6),
+    ("vix_close",): ("volatility", 4),
+    ("put_call_total_ratio",): ("options_sentiment", 4),
+    ("margin_debt",): ("leverage", 60),
+    ("sahm_realtime",): ("labor", 50),
+    ("unrate",): ("labor", 50),
+    ("breadth",): ("breadth", 4),
+    ("flows",): ("etf_flows", 5),
+}
+FIRST, STOP, LAST = "2019-09-03", date(2019, 11, 14), "2020-02-28"
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> pl.DataFrame:
+    return world.rows_between(world.vintages(), world.whole_panel(), FIRST, LAST)
+
+
+@pytest.mark.parametrize("silent", SILENT, ids="+".join)
+def test_an_outage_makes_its_dimension_unknown_at_the_limit_and_nothing_else(silent, undisturbed):
+    dimension, limit = SILENT[silent]
+    silent_rows = pl.col("series_id").is_in(silent) & (pl.col("period_date") > STOP)
+    rows = world.vintages().filter(~silent_rows)
+    panel_of = world.whole_panel()
+    cut = {
+        name: _cut(getattr(panel_of, name)) if name in silent else getattr(panel_of, name)
+        for name in ("breadth", "flows")
+    }
+    found = world.rows_between(rows, Panel(**cut), FIRST, LAST)
+    last = _last_period(silent[0], panel_of, rows)
+    unknown_from = found.filter((pl.col("session_date") - last).dt.total_days() > limit)
+    before = found.filter((pl.col("session_date") - last).dt.total_days() <= limit)
+    state = f"{dimension}_state"
+    assert set(unknown_from[state]) == {"unknown"}
+    assert unknown_from.height > 5
+    healthy = undisturbed.filter(pl.col("session_date").is_in(before["session_date"].implode()))
+    assert before.filter(pl.col(state) == "unknown").height == healthy.filter(pl.col(state) == "unknown").height
+    assert set(unknown_from[f"{dimension}_reason"]) <= {"stale", "missing"}
+    for other in DIMENSIONS:
+        if other != dimension:
+            assert found[f"{other}_state"].to_list() == undisturbed[f"{other}_state"].to_list(), other
+    if dimension in CORE:
+        assert set(unknown_from["regime_class"]) == {"unknown"}
+        assert set(unknown_from["core_score"]) == {None}
+    elif dimension in ("net_liquidity", "funding", "carry"):
+        assert set(unknown_from["is_partial"]) == {True}
+        assert set(unknown_from["dashboard_unknown_count"]) == {1}
+        assert unknown_from["core_score"].to_list() == undisturbed.tail(unknown_from.height)["core_score"].to_list()
+    elif dimension == "options_sentiment":
+        assert set(unknown_from["panic_1d_unknown_count"]) == {1}
+
+
+def _cut(rows: PanelRows) -> PanelRows:
+    until = sum(day <= STOP for day in rows.dates)
+    return PanelRows(
+        rows.dates[:until],
+        rows.settled[:until],
+        rows.known[:until],
+        {name: cells[:until] for name, cells in rows.columns.items()},
+    )
+
+
+def _last_period(silent: str, panel_of: Panel, rows: pl.DataFrame) -> date:
+    """Return the end of the last period that is left."""
+    if silent in ("breadth", "flows"):
+        return _cut(getattr(panel_of, silent)).dates[-1]
+    spine, limits = world.reference()
+    last = rows.filter(pl.col("series_id") == silent)["period_date"].max()
+    if silent == "on_rrp":  # its leg of the last Wednesday
+        last = STOP - timedelta(days=(STOP.weekday() - 2) % 7)
+    if silent == "ioer":  # the last session on which the rate still held, less the 7 days counted above
+        last = spine.dates[spine.position(last + timedelta(days=7))] - timedelta(days=7)
+    return limits[silent].end_of(last)

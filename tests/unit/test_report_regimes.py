@@ -1,0 +1,106 @@
+"""The report's sections about the regime: what they say, what they escape, and that they may be missing."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.charts import CLASS_COLOURS
+from orchestration.readings import Headline, headline
+from orchestration.report_regimes import regime_sections
+from tests.unit.regime_build import build_file, latent
+from warehouse.regimes.composites import CLASSES
+from warehouse.regimes.followed import derive
+from warehouse.regimes.types import DIMENSIONS, UNKNOWN
+
+
+def published(tmp_path: Path, *, with_truth: bool = True, explain: str = "Told.") -> duckdb.DuckDBPyConnection:
+    truth = tmp_path / "truth.parquet"
+    latent().write_parquet(truth)
+    con = build_file(explain=explain)
+    for table, frame in derive(con, truth=truth if with_truth else None).items():
+        con.register("frame", frame)
+        con.execute(f"create table {table.path} as from frame")
+        con.unregister("frame")
+    return con
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return regime_sections(published(tmp_path_factory.mktemp("page")))
+
+
+def test_the_headline_says_class_score_cut_off_and_why(page: str):
+    assert '<span class="class c-calm">CALM</span>' in page
+    assert "core score 0 of 12" in page
+    assert "09:15 New York" in page
+    assert '<p class="explain">Told.</p>' in page
+    assert "came from CAUTION" in page
+    assert "not advice and not a timing signal" in page
+
+
+def test_the_strip_has_every_dimension_and_says_why_one_is_unknown(page: str):
+    strip = page[page.index('<ul class="strip"') : page.index("</ul>")]
+    assert strip.count("<li") == len(DIMENSIONS) + 2
+    assert '<li class="none"><span class="what">Credit</span> <span class="state">unknown</span>' in strip
+    assert '<span class="more">missing</span>' in strip
+    assert "0 points" in strip
+
+
+def test_the_history_is_a_drawing_with_a_name(page: str):
+    assert 'aria-label="Headline class and core score, 2020-01-01 to 2021-02-03"' in page
+    assert page.count("<svg") == 1
+
+
+def test_what_followed_has_its_doubts_beside_it(page: str):
+    followed = page[page.index('id="followed"') : page.index('id="validity"')]
+    for told in ("Windows overlap", "Any session", "Worst tenth", "Episodes"):
+        assert told in followed
+    assert '<tr class="few">' in followed, "fewer than twenty episodes are grey"
+
+
+def test_validity_shows_conditions_references_and_episodes(page: str):
+    assert "We withdraw the headline class when" in page
+    assert "agreement is consistency, not proof" in page
+    assert "0 testable here" in page
+    assert "the market is simulated" in page
+
+
+def test_the_truth_says_simulated(page: str):
+    truth = page[page.index('id="truth"') :]
+    assert truth.count("SIMULATED") == 2
+    assert "late cycle" in truth
+
+
+def test_a_file_without_truth_does_not_speak_of_it(tmp_path: Path):
+    assert "simulated truth" not in regime_sections(published(tmp_path, with_truth=False))
+
+
+def test_a_file_without_regimes_has_no_such_sections():
+    con = duckdb.connect()
+    con.execute("create schema marts")
+    assert regime_sections(con) == ""
+    empty = build_file(10)
+    empty.execute("delete from marts.regime_daily")
+    assert regime_sections(empty) == ""
+
+
+def test_a_text_from_a_table_is_escaped(tmp_path: Path):
+    page = regime_sections(published(tmp_path, explain="<script>alert(1)</script>"))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_newest_regime_is_told_in_a_line(tmp_path: Path):
+    told = headline(published(tmp_path))
+    assert told == Headline("CALM", date(2021, 2, 3), "Told.")
+    con = duckdb.connect()
+    con.execute("create schema marts")
+    assert headline(con) is None
+
+
+def test_every_class_has_a_colour():
+    assert tuple(CLASS_COLOURS) == (*CLASSES, UNKNOWN)

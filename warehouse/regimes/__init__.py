@@ -1,0 +1,1 @@
+"""Regimes: what was knowable, which regime it was, what followed."""

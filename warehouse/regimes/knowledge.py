@@ -1,0 +1,413 @@
+"""What was known of each series at any moment (quant.md 3.1), replayed vintage by vintage. No rule of a regime here.
+
+`Replay` holds every vintage of the series asked for, in the order in which they became known. `advance(cutoff)`
+applies those known by then; from then on each `History` shows the series as somebody could read it at that moment:
+per provider and period the newest vintage, a NULL one taking the period away, and of the providers that have the
+period the first in the catalog's order. Time only moves forward; a whole history is one pass.
+
+The same rule as the dbt macro `known_values`, which serves market_known_daily: a test holds them together.
+"""
+
+from __future__ import annotations
+
+import calendar
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+if TYPE_CHECKING:
+    import duckdb
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+VINTAGES_SCHEMA: Final = {
+    "series_id": pl.String,
+    "provider": pl.String,
+    "provider_rank": pl.Int64,
+    "period_date": pl.Date,
+    "value": pl.Float64,
+    "known_at": pl.Datetime("us"),
+    "known_basis": pl.String,
+    "loaded_at": pl.Datetime("us"),
+}
+_NONE: Final = -1
+_MANY: Final = 2000  # from so many vintages on it is cheaper to look at every period once
+_NAN: Final = float("nan")
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_MIDNIGHT: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # the warehouse stores naive UTC
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def day_number(day: date) -> int:
+    """Return `day` as the number of days since 1970."""
+    return day.toordinal() - _EPOCH
+
+
+def day_of(number: int) -> date:
+    """Return the date of a day number."""
+    return date.fromordinal(number + _EPOCH)
+
+
+def in_tokyo_long_holiday(day: date) -> bool:
+    """Tokyo closes for a week or more around New Year and in Golden Week (quant.md 3.2, 4.6)."""
+    month, number = day.month, day.day
+    return (
+        (month == 12 and number >= 28)
+        or (month == 1 and number <= 10)
+        or (month == 4 and number >= 27)
+        or (month == 5 and number <= 10)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spine:
+    """The sessions: their dates, in order, and both cut-offs (naive UTC). A session's position is its place here."""
+
+    dates: tuple[date, ...]
+    cutoffs: tuple[datetime, ...]
+    close_cutoffs: tuple[datetime, ...]
+    numbers: Integers
+    in_long_holiday: tuple[bool, ...]
+    is_calendar_day: tuple[bool, ...]
+    """The month's last or first session, or the one on which mid-month coupon issues settle (as funding_daily)."""
+
+    @classmethod
+    def of(cls, sessions: pl.DataFrame) -> Spine:
+        """Return the spine of session_date, cutoff_at, close_cutoff_at."""
+        ordered = sessions.sort("session_date")
+        dates = tuple(ordered["session_date"].to_list())
+        return cls(
+            dates,
+            tuple(ordered["cutoff_at"].to_list()),
+            tuple(ordered["close_cutoff_at"].to_list()),
+            ordered["session_date"].to_physical().cast(pl.Int64).to_numpy(),
+            tuple(in_tokyo_long_holiday(day) for day in dates),
+            tuple(
+                after.month != day.month or before.month != day.month or (day.day >= 15 and before.day < 15)
+                for before, day, after in zip(
+                    # a month's first session is never later than its fourth day
+                    (dates[0] - timedelta(days=4), *dates[:-1]) if dates else (),
+                    dates,
+                    ordered["cutoff_at"].dt.date().to_list(),  # the next session
+                    strict=True,
+                )
+            ),
+        )
+
+    def position(self, day: date) -> int:
+        """Return the position of the last session on or before `day`; -1 when there is none."""
+        return int(np.searchsorted(self.numbers, day_number(day), side="right")) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How old a value may be, in calendar days after the end of its period: by provider, and in Tokyo's holidays."""
+
+    is_monthly: bool
+    by_provider: Mapping[str, int]
+    in_long_holiday: int | None
+
+    def is_stale(self, at: date, period: date, provider: str, *, long_holiday: bool) -> bool:
+        """Say whether the value of `period` is too old on the day `at`."""
+        return (at - self.end_of(period)).days > self.days(provider, long_holiday=long_holiday)
+
+    def end_of(self, period: date) -> date:
+        """Return the day on which a period ends: a month dated on its first day ends on its last."""
+        if not self.is_monthly:
+            return period
+        return period.replace(day=calendar.monthrange(period.year, period.month)[1])
+
+    def days(self, provider: str, *, long_holiday: bool) -> int:
+        """Return how many calendar days after its end a value of `provider` may be read."""
+        if long_holiday and self.in_long_holiday is not None:
+            return self.in_long_holiday
+        return self.by_provider[provider]
+
+
+class Known(NamedTuple):
+    """A value as known at the moment of the replay; past its limit `is_stale`, and then it must not be used."""
+
+    value: float
+    obs_date: date
+    known_at: datetime
+    known_basis: str
+    provider: str
+    is_stale: bool
+
+
+class History:
+    """One series at the moment of its replay. `grid` has its value on each session, NaN where there is none.
+
+    A caller that looks back from a session must not look past it: rows of later periods may be known already.
+    """
+
+    def __init__(self, replay: Replay, series_id: str, periods: Integers, first: int, limits: Limits | None) -> None:
+        spine = replay.spine
+        self.series_id = series_id
+        self.limits = limits
+        self.grid: Floats = np.full(len(spine.dates), np.nan)
+        self._replay = replay
+        self._first = first  # where its periods stand among those of all series
+        self._periods = periods
+        self._numbers: list[int] = periods.tolist()
+        self._dates = [day_of(number) for number in self._numbers]
+        self._ends = self._numbers
+        if limits is not None and limits.is_monthly:
+            self._ends = [day_number(limits.end_of(day)) for day in self._dates]
+        self._seen: dict[tuple[int, bool], Known] = {}
+        places = np.searchsorted(spine.numbers, periods)
+        places[places == len(spine.numbers)] = 0
+        on_session = spine.numbers[places] == periods if len(spine.numbers) else np.zeros(len(periods), dtype=bool)
+        self._sessions: Integers = np.where(on_session, places, _NONE)
+        self._places: dict[int, int] = {int(s): i for i, s in enumerate(self._sessions.tolist()) if s >= 0}
+        self._newest = _NONE
+
+    # -- what was known ----------------------------------------------------------------------------------------
+
+    def last(self, position: int) -> Known | None:
+        """Return the value of the greatest known period up to the session at `position`."""
+        return self.last_by(
+            self._replay.spine.dates[position], long_holiday=self._replay.spine.in_long_holiday[position]
+        )
+
+    def last_by(self, day: date, *, long_holiday: bool | None = None) -> Known | None:
+        """Return the value of the greatest known period up to `day`, and whether it is too old on that day."""
+        number = day_number(day)
+        place = min(bisect_right(self._numbers, number) - 1, self._newest)
+        winners = self._replay.winners
+        while place >= 0 and winners[self._first + place] < 0:
+            place -= 1
+        if place < 0:
+            return None
+        return self._known(place, number, in_tokyo_long_holiday(day) if long_holiday is None else long_holiday)
+
+    def on(self, day: date) -> Known | None:
+        """Return the known value of exactly the period `day`; it is never too old."""
+        place = bisect_right(self._numbers, day_number(day)) - 1
+        if place < 0 or self._dates[place] != day or self._replay.winners[self._first + place] < 0:
+            return None
+        return self._known(place, None, False)
+
+    def value_on(self, day: date) -> float:
+        """Return the known value of exactly the period `day`, NaN when there is none."""
+        place = bisect_right(self._numbers, day_number(day)) - 1
+        if place < 0 or self._dates[place] != day:
+            return _NAN
+        winner = self._replay.winners[self._first + place]
+        return _NAN if winner < 0 else float(self._replay.values[winner])
+
+    def last_session(self, position: int) -> int:
+        """Return the position of the last session up to `position` that has a value; -1 when none has."""
+        grid = self.grid
+        for place in range(position, max(position - 15, -1), -1):
+            if grid[place] == grid[place]:
+                return place
+        found = np.flatnonzero(~np.isnan(grid[: position + 1]))
+        return int(found[-1]) if len(found) else _NONE
+
+    def on_session(self, place: int, position: int) -> Known:
+        """Return the value of the session at `place`, which must have one, as seen from that at `position`."""
+        spine = self._replay.spine
+        return self._known(self._places[place], int(spine.numbers[position]), spine.in_long_holiday[position])
+
+    @property
+    def first_period(self) -> date | None:
+        """Return the first period that has a known value."""
+        winners = self._replay.winners[self._first : self._first + len(self._dates)]
+        found = np.flatnonzero(winners >= 0)
+        return self._dates[int(found[0])] if len(found) else None
+
+    def _known(self, place: int, at: int | None, long_holiday: bool) -> Known:
+        """Return what counts for the period at `place`; `at`: the day number on which it must not be too old."""
+        event = int(self._replay.winners[self._first + place])
+        is_stale = False
+        if at is not None and self.limits is not None:
+            limit = self.limits.days(self._replay.provider(event), long_holiday=long_holiday)
+            is_stale = at - self._ends[place] > limit
+        known = self._seen.get((event, is_stale))
+        if known is None:
+            known = self._seen[event, is_stale] = self._replay.known(event, self._dates[place], is_stale)
+        return known
+
+    # -- written by the replay alone ---------------------------------------------------------------------------
+
+    def place(self, period: int, value: float) -> None:
+        """Take the value that now counts for the period numbered `period`; NaN: none does."""
+        session = self._sessions[period]
+        if session >= 0:
+            self.grid[session] = value
+        if period > self._newest and value == value:
+            self._newest = period
+
+    def place_all(self, values: Floats) -> None:
+        """Take the values that now count for all periods."""
+        on_session = self._sessions >= 0
+        self.grid[self._sessions[on_session]] = values[on_session]
+        found = np.flatnonzero(~np.isnan(values))
+        self._newest = int(found[-1]) if len(found) else _NONE
+
+
+class Replay:
+    """Every vintage of some series; `advance` moves the moment at which they are seen."""
+
+    def __init__(self, vintages: pl.DataFrame, spine: Spine, limits: Mapping[str, Limits]) -> None:
+        """Take VINTAGES_SCHEMA (any order) and the limits by series; series without a vintage have an empty history."""
+        self.spine = spine
+        ordered = vintages.sort("known_at", "loaded_at")
+        self.values: Floats = ordered["value"].fill_null(float("nan")).to_numpy()
+        self._moments: Integers = ordered["known_at"].to_physical().to_numpy()
+        self._bases, self._base_names = _coded(ordered["known_basis"])
+        self._providers, self._provider_names = _coded(ordered["provider"])
+        self._next = 0
+        self._histories: dict[str, History] = {}
+        self._owners: list[History] = []
+        firsts: dict[str, int] = {}
+        count = 0
+        keyed = ordered.select("series_id", pl.col("period_date").to_physical().cast(pl.Int64).alias("period"))
+        for (series_id,), rows in sorted(keyed.group_by("series_id"), key=lambda item: str(item[0][0])):
+            periods = rows["period"].unique().sort().to_numpy()
+            history = History(self, str(series_id), periods, count, limits.get(str(series_id)))
+            self._histories[str(series_id)] = history
+            firsts[str(series_id)] = count
+            self._owners.append(history)
+            count += len(periods)
+        self.winners: Integers = np.full(count, _NONE, dtype=np.int64)
+        self._starts = [*firsts.values(), count]
+        self._periods, self._keys, self._ranks = self._keyed(keyed, ordered)
+        self._slots: Integers = np.full(count * self._ranks, _NONE, dtype=np.int64)
+        self._owner_of: Integers = np.searchsorted(self._starts, self._periods, side="right") - 1
+
+    def _keyed(self, keyed: pl.DataFrame, ordered: pl.DataFrame) -> tuple[Integers, Integers, int]:
+        """Return of each vintage its period among all, its slot (period and provider), and the slots of a period."""
+        numbered = (
+            keyed.unique().sort("series_id", "period").with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("at"))
+        )
+        periods = keyed.join(numbered, on=["series_id", "period"], how="left", maintain_order="left")["at"].to_numpy()
+        rank = ordered["provider_rank"].to_numpy() - 1
+        ranks = int(rank.max()) + 1 if len(rank) else 1
+        return periods, periods * ranks + rank, ranks
+
+    def __getitem__(self, series_id: str) -> History:
+        """Return the history of `series_id`; an empty one when no vintage of it exists."""
+        found = self._histories.get(series_id)
+        if found is None:
+            found = self._histories[series_id] = History(self, series_id, np.empty(0, dtype=np.int64), 0, None)
+        return found
+
+    @property
+    def series_ids(self) -> list[str]:
+        """Return the series that have vintages."""
+        return sorted(owner.series_id for owner in self._owners)
+
+    def provider(self, event: int) -> str:
+        """Return who printed a vintage."""
+        return self._provider_names[int(self._providers[event])]
+
+    def known(self, event: int, period: date, is_stale: bool) -> Known:
+        """Return a vintage as a known value."""
+        return Known(
+            float(self.values[event]),
+            period,
+            _moment(int(self._moments[event])),
+            self._base_names[int(self._bases[event])],
+            self.provider(event),
+            is_stale,
+        )
+
+    def advance(self, cutoff: datetime) -> None:
+        """Apply every vintage known at `cutoff` (naive UTC) or before; it never goes back."""
+        moment = (cutoff - _MIDNIGHT) // _MICROSECOND
+        until = int(np.searchsorted(self._moments, moment, side="right"))
+        if until <= self._next:
+            return
+        if until - self._next > _MANY:
+            self._apply_all(until)
+        else:
+            for event in range(self._next, until):
+                self._apply(event)
+        self._next = until
+
+    def _apply(self, event: int) -> None:
+        period, owner = int(self._periods[event]), int(self._owner_of[event])
+        self._slots[self._keys[event]] = event
+        winner, value = _NONE, _NAN
+        for slot in self._slots[period * self._ranks : (period + 1) * self._ranks].tolist():
+            if slot >= 0 and not np.isnan(self.values[slot]):
+                winner, value = slot, float(self.values[slot])
+                break
+        self.winners[period] = winner
+        self._owners[owner].place(period - self._starts[owner], value)
+
+    def _apply_all(self, until: int) -> None:
+        # of several vintages of one slot the last one stays
+        self._slots[self._keys[self._next : until]] = np.arange(self._next, until)
+        slots = self._slots.reshape(-1, self._ranks)
+        self.winners[:] = _NONE
+        for rank in range(self._ranks - 1, -1, -1):
+            candidate = slots[:, rank]
+            counts = (candidate >= 0) & ~np.isnan(self.values[candidate])
+            self.winners[counts] = candidate[counts]
+        values = np.where(self.winners >= 0, self.values[self.winners], np.nan)
+        for owner, history in enumerate(self._owners):
+            history.place_all(values[self._starts[owner] : self._starts[owner + 1]])
+
+
+def _coded(texts: pl.Series) -> tuple[Integers, list[str]]:
+    """Return a few texts as numbers, and which text each number is."""
+    names = texts.unique().sort()
+    return texts.cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy(), names.to_list()
+
+
+def _moment(microseconds: int) -> datetime:
+    return _MIDNIGHT + timedelta(microseconds=microseconds)
+
+
+# -- out of the build file ---------------------------------------------------------------------------------------
+
+
+def read_spine(con: duckdb.DuckDBPyConnection) -> Spine:
+    """Return the sessions of the calendar."""
+    return Spine.of(
+        con.execute("select session_date, cutoff_at, close_cutoff_at from calendar.sessions order by 1").pl()
+    )
+
+
+def read_limits(con: duckdb.DuckDBPyConnection) -> dict[str, Limits]:
+    """Return the staleness limits of the catalog, by series."""
+    by_series: dict[str, dict[str, int]] = {}
+    for series_id, provider, days in con.execute(
+        "select series_id, provider, stale_limit_days from catalog.providers"
+    ).fetchall():
+        by_series.setdefault(series_id, {})[provider] = days
+    return {
+        series_id: Limits(frequency == "monthly", by_series.get(series_id, {}), long_holiday)
+        for series_id, frequency, long_holiday in con.execute(
+            "select series_id, frequency, stale_limit_long_holiday_days from catalog.series"
+        ).fetchall()
+    }
+
+
+def read_vintages(
+    con: duckdb.DuckDBPyConnection, series_ids: Sequence[str], known_by: datetime | None = None
+) -> pl.DataFrame:
+    """Return the vintages of `series_ids` in the unit of the marts; with `known_by` (naive UTC) those known then."""
+    columns = ", ".join(VINTAGES_SCHEMA)
+    return con.execute(
+        f"""
+        select {columns} from intermediate.int_observations
+        where list_contains($series_ids, series_id) and ($known_by is null or known_at <= $known_by)
+        """,
+        {"series_ids": list(series_ids), "known_by": known_by},
+    ).pl()
+
+
+def read_replay(con: duckdb.DuckDBPyConnection, series_ids: Sequence[str], known_by: datetime | None = None) -> Replay:
+    """Return the replay of `series_ids` over the observations of a build file."""
+    return Replay(read_vintages(con, series_ids, known_by), read_spine(con), read_limits(con))

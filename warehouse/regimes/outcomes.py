@@ -1,0 +1,241 @@
+"""What followed each state: returns after its sessions beside returns after any session, with the doubt in figures.
+
+Windows of neighbouring sessions overlap, so sessions are not independent trials. Wilson's interval therefore counts
+the windows that fit beside one another, and the bootstrap resamples runs of sessions as long as the horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final, get_type_hints
+
+import numpy as np
+import polars as pl
+
+from warehouse.publish import PublishedTable
+from warehouse.regimes.episodes import episodes_of, long_states
+from warehouse.regimes.forward_returns import HORIZONS
+from warehouse.regimes.frames import schema_of
+from warehouse.regimes.statistics import (
+    Counts,
+    Doubles,
+    block_weights,
+    percentile_interval,
+    resampled_medians,
+    wilson,
+    windows_that_fit,
+)
+from warehouse.regimes.types import CORE, DIMENSIONS, LAYERS, PLUMBING, UNKNOWN, DayInputs
+
+RESAMPLES: Final = 1000
+SEED: Final = 20260206
+FEW_EPISODES: Final = 20
+"""Fewer episodes than this say too little, whatever the number of sessions."""
+
+WINDOWS_RESAMPLED: Final = 5
+"""From fewer windows apart a bootstrap draws the same few returns again and again, and looks surer than it is."""
+
+OUTCOMES: Final = PublishedTable(
+    "marts",
+    "regime_outcomes",
+    "What the S&P 500 did after the sessions of each state, beside what it did after any session: a description of the "
+    "past, not a forecast and no advice. Windows overlap: neighbouring sessions share most of their returns, so "
+    "sessions_count overstates what is known; windows_count and episodes_count do not. Sessions are those of the "
+    "dimension's sample: from its first known state to the last session whose horizon is over. "
+    "One row per dimension, state and horizon.",
+    (
+        ("dimension", "varchar", "What has the state, as in regime_episodes"),
+        ("state", "varchar", "The published state; unknown included"),
+        ("horizon_sessions_count", "bigint", "Sessions held from the first open after the cut-off"),
+        ("sessions_count", "bigint", "Sessions in the state whose horizon is over; their windows overlap"),
+        ("pending_sessions_count", "bigint", "Sessions in the state whose horizon is not over: in no figure here"),
+        (
+            "unpriced_sessions_count",
+            "bigint",
+            "Sessions in the state that lack a price of the index: in no figure here",
+        ),
+        (
+            "revised_sessions_count",
+            "bigint",
+            "Sessions in the state with an input that may have been revised since (latest_only): in no figure here",
+        ),
+        ("episodes_count", "bigint", "Episodes of the state with at least one session whose horizon is over"),
+        ("windows_count", "bigint", "Windows of this horizon that start in the state and fit without overlap"),
+        ("is_overlapping", "boolean", "Windows of the counted sessions overlap"),
+        ("is_too_few", "boolean", f"Fewer than {FEW_EPISODES} episodes: a list of cases, not a statistic"),
+        ("first_session_date", "date", "First counted session"),
+        ("last_session_date", "date", "Last counted session"),
+        ("median_return_ratio", "double", "Median return"),
+        ("p25_return_ratio", "double", "Lower quartile of the returns"),
+        ("p75_return_ratio", "double", "Upper quartile of the returns"),
+        (
+            "median_return_low_ratio",
+            "double",
+            f"2.5 % point of the median under the block bootstrap: {RESAMPLES} circular resamples of all sessions "
+            f"whose horizon is over, in blocks as long as the horizon, seed {SEED}; NULL under {WINDOWS_RESAMPLED} "
+            "windows",
+        ),
+        ("median_return_high_ratio", "double", "97.5 % point of the same"),
+        ("hit_rate_ratio", "double", "Share of the counted sessions with a return above 0"),
+        (
+            "hit_rate_low_ratio",
+            "double",
+            "Lower end of Wilson's 95 % interval of the hit rate, over windows_count trials and not over sessions",
+        ),
+        ("hit_rate_high_ratio", "double", "Upper end of the same"),
+        ("median_max_adverse_ratio", "double", "Median of the maximum adverse excursions"),
+        ("p10_max_adverse_ratio", "double", "10 % point of the maximum adverse excursions: one in ten was worse"),
+        ("baseline_sessions_count", "bigint", "Sessions of the dimension's sample, whatever the state"),
+        ("baseline_median_return_ratio", "double", "Median return after them: the unconditional baseline"),
+        ("baseline_hit_rate_ratio", "double", "Share of them with a return above 0"),
+        ("baseline_median_max_adverse_ratio", "double", "Median of their maximum adverse excursions"),
+    ),
+)
+
+
+def regime_outcomes(
+    rows: pl.DataFrame, returns: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = SEED
+) -> pl.DataFrame:
+    """Return OUTCOMES of `rows` (session_date, cutoff_at, the columns of SUBJECTS) and their FORWARD_RETURNS."""
+    states = long_states(rows)
+    episodes = episodes_of(states).select("dimension", "episode_number", pl.col("began_date").alias("session_date"))
+    numbered = (
+        states.join(episodes, on=["dimension", "session_date"], how="left", maintain_order="left")
+        .with_columns(pl.col("episode_number").forward_fill().over("dimension"))
+        .join(returns.drop("cutoff_at"), on="session_date", how="left", maintain_order="left")
+        .join(_revised(rows), on=["dimension", "session_date"], how="left", maintain_order="left")
+        .with_columns(pl.col("is_revised").fill_null(value=False))
+        .with_columns(pl.int_range(pl.len()).over("dimension").alias("place"))
+    )
+    known = pl.col("session_date").filter(pl.col("state") != UNKNOWN).min().over("dimension")
+    sampled = numbered.filter(pl.col("session_date") >= known)
+    found = []
+    for horizon in HORIZONS:
+        result, worst = pl.col(f"return_{horizon}d_ratio"), pl.col(f"max_adverse_{horizon}d_ratio")
+        is_over = returns.sort("session_date")[f"return_{horizon}d_ratio"].is_not_null()
+        weights = block_weights(int(is_over.sum()), horizon, resamples, seed)
+        # which of the resampled sessions a session is: they are those whose horizon is over, in their order
+        drawn = (is_over.cast(pl.Int64).cum_sum() - 1).alias("drawn")
+        told = sampled.with_columns(result.alias("result"), worst.alias("worst"), drawn.gather(sampled["place"]))
+        for (dimension,), sample in told.group_by("dimension", maintain_order=True):
+            found += _of_sample(str(dimension), sample, horizon, weights)
+    order = {name: place for place, name in enumerate(numbered["dimension"].unique(maintain_order=True))}
+    return pl.DataFrame(found, schema=schema_of(OUTCOMES), orient="row").sort(
+        pl.col("dimension").replace_strict(order, return_dtype=pl.Int64), "state", "horizon_sessions_count"
+    )
+
+
+def _revised(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return dimension, session_date, is_revised of the sessions with an input that may have changed since."""
+    named = (
+        rows.select("session_date", pl.col("latest_only_inputs").str.split(", ").alias("input"))
+        .explode("input", empty_as_null=False, keep_nulls=False)
+        .drop_nulls()
+    )
+    found = [
+        named.filter(pl.col("input").is_in([*_inputs(dimensions)]))
+        .select(pl.lit(subject).alias("dimension"), "session_date", pl.lit(value=True).alias("is_revised"))
+        .unique(maintain_order=True)
+        for subject, dimensions in _STANDS_ON.items()
+    ]
+    return pl.concat(found)
+
+
+def _inputs(dimensions: tuple[str, ...]) -> set[str]:
+    groups = get_type_hints(DayInputs)
+    return {entry.name for dimension in dimensions for entry in fields(groups[dimension])} - _NO_FIGURES
+
+
+_NO_FIGURES: Final = {"has_all_three_months", "sahm_two_of_three_pct"}
+"""Whether a month was printed is no figure that a revision changes; the other is of a column beside the state."""
+
+_STANDS_ON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **{name: (name,) for name in DIMENSIONS},
+        "regime_class": (*CORE, *PLUMBING),
+        "liquidity_dashboard": LAYERS,
+        "sentiment": ("volatility", "options_sentiment", "etf_flows", "breadth", "leverage"),
+    }
+)
+
+
+def _of_sample(dimension: str, sample: pl.DataFrame, horizon: int, weights: Counts) -> list[dict[str, Any]]:
+    """Return the rows of one dimension and horizon; `weights`: how often each session comes in each resample."""
+    over = sample.filter(pl.col("result").is_not_null() & ~pl.col("is_revised"))
+    last = over["session_date"].max() if over.height else date.min
+    lacks = pl.col("result").is_null() & ~pl.col("is_revised")
+    is_pending = pl.col("session_date") > pl.lit(last)
+    left_out = sample.group_by("state").agg(
+        pending_sessions_count=(lacks & is_pending).sum(),
+        unpriced_sessions_count=(lacks & ~is_pending).sum(),
+        revised_sessions_count=pl.col("is_revised").sum(),
+    )
+    baseline = _summary(over["result"].to_numpy(), over["worst"].to_numpy())
+    by_state = {str(key[0]): part for key, part in over.partition_by("state", as_dict=True).items()}
+    found = []
+    for counts in left_out.sort("state").to_dicts():
+        at = by_state.get(counts["state"], over.clear())
+        results = at["result"].to_numpy()
+        told = _summary(results, at["worst"].to_numpy())
+        windows = windows_that_fit(at["place"].to_numpy(), horizon)
+        episodes = at["episode_number"].n_unique()
+        hits = None if told["hit_rate"] is None else wilson(told["hit_rate"], windows)
+        medians = None
+        if windows >= WINDOWS_RESAMPLED:
+            medians = percentile_interval(resampled_medians(results, weights[at["drawn"].to_numpy()]))
+        found.append(
+            {
+                "dimension": dimension,
+                "horizon_sessions_count": horizon,
+                "sessions_count": at.height,
+                **counts,
+                "episodes_count": episodes,
+                "windows_count": windows,
+                "is_overlapping": windows < at.height,
+                "is_too_few": episodes < FEW_EPISODES,
+                "first_session_date": at["session_date"].min(),
+                "last_session_date": at["session_date"].max(),
+                "median_return_ratio": told["median"],
+                "p25_return_ratio": told["p25"],
+                "p75_return_ratio": told["p75"],
+                "median_return_low_ratio": _rounded(medians[0] if medians else None),
+                "median_return_high_ratio": _rounded(medians[1] if medians else None),
+                "hit_rate_ratio": told["hit_rate"],
+                "hit_rate_low_ratio": _rounded(hits[0] if hits else None),
+                "hit_rate_high_ratio": _rounded(hits[1] if hits else None),
+                "median_max_adverse_ratio": told["worst_median"],
+                "p10_max_adverse_ratio": told["worst_p10"],
+                "baseline_sessions_count": over.height,
+                "baseline_median_return_ratio": baseline["median"],
+                "baseline_hit_rate_ratio": baseline["hit_rate"],
+                "baseline_median_max_adverse_ratio": baseline["worst_median"],
+            }
+        )
+    return found
+
+
+def _summary(results: Doubles, worst: Doubles) -> dict[str, float | None]:
+    """Return median, quartiles (between ranks, linearly: SQL's quantile_cont) and share above 0; None of nothing."""
+    lowest = worst[~np.isnan(worst)]
+    figures: dict[str, float | None] = dict.fromkeys(("median", "p25", "p75", "hit_rate", "worst_median", "worst_p10"))
+    if len(results):
+        p25, median, p75 = np.quantile(results, [0.25, 0.5, 0.75])
+        hits = int((results > 0).sum())
+        figures |= {
+            "median": _rounded(median),
+            "p25": _rounded(p25),
+            "p75": _rounded(p75),
+            "hit_rate": hits / len(results),
+        }
+    if len(lowest):
+        p10, middle = np.quantile(lowest, [0.1, 0.5])
+        figures |= {"worst_median": _rounded(middle), "worst_p10": _rounded(p10)}
+    return figures
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return a figure without the last bits, which depend on the machine: an unchanged day stays unchanged."""
+    return None if value is None else round(float(value), 8)

@@ -1,0 +1,133 @@
+"""The few statistics that outcomes and validity need, small enough to check by hand. Nothing here reads a table."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Z_95: Final = 1.959963984540054
+"""The 97.5 % point of the normal distribution: intervals are two-sided 95 %."""
+
+Doubles = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int16]
+"""Sessions are counted in 16 bits, which is three times as fast as 64 and enough for 130 years."""
+
+
+def wilson(share: float, count: float, z: float = Z_95) -> tuple[float, float] | None:
+    """Return Wilson's interval of a share seen in `count` independent trials, None without a trial."""
+    if count <= 0:
+        return None
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    # the formula gives 0 and 1 at the ends up to rounding
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def spearman(left: pl.Series, right: pl.Series) -> float | None:
+    """Return Pearson's correlation of the average ranks; None under three pairs or where one side never varies."""
+    pairs = pl.DataFrame({"left": left, "right": right}).drop_nulls()
+    if pairs.height < 3:
+        return None
+    ranks = pairs.select(pl.all().rank("average"))
+    one, other = (ranks[name].to_numpy() - (pairs.height + 1) / 2 for name in ("left", "right"))
+    spread = math.sqrt(float(one @ one) * float(other @ other))
+    return float(one @ other) / spread if spread > 0 else None
+
+
+def sign_agreement(left: pl.Series, right: pl.Series) -> tuple[float | None, int]:
+    """Return the share of pairs with the same sign and the number of pairs; a pair with a zero in it does not count."""
+    pairs = pl.DataFrame({"left": left, "right": right}).drop_nulls()
+    pairs = pairs.filter((pl.col("left") != 0) & (pl.col("right") != 0))
+    if pairs.is_empty():
+        return None, 0
+    same = (pairs["left"].sign() == pairs["right"].sign()).sum()
+    return float(same) / pairs.height, pairs.height
+
+
+def top_overlap(left: pl.Series, right: pl.Series, share: float = 0.1) -> tuple[float | None, int]:
+    """Return the part of the top `share` of `right` that is in the top of `left` too, and the number of pairs.
+
+    Both tops hold the same number of pairs, rounded up. Where values tie at the edge of a top, those at the edge divide
+    the places that are left evenly: a score of whole points has many ties, and no order among them means anything.
+    """
+    pairs = pl.DataFrame({"left": left, "right": right}).drop_nulls()
+    places = math.ceil(pairs.height * share - 1e-9)
+    if places == 0:
+        return None, pairs.height
+    one, other = (_in_top(pairs[name].to_numpy(), places) for name in ("left", "right"))
+    return float(one @ other) / places, pairs.height
+
+
+def _in_top(values: Doubles, places: int) -> Doubles:
+    """Return for each value the part of a place that it has among the `places` greatest."""
+    edge = np.sort(values)[-places]
+    above, at = values > edge, values == edge
+    shares: Doubles = above + at * ((places - above.sum()) / at.sum())
+    return shares
+
+
+def windows_that_fit(positions: npt.NDArray[np.int64], length: int) -> int:
+    """Return how many windows of `length` sessions that start at some of `positions` fit beside one another.
+
+    Greedy from the left, which is the most there can be. `positions` are session numbers in order.
+    """
+    count, at = 0, 0
+    while at < len(positions):
+        count += 1
+        at = int(np.searchsorted(positions, positions[at] + length))
+    return count
+
+
+def block_weights(size: int, block: int, resamples: int, seed: int) -> Counts:
+    """Return how often each of `size` sessions comes in each resample of a circular block bootstrap: (size, resamples).
+
+    A resample is laid out of runs of `block` sessions that start anywhere and go on at the beginning when they reach
+    the end, cut so that it has as many sessions as there are.
+    """
+    if size > np.iinfo(np.int16).max:
+        raise ValueError(f"at most {np.iinfo(np.int16).max} sessions can be resampled, got {size}")
+    if size == 0:
+        return np.zeros((0, resamples), dtype=np.int16)
+    block = min(block, size)
+    runs = -(-size // block)
+    starts = np.random.default_rng(seed).integers(0, size, size=(runs, resamples))
+    lengths = np.full(runs, block)
+    lengths[-1] = size - block * (runs - 1)
+    # a run adds one at its start and takes it away behind its end, on a line twice as long that is then folded
+    marks = np.zeros((2 * size + 1) * resamples, dtype=np.int16)
+    columns = np.arange(resamples)
+    np.add.at(marks, (starts * resamples + columns).ravel(), np.int16(1))
+    np.add.at(marks, ((starts + lengths[:, None]) * resamples + columns).ravel(), np.int16(-1))
+    on_line = np.cumsum(marks.reshape(2 * size + 1, resamples), axis=0, dtype=np.int16)
+    weights: Counts = on_line[:size] + on_line[size : 2 * size]
+    return weights
+
+
+def resampled_medians(values: Doubles, weights: Counts) -> Doubles:
+    """Return the median of `values` in each resample, NaN where a resample has none of them.
+
+    `weights` is (number of values, resamples): how often each comes in each.
+    """
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    until = np.cumsum(weights[order], axis=0, dtype=np.int16)
+    totals = until[-1]
+    lower = (until <= (totals - 1) // 2).sum(axis=0)
+    upper = (until <= totals // 2).sum(axis=0)
+    last = len(values) - 1
+    medians = (ranked[np.minimum(lower, last)] + ranked[np.minimum(upper, last)]) / 2
+    medians[totals == 0] = np.nan
+    return np.asarray(medians, dtype=np.float64)
+
+
+def percentile_interval(statistics: Doubles) -> tuple[float, float] | None:
+    """Return the 2.5 % and 97.5 % points of the resampled statistics; those that are NaN are left out."""
+    known = statistics[~np.isnan(statistics)]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
