@@ -18,7 +18,7 @@ NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def market():
-    return simulate(NOW.date())
+    return simulate(NOW.date(), members=60)
 
 
 def test_rrp_subtracted_in_the_wrong_unit_is_caught(market, tmp_path: Path):

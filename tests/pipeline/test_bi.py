@@ -11,8 +11,8 @@ from ingest.standin import StandIn
 from ingest.standin.simulate import simulate
 from tests.cli import environment, start, tidegauge
 
-FIRST = datetime(2023, 3, 14, 13, 5, tzinfo=UTC)
-SECOND = FIRST + timedelta(days=1)
+FIRST = datetime(2014, 3, 14, 13, 5, tzinfo=UTC)
+SECOND = FIRST + timedelta(days=3)
 QUESTION = "select count(distinct build_id), (select max(session_date) from marts.market_daily) from meta.build"
 
 
@@ -41,11 +41,11 @@ def ask_adbc(published: Path) -> tuple[object, ...]:
 def test_sqlalchemy_and_adbc_while_a_run_is_going_on(tmp_path: Path):
     home = tmp_path / "home"
     published = home / "published" / "tidegauge.duckdb"
-    with StandIn(simulate(SECOND.date()), FIRST) as upstream:
+    with StandIn(simulate(SECOND.date(), members=60), FIRST) as upstream:
         first = tidegauge("run", env=environment(home, upstream=upstream.url, now=FIRST))
         assert first.returncode == 0, first.stdout + first.stderr
         before = ask_sqlalchemy(published)
-        assert before == (1, datetime(2023, 3, 13).date())
+        assert before == (1, datetime(2014, 3, 13).date())
         upstream.set_now(SECOND)
         log = tmp_path / "run.log"
         running = start("run", env=environment(home, upstream=upstream.url, now=SECOND), log=log)
@@ -54,7 +54,7 @@ def test_sqlalchemy_and_adbc_while_a_run_is_going_on(tmp_path: Path):
             answers |= {ask_sqlalchemy(published), ask_adbc(published)}
         assert running.returncode == 0, log.read_text()
     after = ask_adbc(published)
-    assert after == (1, datetime(2023, 3, 14).date())
+    assert after == (1, datetime(2014, 3, 14).date())
     assert ask_sqlalchemy(published) == after
     assert before in answers, "the old release was readable while the run went on"
     assert answers <= {before, after}, "and nobody saw anything but a whole release"

@@ -17,7 +17,7 @@ from ingest.standin import StandIn
 from ingest.standin.simulate import simulate
 from tests.cli import environment, start, tidegauge
 
-FIRST = datetime(2024, 7, 1, 13, 5, tzinfo=UTC)
+FIRST = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
 SECOND = FIRST + timedelta(days=1)
 RAW = """
 select table_schema from information_schema.tables
@@ -53,7 +53,7 @@ def assert_whole(home: Path) -> None:
 
 def survive(kills: int, seed: int, tmp_path: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Return what landed in a home whose runs were killed, and in one that was left alone."""
-    market = simulate(SECOND.date())
+    market = simulate(SECOND.date(), members=60)
     with StandIn(market, FIRST) as upstream:
         untouched, battered = tmp_path / "untouched", tmp_path / "battered"
         for home in (untouched, battered):

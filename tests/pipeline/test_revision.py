@@ -33,7 +33,7 @@ def shown(market: Market, moment: datetime) -> dict[Cell, float | None]:
 
 
 def test_exactly_the_revised_rows_land(tmp_path: Path):
-    market = simulate(AFTER.date())
+    market = simulate(AFTER.date(), members=60)
     home = tmp_path / "home"
     with StandIn(market, BEFORE) as upstream:
         first = tidegauge("run", env=environment(home, upstream=upstream.url, now=BEFORE))

@@ -36,7 +36,7 @@ ASKED = [*SOURCES, *(desk.name for desk in PANEL_DESKS)]
 
 @pytest.fixture(scope="module")
 def standin() -> Iterator[StandIn]:
-    with StandIn(simulate(NEXT.date()), FIRST) as serving:
+    with StandIn(simulate(NEXT.date(), members=60), FIRST) as serving:
         yield serving
 
 

@@ -27,7 +27,7 @@ def rows(home: Path) -> dict[str, tuple[int, date]]:
 
 def test_truncated_ice_history_is_kept_and_said(tmp_path: Path):
     home = tmp_path / "home"
-    with StandIn(simulate(AFTER.date()), BEFORE) as upstream:
+    with StandIn(simulate(AFTER.date(), members=60), BEFORE) as upstream:
         first = tidegauge("run", env=environment(home, upstream=upstream.url, now=BEFORE))
         assert first.returncode == 0, first.stdout + first.stderr
         held = rows(home)
