@@ -1,5 +1,8 @@
 """yfinance with its requests led through our address book, and their bytes caught on the way.
 
+It is asked for what it knows: addresses, cookies, crumbs. A chart ends its work: frames that nobody reads would cost
+more than ours.
+
 Import it where it is used: yfinance brings pandas. Rate limits, retries and time-outs of the other sources live in
 ingest.http; this is the same for the one client library that insists on its own transport.
 """
@@ -7,6 +10,7 @@ ingest.http; this is the same for the one client library that insists on its own
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 import threading
 import time
@@ -35,8 +39,16 @@ yfinance.set_tz_cache_location(_CACHES.name)
 _TROUBLE = (YFException, requests.exceptions.RequestException, LookupError, ValueError, TypeError, AttributeError)
 
 
+# A price among the closes; without one the parser is asked whether there is any.
+_CLOSE = re.compile(rb'"close"\s*:\s*\[[^\]]*\d')
+
+
 class TooManyRequests(Exception):
     """Yahoo answered 429: whatever is asked next will be refused too."""
+
+
+class _ChartCaughtError(Exception):
+    """The bytes are here: there is nothing left for yfinance to do."""
 
 
 @dataclass(slots=True)
@@ -44,7 +56,7 @@ class Answer:
     """What came of one call of Ticker.history.
 
     `body` are the bytes of its last chart answer, empty when there was none. `is_history` is False when that answer
-    was only the one yfinance asks to learn a symbol's time zone. `has_bars` says whether yfinance made rows of it.
+    was only the one yfinance asks to learn a symbol's time zone. `has_bars` says whether a close stands in it.
     """
 
     url: str = ""
@@ -81,13 +93,13 @@ class YahooClient:
         if zone is not None:
             ticker._tz = zone
         try:
-            frame = ticker.history(start=start, end=end, auto_adjust=False, actions=True, timeout=self._timeout)
+            ticker.history(start=start, end=end, auto_adjust=False, actions=True, timeout=self._timeout)
+        except _ChartCaughtError:
+            answer.has_bars = _CLOSE.search(answer.body) is not None
         except YFRateLimitError:
             raise TooManyRequests from None
         except _TROUBLE as error:
             answer.failure += f"; yfinance: {type(error).__name__}"
-        else:
-            answer.has_bars = not frame.empty
         return answer
 
 
@@ -155,6 +167,8 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         self.answer.status = response.status_code
         self.answer.body = response.content
         self.answer.is_history = "period1" in params
+        if self.answer.is_history and response.status_code == 200:
+            raise _ChartCaughtError
 
 
 def _public(url: str, params: Mapping[str, object]) -> str:

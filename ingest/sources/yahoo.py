@@ -112,9 +112,9 @@ def _chart(context: FetchContext, symbol: str, pairs: Sequence[Pair], client: Ya
 
 
 def _require_bars(payload: Payload, pairs: Sequence[Pair], answer: Answer) -> None:
-    """Raise SourceUnavailable where yfinance's empty frame is Yahoo's silence.
+    """Raise SourceUnavailable where a chart without a close is Yahoo's silence.
 
-    Where the bytes are broken the collector's own parse says how; where they are sound the frame does not matter.
+    Where the bytes are broken the collector's own parse says how; where they are sound they have other prices.
     """
     try:
         parse(payload, pairs)

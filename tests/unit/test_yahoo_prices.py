@@ -380,7 +380,7 @@ def test_one_of_many_symbols_failing_leaves_the_others(server: Server) -> None:
     server.charts |= {"BBB": chart("BBB", []), "DDD": 503}
     first, empty, third, down, fifth = ask(server, "AAA", "BBB", "CCC", "DDD", "EEE")
     assert [one.name for one in (first, third, fifth)] == ["AAA", "CCC", "EEE"]
-    assert str(empty).startswith("yahoo: BBB: Yahoo gave no bar from 2000-01-01 on (HTTP 200; yfinance: ")
+    assert str(empty).startswith("yahoo: BBB: Yahoo gave no bar from 2000-01-01 on (HTTP 200)")
     assert str(empty).endswith("nothing landed for BBB")
     assert str(down).startswith("yahoo: DDD: Yahoo gave no chart (HTTP 503 on try 2 of 2")
     assert isinstance(empty, SourceUnavailable)
