@@ -67,7 +67,8 @@ def show_outcome(home: Home, settings: Settings, outcome: RunOutcome, console: C
     said = "published" if outcome.release.state == "published" else "nothing new: the published release stays"
     console.print(f"[bold]{said}[/] {outcome.release.build_id} in {outcome.seconds:.0f} s", highlight=False)
     if outcome.failed_checks:
-        console.print(f"{outcome.failed_checks} checks failed without stopping the release: see meta.quality")
+        checks = "1 check" if outcome.failed_checks == 1 else f"{outcome.failed_checks} checks"
+        console.print(f"{checks} failed without stopping the release: see meta.quality")
     if settings.origin != "LIVE":
         console.print(f"[bold red]{settings.origin}[/]: these figures are not today's market")
     _path(console, "file", home.published)

@@ -27,17 +27,13 @@ _NAMED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source: how its last run went and what is held of it. `rows_count` counts vintages.
-
-    `series_count` counts tickers or funds where the source gives panel tables.
-    """
+    """One source: how its last run went and what is held of it. `rows_count` counts vintages."""
 
     source: str
     state: str
     error: str | None
     recorded_at: datetime  # naive UTC
     last_ok_at: datetime | None  # naive UTC; the last run that was ok or partial
-    series_count: int
     rows_count: int
     newest_period: date | None
 
@@ -135,36 +131,31 @@ def _sources(con: duckdb.DuckDBPyConnection) -> tuple[SourceStatus, ...]:
     return tuple(SourceStatus(*(*row, *_held(con, row[0]))) for row in rows)
 
 
-def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, int, date | None]:
-    """Return series, vintages and newest period of a source; of panel tables their tickers or funds."""
+def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, date | None]:
+    """Return vintages and newest period of a source."""
     if not _has(con, source, "observations"):
         return _held_panels(con, source)
     found = con.execute(
-        f"""
-        select count(distinct series_id), count(*), max(period_date) filter (where value is not null)
-        from {source}.observations
-        """
+        f"select count(*), max(period_date) filter (where value is not null) from {source}.observations"
     ).fetchone()
     assert found is not None
-    return found[0], found[1], found[2]
+    return found[0], found[1]
 
 
-def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, int, date | None]:
-    asked = con.execute(
+def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, date | None]:
+    """Return the same of the panel tables that a desk fills: those of its own schema, and those it was asked for."""
+    tables = con.execute(
         """
-        select count(distinct group_name), list(distinct table_id),
-            (select max(newest_period) from ops.source_runs where source = $desk)
-        from ops.panel_fetches where source = $desk
+        select table_id from ops.panel_fetches where source = $desk
+        union
+        select schema_name || '.' || table_name from duckdb_tables() where schema_name = $desk
         """,
         {"desk": desk},
-    ).fetchone()
-    assert asked is not None
-    groups, tables, newest = asked
-    rows = 0
-    for table in tables or ():
-        counted = con.execute(f"select count(*) from {table}").fetchone()
-        rows += counted[0] if counted else 0
-    return groups, rows, newest
+    ).fetchall()
+    newest = con.execute("select max(newest_period) from ops.source_runs where source = $desk", {"desk": desk})
+    (period,) = newest.fetchone() or (None,)
+    counts = [con.execute(f"select count(*) from {table}").fetchone() or (0,) for (table,) in tables]
+    return sum(count for (count,) in counts), period
 
 
 def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -216,10 +216,15 @@ def _fetch_pages(
 ) -> Iterator[Payload | SourceError]:
     """Yield the pages, newest first; a refusal is one day's problem, several in a row are ours and end the asking.
 
-    Today's page refused is no problem at all: it comes some time in the evening, and is expected tomorrow at 09:00.
+    A page refused before its release is no problem at all: it comes some time in the evening, or on the next morning.
     """
     held = frozenset().union(*(context.held[series.id] for series, _ in pairs))
     now = context.clock().astimezone(NEW_YORK)
+    release = pairs[0][1].release
+
+    def is_released(session: date) -> bool:
+        return release.released_at_one(session).replace(tzinfo=UTC) <= now
+
     sessions = _sessions_to_ask(held, now)
     failures = 0
     for done, session in enumerate(sessions, start=1):
@@ -233,7 +238,7 @@ def _fetch_pages(
             )
             failures = 0
         except SourceError as error:
-            if isinstance(error, SourceRefused) and session == now.date():
+            if isinstance(error, SourceRefused) and not is_released(session):
                 continue
             failures += 1
             yield error

@@ -286,6 +286,22 @@ def test_todays_page_may_still_be_missing_in_the_evening() -> None:
     assert [payload.meta["session"] for payload in found] == asked[1:]
 
 
+@pytest.mark.parametrize(
+    ("now", "is_a_problem"),
+    [
+        (datetime(2026, 11, 21, 15, 0, tzinfo=UTC), False),  # Saturday: Friday's page is expected on Monday at 09:00
+        (datetime(2026, 11, 23, 13, 59, tzinfo=UTC), False),
+        (datetime(2026, 11, 23, 14, 0, tzinfo=UTC), True),
+    ],
+)
+def test_fridays_page_may_be_missing_until_monday_morning(now: datetime, is_a_problem: bool) -> None:
+    held = sessions(date(2019, 10, 7), date(2026, 11, 19))
+    error = SourceRefused("cboe", "daily options 2026-11-20", "HTTP 403")
+    asked, found = asked_sessions(held, now, {DAILY + "2026-11-20": error})
+    assert asked[0] == "2026-11-20"
+    assert (error in found) is is_a_problem
+
+
 def test_holidays_and_weekends_are_never_asked() -> None:
     held = sessions(date(2019, 10, 7), date(2026, 11, 20))
     after_thanksgiving = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)

@@ -13,9 +13,12 @@ import pytest
 from ingest.errors import NothingPublished, SourceUnavailable
 from ingest.home import Home
 from ingest.kit import CheckResult
+from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
 from tests.unit.test_landing import MON, OAS, TUE, WED, answer, utc
+from tests.unit.test_panel_landing import price, rows_of
 from tests.unit.test_publish import build, publish_now
 from warehouse.connection import WriterLock, connect, migrate
+from warehouse.panel_landing import land_panel
 from warehouse.runs import begin_run, finish_run, record_checks
 from warehouse.status import MartStatus, status
 
@@ -46,11 +49,29 @@ def test_each_source_with_its_last_run_and_what_is_held(home):
     found = status(home)
     (fred,) = found.sources
     assert (fred.source, fred.state, fred.error) == ("fred", "failed", "fred: BAMLH0A0HYM2: HTTP 503")
-    assert (fred.series_count, fred.rows_count, fred.newest_period) == (1, 3, TUE)
+    assert (fred.rows_count, fred.newest_period) == (3, TUE)
     assert (fred.recorded_at, fred.last_ok_at) == (datetime(2026, 3, 11, 16), datetime(2026, 3, 10, 16))
     assert found.shrinkages == ("fred hy_oas: source now starts 2026-03-03, we keep from 2026-03-02",)
     assert found.last_run == ("run 1", "failed", "audit failed")
     assert (found.published, found.note, found.is_writer_active) == (None, None, False)
+
+
+def test_what_a_desk_holds_is_counted_in_every_table_it_fills(home):
+    con = connect(home)
+    migrate(con)
+    moment = utc(9, 16)
+    listed = ((TUE, "ABC", "Abc Corp", "N", False), (TUE, "XYZ", "Xyz Corp", "Q", False))
+    symbols = {"nasdaq_trader.symbols": rows_of("nasdaq_trader.symbols", moment, *listed)}
+    bars = {"yahoo.prices": rows_of("yahoo.prices", moment, price("ABC", MON, 9.0), price("ABC", TUE, 9.5))}
+    asked = PanelWindow("yahoo.prices", "ABC", MON, TUE)
+    for batch in (
+        PanelBatch("nasdaq_trader", symbols, (), (), (), moment),
+        PanelBatch("yahoo", bars, (asked,), (), (), moment, "yahoo_prices"),
+    ):
+        land_panel(con, batch, PanelGateResult(batch.tables, {}, (), None), "run 1", moment)
+    con.close()
+    found = {one.source: (one.rows_count, one.newest_period) for one in status(home).sources}
+    assert found == {"nasdaq_trader": (2, TUE), "yahoo_prices": (2, TUE)}
 
 
 def test_former_members_that_a_provider_does_not_know_are_a_known_lack(home):
