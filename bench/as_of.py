@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from bench import BenchRow, median_seconds
-from bench.commands import _environment, _seconds, _tidegauge
+from bench.commands import environment, seconds, tidegauge
 from ingest.catalog import SOURCES
 from ingest.home import Home
 from ingest.standin import StandIn, simulate
@@ -78,5 +78,5 @@ def _built(folder: Path) -> Home:
     home = Home(folder / "home")
     now = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
     with StandIn(simulate(now.date()), now) as upstream:
-        _seconds(_tidegauge("run"), _environment(home.root, upstream.url, now))
+        seconds(tidegauge("run"), environment(home.root, upstream.url, now))
     return home

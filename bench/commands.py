@@ -41,7 +41,7 @@ def run() -> list[BenchRow]:
 
 
 def _demo(folder: Path) -> BenchRow:
-    took = _seconds(_tidegauge("demo"), _environment(folder / "demo"))
+    took = seconds(tidegauge("demo"), environment(folder / "demo"))
     return BenchRow("tidegauge demo, fresh home", took, None, None, DEMO_BUDGET_SECONDS, "once")
 
 
@@ -49,20 +49,18 @@ def _daily_and_reading(folder: Path) -> list[BenchRow]:
     home = Home(folder / "daily")
     last = _FIRST + timedelta(days=3)
     with StandIn(simulate(last.date()), _FIRST) as upstream:
-        _seconds(_tidegauge("run"), _environment(home.root, upstream.url, _FIRST))
+        seconds(tidegauge("run"), environment(home.root, upstream.url, _FIRST))
         days = iter(_FIRST + timedelta(days=number) for number in range(1, 4))
         took = []
         for now in days:
             upstream.set_now(now)
-            took.append(_seconds(_tidegauge("run"), _environment(home.root, upstream.url, now)))
-    environment = _environment(home.root, now=last)
-    build = median_seconds(
-        lambda: _seconds(_dbt(home, last), {**environment, "TIDEGAUGE_WAREHOUSE": str(home.warehouse)})
-    )
-    status = median_seconds(lambda: _seconds(_tidegauge("status"), environment))
-    query = median_seconds(lambda: _seconds(_tidegauge("query", _QUESTION), environment))
+            took.append(seconds(tidegauge("run"), environment(home.root, upstream.url, now)))
+    env = environment(home.root, now=last)
+    build = median_seconds(lambda: seconds(_dbt(home, last), {**env, "TIDEGAUGE_WAREHOUSE": str(home.warehouse)}))
+    status = median_seconds(lambda: seconds(tidegauge("status"), env))
+    query = median_seconds(lambda: seconds(tidegauge("query", _QUESTION), env))
     by_hand = [sys.executable, "-c", _BY_HAND, str(home.published), _QUESTION]
-    hand = median_seconds(lambda: _seconds(by_hand, environment))
+    hand = median_seconds(lambda: seconds(by_hand, env))
     alternative = "the dbt build of it alone, as a command"
     return [
         BenchRow(
@@ -80,7 +78,8 @@ def _daily_and_reading(folder: Path) -> list[BenchRow]:
     ]
 
 
-def _tidegauge(*arguments: str) -> list[str]:
+def tidegauge(*arguments: str) -> list[str]:
+    """Return the command line of `tidegauge`."""
     return [sys.executable, "-m", "orchestration.cli", *arguments]
 
 
@@ -94,7 +93,8 @@ def _dbt(home: Home, now: datetime) -> list[str]:
     ]
 
 
-def _environment(home: Path, upstream: str | None = None, now: datetime | None = None) -> dict[str, str]:
+def environment(home: Path, upstream: str | None = None, now: datetime | None = None) -> dict[str, str]:
+    """Return an environment without settings of ours but those that place a run."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("TIDEGAUGE_", "FRED_", "DAGSTER"))
     }
@@ -106,9 +106,10 @@ def _environment(home: Path, upstream: str | None = None, now: datetime | None =
     return {**kept, **placed}
 
 
-def _seconds(command: Sequence[str], environment: Mapping[str, str]) -> float:
+def seconds(command: Sequence[str], env: Mapping[str, str]) -> float:
+    """Run a command to its end; return its wall time, or raise RuntimeError with what it said."""
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return time.perf_counter() - began

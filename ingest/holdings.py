@@ -101,8 +101,7 @@ def ssga_holdings(payload: Payload, fund: str) -> HoldingsFile:
         raise changed(payload, f"Ticker Symbol: {fund}", quoted(stated.get("Ticker Symbol:", "nothing")))
     as_of = day(payload, stated.get("Holdings:"), "As of %d-%b-%Y", "Holdings:")
     columns = _columns(payload, [str(cell) for cell in sheet[start]], _SSGA)
-    filled = [[*row] for row in sheet[start + 1 :]]
-    positions = _positions(payload, [_until_filled(row) for row in filled], 2, columns)
+    positions = _positions(payload, [_until_filled(row) for row in sheet[start + 1 :]], 2, columns)
     return _file(payload, "ssga.holdings", fund, as_of, None, positions)
 
 

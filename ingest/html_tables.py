@@ -1,4 +1,4 @@
-"""Tables of a web page by their id, as rows of texts: what a reader sees, without footnotes and hidden keys."""
+"""Tables of a web page by their id, as rows of texts: without the marks of footnotes, styles and scripts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "table":
-            self._depth -= 1
+            self._depth = max(0, self._depth - 1)  # one may be closed that was never opened
             if self._depth == 0:
                 self._table, self._cell = None, None
         elif tag in _UNSEEN:

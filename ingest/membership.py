@@ -40,6 +40,7 @@ returning company the history before its absence; wrong the other way mixes the 
 
 _HEADER = ["ticker", "start_date", "end_date"]
 _RENAME_TOLERANCE = timedelta(days=10)
+_FIRST_YEAR = 1000  # polars reads 24-03-18 as a day of the year 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ def read_membership(body: bytes, *, continued: Set[tuple[str, date]] = CONTINUED
     """Return permid, ticker, start_date, end_date_exclusive (NULL: still a member), by ticker and start_date.
 
     permid is the same in every version of the file: 63 bits of a hash of the ticker and the start of the stock's first
-    stay. Tickers are as Yahoo writes them. Raises SourceChanged on another header, a stay that ends before it starts
-    or two stays of one ticker that overlap.
+    stay. Tickers are as Yahoo writes them. Raises SourceChanged on another header, a line without ticker or
+    start, a stay that ends before it starts or two stays of one ticker that overlap.
     """
     table = pl.read_csv(io.BytesIO(body), infer_schema=False)
     if table.columns != _HEADER:
@@ -66,6 +67,11 @@ def read_membership(body: bytes, *, continued: Set[tuple[str, date]] = CONTINUED
         pl.col("start_date").str.to_date("%Y-%m-%d"),
         pl.col("end_date").str.to_date("%Y-%m-%d").alias("end_date_exclusive"),
     ).sort("ticker", "start_date")
+    blank = stays.filter(pl.col("ticker").is_null() | pl.col("start_date").is_null())
+    early = stays.filter(pl.min_horizontal("start_date", "end_date_exclusive").dt.year() < _FIRST_YEAR)
+    if blank.height or early.height:
+        seen = pl.concat([blank, early]).row(0)
+        raise _changed("a ticker and dates with years of four digits in each line", seen)
     before = pl.col("end_date_exclusive").shift(1).over("ticker")
     second = pl.int_range(pl.len()).over("ticker") > 0
     bad = stays.filter(

@@ -227,6 +227,7 @@ PANEL_TABLES: Final[tuple[PanelTable, ...]] = (
         period="week_end_date",
         release=_ICI,
         comment="ICI's weekly estimates of ETF net issuance. One row per week, category and vintage.",
+        is_history_revised=True,
     ),
 )
 """Every raw panel table. Nothing else defines their columns."""

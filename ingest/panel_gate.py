@@ -23,24 +23,29 @@ from ingest.kit import CheckResult
 from ingest.panel import PanelTable, panel_table
 from ingest.panel_kit import PanelBatch, PanelGateResult
 
-DAYS_AHEAD: Final = 31  # index changes are announced weeks ahead; prices and funds are stopped by the sessions
+DAYS_AHEAD: Final[Mapping[str, int]] = {"intervals": 31, "splits": 31}
+"""Index changes and splits are announced weeks ahead; of other tables no row is dated after the day of the fetch."""
+
 LARGEST_RETURN_RATIO: Final = 0.40
 IDENTITY_TOLERANCE_RATIO: Final = 0.001
 
 _COUNTED_TO_SHARES: Final = {"proshares": 1000.0}
 """ProShares prints thousands, restated to today's splits: early counts of its inverse funds round to nothing."""
+
 RANGE_TOLERANCE_RATIO: Final = 1e-5  # Yahoo's prices have seven digits
 SESSIONS_LOOKED_AT: Final = 30
 
 _EXAMPLES = 5
 _CLOSES = {"ticker": pl.String, "session_date": pl.Date, "close_usd": pl.Float64}
+_IS_LARGE = pl.col("unexplained_return_ratio") > LARGEST_RETURN_RATIO
+_SAME_CLOSE = 0.01  # two providers' closes of one day differ by less
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is held and helps to judge prices: splits of any provider, closes of the other providers.
 
-    `splits`: ticker, session_date, split_ratio. `closes`: ticker, session_date, close_usd, of the days in doubt.
+    `splits`: ticker, session_date, split_ratio. `closes`: ticker, session_date, close_usd, of what large_moves names.
     """
 
     splits: pl.DataFrame
@@ -73,13 +78,20 @@ _EVERY_TABLE: Final = (
         "key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, holds_back=True
     ),
     _Rule(
-        "values_are_finite", "error", "unfinite_values", "rows with an infinite value or none", at_most=0, refuses=True
+        "values_are_finite", "error", "unfinite_values", "rows with an infinite value or NaN", at_most=0, refuses=True
     ),
-    _Rule("period_is_not_ahead", "error", "days_ahead", "rows dated ahead", at_most=DAYS_AHEAD, refuses=True),
+    _Rule("period_is_not_ahead", "error", "days_too_far_ahead", "rows dated ahead", at_most=0, refuses=True),
 )
 # 5e-324 is the smallest number above zero.
 _AMOUNTS: Final = (
-    _Rule("amounts_are_positive", "warn", "lowest_amount", "amounts not above zero", at_least=5e-324, refuses=True),
+    _Rule(
+        "amounts_are_positive",
+        "warn",
+        "lowest_amount",
+        "amounts not above zero or counts below it",
+        at_least=5e-324,
+        refuses=True,
+    ),
 )
 _ON_SESSIONS: Final = (
     _Rule("period_is_a_session", "warn", "off_session", "days without an NYSE session", at_most=0, refuses=True),
@@ -126,6 +138,11 @@ _AMOUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "dividends": ("dividend_usd",),
     "fund_days": ("nav_usd",),
 }
+_COUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    "prices": ("volume_shares",),
+    "fund_days": ("shares_outstanding_count", "net_assets_usd"),
+}
+"""Zero is a value here, less is none."""
 
 
 def rule_names(table: PanelTable) -> dict[str, str]:
@@ -172,10 +189,13 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
 
 
 def large_moves(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Return ticker, session_date and close_usd of the closes that only a listed or second source can confirm."""
-    moved = rows.with_columns(_unexplained_returns(rows, splits))
-    doubted = moved.filter(pl.col("unexplained_return_ratio") > LARGEST_RETURN_RATIO)
-    return doubted.select(list(_CLOSES))
+    """Return ticker and session_date of the closes that only a list or a second source can confirm.
+
+    And those of the closes before them: a second source that has the one without the other does not show the move.
+    """
+    doubted = rows.select(list(_CLOSES)).hstack(_moves(rows, splits)).filter(_IS_LARGE)
+    before = doubted.select("ticker", session_date="before_date")
+    return pl.concat([doubted.select("ticker", "session_date"), before]).unique(maintain_order=True)
 
 
 # ---- what is measured ----------------------------------------------------------------------------------------------
@@ -202,7 +222,10 @@ def _judge(
 ) -> list[tuple[_Rule, Verdict]]:
     measures = rows.select(_of_every_row(table, today))
     if table.name in _AMOUNT_COLUMNS:
-        measures = measures.hstack(rows.select(lowest_amount=pl.min_horizontal(_AMOUNT_COLUMNS[table.name])))
+        counts = (pl.col(name) for name in _COUNT_COLUMNS.get(table.name, ()))
+        below_zero = (pl.when(count < 0).then(count) for count in counts)
+        lowest = pl.min_horizontal(*_AMOUNT_COLUMNS[table.name], *below_zero)
+        measures = measures.hstack(rows.select(lowest_amount=lowest))
     if table.name == "prices":
         measures = measures.with_columns(*_of_bars(rows), _confirmed(rows, splits, evidence))
     if table.name == "fund_days":
@@ -224,7 +247,9 @@ def _of_every_row(table: PanelTable, today: date) -> list[pl.Expr]:
         pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_finite().not_().fill_null(False) for name in numbers))
         .cast(pl.Int64)
         .alias("unfinite_values"),
-        (pl.col(table.period) - pl.lit(today)).dt.total_days().alias("days_ahead"),
+        (pl.col(table.period) - pl.lit(today + timedelta(days=DAYS_AHEAD.get(table.name, 0))))
+        .dt.total_days()
+        .alias("days_too_far_ahead"),
     ]
 
 
@@ -242,15 +267,25 @@ def _of_bars(rows: pl.DataFrame) -> list[pl.Series]:
 
 
 def _confirmed(rows: pl.DataFrame, splits: pl.DataFrame, evidence: Evidence) -> pl.Series:
-    """Return unexplained_return_ratio, NULL where a move is listed or another provider has the same close."""
-    returns = _unexplained_returns(rows, splits)
-    doubted = rows.select(*_CLOSES).with_row_index("position").filter(returns > LARGEST_RETURN_RATIO)
+    """Return unexplained_return_ratio, NULL where a move is listed or another provider shows the same one.
+
+    The close of the day alone is no evidence: after a split that we were not told, theirs is ours. Theirs of the day
+    before tells the two apart, for it is divided by the split.
+    """
+    moves = _moves(rows, splits)
+    returns = moves["unexplained_return_ratio"]
+    doubted = rows.select(list(_CLOSES)).hstack(moves).with_row_index("position").filter(_IS_LARGE)
     if doubted.is_empty():
         return returns
     key = ["ticker", "session_date"]
     listed = doubted.join(load_confirmed_moves(), on=key, how="semi")
-    second = doubted.join(evidence.closes, on=key, suffix="_second").filter(
-        (pl.col("close_usd_second") / pl.col("close_usd") - 1).abs() < 0.01
+    before = evidence.closes.rename({"session_date": "before_date", "close_usd": "before_usd_second"})
+    second = (
+        doubted.join(evidence.closes, on=key, suffix="_second")
+        .join(before, on=["ticker", "before_date"])
+        .filter(
+            *((pl.col(f"{name}_second") / pl.col(name) - 1).abs() < _SAME_CLOSE for name in ("close_usd", "before_usd"))
+        )
     )
     places = pl.concat([listed["position"], second["position"]])
     at = pl.int_range(pl.len(), dtype=pl.UInt32)
@@ -259,13 +294,15 @@ def _confirmed(rows: pl.DataFrame, splits: pl.DataFrame, evidence: Evidence) -> 
     ]
 
 
-def _unexplained_returns(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.Series:
-    """Return the size of each close's move from the one before, splits in between undone; in the order of `rows`.
+def _moves(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Return unexplained_return_ratio, before_date, before_usd in the order of `rows`.
 
-    A close that comes back from a bad one moved too: it is compared with the last good one.
+    The first is the size of each close's move from the one before, splits in between undone; the others are the day of
+    that close, and what it is on the split basis of this one. A close that comes back from a bad one moved too: it is
+    compared with the last good one.
     """
     order = ["ticker", "session_date"]
-    later = (
+    bases = (
         splits.filter(pl.col("split_ratio") > 0)
         .unique(order)
         .sort(order)
@@ -276,18 +313,25 @@ def _unexplained_returns(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.Series:
         .with_row_index("position")
         .filter(pl.col("close_usd") > 0)
         .sort(order)
-        .join_asof(later, on="session_date", by="ticker", check_sortedness=False)
+        .join_asof(bases, on="session_date", by="ticker", check_sortedness=False)
         .with_columns(level=pl.col("close_usd") * pl.col("basis").fill_null(1.0))
     )
     before, one_more = (pl.col("level").shift(by).over("ticker") for by in (1, 2))
     moved = closes.with_columns(
+        before_date=pl.col("session_date").shift(1).over("ticker"),
+        before_usd=before / pl.col("basis").fill_null(1.0),
         step=(pl.col("level") / before - 1).abs(),
         since_good=(pl.col("level") / one_more - 1).abs(),
     ).with_columns(was_bad=(pl.col("step") > LARGEST_RETURN_RATIO).shift(1).over("ticker").fill_null(value=False))
     is_back = pl.col("was_bad") & (pl.col("since_good") <= LARGEST_RETURN_RATIO)
-    found = moved.select("position", unexplained_return_ratio=pl.when(is_back).then("since_good").otherwise("step"))
+    found = moved.select(
+        "position",
+        "before_date",
+        "before_usd",
+        unexplained_return_ratio=pl.when(is_back).then("since_good").otherwise("step"),
+    )
     positions = pl.DataFrame({"position": pl.int_range(rows.height, dtype=pl.UInt32, eager=True)})
-    return positions.join(found, on="position", how="left", maintain_order="left")["unexplained_return_ratio"]
+    return positions.join(found, on="position", how="left", maintain_order="left").drop("position")
 
 
 def _splits_known(batch: PanelBatch, evidence: Evidence) -> pl.DataFrame:

@@ -40,7 +40,6 @@ class PanelContext:
     tickers: Sequence[str] = ()  # wanted symbols, Yahoo's spelling
     former: Set[str] = frozenset()  # those of them that left the index: nobody need know them any more
     since: Mapping[str, date | None] = field(default_factory=dict)  # per group: the newest period held
-    held: Mapping[str, frozenset[date]] = field(default_factory=dict)  # per group: the periods held
 
 
 @dataclass(frozen=True, slots=True)

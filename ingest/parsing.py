@@ -18,6 +18,7 @@ from ingest.errors import SourceChanged
 from ingest.kit import ROWS_SCHEMA, Pair, Payload, Window, empty_rows
 
 _SEEN_CHARACTERS = 80
+_FIRST_YEAR = 1000
 
 
 def changed(payload: Payload, expected: str, seen: str) -> SourceChanged:
@@ -86,12 +87,19 @@ def number(payload: Payload, value: Any, gaps: Collection[str], where: str) -> f
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise changed(payload, f"a number for {where}", quoted(value))
     try:
-        found = float(value)
+        found = float_of(value) if isinstance(value, str) else float(value)
     except ValueError:
         raise changed(payload, f"a number for {where}", quoted(value)) from None
     if not math.isfinite(found):  # Python's JSON takes NaN for a number
         raise changed(payload, f"a number for {where}", quoted(value))
     return found
+
+
+def float_of(text: str) -> float:
+    """Return the number that a text writes; ValueError also for 1_000, which Python alone takes for a number."""
+    if "_" in text:
+        raise ValueError(text)
+    return float(text)
 
 
 def day(payload: Payload, value: Any, form: str, where: str) -> date:
@@ -120,11 +128,20 @@ def csv_of(payload: Payload, lines: Sequence[str], expected: str) -> pl.DataFram
 
 def dates_of(payload: Payload, frame: pl.DataFrame, column: str, form: str) -> pl.Series:
     """Return a text column as dates of the form `form`; SourceChanged shows the first cell that is none."""
-    dates = frame[column].str.to_date(form, strict=False)
+    dates = to_dates(frame[column], form)
     if dates.null_count():
         cell = frame[column].filter(dates.is_null())[0]
         raise changed(payload, f"dates like {form} in column {column}", quoted(cell))
     return dates
+
+
+def to_dates(texts: pl.Series, form: str) -> pl.Series:
+    """Return texts as dates of the form `form`, NULL for whatever is none: a year of two digits too.
+
+    polars reads 11/14/26 as a day of the year 26.
+    """
+    dates = texts.str.to_date(form, strict=False)
+    return dates.set(dates.dt.year() < _FIRST_YEAR, None)
 
 
 def numbers_of(payload: Payload, frame: pl.DataFrame, column: str, gaps: Collection[str] = ("",)) -> pl.Series:

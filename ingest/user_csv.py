@@ -95,16 +95,25 @@ def user_moments(payload: Payload, lines: pl.DataFrame) -> pl.Series:
     for number, text in zip(lines["line"], lines["known_at"], strict=True):
         try:
             moments.append(_moment(text) if text else None)
-        except ValueError:
+        except (ValueError, OverflowError):  # the year 9999 ends in 10000 somewhere
             raise changed(payload, f"a moment in ISO 8601 as known_at in line {number}", quoted(text)) from None
     return pl.Series("stated_at", moments, dtype=pl.Datetime("us"))
 
 
 def _moment(text: str) -> datetime:
-    if len(text) == len("2026-01-31"):
-        return naive_utc(datetime.combine(date.fromisoformat(text), _END_OF_DAY, NEW_YORK))
-    moment = datetime.fromisoformat(text)
+    try:
+        day = date.fromisoformat(text)  # 20260131 and 2026-W05-6 are days too
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+    else:
+        moment = datetime.combine(day, _END_OF_DAY)
     return naive_utc(moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK))
+
+
+def refuse_foreknown(payload: Payload, lines: pl.DataFrame, days: pl.Series, stated: pl.Series) -> None:
+    """Raise SourceChanged for a moment before its own date: nobody knew that day's figure then."""
+    is_bad = (stated.dt.date() < days).fill_null(False)  # in New York the day begins later than in UTC
+    refuse_first(payload, lines, is_bad, "a known_at that is not before the date", "known_at")
 
 
 def refuse_doubled_days(payload: Payload, lines: pl.DataFrame, days: pl.Series, stated: pl.Series) -> None:

@@ -17,7 +17,7 @@ from xml.parsers import expat
 import polars as pl
 
 from ingest.kit import Payload
-from ingest.parsing import changed, quoted, refuse_no_data, text_of
+from ingest.parsing import changed, float_of, quoted, refuse_no_data, text_of, to_dates
 
 Row = list[Any]
 """Cells of one row: str, float, int, bool or date; "" where the sheet has none."""
@@ -32,6 +32,7 @@ _NAME, _INDEX = f"{_SPREADSHEET}Name", f"{_SPREADSHEET}Index"
 _BARE_AMPERSAND: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9A-Fa-f]+);)")
 _DECLARATIONS: Final = (b"<!DOCTYPE", b"<!ENTITY")
 _MAX_COLUMNS: Final = 200
+_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 
 def xlsx_sheet(payload: Payload, expected: str, name: str | None = None) -> list[Row]:
@@ -79,6 +80,8 @@ def _xls_cell(cell: Any, date_mode: int) -> Any:
         return ""
     if cell.ctype == xlrd.XL_CELL_DATE:
         return xlrd.xldate_as_datetime(cell.value, date_mode).date()
+    if cell.ctype == xlrd.XL_CELL_BOOLEAN:
+        return bool(cell.value)
     if cell.ctype == xlrd.XL_CELL_ERROR:
         return xlrd.error_text_from_code.get(cell.value, "#ERROR")
     return cell.value
@@ -186,13 +189,16 @@ def is_blank(row: Sequence[Any]) -> bool:
 
 
 def number_of(payload: Payload, cell: Any, gaps: Collection[str], where: str) -> float | None:
-    """Return the number of a cell; texts may have thousands commas, those in `gaps` are None."""
+    """Return the number of a cell; texts may have thousands commas, those in `gaps` are None.
+
+    A comma in another place is no thousands comma: 1,5 is one and a half somewhere, and fifteen nowhere.
+    """
     if isinstance(cell, str):
         text = cell.strip()
         if text in gaps:
             return None
         try:
-            found = float(text.replace(",", ""))
+            found = float_of(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
         except ValueError:
             raise changed(payload, f"a number for {where}", quoted(cell)) from None
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool):
@@ -205,6 +211,6 @@ def number_of(payload: Payload, cell: Any, gaps: Collection[str], where: str) ->
 
 
 def days_of(cells: Sequence[Any], form: str) -> pl.Series:
-    """Return dates of the strptime form `form` (or true date cells), NULL for whatever is none."""
+    """Return dates of the form `form` (or true date cells), NULL for whatever is none."""
     texts = [cell.strftime(form) if isinstance(cell, date) else str(cell).strip() for cell in cells]
-    return pl.Series(texts, dtype=pl.String).str.to_date(form, strict=False)
+    return to_dates(pl.Series(texts, dtype=pl.String), form)

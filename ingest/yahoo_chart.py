@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
-from typing import Any, Final
+from datetime import UTC, date, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
+from ingest.archive import sha256_of
 from ingest.bars import EXCHANGE_IS_CLOSED, last_closed_day
 from ingest.catalog.calendars import working_days
+from ingest.clock import Clock
 from ingest.errors import SymbolUnknown
 from ingest.kit import Payload
 from ingest.parsing import changed, field, json_of, listed, number, quoted
+
+if TYPE_CHECKING:
+    from ingest.yfinance_client import Answer
 
 FIRST_DAY: Final = date(2000, 1, 1)
 SESSIONS_ASKED_AGAIN: Final = 30
@@ -27,6 +32,7 @@ NO_BARS: Final = "a chart without a single price"
 
 _CURRENCY_IS_CLOSED = time(17, 0)
 _UNKNOWN: Final = "Not Found"
+_LAST_STAMP: Final = 10**10  # the year 2286: milliseconds lie behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,20 @@ def asked_from(held: date | None) -> date:
     return working_days("nyse", held - timedelta(days=2 * SESSIONS_ASKED_AGAIN), held)[-SESSIONS_ASKED_AGAIN:][0]
 
 
+def chart_payload(symbol: str, answer: Answer, start: date, clock: Clock, **meta: str) -> Payload:
+    """Return the bytes that came for `symbol`, asked from `start` on, with `meta` beside what every chart has."""
+    return Payload(
+        source="yahoo",
+        name=symbol,
+        url=answer.url,
+        body=answer.body,
+        sha256=sha256_of(answer.body),
+        fetched_at=clock().astimezone(UTC),
+        status=answer.status,
+        meta={"symbol": symbol, "start": start.isoformat(), **meta},
+    )
+
+
 def read_chart(payload: Payload) -> Chart:
     """Return the chart of `payload.meta["symbol"]`.
 
@@ -63,7 +83,10 @@ def read_chart(payload: Payload) -> Chart:
     quotes = listed(payload, field(payload, result, "indicators", "the chart"), "quote", "indicators")
     if len(quotes) != 1:
         raise changed(payload, "one list of quotes", str(len(quotes)))
-    return Chart(meta=meta, zone=zone, days=days, quotes=quotes[0], events=result.get("events") or {})
+    events = result.get("events") or {}
+    if not isinstance(events, dict):
+        raise changed(payload, "events of the chart to be an object", quoted(events))
+    return Chart(meta=meta, zone=zone, days=days, quotes=quotes[0], events=events)
 
 
 def days_of(payload: Payload, zone: ZoneInfo, stamps: Sequence[Any]) -> pl.Series:
@@ -73,7 +96,7 @@ def days_of(payload: Payload, zone: ZoneInfo, stamps: Sequence[Any]) -> pl.Serie
     times: a bar stamped 22:00 or 23:00 sharp means the midnight that follows, as yfinance knows too.
     """
     for stamp in stamps:
-        if isinstance(stamp, bool) or not isinstance(stamp, int):
+        if isinstance(stamp, bool) or not isinstance(stamp, int) or abs(stamp) > _LAST_STAMP:
             raise changed(payload, "timestamps in whole seconds", quoted(stamp))
     # one expression: each step of its own would cost polars as much as all of them
     utc = pl.from_epoch("day", time_unit="s").dt.replace_time_zone("UTC")

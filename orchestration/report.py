@@ -66,7 +66,11 @@ td.d{white-space:nowrap;font-variant-numeric:tabular-nums}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:1rem 2rem}
 figure{margin:0}figcaption{font-weight:600;margin-bottom:.2rem}
 footer{margin-top:2.5rem;color:#444;font-size:.85rem;border-top:1px solid #ddd;padding-top:.8rem}
-"""
+""" + "".join(
+    # The head of a column of numbers stands over the numbers.
+    f"table:has(td.n:nth-child({column})) thead th:nth-child({column}){{text-align:right}}\n"
+    for column in range(2, 11)
+)
 
 
 def write_report(home: Home) -> Path:

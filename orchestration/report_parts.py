@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+
+from ingest.clock import NEW_YORK
 
 if TYPE_CHECKING:
     import duckdb
-
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 def table(caption: str, heads: str, rows: str) -> str:
@@ -28,7 +27,7 @@ def moment(at: datetime | None) -> str:
     """Return a naive UTC moment in New York time."""
     if at is None:
         return "–"
-    local = at.replace(tzinfo=ZoneInfo("UTC")).astimezone(NEW_YORK)
+    local = at.replace(tzinfo=UTC).astimezone(NEW_YORK)
     return f"{local:%Y-%m-%d %H:%M}"
 
 

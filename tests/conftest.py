@@ -58,7 +58,7 @@ def real_data() -> Path:
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run `tidegauge demo` once and return its home, for every test that reads a whole published file."""
     home = tmp_path_factory.mktemp("demo") / "home"
-    ran = tidegauge("demo", env=environment(home))
+    ran = tidegauge("demo", env=environment(home), timeout=840)  # within pytest's own limit, on a busy machine too
     assert ran.returncode == 0, (
         f"tidegauge demo failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
     )

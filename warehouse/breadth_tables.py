@@ -167,14 +167,15 @@ def _compute(con: duckdb.DuckDBPyConnection, universes: Sequence[_Universe], fir
         con.execute(f"delete from {table} {where}", told)
     con.execute("delete from breadth.market")
     _insert(con, "breadth.features", features.select(pl.col(name).alias(as_) for as_, name in _FEATURES.items()))
-    if features.is_empty():
-        return BreadthUpdate("all" if first is None else "tail", first, 0, 0)
-    lasting = (features["session_seq"].min(), features["session_seq"].max())
-    covered = sessions.filter(pl.col("session_seq").is_between(*lasting))
-    counts = pl.concat([_daily_counts(con, features, one, ids, covered) for one in universes if one.members.height])
-    _insert(con, "breadth.daily_counts", counts)
-    _insert(con, "breadth.market", _market(con))
-    return BreadthUpdate("all" if first is None else "tail", first, features.height, counts.height)
+    sessions_count = 0
+    if not features.is_empty():
+        lasting = (features["session_seq"].min(), features["session_seq"].max())
+        covered = sessions.filter(pl.col("session_seq").is_between(*lasting))
+        counts = pl.concat([_daily_counts(con, features, one, ids, covered) for one in universes if one.members.height])
+        _insert(con, "breadth.daily_counts", counts)
+        sessions_count = counts.height
+    _insert_market(con)
+    return BreadthUpdate("all" if first is None else "tail", first, features.height, sessions_count)
 
 
 def _membership(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -304,24 +305,18 @@ def _daily_counts(
     )
 
 
-def _market(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Return what folds over the sessions of each universe, from its first one on."""
+def _insert_market(con: duckdb.DuckDBPyConnection) -> None:
+    """Insert what folds over the sessions of each universe, from its first one on."""
     counts = con.execute(
         """
         select s.session_seq, c.* exclude (universe_basis, known_at, settled_at)
         from breadth.daily_counts c join calendar.sessions s using (session_date) order by s.session_seq
         """
     ).pl()
-    folded = [
-        pl.concat([part.select("universe", "session_date"), _series(part)], how="horizontal")
-        for part in counts.partition_by("universe", maintain_order=True)
-    ]
-    return pl.concat(folded).sort("universe", "session_date")
-
-
-def _series(counts: pl.DataFrame) -> pl.DataFrame:
-    """Return the folded columns of one universe, row by row."""
-    return breadth_series(counts.drop("universe", "session_date")).select(_MARKET)
+    for part in counts.sort("universe", maintain_order=True).partition_by("universe", maintain_order=True):
+        folded = breadth_series(part.drop("universe", "session_date")).select(_MARKET)
+        rows = pl.concat([part.select("universe", "session_date"), folded], how="horizontal")
+        _insert(con, "breadth.market", rows)
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:

@@ -29,6 +29,14 @@ _ASK_AGAIN_FROM: Final = timedelta(days=12)
 
 FIRST_DAY: Final = date(2000, 1, 1)
 
+_STAYS: Final = """
+    stays as (
+        from sp500_membership.intervals
+        qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
+    )
+"""
+"""Membership as it now stands: a vintage from before a stay ended knows of no end."""
+
 
 def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = False) -> list[str]:
     """Return the symbols whose prices are wanted: members of the index and our funds, and former members once.
@@ -43,11 +51,8 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
         and (fund.active_to is None or fund.active_to >= today - FORMER_MEMBERS_FOR)
     ]
     rows = con.execute(
-        """
-        with stays as (
-            from sp500_membership.intervals
-            qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
-        ),
+        f"""
+        with {_STAYS},
         names as (
             select ticker, max(coalesce(end_date, date '9999-12-31')) as last_date
             from stays where ticker is not null group by ticker
@@ -82,11 +87,8 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
 def former_tickers(con: duckdb.DuckDBPyConnection, today: date) -> frozenset[str]:
     """Return the tickers of the index under which no member is left, our funds excepted."""
     rows = con.execute(
-        """
-        with stays as (
-            from sp500_membership.intervals
-            qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
-        )
+        f"""
+        with {_STAYS}
         select ticker from stays where ticker is not null
         group by ticker having max(coalesce(end_date, date '9999-12-31')) <= $today
         """,
@@ -98,8 +100,9 @@ def former_tickers(con: duckdb.DuckDBPyConnection, today: date) -> frozenset[str
 def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: datetime) -> list[str]:
     """Return members of the index and funds without the newest session that is out, or with a close in doubt."""
     rows = con.execute(
-        """
-        with due as (
+        f"""
+        with {_STAYS},
+        due as (
             select max(session_date) as session_date from calendar.sessions where close_at + interval 3 hour < $now
         ),
         held as (
@@ -112,7 +115,7 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
                 and reason like 'large_return_is_confirmed%'
         ),
         gone as (
-            select ticker from sp500_membership.intervals
+            select ticker from stays
             group by ticker having max(coalesce(end_date, date '9999-12-31')) < $now::date
         )
         select w.ticker from (select unnest($wanted) as ticker) w

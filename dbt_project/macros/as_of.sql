@@ -60,7 +60,8 @@ select * from (
 {% endmacro %}
 
 
-{#- Prices at a moment: rows known by then, adjusted for the splits and dividends known by then. Stored figures hang on
+{#- Prices at a moment: rows known by then, adjusted for the splits and dividends known by then; a return one of whose parts
+    came later is NULL. Stored figures hang on
     the newest basis; what a ticker's last known row still carries of it came later, so everything is divided by that. -#}
 {% macro prices_daily_as_of() %}
 with known_prices as (
@@ -82,6 +83,9 @@ select p.* replace (
     round(p.close_split_adjusted_usd * l.splits, 8) as close_split_adjusted_usd,
     round(p.volume_split_adjusted_shares / l.splits, 4) as volume_split_adjusted_shares,
     round(p.close_dividend_adjusted_usd * l.splits / l.dividends, 8) as close_dividend_adjusted_usd,
+    case when p.return_known_at <= {{ as_of_moment() }} then p.return_ratio end as return_ratio,
+    case when p.return_known_at <= {{ as_of_moment() }} then p.total_return_ratio end as total_return_ratio,
+    case when p.return_known_at <= {{ as_of_moment() }} then p.return_known_at end as return_known_at,
     case when p.basis_known_at <= {{ as_of_moment() }} then p.basis_known_at end as basis_known_at
 )
 from known_prices as p

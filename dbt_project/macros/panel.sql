@@ -10,21 +10,28 @@ qualify row_number() over (partition by {{ keys | join(', ') }} order by known_a
 
 
 {#- Newest rows of several raw tables of one shape, and of each key only the first provider that has it. `relations` is
-    in order of preference; `filled`: a column that a withdrawn row leaves NULL. The first provider has nearly all keys,
-    so what the others add is looked up: ranking all rows a second time would double the cost. -#}
+    in order of preference; `filled`: a column that a withdrawn row leaves NULL. A row that serves because a preferred
+    provider withdrew its own is known since then. The first provider has nearly all keys, so what the others add is
+    looked up: ranking all rows a second time would double the cost. -#}
 {% macro newest_of_providers(relations, keys, filled) %}
-{%- set key = keys | join(', ') %}
 with
 {%- for relation in relations %}
 provider_{{ loop.index }} as (
-    select * from ({{ newest_rows(relation, keys) }}) where {{ filled }} is not null
+    {{ newest_rows(relation, keys) }}
 ){{ ',' if not loop.last }}
 {%- endfor %}
 {%- for relation in relations %}
-select * from provider_{{ loop.index }}
-{%- for rank in range(1, loop.index) %}
-anti join provider_{{ rank }} using ({{ key }})
+{%- set rank = loop.index %}
+select p.* replace (
+    greatest(p.known_at{% for i in range(1, rank) %}, p{{ i }}.known_at{% endfor %}) as known_at
+)
+from provider_{{ rank }} as p
+{%- for i in range(1, rank) %}
+left join provider_{{ i }} as p{{ i }}
+    on {% for key in keys %}p.{{ key }} = p{{ i }}.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
 {%- endfor %}
+where p.{{ filled }} is not null
+{%- for i in range(1, rank) %} and p{{ i }}.{{ filled }} is null{% endfor %}
 {{ 'union all by name' if not loop.last }}
 {%- endfor %}
 {% endmacro %}

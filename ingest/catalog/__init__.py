@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from ingest.catalog.models import Catalog, Series, SourceName
+from ingest.catalog.yaml_files import read_yaml
 from ingest.errors import ConfigError
 
 __all__ = ["CATALOG_FILE", "SOURCES", "Catalog", "Series", "SourceName", "load_catalog"]
@@ -34,10 +34,7 @@ SOURCES: tuple[SourceName, ...] = (
 @cache
 def load_catalog(path: Path = CATALOG_FILE) -> Catalog:
     """Read the catalog; ConfigError names the entry and the field that cannot be used."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"catalog {path.name}: cannot be read as YAML: {error}") from error
+    document = read_yaml(path, "catalog")
     if not isinstance(document, dict) or not {"releases", "units", "series"} <= document.keys():
         raise ConfigError(f"catalog {path.name}: expected the sections releases, units and series")
     releases: dict[str, Any] = document.pop("releases")

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 CalendarName = Literal["nyse", "federal_reserve", "federal_government", "sifma", "tokyo", "every_day"]
-CALENDARS: tuple[CalendarName, ...] = get_args(CalendarName)
 
 FIRST_YEAR = 1990
 _EXCHANGES = {"nyse": "XNYS", "tokyo": "XTKS"}
@@ -127,12 +126,3 @@ def _new_york_at(day: pl.Expr, hour: int, minute: int) -> pl.Expr:
         .dt.convert_time_zone("UTC")
         .dt.replace_time_zone(None)
     )
-
-
-def last_session(moment: datetime) -> date:
-    """Return the last NYSE session whose close is not after `moment` (aware)."""
-    import pandas as pd
-
-    closes = _exchange("nyse").schedule["close"]
-    found: date = closes.index[closes <= pd.Timestamp(moment)][-1].date()
-    return found

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import polars as pl
-import yaml
 
+from ingest.catalog.yaml_files import read_yaml
 from ingest.errors import ConfigError
 
 CONFIRMED_MOVES_FILE = Path(__file__).with_name("confirmed_moves.yml")
@@ -17,12 +17,11 @@ CONFIRMED_MOVES_FILE = Path(__file__).with_name("confirmed_moves.yml")
 @cache
 def load_confirmed_moves(path: Path = CONFIRMED_MOVES_FILE) -> pl.DataFrame:
     """Return ticker and session_date of each listed move; ConfigError names the entry that cannot be used."""
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name}: cannot be read as YAML: {error}") from error
-    for entry in entries or []:
-        if not isinstance(entry, dict) or not isinstance(entry.get("session_date"), date) or "ticker" not in entry:
-            raise ConfigError(f"{path.name}: expected ticker and session_date, saw {entry!r}")
-    rows = [(str(entry["ticker"]), entry["session_date"]) for entry in entries or []]
+    entries = read_yaml(path, "confirmed moves")
+    if not isinstance(entries, list):
+        raise ConfigError(f"confirmed moves {path.name}: expected a list")
+    for entry in entries:
+        if not isinstance(entry, dict) or type(entry.get("session_date")) is not date or "ticker" not in entry:
+            raise ConfigError(f"confirmed moves {path.name}: expected ticker and session_date, got {entry!r}")
+    rows = [(str(entry["ticker"]), entry["session_date"]) for entry in entries]
     return pl.DataFrame(rows, schema={"ticker": pl.String, "session_date": pl.Date}, orient="row")

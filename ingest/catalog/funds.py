@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ingest.catalog.yaml_files import read_yaml
 from ingest.errors import ConfigError
 
 FUNDS_FILE = Path(__file__).with_name("funds.yml")
@@ -73,10 +73,7 @@ class Fund(BaseModel):
 @cache
 def load_funds(path: Path = FUNDS_FILE) -> tuple[Fund, ...]:
     """Return the funds in the order of the file; ConfigError names the fund and the field that cannot be used."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"funds {path.name}: cannot be read as YAML: {error}") from error
+    document = read_yaml(path, "funds")
     issuers = document.get("issuers") if isinstance(document, dict) else None
     if not isinstance(issuers, dict):
         raise ConfigError(f"funds {path.name}: expected the section issuers")

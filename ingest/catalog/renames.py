@@ -6,9 +6,9 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ingest.catalog.yaml_files import read_yaml
 from ingest.errors import ConfigError
 
 RENAMES_FILE = Path(__file__).with_name("renames.yml")
@@ -29,10 +29,7 @@ class Rename(BaseModel):
 @cache
 def load_renames(path: Path = RENAMES_FILE) -> tuple[Rename, ...]:
     """Return the renames, oldest first; ConfigError names the entry that cannot be used."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"renames {path.name}: cannot be read as YAML: {error}") from error
+    document = read_yaml(path, "renames")
     entries = document.get("renames") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ConfigError(f"renames {path.name}: expected the list renames")

@@ -66,11 +66,13 @@ _SUMS: Final[Mapping[str, tuple[str, ...]]] = {
 def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
     """Yield the files of the years that can hold something new, oldest first.
 
-    ICI may have no file of an early year, and in January none of the year that has just begun: 404 is an answer there.
+    ICI may have no file of a year before those we hold, and in January none of the year that has just begun: 404 is an
+    answer there.
     """
     today = context.clock().astimezone(NEW_YORK).date()
-    for year in _years(context.since.get(""), today):
-        may_lack = year < today.year or today.month == 1
+    newest = context.since.get("")
+    for year in _years(newest, today):
+        may_lack = today.month == 1 if year == today.year else newest is None
         try:
             yield context.http.get(
                 "ici",

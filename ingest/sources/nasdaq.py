@@ -26,7 +26,8 @@ from ingest.errors import SourceError, SourceRefused, SourceUnavailable
 from ingest.fund_days import panel_rows
 from ingest.kit import Payload
 from ingest.panel_kit import PanelContext, PanelWindow
-from ingest.parsing import changed, day, field, json_of, listed, number, quoted
+from ingest.parsing import changed, day, field, json_of, listed, quoted
+from ingest.workbooks import number_of
 
 SESSIONS_ASKED: Final = 30
 
@@ -146,7 +147,7 @@ def _cell(payload: Payload, row: Any, name: str, on: date) -> float | None:
     text = field(payload, row, name, f"the row of {on}")
     if not isinstance(text, str):
         raise changed(payload, f"a text for {name} of {on}", quoted(text))
-    found = number(payload, text.removeprefix("$").replace(",", ""), ("N/A", ""), f"{name} of {on}")
+    found = number_of(payload, text.removeprefix("$"), ("N/A", ""), f"{name} of {on}")
     if found is not None and (found < 0 or (found == 0 and name != "volume")):
         raise changed(payload, f"a number above zero for {name} of {on}", quoted(text))
     return found

@@ -2,7 +2,8 @@
 
 Where   https://www.nasdaqtrader.com/dynamic/SymDir/nasdaqlisted.txt and otherlisted.txt (keyless)
 Grain   one row per symbol and day; only today's directory is served, so history begins with the first run
-Units   none. Symbols are as printed (BRK.B; NA is a ticker), exchanges by letter, Q for Nasdaq
+Units   none. Symbols are as printed (BRK.B; NA is a ticker), exchanges by letter, Q for Nasdaq. A directory is known
+        from the moment at which it was made, by its footer
 Breaks  SourceChanged on another header, a line of other width, a missing footer (the file was cut), an unknown letter,
         a directory of few symbols, a symbol twice. Test issues are left out
 """
@@ -10,16 +11,17 @@ Breaks  SourceChanged on another header, a line of other width, a missing footer
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
+from ingest.clock import NEW_YORK, naive_utc
 from ingest.errors import SourceError
 from ingest.fund_days import panel_rows
 from ingest.kit import Payload
 from ingest.panel_kit import PanelContext, PanelWindow
-from ingest.parsing import changed, day, quoted, text_of
+from ingest.parsing import changed, quoted, text_of
 
 DIRECTORIES: Final[Mapping[str, str]] = {
     "nasdaqlisted.txt": (
@@ -61,11 +63,12 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     symbols = cells[header.partition("|")[0]]
     _require_whole(payload, symbols)
     table = {
-        "snapshot_date": made,
+        "snapshot_date": made.date(),
         "symbol": symbols,
         "security_name": cells["Security Name"],
         "listing_exchange": _exchanges(payload, cells),
         "is_etf": _flags(payload, cells, "ETF"),
+        "stated_at": naive_utc(min(made, payload.fetched_at)),  # made after we had it: their clock is fast
     }
     return {_TABLE: panel_rows(payload, _TABLE, table).sort("symbol")}
 
@@ -75,12 +78,16 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWin
     return []
 
 
-def _made(payload: Payload, footer: str) -> date:
-    """Return the day the file was made, New York time: `File Creation Time: 0608202610:01|||||||`."""
+def _made(payload: Payload, footer: str) -> datetime:
+    """Return when the file was made, New York time: `File Creation Time: 0608202610:01|||||||`."""
     if not footer.startswith(_FOOTER):
         raise changed(payload, f"a last line {_FOOTER}mmddyyyyhh:mm", quoted(footer))
     stamp = footer.removeprefix(_FOOTER).rstrip("|")
-    return day(payload, stamp, "%m%d%Y%H:%M", "the file creation time")
+    form = "%m%d%Y%H:%M"
+    try:
+        return datetime.strptime(stamp, form).replace(tzinfo=NEW_YORK)
+    except ValueError:
+        raise changed(payload, f"a date like {form} for the file creation time", quoted(stamp)) from None
 
 
 def _cells(payload: Payload, header: str, lines: list[str]) -> pl.DataFrame:

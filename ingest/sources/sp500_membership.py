@@ -172,13 +172,13 @@ def _stays(payload: Payload, text: str) -> list[Stay]:
 def _records(payload: Payload, name: str, text: str, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the records of a CSV with quoted cells; SourceChanged when it has not all of `columns`."""
     reader = csv.DictReader(io.StringIO(text), strict=True)
-    header = reader.fieldnames or []
-    if not set(columns) <= set(header):
-        raise _part_changed(payload, name, f"the columns {', '.join(columns)}", ",".join(header))
     try:
+        header = reader.fieldnames or []
         records = list(reader)
     except csv.Error as error:
         raise _part_changed(payload, name, "CSV", error) from None
+    if not set(columns) <= set(header):
+        raise _part_changed(payload, name, f"the columns {', '.join(columns)}", ",".join(header))
     for record in records:
         if None in record or None in record.values():
             raise _part_changed(payload, name, f"{len(header)} cells in each line", list(record.values()))
@@ -261,6 +261,8 @@ def _list(payload: Payload, page: str) -> tuple[dict[str, _Listed], _Dates]:
         if len(row) != len(header):
             raise _part_changed(payload, LIST, f"{len(header)} cells in each line", row)
         symbol, name, sector, added = (row[column] for column in at)
+        if yahoo_spelling(symbol) in listed or not symbol:
+            raise _part_changed(payload, LIST, "each constituent once, with its symbol", symbol)
         listed[yahoo_spelling(symbol)] = _Listed(_Company(name, sector), _plain_day(added))
     least = int(payload.meta["least_members"])
     if len(listed) < least:

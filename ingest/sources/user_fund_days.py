@@ -5,7 +5,7 @@ Grain   one row per date, or per date and known_at where the file tells when eac
 Units   NAV USD per share, shares in units (not thousands), net assets USD; nothing or "." is a gap. Dates YYYY-MM-DD;
         known_at is ISO 8601, New York time where it names no zone, and the end of the day where it names no hour
 Breaks  SourceChanged naming file and line; a file whose name is no fund of funds.yml is named with the nearest ones;
-        net assets that are not NAV x shares
+        net assets that are not NAV x shares, a known_at before its date
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ingest.panel_kit import PanelContext, PanelWindow
 from ingest.user_csv import (
     refuse_doubled_days,
     refuse_first,
+    refuse_foreknown,
     user_dates,
     user_lines,
     user_moments,
@@ -63,6 +64,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     days = user_dates(payload, lines, "date")
     stated = user_moments(payload, lines)
     refuse_doubled_days(payload, lines, days, stated)
+    refuse_foreknown(payload, lines, days, stated)
     values = {name: user_numbers(payload, lines, name) for name in (*_REQUIRED[1:], "net_assets_usd")}
     for name, numbers in values.items():
         refuse_first(payload, lines, (numbers < 0).fill_null(False), f"no negative {name}", name)

@@ -6,7 +6,8 @@ Grain   one row per date, or per date and known_at where the file tells when eac
 Units   US dollars and shares as traded that day, not adjusted for splits; nothing or "." is a gap. Dates are
         YYYY-MM-DD; known_at is ISO 8601, New York time where it names no zone, and the end of the day without an hour
 Breaks  SourceChanged naming file and line: another header, a date or number that is none, a price that is not above
-        zero, a date twice. A file whose name is no ticker is named. BRK.B.csv and BRK-B.csv are the same stock
+        zero, a date twice, a
+        known_at before its date. A file whose name is no ticker is named. BRK.B.csv and BRK-B.csv are the same stock
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ingest.panel_kit import PanelContext, PanelWindow
 from ingest.user_csv import (
     refuse_doubled_days,
     refuse_first,
+    refuse_foreknown,
     user_dates,
     user_lines,
     user_moments,
@@ -70,6 +72,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     days = user_dates(payload, lines, "date")
     stated = user_moments(payload, lines)
     refuse_doubled_days(payload, lines, days, stated)
+    refuse_foreknown(payload, lines, days, stated)
     numbers = {name: user_numbers(payload, lines, name) for name in _BARS if name in lines.columns}
     for name, column in numbers.items():
         is_bad, expected = (column < 0, "no negative") if name == "volume" else (column <= 0, "above zero, the")

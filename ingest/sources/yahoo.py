@@ -10,9 +10,8 @@ Breaks  SourceChanged on an error in the chart, another symbol, currency or bar 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -22,17 +21,22 @@ from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
 from ingest.kit import FetchContext, Pair, Payload, Window
 from ingest.parsing import field, oldest, require_unit, rows_of, series_of, together, windows_of
-from ingest.yahoo_chart import NO_BARS, asked_from, closed_bars, prices_of, read_chart, require_prices
+from ingest.yahoo_chart import (
+    NO_BARS,
+    asked_from,
+    chart_payload,
+    closed_bars,
+    prices_of,
+    read_chart,
+    require_prices,
+)
 
 if TYPE_CHECKING:
     from ingest.yfinance_client import Answer, YahooClient
 
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
-    """Yield one chart per symbol: the bytes as Yahoo sent them, archived before anything reads them.
-
-    yfinance's own frame only tells whether it could use the answer.
-    """
+    """Yield one chart per symbol: the bytes as Yahoo sent them, archived before anything reads them."""
     from ingest.yfinance_client import TooManyRequests, YahooClient
 
     by_symbol = [(symbol, list(pairs)) for symbol, pairs in groupby(sorted(context.pairs, key=_symbol), key=_symbol)]
@@ -94,18 +98,7 @@ def _chart(context: FetchContext, symbol: str, pairs: Sequence[Pair], client: Ya
     if not answer.body:
         raise SourceUnavailable("yahoo", symbol, f"Yahoo gave no chart ({answer.failure}); nothing landed for {symbol}")
     answered_from = start if answer.is_history else end
-    payload = context.http.keep(
-        Payload(
-            source="yahoo",
-            name=symbol,
-            url=answer.url,
-            body=answer.body,
-            sha256=hashlib.sha256(answer.body).hexdigest(),
-            fetched_at=context.clock().astimezone(UTC),
-            status=answer.status,
-            meta={"symbol": symbol, "start": answered_from.isoformat(), "series": series_of(pairs)},
-        )
-    )
+    payload = context.http.keep(chart_payload(symbol, answer, answered_from, context.clock, series=series_of(pairs)))
     if not answer.has_bars:
         _require_bars(payload, pairs, answer)
     return payload

@@ -13,13 +13,12 @@ Breaks  SourceChanged per symbol on an error in the chart, another symbol, curre
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import log
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +39,7 @@ from ingest.yahoo_chart import (
     NO_BARS,
     Chart,
     asked_from,
+    chart_payload,
     closed_bars,
     days_of,
     last_day,
@@ -172,30 +172,16 @@ def _kept(context: PanelContext, symbol: str, answer: Answer) -> Payload | Sourc
     """Return the archived chart of one symbol, or why there is none: no answer, or one without a bar."""
     if not answer.body or not answer.is_history:
         return _silence(symbol, f"Yahoo gave no chart ({answer.failure})")
-    payload = context.http.keep(
-        Payload(
-            source="yahoo",
-            name=symbol,
-            url=answer.url,
-            body=answer.body,
-            sha256=hashlib.sha256(answer.body).hexdigest(),
-            fetched_at=context.clock().astimezone(UTC),
-            status=answer.status,
-            meta={
-                "symbol": symbol,
-                "start": asked_from(context.since.get(symbol)).isoformat(),
-                "panel": "prices",
-                **({STANDING: FORMER} if symbol in context.former else {}),
-            },
-        )
-    )
+    start = asked_from(context.since.get(symbol))
+    standing = {STANDING: FORMER} if symbol in context.former else {}
+    payload = context.http.keep(chart_payload(symbol, answer, start, context.clock, panel="prices", **standing))
     if answer.has_bars:
         return payload
     try:
         parse(payload)
     except SourceChanged as error:
         if error.seen == NO_BARS:
-            return _silence(symbol, f"Yahoo gave no bar from {payload.meta['start']} on ({answer.failure})")
+            return _silence(symbol, f"Yahoo gave no bar from {start} on ({answer.failure})")
     return payload  # where the bytes are broken the collector's own parse says how
 
 
@@ -253,14 +239,22 @@ def _events(payload: Payload, chart: Chart, kind: str) -> list[tuple[date, Mappi
 
 
 def _splits(payload: Payload, chart: Chart) -> pl.DataFrame:
-    """Return session_date and split_ratio (new shares per old), oldest first; two of one day as one."""
+    """Return session_date and split_ratio (new shares per old), oldest first; two of one day as one.
+
+    The same one twice is refused: once or twice undone makes two different histories, and nothing says which.
+    """
     ratios: dict[date, float] = {}
+    seen: set[tuple[date, float]] = set()
     for on, event in _events(payload, chart, "splits"):
         numerator, denominator = (
             _positive(payload, member(payload, event, name, "a split"), f"{name} of the split of {on}")
             for name in ("numerator", "denominator")
         )
-        ratios[on] = ratios.get(on, 1.0) * numerator / denominator
+        ratio = numerator / denominator
+        if (on, ratio) in seen:
+            raise changed(payload, f"the split of {ratio:g} on {on} once", "it twice")
+        seen.add((on, ratio))
+        ratios[on] = ratios.get(on, 1.0) * ratio
     return pl.DataFrame(
         sorted(ratios.items()), schema={"session_date": pl.Date, "split_ratio": pl.Float64}, orient="row"
     )

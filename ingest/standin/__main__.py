@@ -16,7 +16,7 @@ from ingest.standin.server import StandIn
 from ingest.standin.simulate import DEFAULT_SEED, simulate
 
 _AHEAD = timedelta(days=370)
-"""How far behind the clock the simulated market still has days, for a stand-in that runs on."""
+"""How far beyond the clock the simulated market has days, for a stand-in that runs on."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -231,17 +231,7 @@ def _archive(path: Path, skip_rows: int) -> Callable[[str], pl.DataFrame]:
 
 def _stress(folder: Path) -> Iterator[pl.DataFrame]:
     """Yield NFCI with its log of changes as revisions, and STLFSI as one copy has it."""
-    log = pl.read_csv(folder / "vintages_git/NFCI_changes.csv", try_parse_dates=True).sort(
-        "date", "first_seen_snapshot"
-    )
-    is_first = log["date"].is_first_distinct()
-    first = log.filter(is_first)
-    yield first_prints("nfci", first["date"], first["value"].to_numpy())
-    later = log.filter(~is_first)
-    seen = later["first_seen_snapshot"].cast(pl.Datetime("us")).dt.offset_by("8h30m")
-    seen = seen.dt.replace_time_zone(_ZONE).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    changed = first_prints("nfci", later["date"], later["value"].to_numpy())
-    yield changed.with_columns(seen.alias("revised_at"))
+    yield from _copies("nfci", [_changes(folder, "NFCI")])
     yield _rows("stlfsi", _dated(folder / "fred_reshaped/2026-01/STLFSI4.csv"))
 
 
@@ -259,17 +249,18 @@ def _margin(folder: Path) -> Iterator[pl.DataFrame]:
 
 def _labor(folder: Path) -> Iterator[pl.DataFrame]:
     """Yield unemployment and claims with what later copies changed as revisions, and the Sahm indicator as it stood."""
-    logs = [
-        pl.read_csv(folder / f"vintages_git/{name}_changes.csv", try_parse_dates=True).select(
-            pl.col("date").alias("period_date"), "value", pl.col("first_seen_snapshot").alias("seen")
-        )
-        for name in ("hoin_UNRATE", "UNRATE")
-    ]
+    logs = [_changes(folder, name) for name in ("hoin_UNRATE", "UNRATE")]
     yield from _copies("unrate", [_seen(folder / "fred_reshaped/2026-01/UNRATE.csv", date(2026, 1, 2)), *logs])
     pulled = {"2026-01": date(2026, 1, 2), "2026-06": date(2026, 6, 4), "2026-07": date(2026, 7, 30)}
     claims = [_seen(folder / f"fred_reshaped/{name}/ICSA.csv", seen) for name, seen in pulled.items()]
     yield from _copies("initial_claims", claims)
     yield _rows("sahm_realtime", _dated(folder / "fredgraph_csv/SAHMREALTIME.csv"))
+
+
+def _changes(folder: Path, name: str) -> pl.DataFrame:
+    """Read a log of changes: period_date, value, and the day the change was seen."""
+    log = pl.read_csv(folder / f"vintages_git/{name}_changes.csv", try_parse_dates=True)
+    return log.select(pl.col("date").alias("period_date"), "value", pl.col("first_seen_snapshot").alias("seen"))
 
 
 def _seen(path: Path, seen: date) -> pl.DataFrame:

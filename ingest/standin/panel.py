@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,6 +19,8 @@ from ingest.catalog.funds import Fund
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.panel import panel_table
 
+_LONGEST_HALT: Final = timedelta(days=30)
+"""A stock that is halted counts with its last close; one that long without any is left out."""
 _TEXT, _DAY, _NUMBER, _MOMENT = pl.String(), pl.Date(), pl.Float64(), pl.Datetime("us")
 
 PANEL_SCHEMA: Final[Mapping[str, Mapping[str, pl.DataType]]] = MappingProxyType(
@@ -136,10 +138,6 @@ class Panel:
         """Return the row of `issues` of a permid; KeyError when there is none."""
         return self._issues[permid]
 
-    def fund(self, ticker: str) -> Fund | None:
-        """Return the fund of that ticker in capitals."""
-        return self._funds.get(ticker)
-
     def days_of(self, ticker: str, now: datetime) -> pl.DataFrame:
         """Return the days of a fund as its issuer printed them by `now`, oldest first, on the basis of each day."""
         return _shown(self._fund_days.get(ticker), "fund_days", "report_date", now)
@@ -156,12 +154,13 @@ class Panel:
         return self.membership.filter(is_in).drop("end_date").sort("ticker")
 
     def capitalisation(self, day: date) -> pl.DataFrame:
-        """Return the members of `day` with ticker, company_name, sector, close_usd and cap_usd, largest first."""
+        """Return the members of `day` with company, sector, exchange, last close and cap_usd, largest first."""
         grown = (
             self.splits.filter(pl.col("session_date") <= day).group_by("permid").agg(pl.col("split_ratio").product())
         )
-        closes = self.prices.filter((pl.col("session_date") == day) & pl.col("close_usd").is_not_null())
-        closes = closes.sort("known_at").unique("permid", keep="first").select("permid", "close_usd")
+        recent = pl.col("session_date").is_between(day - _LONGEST_HALT, day) & pl.col("close_usd").is_not_null()
+        closes = self.prices.filter(recent).sort("session_date", "known_at", descending=[True, False])
+        closes = closes.unique("permid", keep="first", maintain_order=True).select("permid", "close_usd")
         shares = pl.col("shares_count") * pl.col("split_ratio").fill_null(1.0)
         return (
             self.members(day)
@@ -199,10 +198,6 @@ class Panel:
     @cached_property
     def _fund_days(self) -> dict[str, pl.DataFrame]:
         return _parts(self.fund_days, "ticker")
-
-    @cached_property
-    def _funds(self) -> dict[str, Fund]:
-        return {fund.ticker: fund for fund in self.funds}
 
 
 def _parts(frame: pl.DataFrame, key: str) -> dict[str, pl.DataFrame]:

@@ -25,6 +25,8 @@ from ingest.standin.render import Request, Response, View, render
 _HOST = "127.0.0.1"
 _REMEMBERED_BYTES = 48_000_000
 _IDLE_SECONDS = 60
+_HEARD = ("accept", "if-none-match", "user-agent")
+"""The headers that an answer may depend on."""
 _SECRET = re.compile(r"(api_key=)[^&]*")
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
@@ -96,8 +98,8 @@ class StandIn:
         return response if fault is None else spoiled(fault, request, response)
 
     def _rendered(self, view: View, request: Request) -> Response:
-        conditions = (request.headers.get("accept"), request.headers.get("if-none-match"))
-        key = (request.target, conditions, view.now, view.since, view.scale)
+        asked = tuple(request.headers.get(name) for name in _HEARD)
+        key = (request.target, asked, view.now, view.since, view.scale)
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import CalendarName
+from ingest.catalog.funds import Fund, load_funds
 from ingest.standin.economy.central_bank import BalanceSheet, balance_sheet
 from ingest.standin.economy.conditions import stress_index, weekly_index
 from ingest.standin.economy.cross_section import DEFAULT_MEMBERS, cross_section
@@ -33,10 +34,17 @@ _NOT_AVAILABLE = (date(2019, 5, 31), date(2021, 8, 5))
 """Days on which the New York Fed printed NA for the 99th percentile."""
 
 
-def simulate(end: date, seed: int = DEFAULT_SEED, *, members: int = DEFAULT_MEMBERS) -> Market:
+def simulate(
+    end: date,
+    seed: int = DEFAULT_SEED,
+    *,
+    members: int = DEFAULT_MEMBERS,
+    funds: tuple[Fund, ...] | None = None,
+) -> Market:
     """Return the market of every day from 2012-01-03 to `end`. The same seed gives the same days, whatever the end.
 
-    `members` is the number of stocks in the index. Stocks and funds trade from 2011-10-03 on.
+    `members` is the number of stocks in the index, `funds` (None) are those of the catalog. Both trade from 2011-10-03
+    on, a fund that the catalog says began later from its own first day.
     """
     if end < FIRST_DAY:
         raise ValueError(f"the simulated market starts on {FIRST_DAY}, got the end {end}")
@@ -67,7 +75,8 @@ def simulate(end: date, seed: int = DEFAULT_SEED, *, members: int = DEFAULT_MEMB
             "regime": [NAMES[code] for code in regimes[sessions].tolist()],
         }
     )
-    panel = cross_section(grid, regimes, stress, curve, market, members)
+    traded = load_funds() if funds is None else funds
+    panel = cross_section(grid, regimes, stress, curve, market, members, traded)
     return Market(with_corrections(pl.concat(parts), grid), latent=latent, panel=panel)
 
 

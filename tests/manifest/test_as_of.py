@@ -170,6 +170,20 @@ def test_prices_are_adjusted_for_the_splits_known_by_then(tmp_path: Path, publis
             (5, 1.0, 103.0, 100.0, 103.0),
         ]
 
+        con.execute(
+            "update marts.prices_daily set return_ratio = 0.01, total_return_ratio = 0.02,"
+            " return_known_at = timestamp '2026-02-05 12:00' where session_date = date '2026-02-04'"
+        )
+
+        def returns(moment: str) -> tuple[Any, ...] | None:
+            return con.execute(
+                "select return_ratio, total_return_ratio, return_known_at"
+                f" from as_of(timestamp '{moment}') where session_date = date '2026-02-04'"
+            ).fetchone()
+
+        assert returns("2026-02-04 23:00") == (None, None, None), "the close before was restated on the day after"
+        assert returns("2026-02-05 23:00") == (0.01, 0.02, datetime(2026, 2, 5, 12))
+
 
 @pytest.fixture
 def stored(published: Path) -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:

@@ -18,12 +18,12 @@ import polars as pl
 
 from ingest.clock import NEW_YORK
 from ingest.home import Home
-from ingest.settings import Settings
 from ingest.standin import StandIn
 from ingest.standin.market import Market
 from ingest.standin.panel import Panel
 from ingest.standin.simulate import simulate
 from orchestration.run import run_daily
+from tests.pipeline.placed import settings_of
 
 SINCE = date(2019, 7, 1)
 MEMBERS = 100
@@ -46,8 +46,7 @@ class Eventful:
 
     def raw(self, query: str, *told: object) -> list[tuple[Any, ...]]:
         """Ask the build file."""
-        # dbt keeps its connection to the file in this process: another one must be opened as dbt's is
-        with duckdb.connect(str(self.home.warehouse)) as con:
+        with duckdb.connect(str(self.home.warehouse), read_only=True) as con:
             return con.execute(query, list(told)).fetchall()
 
     def shown(self, query: str, *told: object, run: int = -1) -> list[tuple[Any, ...]]:
@@ -99,17 +98,7 @@ def build(folder: Path) -> Eventful:
     with StandIn(market, RUNS[0]) as standin:
         for number, now in enumerate(RUNS):
             standin.set_now(now)
-            outcome = run_daily(
-                Settings(
-                    home=home.root,
-                    upstream=standin.url,
-                    origin="SIMULATED",
-                    now=now,
-                    request_attempts=1,
-                    retry_wait_seconds=0.0,
-                    fred_api_key=None,
-                )
-            )
+            outcome = run_daily(settings_of(home.root, standin))
             assert outcome.release.state == "published"
             releases.append(folder / f"release_{number}.duckdb")
             shutil.copyfile(home.published, releases[-1])

@@ -16,7 +16,8 @@ from warehouse.asof import WITHOUT_AS_OF
 
 NEXT_DRIVER = Path(sys.prefix) / "duckdb-next"
 
-# Prints how many rows of each mart are not in its macro at built_at, and the other way round, and those of its view.
+# Prints the driver's version, and how many rows of each mart are not in its macro at built_at, the other way round, and
+# those that are not in its view.
 COMPARE = """
 import duckdb, json, sys
 con = duckdb.connect(sys.argv[1], read_only=True)
@@ -29,7 +30,7 @@ for (name,) in con.execute(macros).fetchall():
     then = f"marts.{name}(timestamp '{built_at}')"
     pairs = [(f"marts.{mart}", then), (then, f"marts.{mart}"), (f"marts.{mart}", f"marts.{mart}_at")]
     found[mart] = [con.execute(f"select count(*) from (from {a} except all from {b})").fetchone()[0] for a, b in pairs]
-print(json.dumps(found))
+print(json.dumps([duckdb.__version__, found]))
 """
 
 
@@ -49,10 +50,13 @@ def marts(published: Path) -> set[str]:
 
 @pytest.mark.parametrize("driver", [None, NEXT_DRIVER], ids=["this driver", "the next driver"])
 def test_every_mart_at_the_moment_of_the_build_is_the_mart(published: Path, marts: set[str], driver: Path | None):
+    if driver is not None and not driver.exists():
+        pytest.skip(f"{driver} is not there: `make setup` puts the next driver beside the environment")
     env = dict(os.environ) | ({"PYTHONPATH": str(driver)} if driver else {})
     done = subprocess.run([sys.executable, "-c", COMPARE, str(published)], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    version, found = json.loads(done.stdout)
+    assert driver is None or version.startswith("2.")
     assert {mart: counts for mart, counts in found.items() if any(counts)} == {}
     assert found.keys() == marts - WITHOUT_AS_OF.keys(), "a mart has a clock, a text in int_as_of, or a reason"
 

@@ -170,6 +170,22 @@ def test_a_renamed_stock_is_one_stock_with_one_history_before_and_after_the_run_
     assert {on: rows[on][:2] for on in earlier} == earlier
 
 
+# ---- members
+
+
+def test_who_is_counted_on_a_session_is_who_was_a_member(eventful):
+    counted = dict(
+        eventful.shown(
+            "select session_date, list(permid order by permid) from marts.breadth_symbol_daily"
+            " where universe = 'SPX' group by session_date"
+        )
+    )
+    truth = {day: sorted(members_on(eventful, day)) for day in sessions(eventful)}
+    turns = [day for before, day in pairwise(truth) if truth[before] != truth[day]]
+    assert len(turns) >= 4, "stocks joined and left"
+    assert counted == truth
+
+
 # ---- sessions without a close
 
 

@@ -77,7 +77,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, datetime
         variables = {"run_at": now.isoformat(sep=" "), "origin": "SIMULATED", "run_id": "no-look-ahead"}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TIDEGAUGE_WAREHOUSE", str(warehouse))
-            DuckDBConnectionManager.close_all_connections()
             ran = dbtRunner(manifest=parsed).invoke(
                 ["run", "--select", *names, "--vars", json.dumps(variables), *flags]
             )

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import jinja2
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from ingest.catalog import SOURCES
 from ingest.home import Home
-from ingest.panel import PANEL_TABLES
-from warehouse.breadth_tables import update_breadth
+from tests.truncated import PLACES, chosen_row, regimes_without_what_came_later
 from warehouse.regimes.inputs import SERIES
 from warehouse.regimes.knowledge import read_replay
 from warehouse.regimes.ledger import reconstruct
 from warehouse.regimes.tables import CHECKS, REGIME_TABLES
-
-MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
-FEW, MANY = 4, 50
-DATED_PANEL = [table.id for table in PANEL_TABLES if table.id != "sp500_membership.intervals"]
-"""Who is who stays: Yahoo serves a renamed stock's whole past under its new ticker, which only the list of today tells.
-Members that join later are no members earlier, whatever the list says."""
 
 
 @pytest.fixture(scope="module")
@@ -119,40 +109,10 @@ def test_the_replay_is_what_market_known_daily_read(con):
     assert compared == len(expected) > 50_000
 
 
-@pytest.mark.parametrize("place", [*range(FEW), *(pytest.param(n, marks=pytest.mark.slow) for n in range(FEW, MANY))])
+@pytest.mark.parametrize("place", PLACES)
 def test_what_became_known_after_a_cutoff_changes_no_row_up_to_it(build: Path, whole, place: int, tmp_path: Path):
     """Truncation: every raw row known later is deleted, breadth and flows are computed anew from what is left."""
-    chosen = random.Random(2026).sample(range(whole.height // 4, whole.height), MANY)[place]
-    cutoff = whole["cutoff_at"][chosen]
-    shutil.copy(build, tmp_path / "warehouse.duckdb")
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
-        for table in (*(f"{source}.observations" for source in SOURCES), *DATED_PANEL):
-            con.execute(f"delete from {table} where known_at > ?", [cutoff])
-        con.execute("delete from intermediate.int_observations where known_at > ?", [cutoff])
-        update_breadth(con)
-        panel_marts(con, cutoff)
-        cut = reconstruct(con, cutoff)
-    assert cut["cutoff_at"].max() == cutoff
+    chosen = chosen_row(whole, place)
+    cut = regimes_without_what_came_later(build, whole["cutoff_at"][chosen], tmp_path / "warehouse.duckdb")
+    assert cut["cutoff_at"].max() == whole["cutoff_at"][chosen]
     assert_frame_equal(cut, whole.head(chosen + 1))
-
-
-def panel_marts(con: duckdb.DuckDBPyConnection, cutoff: datetime) -> None:
-    """Build the marts of breadth and flows by the project's own macros, as a run at `cutoff` would have."""
-    last = (cutoff + timedelta(days=1)).date()
-    con.execute("create table sessions_then as select * from calendar.sessions where session_date <= ?", [last])
-    counts = "'breadth.daily_counts', 'breadth.market', 'marts.prices_daily', 'latest_observations', 'sessions_then'"
-    flows = "'staging.stg_fund_days', 'staging.stg_splits', 'catalog.funds', 'sessions_then'"
-    calls = {
-        "latest_observations": "latest_observations('intermediate.int_observations')",
-        "breadth_daily": f"breadth_daily({counts})",
-        "etf_flows_daily": f"etf_flows_daily({flows})",
-        "etf_category_flows_daily": "etf_category_flows_daily('etf_flows_daily', 'sessions_then')",
-    }
-    names = ("observations", "panel", "marts/breadth_daily", "marts/etf_flows_daily", "marts/etf_category_flows_daily")
-    macros = "\n".join((MACROS / f"{name}.sql").read_text() for name in names)
-    environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])
-    environment.globals["var"] = {"breadth_coverage_gate_ratio": 0.95}.__getitem__
-    for table, call in calls.items():
-        sql = environment.from_string(f"{macros}{{{{ {call} }}}}").render()
-        schema = "marts." if table in ("breadth_daily", "etf_category_flows_daily") else ""
-        con.execute(f"create or replace table {schema}{table} as {sql}")

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.cli import environment, tidegauge
 
 
 @pytest.fixture(scope="session")
 def real_home(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run `tidegauge real` once into a folder of its own and return that home."""
     home = tmp_path_factory.mktemp("real") / "home"
-    environment = {
-        **{
-            name: value for name, value in os.environ.items() if not name.startswith(("TIDEGAUGE_", "FRED_", "DAGSTER"))
-        },
-        "TIDEGAUGE_REAL_DATA": str(real_data),
-        "TIDEGAUGE_HOME": str(home),
-    }
-    ran = subprocess.run(
-        [sys.executable, "-m", "orchestration.cli", "real"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    ran = tidegauge("real", env=environment(home, TIDEGAUGE_REAL_DATA=str(real_data)), timeout=840)
     assert ran.returncode == 0, (
         f"tidegauge real failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
     )

@@ -17,8 +17,6 @@ from warehouse.regimes.types import (
     VolatilityInputs,
 )
 
-CLASSES = ("CALM", "NORMAL", "CAUTION", "STRESS", "CRISIS")
-
 # quant.md 3.7: day, VIX, OAS %, its change over 21 sessions in points, MOVE, % above 200 days, points V/C/M/B, score
 GOLDEN_SCORES = [
     ("2007-08-16", 30.83, 4.59, 1.39, 109.8, 37.0, (1, 2, 0, 1), 4),
@@ -163,12 +161,12 @@ def test_known_episodes_are_found_as_far_as_they_can_be_tested(published):
     for row in rows:
         if row[5] is not True:
             print("as expected" if row[5] else "NOT FOUND " if row[4] else "untestable", *row[:4], row[7], sep=" | ")
-    assert len(testable) >= 120
+    assert len(testable) >= 150
     assert all(row[7] for row in rows if not row[4]), "what cannot be tested says why"
     assert max(row[6] or 0 for row in testable) <= 1, "any golden episode two classes off withdraws the composite"
     scores = [row for row in testable if row[6] is not None]
     assert len(scores) >= 14
-    assert sum(row[5] for row in testable) >= 0.85 * len(testable)
+    assert sum(row[5] for row in testable) >= 0.95 * len(testable)
 
 
 def test_the_falsification_conditions_are_computed(published):

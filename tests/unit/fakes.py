@@ -39,6 +39,7 @@ class FakeHttp:
         self.moment = moment
         self.asked: list[str] = []
         self.headers: list[Mapping[str, str]] = []
+        self.accepted: list[tuple[int, ...]] = []
         self.kept: list[Payload] = []
 
     def get(
@@ -56,6 +57,7 @@ class FakeHttp:
         full = url + ("?" + urlencode(params) if params else "")
         self.asked.append(full)
         self.headers.append(headers or {})
+        self.accepted.append(accept_status)
         found = [beginning for beginning in self.answers if full.startswith(beginning)]
         assert found, f"no canned answer for {full}"
         answer = self.answers[max(found, key=len)]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import openpyxl
 import polars as pl
 
-from ingest.catalog.funds import Fund, load_funds
-from ingest.clock import clock_at
 from ingest.panel import panel_table
-from ingest.panel_kit import PanelContext
-from ingest.settings import Settings
-from tests.unit.fakes import NOON
 
 
 def xlsx(rows: Sequence[Sequence[Any]], sheet: str = "navhist") -> bytes:
@@ -45,32 +40,6 @@ def xls(rows: Sequence[Sequence[Any]], sheet: str) -> bytes:
     body = io.BytesIO()
     book.save(body)
     return body.getvalue()
-
-
-def fund(ticker: str) -> Fund:
-    """Return the catalog's fund."""
-    return next(fund for fund in load_funds() if fund.ticker == ticker)
-
-
-def panel_context(
-    source: Any,
-    http: Any,
-    tickers: Sequence[str] = (),
-    *,
-    since: Mapping[str, date | None] | None = None,
-    now: datetime = NOON,
-    **settings: Any,
-) -> PanelContext:
-    """Return a context that asks for the named funds."""
-    return PanelContext(
-        source=source,
-        settings=Settings(_env_file=None, **settings),
-        clock=clock_at(now),
-        http=http,
-        progress=lambda what, done, of: None,
-        funds=[fund(ticker) for ticker in tickers],
-        since=since or {},
-    )
 
 
 def has_schema_of(rows: pl.DataFrame, table_id: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from ingest.catalog.funds import load_funds
 from ingest.clock import clock_at
 from ingest.panel import PanelSource, panel_table
 from ingest.panel_kit import PanelContext
@@ -19,18 +20,21 @@ def panel_context(
     source: PanelSource,
     http: Any,
     *,
+    funds: Sequence[str] = (),
     tickers: Sequence[str] = (),
     since: Mapping[str, date | None] | None = None,
     now: datetime = NOON,
     **settings: Any,
 ) -> PanelContext:
-    """Return a context in which nothing is held but what `since` names."""
+    """Return a context that asks for `funds` of the catalog and `tickers`; nothing is held but what `since` names."""
+    ours = {fund.ticker: fund for fund in load_funds()}
     return PanelContext(
         source=source,
         settings=Settings(_env_file=None, **settings),
         clock=clock_at(now),
         http=http,
         progress=lambda what, done, of: None,
+        funds=[ours[ticker] for ticker in funds],
         tickers=tickers,
         since=since or {},
     )

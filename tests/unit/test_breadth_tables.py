@@ -20,6 +20,7 @@ from warehouse.wide_universe import common_stocks
 
 NOW = datetime(2026, 6, 12, 23, tzinfo=UTC)
 DAYS = working_days("nyse", date(2025, 1, 2), date(2026, 6, 12))
+SATURDAY, MONDAY = date(2026, 6, 13), date(2026, 6, 15)
 TABLES = ("breadth.features", "breadth.daily_counts", "breadth.market")
 
 
@@ -306,7 +307,7 @@ def test_switched_off_the_index_alone_is_left(con):
 def test_a_first_snapshot_after_the_last_session_says_nothing_yet(con):
     members(con, ("AAA", DAYS[0], "AAA", None))
     landed(con, "yahoo.prices", *closes("AAA", DAYS, 1))
-    listed(con, date(2026, 6, 13), ("AAA", STOCK, "N"))
+    listed(con, SATURDAY, ("AAA", STOCK, "N"))
     update_breadth(con, wide=True)
     assert con.execute("select distinct universe from breadth.daily_counts").fetchall() == [("SPX",)]
 
@@ -317,3 +318,13 @@ def test_sessions_without_a_snapshot_are_recorded_as_gaps(con):
     listed(con, DAYS[-1], ("AAA", STOCK, "N"))
     gaps = con.execute("select table_id, group_name, session_date from ops.snapshot_gaps order by all").fetchall()
     assert gaps == [("nasdaq_trader.symbols", "", DAYS[-4]), ("nasdaq_trader.symbols", "", DAYS[-3])]
+
+
+@pytest.mark.parametrize("day", [SATURDAY, MONDAY], ids=["no session", "a session without prices"])
+def test_a_snapshot_after_the_last_price_changes_nothing(con, day):
+    wide(con)
+    update_breadth(con, wide=True)
+    before = [table(con, name) for name in TABLES]
+    listed(con, day, ("AAA", STOCK, "N"), ("BF.B", STOCK, "N"), ("QNEW", STOCK, "Q"))
+    update_breadth(con, wide=True)
+    assert [table(con, name) for name in TABLES] == before

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import duckdb
 import polars as pl
 import pytest
 
+from ingest.clock import naive_utc
 from ingest.errors import SourceChanged
-from ingest.panel_kit import PanelWindow
+from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
 from ingest.sources import ici
 from tests.unit.fakes import FakeHttp, payload_of
-from tests.unit.fund_files import has_schema_of, panel_context, xls
+from tests.unit.fund_files import has_schema_of, xls
+from tests.unit.panel_helpers import panel_context
+from warehouse.connection import migrate
+from warehouse.panel_landing import land_panel
 
 GROUPS = ["Date", "Total ETFs", "Equity", None, None, "Hybrid", "Bond", None, None, "Commodity1"]
 LABELS = [None, None, "Total", "Domestic", "World", None, "Total", "Taxable", "Municipal", None]
@@ -125,6 +130,8 @@ def test_a_dash_is_a_gap_and_zero_is_a_value() -> None:
             "expected a date like %m/%d/%Y before figures, got 'Nov 21'",
         ),
         (workbook([*NOV_15[:-1], "none"]), "expected a number for commodity of 2023-11-15, got 'none'"),
+        (workbook([NOV_15[0], True, *NOV_15[2:]]), "expected a number for total of 2023-11-15, got 'True'"),
+        (workbook(["11/15/23", *NOV_15[1:]]), "expected at least one week, got no row that starts with a date"),
         (workbook(), "expected at least one week"),
         (b"<html>", "got an HTML page"),
         (b"", "got an empty body"),
@@ -165,6 +172,35 @@ def test_asks_for_the_years_that_can_hold_something_new(newest: date | None, now
     http = FakeHttp({"https://www.ici.org/": workbook(NOV_15)})
     list(ici.fetch(panel_context("ici", http, since={"": newest}, now=now)))
     assert http.asked == [f"https://www.ici.org/etf_flows_data_{year}.xls" for year in years]
+
+
+def asked_in(now: datetime, newest: date | None) -> dict[str, tuple[int, ...]]:
+    """Return which statuses each year's file may answer with."""
+    http = FakeHttp({"https://www.ici.org/": workbook(NOV_15)})
+    list(ici.fetch(panel_context("ici", http, since={"": newest}, now=now)))
+    return {url[-8:-4]: status for url, status in zip(http.asked, http.accepted, strict=True)}
+
+
+def test_no_file_is_an_answer_only_of_a_year_that_may_lack_one() -> None:
+    january = datetime(2027, 1, 12, tzinfo=UTC)
+    assert asked_in(january, date(2026, 12, 30)) == {"2026": (200,), "2027": (200, 404)}
+    first_load = asked_in(datetime(2026, 11, 17, tzinfo=UTC), None)
+    assert {year for year, status in first_load.items() if 404 in status} == {str(year) for year in range(2013, 2026)}
+
+
+def test_the_history_of_a_first_load_says_that_it_may_have_been_revised() -> None:
+    found = payload(workbook(NOV_21, NOV_15))
+    rows = ici.parse(found)["ici.weekly_flows"].with_columns(
+        fetched_at=pl.lit(naive_utc(found.fetched_at), dtype=pl.Datetime("us"))
+    )
+    tables = {"ici.weekly_flows": rows}
+    batch = PanelBatch("ici", tables, (), (), (), found.fetched_at)
+    gated = PanelGateResult(tables, {"ici.weekly_flows": rows.clear()}, (), None)
+    with duckdb.connect() as con:
+        migrate(con)
+        land_panel(con, batch, gated, "run", found.fetched_at)
+        bases = con.execute("select distinct known_basis from ici.weekly_flows").fetchall()
+    assert bases == [("latest_only",)]
 
 
 def test_a_damaged_file_is_an_error_and_not_the_end_of_the_process() -> None:

@@ -12,7 +12,8 @@ from ingest.holdings import ishares_holdings
 from ingest.panel_kit import PanelWindow
 from ingest.sources import ishares
 from tests.unit.fakes import FakeHttp, payload_of
-from tests.unit.fund_files import days, has_schema_of, panel_context
+from tests.unit.fund_files import days, has_schema_of
+from tests.unit.panel_helpers import panel_context
 
 BOM = "\ufeff"
 HEADER = ["As Of", "NAV per Share", "Ex-Dividends", "Shares Outstanding"]
@@ -213,7 +214,7 @@ def test_asks_by_portfolio_id_and_goes_on_after_an_error() -> None:
     )
     csv = "https://www.ishares.com/us/products/239726/fund/1467271812596.ajax"
     http = FakeHttp({ishares.DOCUMENT_URL: lost, csv: holdings_csv(APPLE), tlt: document(NEWEST)})
-    items = list(ishares.fetch(panel_context("ishares", http, ["IVV", "TLT"])))
+    items = list(ishares.fetch(panel_context("ishares", http, funds=["IVV", "TLT"])))
     assert [getattr(item, "name", item) for item in items] == [lost, "IVV holdings", "TLT fund document"]
     assert parse_qs(urlsplit(http.asked[0]).query)["portfolioId"] == ["239726"]
     assert http.asked[1] == csv + "?fileType=csv&fileName=IVV_holdings&dataType=fund"

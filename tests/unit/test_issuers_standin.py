@@ -15,7 +15,7 @@ from ingest.panel_desks import panel_desk
 from ingest.panel_kit import PanelBatch
 from ingest.settings import Settings
 from ingest.standin import StandIn
-from tests.unit.fund_files import panel_context
+from tests.unit.panel_helpers import panel_context
 from tests.unit.standin_helpers import market, new_york
 
 NOW = new_york("2026-11-20T12:00")
@@ -29,7 +29,7 @@ def asked(tmp_path: Path) -> Iterator:
         with Upstream(settings, clock_at(NOW), Archive(tmp_path / "archive")) as http:
 
             def ask(desk: str, *tickers: str) -> PanelBatch:
-                context = panel_context(desk, http, tickers, now=NOW, upstream=stand_in.url, home=tmp_path)
+                context = panel_context(desk, http, funds=tickers, now=NOW, upstream=stand_in.url, home=tmp_path)
                 return collect_panel(panel_desk(desk), context)
 
             yield ask

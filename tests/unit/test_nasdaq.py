@@ -88,6 +88,7 @@ def test_a_symbol_that_nasdaq_does_not_list_is_an_answer_without_rows() -> None:
         (history([row("2026-11-17")]), "expected a date like %m/%d/%Y for a row, got '2026-11-17'"),
         (history([row("11/17/2026"), row("11/17/2026")]), "expected 2026-11-17 once, got it again"),
         (history([row("11/17/2026", "soon")]), "expected a number for close of 2026-11-17, got 'soon'"),
+        (history([row("11/17/2026", "$18,5")]), "expected a number for close of 2026-11-17, got '18,5'"),
         (history([row("11/17/2026", "$0.00")]), "expected a number above zero for close of 2026-11-17, got '$0.00'"),
         (history([row("11/17/2026", close=185.92)]), "expected a text for close of 2026-11-17, got '185.92'"),
         (history([{"date": "11/17/2026"}]), "expected open in the row of 2026-11-17, got only date"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -40,6 +40,22 @@ def test_reads_nasdaqs_own_directory() -> None:
     assert set(rows["snapshot_date"]) == {date(2026, 11, 17)}
     assert set(rows["listing_exchange"]) == {"Q"}
     assert rows["is_etf"].to_list() == [False, False, None, True]
+
+
+@pytest.mark.parametrize(
+    ("fetched_at", "known_at"),
+    [
+        (datetime(2026, 11, 18, 14, tzinfo=UTC), datetime(2026, 11, 18, 2, 31)),  # 21:31 in New York, by the footer
+        (datetime(2026, 11, 18, 2, tzinfo=UTC), datetime(2026, 11, 18, 2)),  # their clock is ahead of ours
+    ],
+)
+def test_a_directory_is_not_known_before_it_was_made(fetched_at: datetime, known_at: datetime) -> None:
+    payload = payload_of(
+        "nasdaq_trader", LISTED, name="nasdaqlisted.txt", meta={"least_symbols": "1"}, fetched_at=fetched_at
+    )
+    rows = nasdaq_trader.parse(payload)["nasdaq_trader.symbols"]
+    assert rows["snapshot_date"].unique().to_list() == [date(2026, 11, 17)]
+    assert rows["stated_at"].unique().to_list() == [known_at]
 
 
 def test_the_ticker_na_is_a_text() -> None:

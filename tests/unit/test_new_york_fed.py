@@ -189,6 +189,7 @@ def test_an_absent_note_is_no_note() -> None:
             [operation("2026-11-16", None)],
             "expected totalAmtAccepted of 2026-11-16, got null in an operation with results",
         ),
+        ([operation("2026-11-16", "1_500")], "expected a number for totalAmtAccepted of 2026-11-16, got '1_500'"),
         ([operation("2026-11-16", "1.5bn")], "expected a number for totalAmtAccepted of 2026-11-16, got '1.5bn'"),
         (
             [{"operationDate": "2026-11-16"}],

@@ -39,6 +39,7 @@ def test_an_empty_cell_is_a_gap_and_zero_is_a_value() -> None:
     ("body", "message"),
     [
         (csv("11/12/2026,1,0,0,0,0,0,0,0,0"), "expected dates like %Y-%m-%d in column Date, got '11/12/2026'"),
+        (csv("26-11-12,1,0,0,0,0,0,0,0,0"), "expected dates like %Y-%m-%d in column Date, got '26-11-12'"),
         (csv("2026-11-12,n/a,0,0,0,0,0,0,0,0"), "expected numbers in column OFR FSI, got 'n/a'"),
         (csv("2026-11-12,1,0,0"), "expected 10 cells in each line of CSV starting Date,OFR FSI,Credit"),
         (csv(), "expected at least one day, got a header and no rows"),

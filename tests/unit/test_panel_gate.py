@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -19,6 +19,9 @@ from ingest.panel import panel_table
 from ingest.panel_gate import Evidence, large_moves, panel_gate, rule_names
 from ingest.panel_kit import PanelBatch, PanelGateResult
 from tests.unit.test_panel_landing import price, rows_of
+from warehouse.connection import migrate
+from warehouse.panel_landing import land_panel
+from warehouse.panel_wanted import price_evidence
 
 NOW = datetime(2026, 6, 12, 23, tzinfo=UTC)
 DAYS = working_days("nyse", date(2026, 6, 1), date(2026, 6, 11))
@@ -35,6 +38,12 @@ def judged(
         tables["yahoo.splits"] = rows_of("yahoo.splits", NOW, *splits)
     batch = PanelBatch(panel_table(table_id).source, tables, (), (), (), NOW)
     return panel_gate(batch, evidence or Evidence.none(), NOW)
+
+
+def closes(before: float | None, close: float) -> Evidence:
+    """Another provider's closes of AAA on the second day and on the third."""
+    days = pl.DataFrame({"ticker": "AAA", "session_date": DAYS[1:3], "close_usd": [before, close]})
+    return replace(Evidence.none(), closes=days)
 
 
 def refused(result: PanelGateResult, table_id: str = "yahoo.prices") -> list[tuple[date, str]]:
@@ -90,6 +99,14 @@ def test_prices_are_above_zero(amount):
     assert refused(judged(*rows)) == [(DAYS[1], "amounts_are_positive")]
 
 
+@pytest.mark.parametrize(("count", "reasons"), [(0.0, []), (-1.0, [(DAYS[1], "amounts_are_positive")])])
+def test_a_count_may_be_zero_and_not_less(count, reasons):
+    assert refused(judged(*walk(10), ("AAA", DAYS[1], 10.0, 10.0, 10.0, 10.0, count))) == reasons
+    for shares, assets in ((count, None), (None, count)):
+        rows = [("IVV", DAYS[0], 500.0, 1e9, None), ("IVV", DAYS[1], 500.0, shares, assets)]
+        assert refused(judged(*rows, table_id="ishares.fund_days"), "ishares.fund_days") == reasons
+
+
 def test_a_gap_is_no_fault():
     assert refused(judged(*walk(10), price("AAA", DAYS[1], None), price("AAA", DAYS[2], 10.5))) == []
 
@@ -127,11 +144,40 @@ def test_a_split_that_the_prices_do_not_show_is_refused():
 
 
 def test_a_second_provider_confirms_a_move():
-    rows = walk(100, 101, 55)
-    closes = pl.DataFrame({"ticker": ["AAA"], "session_date": [DAYS[2]], "close_usd": [55.01]})
-    assert refused(judged(*rows, evidence=replace(Evidence.none(), closes=closes))) == []
-    other = closes.with_columns(close_usd=pl.lit(60.0))
-    assert refused(judged(*rows, evidence=replace(Evidence.none(), closes=other))) != []
+    assert refused(judged(*walk(100, 101, 55), evidence=closes(101.02, 55.01))) == []
+    assert refused(judged(*walk(100, 101, 55), evidence=closes(101.02, 60.0))) != []
+    assert refused(judged(*walk(100, 101, 55), evidence=closes(None, 55.01))) != []
+
+
+def test_what_is_held_of_the_second_provider_has_the_close_before_too():
+    batch = PanelBatch("yahoo", {"yahoo.prices": rows_of("yahoo.prices", NOW, *walk(100, 101, 55))}, (), (), (), NOW)
+    held = {"nasdaq.prices": rows_of("nasdaq.prices", NOW, *walk(100.02, 101.02, 55.02))}
+    gated = PanelGateResult(held, {"nasdaq.prices": held["nasdaq.prices"].clear()}, (), None)
+    with duckdb.connect() as con:
+        migrate(con)
+        land_panel(con, PanelBatch("nasdaq", held, (), (), (), NOW), gated, "run", NOW)
+        evidence = price_evidence(con, batch)
+    assert sorted(evidence.closes["close_usd"]) == [55.02, 101.02]
+    assert panel_gate(batch, evidence, NOW).refused["yahoo.prices"].is_empty()
+
+
+def test_a_split_that_the_first_provider_did_not_tell_is_not_confirmed_by_the_second():
+    assert refused(judged(*walk(100, 101, 50.5), evidence=closes(50.5, 50.5))) == [
+        (DAYS[2], "large_return_is_confirmed")
+    ]
+
+
+def test_a_split_that_did_not_happen_yet_is_not_confirmed_by_the_second():
+    told = [("AAA", DAYS[2], 2.0)]
+    assert refused(judged(*walk(100, 101, 101), splits=told, evidence=closes(101.0, 101.0))) == [
+        (DAYS[2], "large_return_is_confirmed")
+    ]
+
+
+def test_a_move_on_the_day_of_a_split_is_confirmed_on_its_basis():
+    told = [("AAA", DAYS[2], 2.0)]
+    assert refused(judged(*walk(100, 101, 25), splits=told)) == [(DAYS[2], "large_return_is_confirmed")]
+    assert refused(judged(*walk(100, 101, 25), splits=told, evidence=closes(50.5, 25.0))) == []
 
 
 def test_a_listed_move_is_confirmed():
@@ -147,9 +193,17 @@ def test_a_list_that_cannot_be_read_says_so(tmp_path):
         load_confirmed_moves(path)
 
 
+@pytest.mark.parametrize("text", ["AAA: 2020-01-02", "- {ticker: AAA, session_date: 2020-01-02 16:00:00}", "- [", ""])
+def test_a_list_of_another_shape_says_so_too(tmp_path, text):
+    path = tmp_path / "moves.yml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"confirmed moves moves\.yml: "):
+        load_confirmed_moves(path)
+
+
 def test_large_moves_names_what_is_in_doubt():
     rows = rows_of("yahoo.prices", NOW, *walk(100, 101, 55))
-    assert large_moves(rows, Evidence.none().splits).rows() == [("AAA", DAYS[2], 55.0)]
+    assert large_moves(rows, Evidence.none().splits).rows() == [("AAA", DAYS[2]), ("AAA", DAYS[1])]
 
 
 def test_assets_that_are_not_shares_times_nav_are_refused():
@@ -170,6 +224,14 @@ def test_a_period_far_ahead_is_refused():
     ]
 
 
+def test_no_price_and_no_share_count_is_dated_after_its_fetch():
+    today, monday = date(2026, 6, 12), date(2026, 6, 15)
+    ahead = [(monday, "period_is_not_ahead")]
+    assert refused(judged(price("AAA", today, 10.0), price("AAA", monday, 10.0))) == ahead
+    rows = [("SPY", day, 500.0, 1e9, 5e11) for day in (today, monday)]
+    assert refused(judged(*rows, table_id="ssga.fund_days"), "ssga.fund_days") == ahead
+
+
 def test_a_missing_session_warns_and_names_the_ticker():
     rows = [row for row in [*walk(10, 11, 12, 13), *walk(5, 5, 5, 5, ticker="BBB")] if row[:2] != ("BBB", DAYS[1])]
     result = judged(*rows)
@@ -183,17 +245,3 @@ def test_an_empty_batch_has_nothing_to_judge():
     result = judged()
     assert (result.checks, result.held_back) == ([], None)
     assert "reason" in result.refused["yahoo.prices"].columns
-
-
-@pytest.mark.slow
-def test_400_000_rows_are_judged_quickly():
-    days = working_days("nyse", date(2000, 1, 3), date(2026, 6, 11))
-    tickers = pl.DataFrame({"ticker": [f"T{number:03}" for number in range(61)]})
-    one = rows_of("yahoo.prices", NOW, price("AAA", DAYS[0], 10.0)).drop("ticker", "session_date")
-    frame = tickers.join(pl.DataFrame({"session_date": days}), how="cross").join(one, how="cross")
-    batch = PanelBatch("yahoo", {"yahoo.prices": frame}, (), (), (), NOW)
-    panel_gate(PanelBatch("yahoo", {"yahoo.prices": frame.head(9)}, (), (), (), NOW), Evidence.none(), NOW)  # imports
-    began = time.perf_counter()
-    assert panel_gate(batch, Evidence.none(), NOW).refused["yahoo.prices"].is_empty()
-    assert frame.height > 400_000
-    assert time.perf_counter() - began < 5

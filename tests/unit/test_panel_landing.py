@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -265,28 +264,3 @@ def test_every_desk_names_tables_of_its_source():
     for name in ("yahoo_prices", "ssga"):
         desk = panel_desk(name)
         assert {table.source for table in desk.tables} == {desk.source}
-
-
-@pytest.mark.slow
-def test_a_first_load_of_prices_is_quick(con):
-    days = pl.date_range(date(2000, 1, 3), date(2026, 6, 5), "1d", eager=True).alias("session_date")
-    days = days.filter(days.dt.weekday() < 6)
-    tickers = pl.Series("ticker", [f"T{number:04}" for number in range(220)])
-    moment = utc(WED, 23)
-    frame = (
-        tickers.to_frame()
-        .join(days.to_frame(), how="cross")
-        .with_columns(
-            *(pl.lit(10.0).alias(name) for name in ("open_usd", "high_usd", "low_usd", "close_usd", "volume_shares")),
-            pl.lit(None, dtype=pl.Datetime("us")).alias("stated_at"),
-            pl.lit("sha").alias("payload_sha256"),
-            pl.lit(moment.replace(tzinfo=None), dtype=pl.Datetime("us")).alias("fetched_at"),
-        )
-    )
-    windows = [PanelWindow("yahoo.prices", ticker, date(2000, 1, 1), TUE) for ticker in tickers]
-    batch = PanelBatch("yahoo", {"yahoo.prices": frame}, windows, (), (), moment)
-    gated = PanelGateResult({"yahoo.prices": frame}, {"yahoo.prices": frame.clear()}, (), None)
-    began = time.perf_counter()
-    assert counts(land_panel(con, batch, gated, "run", moment)) == (frame.height, 0, 0)
-    assert frame.height > 1_500_000
-    assert time.perf_counter() - began < 10

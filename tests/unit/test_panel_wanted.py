@@ -7,13 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pytest
 
+from ingest.catalog import load_catalog
 from ingest.catalog.funds import load_funds
 from ingest.errors import SourceUnavailable, SymbolUnknown
 from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
 from warehouse.panel_landing import land_panel
-from warehouse.panel_wanted import former_tickers, wanted_tickers
+from warehouse.panel_wanted import former_tickers, lacking_tickers, wanted_tickers
+from warehouse.reference import replace_reference
 
 TODAY = date(2026, 6, 11)
 FUNDS = {fund.ticker for fund in load_funds()}
@@ -96,3 +98,21 @@ def test_who_comes_back_is_a_member_again(con):
     asked(con, TODAY, lacks=unknown("OLD"))
     assert "OLD" in stocks(con, TODAY)
     assert "OLD" not in former_tickers(con, TODAY)
+
+
+def test_lacking_are_those_without_the_newest_session(con):
+    night = evening(TODAY) + timedelta(hours=1)
+    replace_reference(con, load_catalog(), night)
+    assert lacking_tickers(con, ["IN", "LEFT", "SPY"], night) == ["IN", "SPY"], "LEFT has left"
+    asked(con, TODAY)
+    assert lacking_tickers(con, ["IN", "SPY"], night) == ["SPY"]
+    assert lacking_tickers(con, ["IN"], night + timedelta(days=1)) == ["IN"]
+
+
+def test_a_member_whose_end_we_saw_is_lacking_no_more(con):
+    night = evening(TODAY) + timedelta(hours=1)
+    replace_reference(con, load_catalog(), night)
+    end = TODAY - timedelta(days=3)
+    left = rows_of("sp500_membership.intervals", evening(TODAY), ("IN", date(2000, 1, 3), "IN", None, None, end))
+    land(con, "sp500_membership", left, PanelWindow("sp500_membership.intervals", "", TODAY), TODAY)
+    assert lacking_tickers(con, ["IN"], night) == []

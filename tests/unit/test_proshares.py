@@ -10,7 +10,8 @@ from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.panel_kit import PanelWindow
 from ingest.sources import proshares
 from tests.unit.fakes import FakeHttp, payload_of
-from tests.unit.fund_files import days, has_schema_of, panel_context
+from tests.unit.fund_files import days, has_schema_of
+from tests.unit.panel_helpers import panel_context
 
 BOM = "\ufeff"
 HEADER = ",".join(proshares.HISTORY_HEADER)
@@ -77,6 +78,11 @@ def test_a_split_rewrites_the_history_and_each_payload_is_of_one_basis() -> None
         ({"lines": [NEWEST, line("24.09.2026", "1", "1", "1")]}, "behind the last dated row, got '24.09.2026'"),
         ({"lines": [NEWEST, "Past performance,,,,,,,,"]}, "dates like %m/%d/%Y in column Date, got 'Past performance'"),
         ({"lines": [NEWEST[:-40]]}, "expected 9 cells in each line of CSV starting Date,ProShares Name,Ticker, got "),
+        ({"lines": [line("09/25/26", "1", "1", "1")]}, "expected at least one dated row, got '09/25/26'"),
+        (
+            {"lines": [line("09/25/2026", "60.30", "706,00.000", "1")]},
+            "expected a number for Shares Outstanding (000) on 09/25/2026, got '706,00.000'",
+        ),
         (
             {"lines": [line("09/25/2026", "60.30", "lots", "1")]},
             "expected a number for Shares Outstanding (000) on 09/25/2026, got 'lots'",
@@ -162,7 +168,7 @@ def test_asks_for_each_fund_and_then_for_the_splits_of_all() -> None:
             f"{base}/etf_splits.csv": SPLITS_HEADER,
         }
     )
-    items = list(proshares.fetch(panel_context("proshares", http, ["TQQQ", "SQQQ"])))
+    items = list(proshares.fetch(panel_context("proshares", http, funds=["TQQQ", "SQQQ"])))
     assert [getattr(item, "name", item) for item in items] == ["TQQQ NAV history", lost, "splits"]
     assert items[2].meta == {"part": "splits", "funds": "TQQQ,SQQQ"}
     assert proshares.windows(items[0], proshares.parse(items[0])) == [

@@ -10,7 +10,6 @@ import pytest
 
 from tests.unit.regime_days import day
 from warehouse.regimes.composites import (
-    CLASSES,
     OPTIMISM,
     PANIC,
     Sentiment,
@@ -564,4 +563,4 @@ def test_golden_core_scores(line: str) -> None:
     names = ("volatility", "credit", "rates_volatility", "breadth")
     assert "/".join(str(states[name].raw_points) for name in names) == points
     assert headline.core_score_raw == int(score)
-    assert headline.core_class in CLASSES
+    assert headline.core_class == headline.regime_class == class_of(int(score))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.regime_days import START, day, funding_days, one, play, series
 from warehouse.regimes.dimensions import STEPS, percentile_state, reason_of, two_of_three_state
-from warehouse.regimes.types import DIMENSIONS, FundingDay, InputValue
+from warehouse.regimes.types import DIMENSIONS, DayInputs, FundingDay, InputValue
 
 # ---- R1 net liquidity ----------------------------------------------------------------------------------------------
 
@@ -836,8 +836,6 @@ def test_r11_a_missing_month_is_unknown_and_two_of_three_stand_beside_it() -> No
 
 
 def test_every_dimension_is_unknown_without_inputs() -> None:
-    from warehouse.regimes.types import DayInputs
-
     empty = DayInputs(START, day().cutoff_at)
     assert tuple(STEPS) == DIMENSIONS
     for dimension in DIMENSIONS:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from tests.unit.regime_build import build_file, latent
@@ -56,6 +57,19 @@ def test_a_newer_session_changes_no_return_that_is_over():
     over = shorter.drop_nulls("return_252d_ratio")
     assert over.height > 100
     assert longer.join(over, on=over.columns, how="semi").height == over.height
+
+
+@pytest.mark.parametrize(("coverage", "value"), [(0.95, 60.0), (0.9499, 30.0)])
+def test_known_episodes_take_our_own_breadth_where_it_covers_the_index(coverage: float, value: float):
+    con = build_file(origin="LIVE")
+    con.execute("update marts.breadth_daily set coverage_ratio = ?", [coverage])
+    con.execute(
+        "insert into marts.observations select 'sp500_above_200dma_published', 'user_file', 1, session_date, 30.0,"
+        " timestamp '2021-01-01', timestamp '2021-01-01' from marts.regime_daily"
+    )
+    found = next(frame for table, frame in derive(con).items() if table.name == "regime_known_episodes")
+    row = found.row(by_predicate=(pl.col("episode") == "COVID") & (pl.col("aspect") == "breadth minimum"), named=True)
+    assert row["value"] == value
 
 
 def test_a_build_without_regime_rows_derives_empty_tables():

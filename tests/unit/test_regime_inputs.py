@@ -135,6 +135,26 @@ def test_a_programme_without_a_row_lends_nothing():
     assert read(of_rows(*rows, programme), "2020-03-05").net_liquidity.emergency_change_4w_usd_bn.value == 111.0
 
 
+def test_a_programme_whose_print_is_late_is_unknown_and_one_that_fell_silent_has_ended():
+    weeks = [f"2020-{day}" for day in ("01-29", "02-05", "02-12", "02-19", "02-26", "03-04")]
+    rows = [row for week in weeks for row in h41(week, 4000.0, 400.0, 10.0)]
+
+    def change(*lent: float | None) -> tuple[float | None, str | None]:
+        """The programme over these weeks, None where it has no row."""
+        prints = zip(weeks, lent, strict=True)
+        programme = [
+            Row("bank_term_funding", week, value, "2020-03-05 21:30") for week, value in prints if value is not None
+        ]
+        found = read(of_rows(*rows, *programme), "2020-03-05").net_liquidity.emergency_change_4w_usd_bn
+        return found.value, found.reason
+
+    assert change(0.0, 20.0, 40.0, 60.0, 80.0, 150.0) == (130.0, None)
+    assert change(0.0, 20.0, 40.0, 60.0, 80.0, None) == (None, "missing")
+    assert change(0.0, None, 40.0, 60.0, 80.0, 150.0) == (None, "missing")
+    assert change(None, None, 40.0, 60.0, 80.0, 150.0) == (150.0, None)  # not begun 4 weeks before
+    assert change(80.0, 20.0, 10.0, None, None, None) == (-20.0, None)
+
+
 def test_before_its_first_operation_the_facility_counts_as_zero():
     rows = [row for row in h41("2013-09-18", 3700.0, 100.0, 0.0) if row.series_id != "on_rrp"]
     rows += [row for row in h41("2013-08-21", 3600.0, 100.0, 0.0) if row.series_id != "on_rrp"]
@@ -142,6 +162,41 @@ def test_before_its_first_operation_the_facility_counts_as_zero():
     assert found.nl_change_4w_ratio.value == pytest.approx(3600 / 3500 - 1)
     later = [row for row in h41("2013-09-25", 3700.0, 100.0, 0.0) if row.series_id != "on_rrp"]
     assert read(of_rows(*rows, *later), "2013-09-26").net_liquidity.nl_print_date == date(2013, 9, 18)
+
+
+# -- carry -------------------------------------------------------------------------------------------------------
+
+
+def yields(time: str) -> list[Row]:
+    """Yields that rise by 2 bp a session in the US and by 1 bp in Japan, each known at this time (UTC) of its day."""
+    rising = [round(1 + 0.02 * n, 2) for n in range(25)]
+    slow = [round(0.01 * n, 2) for n in range(25)]
+    return [
+        *daily("us_2y_yield", "2020-03-02", rising, time),
+        *daily("jgb_2y_yield", "2020-03-02", slow, time),
+    ]
+
+
+def test_the_carry_changes_over_21_sessions_at_either_cutoff():
+    rows = of_rows(*yields("23:00"))
+    morning = read(rows, "2020-03-02").carry
+    assert (morning.carry_2y_change_21d_bp.value, morning.carry_2y_change_21d_bp.obs_date) == (21.0, date(2020, 3, 2))
+    close = read(rows, "2020-03-02", "2020-03-02 21:15").carry  # the yields of the day are not out yet
+    assert (close.carry_2y_change_21d_bp.value, close.carry_2y_change_21d_bp.obs_date) == (21.0, date(2020, 2, 28))
+    bond_holiday = [row for row in yields("23:00") if (row.series_id, row.period) != ("us_2y_yield", "2020-03-02")]
+    assert read(of_rows(*bond_holiday), "2020-03-02").carry.carry_2y_change_21d_bp.value == 19.0  # as in carry_daily
+
+
+def test_the_change_of_the_carry_warms_up_and_tells_a_gap():
+    rows = yields("23:00")
+    sessions = sorted({row.period for row in rows})
+    young = [row for row in rows if row.period > sessions[3]]
+    assert read(of_rows(*young), "2020-03-02").carry.carry_2y_change_21d_bp.reason == "warm-up"
+    gap = [
+        Row("us_2y_yield", "2020-01-15", 1.0, "2020-01-15 23:00"),
+        *(row for row in rows if row.series_id != "us_2y_yield" or row.period > sessions[10]),
+    ]
+    assert read(of_rows(*gap), "2020-03-02").carry.carry_2y_change_21d_bp.reason == "missing"
 
 
 # -- funding, labour, leverage -----------------------------------------------------------------------------------
@@ -179,6 +234,16 @@ def test_a_month_that_was_never_collected_leaves_the_strict_rule_unknown():
     assert (found.has_all_three_months.value, found.sahm_two_of_three_pct.value) == (0.0, 0.3)
     null = [*rows, Row("unrate", "2019-10-01", None, "2020-01-02 13:30")]  # withdrawn is the same
     assert read(of_rows(*null), "2020-01-15").labor.has_all_three_months.value == 0.0
+
+
+def test_a_figure_older_than_the_newest_rate_stands_on_its_own_three_months():
+    """The rate of January is out, the newest Sahm figure is December's: it needs October, which was never collected."""
+    values = {f"{year}-{month:02}-01": 4.0 for year in (2018, 2019) for month in range(1, 13)}
+    gap = months("unrate", {**{m: v for m, v in values.items() if m != "2019-10-01"}, "2020-01-01": 4.0})
+    rows = [*gap, *months("sahm_realtime", {"2019-12-01": 0.2})]
+    assert read(of_rows(*rows), "2020-02-10").labor.has_all_three_months.value == 0.0
+    newer = [*rows, *months("sahm_realtime", {"2020-01-01": 0.2})]
+    assert read(of_rows(*newer), "2020-02-10").labor.has_all_three_months.value == 1.0
 
 
 def test_margin_debt_over_a_year_and_three_months():
@@ -227,6 +292,12 @@ def test_a_row_without_coverage_is_unknown_for_breadth_and_no_row_for_flows():
     found = read(NONE, "2020-03-02", panel=gone)
     assert (found.breadth.above_200dma_pct.value, found.breadth.above_200dma_pct.reason) == (None, "coverage")
     assert (found.etf_flows.flow_5d_zscore.value, found.etf_flows.flow_5d_zscore.obs_date) == (0.2, date(2020, 2, 28))
+
+
+def test_a_row_of_flows_that_was_settled_late_is_passed_over():
+    late = {"settled_at": (1, datetime(2020, 3, 3, 14, 16)), "flow_5d_zscore": (2, None)}  # after the cut-off
+    found = read(NONE, "2020-03-02", panel=panel(**late)).etf_flows.flow_5d_zscore
+    assert (found.value, found.obs_date) == (0.1, date(2020, 2, 27))
 
 
 def test_a_published_series_stands_for_a_count_that_is_not_there():

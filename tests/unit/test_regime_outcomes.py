@@ -147,16 +147,23 @@ def test_a_median_of_few_windows_has_no_interval():
 def test_sessions_with_revised_inputs_are_in_no_figure():
     """quant.md 3.1: what may have been revised since is no point-in-time test. Of another dimension it is nothing."""
     states, results = ["tight"] * 4, [0.01, 0.02, 0.03, 0.04]
-    revised: list[str | None] = [None, "hy_oas_bp, vix_index", "sahm_realtime_pct", None]
+    revised: list[str | None] = [None, "hy_oas_bp, vix_index", "sahm_realtime_pct, coverage_ratio", None]
     found = cell(regime_outcomes(*sample(states, results, latest_only_inputs=revised)), "tight")
     assert (found["sessions_count"], found["revised_sessions_count"]) == (3, 1)
     assert found["median_return_ratio"] == pytest.approx(0.03)
     assert found["baseline_sessions_count"] == 3
     whole = ["tight"] * 4
-    composite = {"regime_class": ["CALM"] * 4, "labor_state": ["stable"] * 4}
+    composite = {
+        "regime_class": ["CALM"] * 4,
+        "labor_state": ["stable"] * 4,
+        "breadth_state": ["ok"] * 4,
+        "etf_flows_state": ["neutral"] * 4,
+    }
     both = regime_outcomes(*sample(whole, results, latest_only_inputs=revised, **composite))
     assert cell(both, "CALM", dimension="regime_class")["revised_sessions_count"] == 1, "labour is no part of the class"
     assert cell(both, "stable", dimension="labor")["revised_sessions_count"] == 1
+    for dimension, state in (("breadth", "ok"), ("etf_flows", "neutral")):
+        assert cell(both, state, dimension=dimension)["revised_sessions_count"] == 0, "both have a coverage_ratio"
     every = cell(regime_outcomes(*sample(whole, results, latest_only_inputs=["hy_oas_bp"] * 4)), "tight")
     assert (every["sessions_count"], every["revised_sessions_count"], every["median_return_ratio"]) == (0, 4, None)
 

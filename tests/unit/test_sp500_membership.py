@@ -125,6 +125,12 @@ def test_names_and_sectors_are_those_of_present_members() -> None:
         ({"stays": "symbol,start_date,end_date\nA,2000-06-05,\n"}, "sp500_ticker_start_end.csv: expected the header"),
         ({"stays": "ticker,start_date,end_date\n"}, "sp500_ticker_start_end.csv: expected stays, got 'a header alone'"),
         ({"stays": STAYS.replace("1997-01-15", "15.1.97")}, "sp500_ticker_start_end.csv: expected ticker,start_date"),
+        (
+            {"stays": STAYS.replace("1997-01-15", "97-01-15")},
+            "years of four digits in each line, got ('AAL', datetime.date(1996, 1, 2), datetime.date(97, 1, 15))",
+        ),
+        ({"stays": STAYS + ",2000-01-03,\n"}, "expected a ticker and dates with years of four digits in each line"),
+        ({"stays": STAYS + "A,,\n"}, "expected a ticker and dates with years of four digits in each line"),
         ({"stays": STAYS + "A,2000-01-01\n"}, "expected 3 cells in each line, got 'A,2000-01-01'"),
         (
             {"changes": "date,add\n"},
@@ -141,6 +147,7 @@ def test_names_and_sectors_are_those_of_present_members() -> None:
             {"names": "Symbol,Name\n"},
             "sp500.csv: expected the columns Symbol, Security, GICS Sector, got 'Symbol,Name'",
         ),
+        ({"names": '"Symbol"x,Security\n'}, "sp500.csv: expected CSV, got "),
     ],
 )
 def test_refuses_broken_files(changed: dict[str, str], message: str) -> None:
@@ -254,6 +261,8 @@ def test_a_name_without_a_date_is_named_and_the_rest_lands() -> None:
     [
         ("<html><table id=x></table>", "expected a table constituents with Symbol, Security, GICS Sector, Date added, "
          "got 'only the tables x'"),
+        (page().replace(">AAA<", ">META<"), "expected each constituent once, with its symbol, got 'META'"),
+        (page().replace(">AAA<", "><"), "expected each constituent once, with its symbol, got ''"),
         (page(header="Ticker"), "got 'Ticker, Security, GICS Sector, Date added'"),
         (page({"META": ""}), "expected at least 5 constituents, got '1'"),
         (page({f"X{at}": "" for at in range(60)}), "expected a list within 40 names of the history files"),
@@ -270,6 +279,7 @@ def test_refuses_another_page(found: str, message: str) -> None:
 def test_tables_of_a_page() -> None:
     text = "<table id=a><tr><td colspan=2>x<td>y<tr><td>1<td>2<table id=b><tr><td>in</table><td>3</table><td>out"
     assert html_tables(text) == {"a": [["x", "x", "y"], ["1", "2in", "3"]]}
+    assert html_tables("</table></div></table><table id=a><tr><td>1</table>") == {"a": [["1"]]}
     assert html_tables("<table id=a><tr><td rowspan=99999999999 colspan=x>1</table>") == {"a": [["1"]]}
 
 

@@ -10,7 +10,8 @@ from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.panel_kit import PanelWindow
 from ingest.sources import ssga
 from tests.unit.fakes import FakeHttp, payload_of
-from tests.unit.fund_files import days, has_schema_of, panel_context, xlsx
+from tests.unit.fund_files import days, has_schema_of, xlsx
+from tests.unit.panel_helpers import panel_context
 
 HEADER = ["Date", "NAV", "Shares Outstanding", "Total Net Assets"]
 DISCLAIMER = ["Past performance is not a reliable indicator of future performance."]
@@ -90,6 +91,9 @@ def test_one_wrong_day_is_for_the_gate() -> None:
             workbook(["17-Sep-2026", 600.5, 1_000_000, 600.5], ["16-Sep-2026", 598.0, 1_000_000, 598.0]),
             "expected net assets of NAV x shares outstanding, in USD, got 1e-06 times that on 2 of 2 days",
         ),
+        (workbook(["17-Sep-26", 600.5, 1e6, 6e8]), "expected at least one dated row, got '17-Sep-26'"),
+        (workbook(["17-Sep-2026", "600,5", 1e6, 6e8]), "expected a number for NAV on 17-Sep-2026, got '600,5'"),
+        (workbook(["17-Sep-2026", "1_000", 1e6, 6e8]), "expected a number for NAV on 17-Sep-2026, got '1_000'"),
         (b"<!DOCTYPE html><html>Access denied", "got an HTML page"),
         (b"", "got an empty body"),
         (b"Date,NAV\n", "got a body that is no workbook: "),
@@ -183,7 +187,7 @@ def test_asks_for_each_history_and_the_wanted_holdings_and_goes_on_after_an_erro
             f"{base}/navhist-us-en-xle.xlsx": workbook(NEWEST, ticker="XLE"),
         }
     )
-    items = list(ssga.fetch(panel_context("ssga", http, ["SPY", "XLK", "XLE"])))
+    items = list(ssga.fetch(panel_context("ssga", http, funds=["SPY", "XLK", "XLE"])))
     assert [getattr(item, "name", item) for item in items] == [
         "SPY NAV history",
         "SPY holdings",

@@ -96,6 +96,11 @@ def api(stand_in: StandIn, endpoint: str, key: str | None = KEY, **params: str) 
     return ask(stand_in, f"/api.stlouisfed.org/fred/{endpoint}?{query}")
 
 
+def observed(stand_in: StandIn, series_id: str, **params: str) -> dict:
+    """Return FRED's page of observations."""
+    return json.loads(api(stand_in, "series/observations", series_id=series_id, file_type="json", **params).body)
+
+
 def test_series_metadata_states_unit_and_last_update(stand_in: StandIn):
     body = json.loads(api(stand_in, "series", series_id="WTREGEN", file_type="json").body)
     (row,) = body["seriess"]
@@ -114,9 +119,7 @@ def test_xml_is_the_default(stand_in: StandIn):
 
 
 def test_observations_are_strings_with_a_dot_for_none(stand_in: StandIn):
-    body = json.loads(
-        api(stand_in, "series/observations", series_id="DGS10", file_type="json", observation_start="2026-11-10").body
-    )
+    body = observed(stand_in, "DGS10", observation_start="2026-11-10")
     assert body["count"] == 5
     assert body["observations"][1] == {
         "realtime_start": "2026-11-18",
@@ -137,27 +140,14 @@ def test_observations_are_strings_with_a_dot_for_none(stand_in: StandIn):
 
 
 def test_observations_page(stand_in: StandIn):
-    params = {"series_id": "WALCL", "file_type": "json", "limit": "300"}
-    pages = [
-        json.loads(api(stand_in, "series/observations", offset=str(offset), **params).body)
-        for offset in (0, 300, 600, 900)
-    ]
-    whole = json.loads(api(stand_in, "series/observations", series_id="WALCL", file_type="json").body)
+    pages = [observed(stand_in, "WALCL", limit="300", offset=str(offset)) for offset in (0, 300, 600, 900)]
+    whole = observed(stand_in, "WALCL")
     assert [row for page in pages for row in page["observations"]] == whole["observations"]
     assert {page["count"] for page in pages} == {len(whole["observations"])}
 
 
 def test_vintages_chain_and_the_last_is_open(stand_in: StandIn):
-    body = json.loads(
-        api(
-            stand_in,
-            "series/observations",
-            series_id="NFCI",
-            file_type="json",
-            realtime_start="1776-07-04",
-            realtime_end="9999-12-31",
-        ).body
-    )
+    body = observed(stand_in, "NFCI", realtime_start="1776-07-04", realtime_end="9999-12-31")
     by_period: dict[str, list[dict[str, str]]] = {}
     for row in body["observations"]:
         by_period.setdefault(row["date"], []).append(row)
@@ -170,16 +160,7 @@ def test_vintages_chain_and_the_last_is_open(stand_in: StandIn):
 
 
 def test_windows_clip_the_real_time_period(stand_in: StandIn):
-    body = json.loads(
-        api(
-            stand_in,
-            "series/observations",
-            series_id="NFCI",
-            file_type="json",
-            realtime_start="2026-06-01",
-            realtime_end="2026-07-01",
-        ).body
-    )
+    body = observed(stand_in, "NFCI", realtime_start="2026-06-01", realtime_end="2026-07-01")
     assert min(row["realtime_start"] for row in body["observations"]) == "2026-06-01"
     assert max(row["realtime_end"] for row in body["observations"]) == "2026-07-01"
     assert sum(row["realtime_start"] == "2026-06-01" for row in body["observations"]) > 700  # everything in force
@@ -756,16 +737,8 @@ def test_the_blank_month_came_with_the_next_one(stand_in: StandIn):
 
 
 def test_the_blank_month_has_a_vintage(stand_in: StandIn):
-    page = json.loads(
-        api(
-            stand_in,
-            "series/observations",
-            series_id="UNRATE",
-            file_type="json",
-            realtime_start="2025-09-05",
-            realtime_end="2026-01-08",
-            observation_start="2025-08-01",
-        ).body
+    page = observed(
+        stand_in, "UNRATE", realtime_start="2025-09-05", realtime_end="2026-01-08", observation_start="2025-08-01"
     )
     found = [(row["realtime_start"], row["date"], row["value"] == ".") for row in page["observations"]]
     assert found == [

@@ -61,6 +61,8 @@ def test_known_at_has_its_zone_or_that_of_new_york() -> None:
         "2020-01-02,1,2020-01-03T10:30:00-05:00\n"
         "2020-07-01,2,2020-07-02 10:30\n"
         "2020-01-03,3,2020-01-06\n"
+        "2020-01-08,6,20200109\n"
+        "2020-01-09,7,2020-W02-5\n"
         "2020-01-07,5,2020-01-08T09:00Z\n"
     )
     assert list(rows.select("period_date", "stated_at").iter_rows()) == [
@@ -68,9 +70,11 @@ def test_known_at_has_its_zone_or_that_of_new_york() -> None:
         (date(2020, 1, 3), datetime(2020, 1, 7, 4, 59, 59)),  # a day alone: known at its end
         (date(2020, 1, 6), None),
         (date(2020, 1, 7), datetime(2020, 1, 8, 9, 0)),
+        (date(2020, 1, 8), datetime(2020, 1, 10, 4, 59, 59)),  # and so in every spelling of ISO 8601
+        (date(2020, 1, 9), datetime(2020, 1, 11, 4, 59, 59)),
         (date(2020, 7, 1), datetime(2020, 7, 2, 14, 30)),
     ]
-    assert rows["value"].to_list() == [1.0, 3.0, 4.0, 5.0, 2.0]
+    assert rows["value"].to_list() == [1.0, 3.0, 4.0, 5.0, 6.0, 7.0, 2.0]
 
 
 def test_a_date_may_stand_twice_with_two_moments() -> None:
@@ -93,6 +97,7 @@ def test_a_date_may_stand_twice_with_two_moments() -> None:
         ("", "got an empty body"),
         (b"date,value\n2020-01-02,\xff\n", "in UTF-8, got byte 0xff"),
         ("date,value,known_at\n2020-01-02,1,soon\n", "expected a moment in ISO 8601 as known_at in line 2, got 'soon'"),
+        ("date,value,known_at\n2020-01-02,1,9999-12-31\n", "as known_at in line 2, got '9999-12-31'"),
         ("date,value\n2020-01-02,1\n2020-01-02,1\n", "each time with its own known_at, got it again in line 3"),
         ("date,value,known_at\n2020-01-02,1,\n2020-01-02,1,2020-01-03\n", "got it again in line 3"),
     ],

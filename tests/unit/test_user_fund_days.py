@@ -11,7 +11,8 @@ from ingest.errors import SourceChanged
 from ingest.panel_kit import PanelWindow
 from ingest.sources import user_fund_days
 from tests.unit.fakes import FakeHttp, payload_of
-from tests.unit.fund_files import days, has_schema_of, panel_context
+from tests.unit.fund_files import days, has_schema_of
+from tests.unit.panel_helpers import panel_context
 
 HEADER = "date,nav_usd,shares_outstanding_count"
 
@@ -66,6 +67,10 @@ def test_known_at_may_stand_without_net_assets() -> None:
         (
             f"{HEADER},known_at\n2026-09-16,1,2,soon\n",
             "expected a moment in ISO 8601 as known_at in line 2, got 'soon'",
+        ),
+        (
+            f"{HEADER},known_at\n2026-09-17,1,2,2026-09-17\n2026-09-16,1,2,2026-09-15T12:00\n",
+            "expected a known_at that is not before the date in line 3, got '2026-09-15T12:00'",
         ),
         (
             f"{HEADER},net_assets_usd\n2026-09-16,500,600000,300000\n",

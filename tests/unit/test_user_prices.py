@@ -59,6 +59,10 @@ def test_close_and_volume() -> None:
         ("date,close\n2008-09-12,nan\n", "expected a number, nothing or a dot as close in line 2, got 'nan'"),
         ("date,close\n2008-09-11,1\n2008-09-12,-3\n", "expected above zero, the close in line 3, got '-3'"),
         ("date,close,volume\n2008-09-12,3,-1\n", "expected no negative volume in line 2, got '-1'"),
+        (
+            "date,close,known_at\n2008-09-12,3,2008-09-11T16:15\n",
+            "expected a known_at that is not before the date in line 2, got '2008-09-11T16:15'",
+        ),
         ("date,close\n2008-09-12,3,4\n", "expected 2 cells in line 2"),
         ("date,close\n2008-09-12,3\n2008-09-12,4\n", "expected 2008-09-12 once, or each time with its own known_at"),
     ],

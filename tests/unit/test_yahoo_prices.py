@@ -197,6 +197,19 @@ def test_a_stock_is_not_short_before_its_first_and_after_its_last_trade() -> Non
     assert len(found) == len(days)
 
 
+def twice(document: dict[str, Any], **again: Any) -> dict[str, Any]:
+    """The chart with its one split a second time, an hour later and perhaps otherwise written."""
+    splits = document["chart"]["result"][0]["events"]["splits"]
+    ((_, event),) = splits.items()
+    splits["later"] = {**event, "date": event["date"] + 3600, **again}
+    return document
+
+
+def test_two_splits_of_one_day_are_both_undone() -> None:
+    document = with_events(stock([5.0, 5.25, 5.4, 5.5]), splits={"2026-11-16": split(2)})
+    assert list(prices(twice(document, numerator=3)).values()) == [30.0, 31.5, 5.4, 5.5]
+
+
 def broken(**quotes: Any) -> dict[str, Any]:
     document = stock([10.0, 10.5, 10.4, 10.6])
     document["chart"]["result"][0]["indicators"]["quote"][0] |= quotes
@@ -222,6 +235,14 @@ def broken(**quotes: Any) -> dict[str, Any]:
             "expected a number above zero for numerator of the split of 2026-11-13, got '0'",
         ),
         (
+            twice(with_events(stock([1.0] * 4), splits={"2026-11-13": split(2)}), numerator=4, denominator=2),
+            "expected the split of 2 on 2026-11-13 once, got it twice",
+        ),
+        (
+            {"chart": {"result": [{**stock([1.0] * 4)["chart"]["result"][0], "events": [1]}], "error": None}},
+            "expected events of the chart to be an object, got '[1]'",
+        ),
+        (
             with_events(stock([1.0] * 4), splits={"2026-11-13": {"splitRatio": "2:1"}}),
             "expected numerator in a split, got only date, splitRatio",
         ),
@@ -229,6 +250,8 @@ def broken(**quotes: Any) -> dict[str, Any]:
             with_events(stock([1.0] * 4), dividends={"2026-11-13": {"amount": None}}),
             "expected a number above zero for the dividend of 2026-11-13, got 'None'",
         ),
+        (stock([1.0] * 4, firstTradeDate=345479400000), "expected timestamps in whole seconds, got '345479400000'"),
+        (stock([1.0] * 4, firstTradeDate=10**20), "expected timestamps in whole seconds, got '100000000000000000000'"),
         ("<!DOCTYPE html>", "expected JSON of a chart of AAA, got an HTML page"),
         ("", "expected JSON of a chart of AAA, got an empty body"),
     ],

@@ -284,7 +284,7 @@ def total(points: Iterable[int | None]) -> int | None:
     return None if None in known else sum(point for point in known if point is not None)
 
 
-def class_of(score: int | None) -> str:
+def class_of(score: float | None) -> str:
     """Return the class of a core score."""
     return UNKNOWN if score is None else raw_level(ladder("regime_class"), {"core_score": float(score)}).state
 

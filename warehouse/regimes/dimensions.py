@@ -34,7 +34,7 @@ def bp(entry: InputValue) -> float | None:
 
 
 def index(entry: InputValue) -> float | None:
-    """Return index points, z-scores, percentiles or values in percent as they are compared."""
+    """Return index points, z-scores, percentiles, values in percent or USD billions as they are compared."""
     return None if entry.value is None else round(entry.value, 2)
 
 
@@ -90,14 +90,12 @@ def _folded(
     return memory, _verdict(folded, observation.measures, flags, quality)
 
 
-def _plain(
-    dimension: str, measures: Measures, reason: str | None, basis: str = MAIN, flags: Flags | None = None
-) -> DimensionState:
+def _plain(dimension: str, measures: Measures, reason: str | None, basis: str = MAIN) -> DimensionState:
     """Return the state of a dimension without memory."""
     if reason is not None:
-        return unknown(reason, flags)
+        return unknown(reason)
     level = raw_level(ladder(dimension, basis), measures)
-    return _verdict(Folded(level, level), measures, flags)
+    return _verdict(Folded(level, level), measures)
 
 
 # ---- R1 net liquidity ----------------------------------------------------------------------------------------------
@@ -154,7 +152,6 @@ def _net_liquidity_flags(inputs: DayInputs) -> Flags:
     """The calendar flags speak of the day of the print; before the first print of the session."""
     given = inputs.net_liquidity
     day = given.nl_print_date or inputs.session_date
-    change = given.emergency_change_4w_usd_bn.value
     return {
         "is_tax_window": flag("net_liquidity", "is_tax_window", {"print_day": day.strftime("%m-%d")}),
         "is_quarter_end": flag(
@@ -163,7 +160,7 @@ def _net_liquidity_flags(inputs: DayInputs) -> Flags:
         "is_emergency_lending": flag(
             "net_liquidity",
             "is_emergency_lending",
-            {"emergency_change_4w": None if change is None else round(change, 2)},
+            {"emergency_change_4w": index(given.emergency_change_4w_usd_bn)},
         ),
     }
 

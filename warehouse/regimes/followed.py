@@ -16,6 +16,7 @@ from warehouse.regimes.episodes import EPISODES, regime_episodes
 from warehouse.regimes.forward_returns import FORWARD_RETURNS, forward_returns
 from warehouse.regimes.known_episodes import KNOWN_EPISODES, regime_known_episodes, with_published_breadth
 from warehouse.regimes.outcomes import OUTCOMES, regime_outcomes
+from warehouse.regimes.thresholds import number
 from warehouse.regimes.truth import CONFUSION, DETECTION, TRUTH, TRUTH_TABLES, confusion, detection, regime_truth
 from warehouse.regimes.validity import (
     FALSIFICATION,
@@ -122,10 +123,12 @@ def _beside_measures(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> pl.D
         select
             m.session_date, {", ".join(f"m.{name}" for name in _MEASURES)},
             p.value as published_above_200dma_pct,
-            coalesce(case when b.coverage_ratio >= 0.95 then b.above_200dma_pct end, p.value) as above_200dma_pct
+            coalesce(case when 100 * b.coverage_ratio >= $enough then b.above_200dma_pct end, p.value)
+                as above_200dma_pct
         from marts.market_daily as m
         left join marts.breadth_daily as b on m.session_date = b.session_date and b.universe = 'SPX'
         left join published as p on m.session_date = p.session_date
-        """
+        """,
+        {"enough": number("breadth", "coverage", "coverage")},
     ).pl()
     return rows.join(measures, on="session_date", how="left", maintain_order="left")

@@ -7,6 +7,8 @@ Decisions that quant.md leaves open, the same for every input:
 - Rows of days that are no NYSE sessions are dropped before sessions are counted (weekend month-ends of ICE, holidays).
 - A change over n sessions ends at the newest session with a value, not at the row's own. Where the session n before has
   none (a bond holiday), the last value before it serves, while it is at most BASE_DAYS calendar days older.
+- The carry of a session takes the last yield of each leg; its change ends at the newest session on which either leg has
+  a yield of its own.
 - A derived input is as old as the oldest of its newest parts, and became known with the last of them.
 - A row of breadth that lacks coverage is an observation (unknown); funds report one issuer after another, so a row of
   flows that lacks coverage is none: the last covered one counts until it is stale.
@@ -25,6 +27,7 @@ import numpy as np
 import polars as pl
 
 from warehouse.regimes.knowledge import Floats, History, Known, Replay, Spine
+from warehouse.regimes.thresholds import number
 from warehouse.regimes.types import (
     MISSING,
     BreadthInputs,
@@ -81,12 +84,12 @@ BREADTH_LIMIT_DAYS: Final = 4
 FLOWS_LIMIT_DAYS: Final = 5
 RRP_DAYS: Final = 3
 """A Wednesday without an operation takes the last one at most so old (as net_liquidity_weekly does)."""
-COVERAGE: Final = 0.80
 FUNDING_DAYS: Final = 12
 FIRST_RRP: Final = date(2013, 9, 23)
 IORB_FROM: Final = date(2021, 7, 29)
 
 _VOLATILITY_SESSIONS, _VOLATILITY_STEPS = 21, 19  # a window may lack two steps
+_CARRY_LEGS = ("us_2y_yield", "jgb_2y_yield")
 _CARRY_SESSIONS = 756
 _PUT_CALL_SESSIONS = 252
 _COMPLETE = 0.95  # of a percentile's window
@@ -352,14 +355,29 @@ def _ratio_to(at: _At, newest: InputValue, week: date) -> InputValue:
 
 
 def _emergency(at: _At, week: date) -> InputValue:
-    """Return the 4-week change of primary credit and BTFP; the programme counts as zero where it has no row."""
+    """Return the 4-week change of primary credit and BTFP, unknown while a print of either is merely late."""
     credit, programme = at.replay["primary_credit"], at.replay["bank_term_funding"]
     now, before = credit.on(week), credit.on(week - timedelta(weeks=4))
     if now is None or before is None:
         return InputValue(obs_date=week, reason="missing" if now is None else "warm-up")
-    more, earlier = programme.on(week), programme.on(week - timedelta(weeks=4))
-    change = now.value - before.value + (more.value if more else 0.0) - (earlier.value if earlier else 0.0)
-    return _derived(round(change, 6), [now, *([more] if more else [])])
+    more, earlier = _lent(programme, week), _lent(programme, week - timedelta(weeks=4))
+    if more is None or earlier is None:
+        return InputValue(obs_date=week, reason="missing")
+    row = programme.on(week)
+    return _derived(round(now.value - before.value + more - earlier, 6), [now, *([row] if row else [])])
+
+
+def _lent(programme: History, week: date) -> float | None:
+    """Return what a programme lent that Wednesday: nothing before its first row and once it is silent past its limit.
+
+    A row that is missing right after another one is late, and unknown.
+    """
+    last = programme.last_by(week)
+    if last is None:
+        return 0.0
+    if last.obs_date == week:
+        return last.value
+    return 0.0 if last.is_stale else None
 
 
 def _funding(at: _At) -> FundingInputs:
@@ -418,7 +436,8 @@ def _carry(at: _At) -> CarryInputs:
     carry = _carry_on(at, at.position)
     change = carry
     if carry.value is not None:
-        before = _carry_on(at, at.position - 21) if at.position >= 21 else MISSING
+        place = max(at.replay[leg].last_session(at.position) for leg in _CARRY_LEGS)
+        before = _carry_on(at, place - 21) if place >= 21 else MISSING
         if before.value is None:
             change = _without(carry, "missing" if before.obs_date is not None else "warm-up")
         else:
@@ -436,7 +455,7 @@ def _carry(at: _At) -> CarryInputs:
 
 def _carry_on(at: _At, place: int) -> InputValue:
     """Return the carry of the session at `place` in basis points, as known now; the yen leg is hours older."""
-    dollar, yen = at.replay["us_2y_yield"].last(place), at.replay["jgb_2y_yield"].last(place)
+    dollar, yen = (at.replay[leg].last(place) for leg in _CARRY_LEGS)
     if dollar is None or yen is None:
         return MISSING
     carry = _derived(round(100 * (dollar.value - yen.value), 6), [dollar, yen])
@@ -561,11 +580,11 @@ def _etf_flows(at: _At, rows: PanelRows) -> EtfFlowsInputs:
     if place < 0:
         return EtfFlowsInputs()
     while place >= 0 and (at.day - rows.dates[place]).days <= FLOWS_LIMIT_DAYS and not _is_covered(rows, place):
-        place -= 1
+        place = rows.newest(rows.dates[place] - timedelta(days=1), at.cutoff)
     if place < 0 or not _is_covered(rows, place):
         place = newest
-    uncovered = (rows.columns["coverage_ratio"][place] or 0.0) < COVERAGE
-    gap = "coverage" if uncovered or rows.columns["flow_5d_usd_mn"][place] is None else "warm-up"
+    is_young = _has_coverage(rows, place) and rows.columns["flow_5d_usd_mn"][place] is not None
+    gap = "warm-up" if is_young else "coverage"
 
     def cell(name: str, otherwise: str) -> InputValue:
         return _panel_value(at, rows, place, name, otherwise, FLOWS_LIMIT_DAYS)
@@ -574,9 +593,11 @@ def _etf_flows(at: _At, rows: PanelRows) -> EtfFlowsInputs:
 
 
 def _is_covered(rows: PanelRows, place: int) -> bool:
-    return (
-        rows.columns["flow_5d_zscore"][place] is not None and (rows.columns["coverage_ratio"][place] or 0.0) >= COVERAGE
-    )
+    return rows.columns["flow_5d_zscore"][place] is not None and _has_coverage(rows, place)
+
+
+def _has_coverage(rows: PanelRows, place: int) -> bool:
+    return 100 * (rows.columns["coverage_ratio"][place] or 0.0) >= number("etf_flows", "coverage", "coverage")
 
 
 def _panel_value(at: _At, rows: PanelRows, place: int, name: str, otherwise: str, limit: int) -> InputValue:
@@ -618,9 +639,10 @@ def _labor(at: _At) -> LaborInputs:
     stamped = _value(newest)
     if stamped.value is None:
         return LaborInputs(sahm, stamped, stamped)
-    month = newest.obs_date
-    has_three = all(not math.isnan(unemployment.value_on(_months_before(month, back))) for back in range(3))
-    return LaborInputs(sahm, _with(stamped, float(has_three)), _two_of_three(unemployment, stamped, month))
+    # a figure that was printed before the newest rate stands on the months up to its own
+    printed_month = newest.obs_date if printed is None else min(printed.obs_date, newest.obs_date)
+    has_three = all(not math.isnan(unemployment.value_on(_months_before(printed_month, back))) for back in range(3))
+    return LaborInputs(sahm, _with(stamped, float(has_three)), _two_of_three(unemployment, stamped, newest.obs_date))
 
 
 def _two_of_three(unemployment: History, stamped: InputValue, month: date) -> InputValue:

@@ -24,6 +24,7 @@ import polars as pl
 from ingest.errors import AuditFailed
 from warehouse.publish import PublishedTable
 from warehouse.records import shown
+from warehouse.regimes.evaluate import evaluate_day
 from warehouse.regimes.inputs import SERIES, InputReader, Panel, read_panel
 from warehouse.regimes.knowledge import Replay, Spine, read_replay
 from warehouse.regimes.types import (
@@ -127,8 +128,6 @@ class Folder:
 
     def compute(self, position: int) -> dict[str, Any]:
         """Return the row of the session at `position`; moves the replay to its cut-off."""
-        from warehouse.regimes.evaluate import evaluate_day
-
         cutoff = self.cutoffs[position]
         self._replay.advance(cutoff)
         inputs = self._reader.read(position, cutoff)

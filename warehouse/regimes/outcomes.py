@@ -149,8 +149,9 @@ def _inputs(dimensions: tuple[str, ...]) -> set[str]:
     return {entry.name for dimension in dimensions for entry in fields(groups[dimension])} - _NO_FIGURES
 
 
-_NO_FIGURES: Final = {"has_all_three_months", "sahm_two_of_three_pct"}
-"""Whether a month was printed is no figure that a revision changes; the other is of a column beside the state."""
+_NO_FIGURES: Final = {"coverage_ratio", "has_all_three_months", "sahm_two_of_three_pct"}
+"""Whether a month or a panel is complete is no figure that a revision changes, and two dimensions have a
+`coverage_ratio`; the last is of a column beside the state."""
 
 _STANDS_ON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

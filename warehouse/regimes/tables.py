@@ -12,9 +12,10 @@ import duckdb
 from ingest.kit import CheckResult
 from warehouse.publish import PublishedTable
 from warehouse.records import shown
+from warehouse.regimes.composites import CLASSES
 from warehouse.regimes.followed import FOLLOWED_TABLES, derive
 from warehouse.regimes.ledger import REGIME_DAILY, TABLE, LedgerUpdate, regime_daily_sql
-from warehouse.regimes.types import CORE, DIMENSIONS, MODEL_VERSION, PLUMBING
+from warehouse.regimes.types import CORE, DIMENSIONS, MODEL_VERSION, PLUMBING, UNKNOWN
 
 REGIME_TABLES: Final[tuple[PublishedTable, ...]] = (REGIME_DAILY, *FOLLOWED_TABLES)
 """Every table of the schema marts that is no dbt model."""
@@ -93,7 +94,7 @@ _KEYS: Final = {
     "forward_returns_daily": "session_date",
     "regime_outcomes": "dimension, state, horizon_sessions_count",
 }
-_CLASSES: Final = "('CALM', 'NORMAL', 'CAUTION', 'STRESS', 'CRISIS', 'unknown')"
+_CLASSES: Final = (*CLASSES, UNKNOWN)
 
 
 def _sum_of(dimensions: tuple[str, ...], suffix: str) -> str:
@@ -114,9 +115,9 @@ def _rules() -> Iterator[Rule]:
         "No session whose cut-off has passed lacks a row, from the first one on.",
         broken=f"""
             select session_date from calendar.sessions
-            where session_date between (select min(session_date) from marts.regime_daily) and (
-                select max(session_date) from marts.regime_daily
-            ) and session_date not in (select session_date from marts.regime_daily)
+            where session_date >= (select min(session_date) from marts.regime_daily)
+            and cutoff_at <= (select max(computed_at) from {TABLE} where model_version = '{MODEL_VERSION}')
+            and session_date not in (select session_date from marts.regime_daily)
             union all
             select session_date from {TABLE} where model_version = '{MODEL_VERSION}'
             group by session_date, cutoff_name having count(*) > 1
@@ -126,7 +127,7 @@ def _rules() -> Iterator[Rule]:
         "classes_are_known",
         "regime_daily",
         "The headline class is one of its five, or unknown.",
-        condition=f"regime_class in {_CLASSES} and regime_class_raw in {_CLASSES}",
+        condition=f"regime_class in {_CLASSES} and regime_class_raw in {_CLASSES} and regime_class_core in {_CLASSES}",
     )
     yield Rule(
         "core_score_is_the_sum_of_its_points",

@@ -84,21 +84,19 @@ class Rule:
 
 def all_of(verdicts: Iterable[bool | None]) -> bool | None:
     """Return False if one is false, else None if one is unknown, else True."""
-    found: bool | None = True
-    for verdict in verdicts:
-        if verdict is False:
-            return False
-        if verdict is None:
-            found = None
-    return found
+    return _decided(verdicts, by=False)
 
 
 def any_of(verdicts: Iterable[bool | None]) -> bool | None:
     """Return True if one is true, else None if one is unknown, else False."""
-    found: bool | None = False
+    return _decided(verdicts, by=True)
+
+
+def _decided(verdicts: Iterable[bool | None], *, by: bool) -> bool | None:
+    found: bool | None = not by
     for verdict in verdicts:
-        if verdict is True:
-            return True
+        if verdict is by:
+            return by
         if verdict is None:
             found = None
     return found
@@ -165,9 +163,9 @@ def number(dimension: str, state: str, test: str = "memory") -> float:
 
 
 @cache
-def exit_count(dimension: str, state: str, test: str = "exit") -> int:
+def exit_count(dimension: str, state: str, test: str = "exit", basis: str = MAIN) -> int:
     """Return how many observations in a row an exit needs."""
-    counts = {line.exit_n for line in _lines(dimension, MAIN, state, test)}
+    counts = {line.exit_n for line in _lines(dimension, basis, state, test)}
     (count,) = counts
     assert count is not None
     return count
@@ -195,7 +193,7 @@ def _level(dimension: str, basis: str, state: str) -> Level:
         base_points=first.points,
         enter=_rule(enter),
         exit=_rule(leave) if leave else None,
-        exit_n=exit_count(dimension, state) if leave else 1,
+        exit_n=exit_count(dimension, state, basis=basis) if leave else 1,
         more_points=tuple(
             (points, _rule([line for line in more if line.points == points]))
             for points in sorted({line.points for line in more if line.points is not None})

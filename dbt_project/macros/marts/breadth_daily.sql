@@ -56,8 +56,7 @@ lined as (
 index_level as (
     select
         s.session_date,
-        o.value as sp500,
-        o.known_at,
+        max(o.known_at) over (order by s.session_seq) as settled_at,
         o.value >= max(o.value) over last_252 and count(o.value) over last_252 = 252 as is_high_252d,
         o.value / lag(o.value) over (order by s.session_seq) - 1 as sp500_return
     from {{ sessions }} as s
@@ -70,8 +69,7 @@ equal_weight as (
     select
         session_date,
         ratio,
-        known_at,
-        settled_at,
+        max(settled_at) over (order by session_date) as settled_at,
         ratio / max(ratio) over (order by session_date) - 1 as drawdown,
         case when count(ratio) over last_63 = 63
             then (ratio - avg(ratio) over last_63) / nullif(stddev_samp(ratio) over last_63, 0) end as zscore
@@ -79,7 +77,6 @@ equal_weight as (
         select
             e.session_date,
             e.close_split_adjusted_usd / nullif(c.close_split_adjusted_usd, 0) as ratio,
-            greatest(e.known_at, c.known_at) as known_at,
             greatest(e.known_at, c.known_at, e.basis_known_at, c.basis_known_at) as settled_at
         from {{ prices }} as e
         inner join {{ prices }} as c on e.session_date = c.session_date and c.ticker = 'SPY'
@@ -160,12 +157,11 @@ select
     b.known_at,
     greatest(
         b.settled_at,
-        max(case when b.universe = 'SPX' then i.known_at end) over by_session,
-        max(case when b.universe = 'SPX' then e.settled_at end) over by_session
+        case when b.universe = 'SPX' then i.settled_at end,
+        case when b.universe = 'SPX' then e.settled_at end
     ) as settled_at
 from lagging as b
 left join {{ market }} as m on b.universe = m.universe and b.session_date = m.session_date
 left join index_level as i on b.session_date = i.session_date
 left join equal_weight as e on b.session_date = e.session_date
-window by_session as (partition by b.universe order by b.session_seq)
 {% endmacro %}

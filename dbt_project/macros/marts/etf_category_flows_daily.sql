@@ -24,7 +24,7 @@ life as (
         category,
         min(session_seq) as first_seq,
         min(session_seq) filter (where is_closed) as closed_seq,
-        max(max(session_seq)) over (partition by category) as last_seq
+        max(max(session_seq)) over () as last_seq
     from days
     group by ticker, category
 ),
@@ -41,13 +41,15 @@ filled as (
         c.month_first_seq - l.first_seq >= 63 as is_in_panel,
         case when d.span_sessions_count = 1 then d.flow_usd_mn end as flow_1d,
         case when d.span_sessions_count <= 3 then d.flow_usd_mn end as flow,
-        case when d.span_sessions_count <= 3 and d.flow_usd_mn is not null then d.span_sessions_count else 0 end as covers,
+        case when d.span_sessions_count <= 3 and d.flow_usd_mn is not null
+            then c.session_seq - d.span_sessions_count + 1 end as covers_from_seq,
         case when d.span_sessions_count <= 3 then d.flow_ex_heartbeat_usd_mn end as flow_ex_heartbeat,
         -- where a day is missing, the assets last reported
         coalesce(
             d.net_assets_before_usd_mn,
             last_value(d.net_assets_usd_mn ignore nulls) over (partition by l.ticker order by c.session_seq)
         ) as assets,
+        d.ticker is not null as is_reported,
         d.known_at,
         greatest(d.settled_at, e.settled_at) as settled_at
     from life as l
@@ -56,16 +58,28 @@ filled as (
     left join days as d on l.ticker = d.ticker and c.session_seq = d.session_seq
     left join closings as e on l.category = e.category and c.session_seq = e.session_seq
 ),
+-- a session is covered by its own flow, or by one of up to 3 sessions that comes after it
+covered as (
+    select
+        *,
+        coalesce(
+            first_value(covers_from_seq ignore nulls) over (
+                partition by ticker order by session_seq rows between current row and 2 following
+            ) <= session_seq, false
+        ) as is_covered
+    from filled
+),
 windowed as (
     select
         *
         {%- for n in windows %},
-        case when sum(covers) over last_{{ n }} >= {{ n }} and count(*) over last_{{ n }} = {{ n }}
+        -- what covers its last session is in the window, so what covers the others is too
+        case when covers_from_seq is not null and count(*) filter (where is_covered) over last_{{ n }} = {{ n }}
             then sum(flow) over last_{{ n }} end as flow_{{ n }}d,
         sum(coalesce(flow_ex_heartbeat, flow)) over last_{{ n }} as flow_ex_heartbeat_{{ n }}d,
         coalesce(first_value(assets) over last_{{ n }}, assets) as assets_{{ n }}d
         {%- endfor %}
-    from filled
+    from covered
     window
         {%- for n in windows %}
         last_{{ n }} as (
@@ -115,19 +129,21 @@ summed as (
     inner join categories as g on w.category = g.category
     where w.is_in_panel
     group by w.session_date, w.session_seq, g.shown_as
+    -- one issuer's report is enough for a row: funds still to come are unknown, not away
+    qualify w.session_seq <= max(case when bool_or(w.is_reported) then w.session_seq end) over (partition by g.shown_as)
 ),
 gated as (
     select
         *,
         coalesce(assets_1d_known, 0) / nullif(panel_assets, 0) as coverage_1d,
         case when assets_1d_known >= 0.8 * panel_assets then flow_1d_sum end as flow_1d,
-        case when assets_1d_known >= 0.8 * panel_assets then 100 * flow_1d_sum / assets_1d_known end as share_1d
+        case when assets_1d_known >= 0.8 * panel_assets then 100 * flow_1d_sum / nullif(assets_1d_known, 0) end as share_1d
         {%- for n in windows %},
         case when assets_{{ n }}d_known >= 0.8 * assets_{{ n }}d_sum then flow_{{ n }}d_sum end as flow_{{ n }}d,
         case when assets_{{ n }}d_known >= 0.8 * assets_{{ n }}d_sum
             then flow_ex_heartbeat_{{ n }}d_sum end as flow_ex_heartbeat_{{ n }}d,
         case when assets_{{ n }}d_known >= 0.8 * assets_{{ n }}d_sum
-            then 100 * flow_{{ n }}d_sum / assets_{{ n }}d_known end as share_{{ n }}d
+            then 100 * flow_{{ n }}d_sum / nullif(assets_{{ n }}d_known, 0) end as share_{{ n }}d
         {%- endfor %}
     from summed
 ),

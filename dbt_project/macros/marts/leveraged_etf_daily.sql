@@ -1,21 +1,23 @@
 {#- Leveraged and inverse funds (quant.md 6.6), on the session of their net asset value. What a fund must trade at the close
     to keep its leverage L is (L^2 - L) x assets before x return of the index, of the sign of the return for both kinds.
     The index return is that of the unlevered benchmark fund, dividends included; without it, what the fund's own NAV
-    implies. A change of assets is flow, or it is performance. -#}
+    implies. A change of assets is the flow that the two reports show between them, or it is performance. -#}
 {% macro leveraged_etf_daily(flows, prices, funds, sessions) %}
 with benchmark as (
     select
         p.ticker,
         p.session_date,
         p.total_return_ratio as index_return,
-        p.known_at
+        p.known_at,
+        p.return_known_at
     from {{ prices }} as p
     where p.ticker in (select benchmark_ticker from {{ funds }} where leverage <> 1)
 ),
 spy_volume as (
     select
         session_date,
-        case when count(*) over last_20 = 20 then avg(close_usd * volume_shares) over last_20 / 1e6 end as adv
+        case when count(*) over last_20 = 20 then avg(close_usd * volume_shares) over last_20 / 1e6 end as adv,
+        max(known_at) over last_20 as settled_at
     from {{ prices }}
     where ticker = 'SPY'
     window last_20 as (order by session_date rows between 20 preceding and 1 preceding)
@@ -32,9 +34,10 @@ days as (
         r.span_sessions_count as span,
         case when r.span_sessions_count = 1 then b.index_return end as benchmark_return,
         r.nav_return_ratio / c.leverage as implied_return,
+        r.flow_usd_mn as reported_flow,
         f.flow_usd_mn as flow,
         greatest(r.known_at, b.known_at) as known_at,
-        greatest(r.settled_at, f.settled_at) as settled_at
+        greatest(r.settled_at, f.settled_at, b.return_known_at) as settled_at
     from {{ flows }} as r
     inner join {{ funds }} as c on r.ticker = c.ticker and c.leverage <> 1
     inner join {{ sessions }} as s on r.report_date = s.session_date
@@ -47,7 +50,7 @@ measured as (
         *,
         coalesce(benchmark_return, implied_return) as index_return,
         lag(assets, 252) over by_session as assets_252,
-        case when count(flow) over last_252 = 252 then sum(flow) over last_252 end as flow_252
+        case when count(reported_flow) over last_252 = 252 then sum(reported_flow) over last_252 end as flow_252
     from days
     window
         by_session as (partition by ticker order by session_seq),
@@ -74,13 +77,14 @@ select
         then round(100 * (m.leverage * m.leverage - m.leverage) * m.assets_before * m.index_return / nullif(v.adv, 0), 6)
     end as rebalance_spy_adv_pct,
     round(m.assets - m.assets_before, 6) as net_assets_change_usd_mn,
-    round(m.assets - m.assets_before - m.flow, 6) as performance_usd_mn,
+    round(m.reported_flow, 6) as reported_flow_usd_mn,
+    round(m.assets - m.assets_before - m.reported_flow, 6) as performance_usd_mn,
     round(100 * (m.assets / nullif(m.assets_252, 0) - 1), 6) as net_assets_change_252d_pct,
     round(m.assets - m.assets_252, 6) as net_assets_change_252d_usd_mn,
     round(m.flow_252, 6) as flow_252d_usd_mn,
     round(m.assets - m.assets_252 - m.flow_252, 6) as performance_252d_usd_mn,
     m.known_at,
-    max(greatest(m.settled_at, m.known_at)) over (partition by m.ticker order by m.session_seq) as settled_at
+    max(greatest(m.settled_at, m.known_at, v.settled_at)) over (partition by m.ticker order by m.session_seq) as settled_at
 from measured as m
 left join spy_volume as v on m.session_date = v.session_date
 {% endmacro %}

@@ -56,7 +56,11 @@ levels as (
         *,
         round(assets - tga - rrp, 6) as net_liquidity,
         round(assets - tga_weekavg - rrp_mean, 6) as net_liquidity_weekavg,
-        coalesce(primary_credit, 0) + coalesce(bank_term_funding, 0) as emergency
+        -- the programme lent nothing before its first row and after its last; a row missing after another one is late
+        primary_credit + case
+            when lag(bank_term_funding) over (order by week_date) is null then coalesce(bank_term_funding, 0)
+            else bank_term_funding
+        end as emergency
     from legs
 ),
 changes as (

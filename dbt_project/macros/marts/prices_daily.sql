@@ -26,6 +26,7 @@ stepped as (
     select
         *,
         lag(close_adjusted) over by_ticker as close_adjusted_before,
+        lag(known_at) over by_ticker as known_at_before,
         session_seq - lag(session_seq) over by_ticker as sessions_since
     from on_basis
     window by_ticker as (partition by ticker order by session_seq)
@@ -36,9 +37,13 @@ dividend_steps as (
         p.ticker,
         p.session_date,
         d.dividend_usd,
+        d.known_at,
         1 - d.dividend_usd / p.split_factor / p.close_adjusted_before as step
     from stepped as p
     inner join {{ dividends }} as d on p.ticker = d.ticker and p.session_date = d.session_date
+),
+split_days as (
+    select ticker, session_date, max(known_at) as known_at from {{ splits }} group by ticker, session_date
 ),
 later_dividends as (
     select
@@ -74,8 +79,10 @@ select
     end as total_return_ratio,
     p.provider,
     p.known_at,
+    case when p.sessions_since = 1 then greatest(p.known_at, p.known_at_before, k.known_at, d.known_at) end as return_known_at,
     p.basis_known_at
 from stepped as p
+left join split_days as k on p.ticker = k.ticker and p.session_date = k.session_date
 left join dividend_steps as d on p.ticker = d.ticker and p.session_date = d.session_date
 asof left join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date
 {% endmacro %}

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.catalog.funds import load_funds
+from ingest.catalog.funds import Fund
 from ingest.standin.economy.funds import drivers, fund_frames
 from ingest.standin.economy.grid import Grid, Path
 from ingest.standin.economy.industry import weekly_flows
@@ -21,15 +21,23 @@ from ingest.standin.panel import Panel
 DEFAULT_MEMBERS: Final = 110
 
 
-def cross_section(grid: Grid, regimes: Regimes, stress: Path, curve: Rates, quoted: Prices, members: int) -> Panel:
-    """Return the panel of an index of `members` stocks and of the catalog's funds, driven by the economy."""
+def cross_section(
+    grid: Grid,
+    regimes: Regimes,
+    stress: Path,
+    curve: Rates,
+    quoted: Prices,
+    members: int,
+    funds: tuple[Fund, ...],
+) -> Panel:
+    """Return the panel of an index of `members` stocks and of `funds`, driven by the economy."""
     market = market_returns(grid, quoted.sp500.close, stress)
     end: date = market.sessions[-1].astype(date)
     issues = roster(grid, members)
     index = membership_frames(issues, end)
-    funds = load_funds()
     stocks = stock_frames(grid, market, issues)
     traded = fund_frames(grid, drivers(grid, market, regimes, curve, quoted), funds)
+    seen = {fund.ticker: fund.category for fund in funds if fund.source != "user_file"}
     return Panel(
         issues=pl.concat([stocks["issues"], traded["issues"]]),
         tickers=pl.concat([stocks["tickers"], traded["tickers"]]),
@@ -37,7 +45,7 @@ def cross_section(grid: Grid, regimes: Regimes, stress: Path, curve: Rates, quot
         splits=pl.concat([stocks["splits"], traded["splits"]]),
         dividends=stocks["dividends"],
         fund_days=traded["fund_days"],
-        weekly_flows=weekly_flows(grid, traded["fund_days"], {fund.ticker: fund.category for fund in funds}),
+        weekly_flows=weekly_flows(grid, traded["fund_days"], seen),
         funds=funds,
         membership=index["membership"],
         changes=index["changes"],

@@ -1,13 +1,14 @@
 """Exchange-traded funds of the catalog: NAV from the factors, shares by creations and redemptions that follow regimes.
 
-Every fund has a stream of its own, named by its ticker: a fund more in the catalog changes no other.
+Funds begin and end when the catalog says so: one that ended without its knowing would look like a fault of ours. Every
+fund has a stream of its own, named by its ticker: a fund more in the catalog changes no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -22,9 +23,6 @@ from ingest.standin.economy.regimes import Regimes
 from ingest.standin.economy.roster import SECTORS
 from ingest.standin.economy.stocks import Market, Matrix, bars_around, grown_by, own_splits, price_rows, split_rows
 
-LAUNCHED: Final = {"XLRE": date(2015, 10, 8), "XLC": date(2018, 6, 19), "IBIT": date(2024, 1, 11)}
-CLOSED: Final = {"QID": date(2025, 6, 27)}
-"""Funds and their last row, which has no shares left."""
 HEARTBEATS: Final = ("IVE",)
 """Funds with a creation on the third Friday of March, June, ... that is taken back two sessions later."""
 FROZEN: Final = ("EFA", date(2026, 8, 3), date(2026, 8, 21))
@@ -146,16 +144,12 @@ def fund_frames(grid: Grid, driven: Drivers, funds: Sequence[Fund]) -> dict[str,
 
 
 def _launched(fund: Fund) -> date:
-    return fund.active_from or LAUNCHED.get(fund.ticker, FIRST_SESSION)
-
-
-def _closed(fund: Fund) -> date | None:
-    return fund.active_to or CLOSED.get(fund.ticker)
+    return fund.active_from or FIRST_SESSION
 
 
 def _active(sessions: Days, funds: Sequence[Fund]) -> Flags:
     first = np.array([_launched(fund) for fund in funds], dtype="datetime64[D]")
-    last = np.array([_closed(fund) or date.max for fund in funds], dtype="datetime64[D]")
+    last = np.array([fund.active_to or date.max for fund in funds], dtype="datetime64[D]")
     flags: Flags = (sessions[:, None] >= first) & (sessions[:, None] <= last)
     return flags
 
@@ -267,12 +261,15 @@ def _heartbeats(sessions: Days) -> Path:
 
 
 def _days(sessions: Days, fund: Fund, value: Path, shares: Path, grown: Path, is_active: Flags) -> pl.DataFrame:
-    """Return what the issuer prints: the NAV of the day and the share count with its lag, on the day's basis."""
+    """Return what the issuer prints: the NAV of the day and the share count with its lag, on the day's basis.
+
+    The last row of a fund that closes has no shares left.
+    """
     lag = fund.share_lag_sessions
     at = np.flatnonzero(is_active)
     held = shares.copy()
     held[: at[0]] = shares[at[0]]
-    if _closed(fund) is not None and sessions[at[-1]] == np.datetime64(_closed(fund)):
+    if fund.active_to is not None and sessions[at[-1]] == np.datetime64(fund.active_to):
         held[max(at[-1] - lag, at[0]) :] = 0.0
     traded = np.maximum(at - lag, 0)
     printed = np.round(held[traded] * grown[at])
@@ -310,7 +307,7 @@ def _frozen(days: Days, printed: Path) -> Path:
 def _prices(
     grid: Grid, sessions: Days, funds: Sequence[Fund], value: Matrix, grown: Matrix, shares: Matrix, is_active: Flags
 ) -> pl.DataFrame:
-    """Return the bars of the exchange: closes within a few basis points of NAV; a closed fund's last day has none."""
+    """Return the bars of the exchange: closes within a few basis points of NAV."""
     premium = np.column_stack(
         [grid.stream(f"fund premium {fund.ticker}").standard_normal(len(sessions)) for fund in funds]
     )
@@ -327,8 +324,8 @@ def _prices(
 
 
 def _listings(funds: Sequence[Fund], end: date) -> dict[str, pl.DataFrame]:
-    gone = [_closed(fund) for fund in funds]
     count = len(funds)
+    gone = [fund.active_to for fund in funds]
     issues = pl.DataFrame(
         {
             "permid": [fund.ticker for fund in funds],
@@ -344,12 +341,8 @@ def _listings(funds: Sequence[Fund], end: date) -> dict[str, pl.DataFrame]:
             "ticker": [fund.ticker for fund in funds],
             "start_date": [_launched(fund) for fund in funds],
             "end_date": pl.Series(
-                [_day_after(day) if day is not None and day < end else None for day in gone], dtype=pl.Date
+                [day + timedelta(days=1) if day is not None and day < end else None for day in gone], dtype=pl.Date
             ),
         }
     )
     return {"issues": issues, "tickers": tickers}
-
-
-def _day_after(day: date) -> date:
-    return date.fromordinal(day.toordinal() + 1)

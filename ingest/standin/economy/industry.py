@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final
 
@@ -10,6 +11,7 @@ import polars as pl
 
 from ingest.panel import panel_table
 from ingest.standin.economy.grid import FIRST_DAY, Days, Grid, Path
+from ingest.standin.panel import PANEL_SCHEMA
 
 CATEGORIES: Final = (
     "total",
@@ -23,7 +25,7 @@ CATEGORIES: Final = (
     "commodity",
 )
 _SHARE_OF_INDUSTRY: Final = 0.4
-"""How much of the industry's issuance the funds of the catalog are."""
+"""How much of the industry's issuance the funds that are summed are."""
 _PARTS: Final = {  # category: the funds that show it, and the week's noise in millions
     "domestic_equity": (
         ("us_equity_broad", "us_equity_sector", "value", "growth", "small_cap", "leveraged_long", "inverse"),
@@ -37,15 +39,21 @@ _PARTS: Final = {  # category: the funds that show it, and the week's noise in m
 }
 
 
-def weekly_flows(grid: Grid, fund_days: pl.DataFrame, category_of: dict[str, str]) -> pl.DataFrame:
-    """Return rows of the frame `weekly_flows`: first estimates, and the revision that comes with the week after."""
+def weekly_flows(grid: Grid, fund_days: pl.DataFrame, category_of: Mapping[str, str]) -> pl.DataFrame:
+    """Return rows of the frame `weekly_flows`: first estimates, and the revision that comes with the week after.
+
+    Only the funds of `category_of` are summed. Every fund has orders of its own here, where in truth funds of a kind
+    go together: large ones that nobody can see would decide the sign of the industry.
+    """
     ends = week_ends(grid)
     reported = fund_days["report_date"].max()
     assert isinstance(reported, date)
     ends = ends[ends < np.datetime64(reported)]  # share counts are a session late: the last week may not be whole
+    if not len(ends):
+        return pl.DataFrame(schema=dict(PANEL_SCHEMA["weekly_flows"]))
     noise = grid.stream("industry").standard_normal((len(ends), len(_PARTS), 2))
     orders = (
-        fund_days.filter(pl.col("flow_usd").is_not_null())
+        fund_days.filter(pl.col("flow_usd").is_not_null() & pl.col("ticker").is_in(list(category_of)))
         .with_columns(pl.col("ticker").replace_strict(category_of, return_dtype=pl.String).alias("category"))
         .group_by("trade_date", "category")
         .agg(pl.col("flow_usd").sum() / 1e6)
@@ -69,7 +77,8 @@ def week_ends(grid: Grid) -> Days:
     """Return the last days of the periods: Wednesdays; before Thanksgiving the Tuesday, and eight days follow."""
     wednesdays = grid.days[(grid.weekday == 2) & (grid.days >= np.datetime64(FIRST_DAY))]
     thanksgivings = {
-        _fourth_thursday(year) - timedelta(days=1) for year in range(2012, wednesdays[-1].astype(date).year + 1)
+        _fourth_thursday(year) - timedelta(days=1)
+        for year in range(FIRST_DAY.year, grid.calendar_days[-1].astype(date).year + 1)
     }
     early = np.isin(wednesdays, np.array(sorted(thanksgivings), dtype="datetime64[D]"))
     ends: Days = wednesdays - early.astype("timedelta64[D]")

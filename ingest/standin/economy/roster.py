@@ -57,6 +57,7 @@ _SPECIAL: Final = {  # ticker: company, sector
     RESTATED[0]: ("Restated Energy Corporation", "Energy"),
     RECYCLED[0]: ("Recycled Airlines Inc.", "Industrials"),
 }
+_TAKEN: Final = frozenset({*_SPECIAL, *RENAMED[:2]})
 
 
 @dataclass(slots=True)
@@ -95,12 +96,13 @@ def roster(grid: Grid, members: int) -> list[Issue]:
 
 
 def _names(chance: np.random.Generator, count: int) -> list[tuple[str, str]]:
-    """Return (ticker, company) pairs of four letters that no fund and no special issue bears."""
+    """Return (ticker, company) pairs, tickers of four letters that no special issue bears; no fund's sounds so."""
     picked = chance.permutation(len(_SYLLABLES) ** 2)[:count].tolist()
     tickers = [_SYLLABLES[at // len(_SYLLABLES)] + _SYLLABLES[at % len(_SYLLABLES)] for at in picked]
     return [
         (ticker, f"{ticker.title()} {_TRADES[at % len(_TRADES)]} Inc.")
         for ticker, at in zip(tickers, picked, strict=True)
+        if ticker not in _TAKEN
     ]
 
 

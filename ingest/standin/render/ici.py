@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import polars as pl
 
+from ingest.clock import naive_utc
 from ingest.standin.render.view import Request, Response, View, not_found
 
 _PATH = re.compile(r"/etf_flows_data_(\d{4})\.xls")
@@ -38,7 +39,8 @@ def render(view: View, request: Request) -> Response:
         return not_found()
     weeks = weeks.with_columns(pl.col("flow_usd_mn") * view.scale)
     table = weeks.pivot("category", index="week_end_date", values="flow_usd_mn").sort("week_end_date", descending=True)
-    key = ("ici", year, table.height, weeks["flow_usd_mn"].sum(), view.since, view.scale)
+    prints = view.market.panel.weekly_flows.filter(pl.col("known_at") <= naive_utc(view.now)).height
+    key = ("ici", year, prints, view.since, view.scale)
     body = cast(bytes, view.market.remember(key, lambda: _workbook(table, year, is_rescaled=view.is_rescaled)))
     return Response(body, "application/vnd.ms-excel")
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from ingest.catalog.funds import Fund
 from ingest.standin.render.fund_files import days_of, fund_of, holdings_of, recorded, remembered
 from ingest.standin.render.view import Request, Response, View, not_found
+from ingest.standin.render.workbook import CONTENT_TYPE, workbook
 
 _PATH = re.compile(r"/library-content/products/fund-data/etfs/us/(navhist|holdings-daily)-us-en-([a-z]+)\.xlsx")
-_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_MADE_AT = datetime(2012, 1, 1)  # noqa: DTZ001  the same rows give the same bytes
 _DISCLAIMERS = (
     "Past performance is no guarantee of future results. Figures are simulated and describe no real fund.",
     "Before investing, read the prospectus carefully.",
@@ -28,7 +25,7 @@ def render(view: View, request: Request) -> Response:
     if found is None or fund is None:
         return not_found()
     body = _history(view, fund) if found.group(1) == "navhist" else _holdings(view, fund)
-    return Response(body, _TYPE) if body is not None else not_found()
+    return Response(body, CONTENT_TYPE) if body is not None else not_found()
 
 
 def _ticker(fund: Fund) -> str:
@@ -45,9 +42,7 @@ def _history(view: View, fund: Fund) -> bytes | None:
     def made() -> bytes:
         rows = ((f"{day:%d-%b-%Y}", *numbers) for day, *numbers in cells.iter_rows())
         head = [["Fund Name:", fund.title], ["Ticker Symbol:", _ticker(fund)], []]
-        return _workbook(
-            "navhist", [*head, ["Date", "NAV", "Shares Outstanding", "Total Net Assets"]], rows, _DISCLAIMERS
-        )
+        return _workbook("navhist", [*head, ["Date", "NAV", "Shares Outstanding", "Total Net Assets"]], rows)
 
     return remembered(view, "ssga navhist", fund, days, made)
 
@@ -73,20 +68,9 @@ def _holdings(view: View, fund: Fund) -> bytes | None:
     ]
     cash = round(100 - float(holdings.positions["weight_pct"].sum()), 6)
     rows.append(["US DOLLAR", "-", "CASH_USD", "-", cash, "-", round(holdings.cash_usd, 2), "USD"])
-    return _workbook("holdings", head, rows, _DISCLAIMERS)
+    return _workbook("holdings", head, rows)
 
 
-def _workbook(
-    sheet: str, head: Iterable[Sequence[Any]], rows: Iterable[Sequence[Any]], disclaimers: Iterable[str]
-) -> bytes:
-    """Return an xlsx of one sheet: head, rows, a blank line, disclaimers."""
-    from openpyxl import Workbook
-
-    book = Workbook(write_only=True)
-    book.properties.created = book.properties.modified = _MADE_AT
-    page = book.create_sheet(sheet)
-    for row in (*head, *rows, [], *([text] for text in disclaimers)):
-        page.append(row)
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return buffer.getvalue()
+def _workbook(sheet: str, head: Iterable[Sequence[Any]], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return head, rows, a blank line, disclaimers."""
+    return workbook(sheet, (*head, *rows, [], *([text] for text in _DISCLAIMERS)))

@@ -1,0 +1,66 @@
+"""Regimes of a build from which every raw row that became known after a moment was deleted."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import jinja2
+import polars as pl
+import pytest
+
+from ingest.catalog import SOURCES
+from ingest.panel import PANEL_TABLES
+from warehouse.breadth_tables import update_breadth
+from warehouse.regimes.ledger import reconstruct
+
+MACROS = Path(__file__).parents[1] / "dbt_project" / "macros"
+FEW, MANY = 4, 50
+PLACES = [*range(FEW), *(pytest.param(place, marks=pytest.mark.slow) for place in range(FEW, MANY))]
+"""Which of the sessions that are drawn at random; a few of them in CI."""
+
+DATED_PANEL = [table.id for table in PANEL_TABLES if table.id != "sp500_membership.intervals"]
+"""Who is who stays: Yahoo serves a renamed stock's whole past under its new ticker, which only the list of today tells.
+Members that join later are no members earlier, whatever the list says."""
+
+
+def chosen_row(whole: pl.DataFrame, place: int) -> int:
+    """Return a row of the last three quarters of `whole`, drawn once for ever."""
+    return random.Random(2026).sample(range(whole.height // 4, whole.height), MANY)[place]
+
+
+def regimes_without_what_came_later(build: Path, cutoff: datetime, copy: Path) -> pl.DataFrame:
+    """Return the rows up to `cutoff`, computed in a copy of `build` in which nothing is held that came later."""
+    shutil.copy(build, copy)
+    with duckdb.connect(str(copy)) as con:
+        for table in (*(f"{source}.observations" for source in SOURCES), *DATED_PANEL):
+            con.execute(f"delete from {table} where known_at > ?", [cutoff])
+        con.execute("delete from intermediate.int_observations where known_at > ?", [cutoff])
+        update_breadth(con)
+        _build_panel_marts(con, cutoff)
+        return reconstruct(con, cutoff)
+
+
+def _build_panel_marts(con: duckdb.DuckDBPyConnection, cutoff: datetime) -> None:
+    """Build the marts of breadth and flows by the project's own macros, as a run at `cutoff` would have."""
+    last = (cutoff + timedelta(days=1)).date()
+    con.execute("create table sessions_then as select * from calendar.sessions where session_date <= ?", [last])
+    counts = "'breadth.daily_counts', 'breadth.market', 'marts.prices_daily', 'latest_observations', 'sessions_then'"
+    flows = "'staging.stg_fund_days', 'staging.stg_splits', 'catalog.funds', 'sessions_then'"
+    calls = {
+        "latest_observations": "latest_observations('intermediate.int_observations')",
+        "breadth_daily": f"breadth_daily({counts})",
+        "etf_flows_daily": f"etf_flows_daily({flows})",
+        "etf_category_flows_daily": "etf_category_flows_daily('etf_flows_daily', 'sessions_then')",
+    }
+    names = ("observations", "panel", "marts/breadth_daily", "marts/etf_flows_daily", "marts/etf_category_flows_daily")
+    macros = "\n".join((MACROS / f"{name}.sql").read_text() for name in names)
+    environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])
+    environment.globals["var"] = {"breadth_coverage_gate_ratio": 0.95}.__getitem__
+    for table, call in calls.items():
+        sql = environment.from_string(f"{macros}{{{{ {call} }}}}").render()
+        schema = "marts." if table in ("breadth_daily", "etf_category_flows_daily") else ""
+        con.execute(f"create or replace table {schema}{table} as {sql}")

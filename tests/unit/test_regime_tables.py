@@ -1,0 +1,128 @@
+"""The rules that the published regime tables are held to: met by a history, broken by what each is there to find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from tests.unit import regime_world as world
+from warehouse.regimes.ledger import LedgerUpdate, regime_daily_sql, update_ledger
+from warehouse.regimes.tables import (
+    CHECKS,
+    NO_ROW_HAS_CHANGED,
+    NOTHING_AFTER_THE_CUTOFF,
+    REGIME_TABLES,
+    RULES,
+    check_tables,
+)
+
+LAST = date(2020, 2, 14)
+NEWEST = "session_date = (select max(session_date) from marts.regime_daily)"
+
+
+def change(cell: str) -> str:
+    return f"update marts.regime_daily set {cell} where {NEWEST}"
+
+
+BREAKS = {
+    "regime_daily_key_is_unique": [f"insert into marts.regime_daily from marts.regime_daily where {NEWEST}"],
+    "every_session_has_its_row": [
+        f"delete from marts.regime_daily where {NEWEST}",
+        "delete from marts.regime_daily where session_date = '2020-02-12'",
+        "insert into regime.days from regime.days where session_date = '2020-02-12' and cutoff_name = 'at_close'",
+    ],
+    "classes_are_known": [change("regime_class = 'PANIC'"), change("regime_class_raw = null")],
+    "core_score_is_the_sum_of_its_points": [change("core_score = core_score + 1"), change("volatility_points = null")],
+    "plumbing_score_is_the_sum_of_its_points": [change("plumbing_score = 9"), change("plumbing_score = null")],
+    "unknown_has_a_reason": [change("volatility_reason = 'stale'"), change("volatility_state = 'unknown'")],
+    "counts_add_up": [
+        change("dashboard_easing_count = dashboard_easing_count + 1"),
+        change("panic_5d_true_count = null"),
+    ],
+    "rows_have_their_close": [change("regime_class_at_close = null"), change("cutoff_at_close_at = cutoff_at")],
+    "entries_come_after_the_cutoff": ["update marts.forward_returns_daily set entry_date = session_date"],
+    **{
+        f"{table}_key_is_unique": [f"insert into marts.{table} from marts.{table}"]
+        for table in ("regime_episodes", "forward_returns_daily", "regime_outcomes")
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def history() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A few weeks of rows, and a row of each other table that a rule reads."""
+    spine, _ = world.reference()
+    now = spine.cutoffs[spine.dates.index(LAST)] + timedelta(minutes=5)
+    recent = (pl.col("period_date") >= date(2019, 12, 2)) & (pl.col("known_at") <= now)
+    with world.world(world.vintages().filter(recent)) as con:
+        update_ledger(con, now=now, run_id="one")
+        con.execute(f"create table marts.regime_daily as {regime_daily_sql()}")
+        for table in REGIME_TABLES[1:]:
+            columns = ", ".join(f'null::{kind} as "{name}"' for name, kind, _ in table.columns)
+            con.execute(f"create table marts.{table.name} as select {columns}")
+        con.execute("update marts.forward_returns_daily set session_date = '2020-02-13', entry_date = '2020-02-14'")
+        yield con
+
+
+@pytest.fixture
+def con(history: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    history.execute("begin")
+    yield history
+    history.execute("rollback")
+
+
+def failed(con: duckdb.DuckDBPyConnection, published: Path, update: LedgerUpdate | None = None) -> dict[str, int]:
+    """Return the checks that fail, with their counts."""
+    results = check_tables(con, update or LedgerUpdate(0, 0, LAST), published)
+    assert {result.name for result in results} == set(CHECKS)
+    return {result.name: result.failed_count or 0 for result in results if not result.passed}
+
+
+def test_a_history_meets_them_all(con, tmp_path: Path):
+    newest = con.execute("select max(session_date), count(*) > 20 from marts.regime_daily").fetchone()
+    assert newest == (LAST, True)
+    assert failed(con, tmp_path / "nothing.duckdb") == {}
+
+
+@pytest.mark.parametrize(("name", "statement"), [(name, one) for name, changes in BREAKS.items() for one in changes])
+def test_each_rule_finds_what_breaks_it(con, tmp_path: Path, name: str, statement: str):
+    con.execute(statement)
+    assert failed(con, tmp_path / "nothing.duckdb").get(name) == 1
+
+
+def test_every_rule_has_its_break():
+    assert BREAKS.keys() == {rule.name for rule in RULES}
+
+
+def test_a_session_whose_cutoff_has_not_passed_needs_no_row(con, tmp_path: Path):
+    """In the evening the close of the session has its row, its next morning is yet to come."""
+    con.execute("update regime.days set computed_at = timestamp '2020-02-18 23:30:00'")
+    assert failed(con, tmp_path / "nothing.duckdb") == {}
+    con.execute("update regime.days set computed_at = timestamp '2020-02-19 14:15:00'")
+    assert failed(con, tmp_path / "nothing.duckdb") == {"every_session_has_its_row": 1}
+
+
+def test_inputs_after_their_cutoff_fail(con, tmp_path: Path):
+    ahead = LedgerUpdate(1, 0, LAST, inputs_after_cutoff=2)
+    assert failed(con, tmp_path / "nothing.duckdb", ahead) == {NOTHING_AFTER_THE_CUTOFF: 2}
+
+
+def test_a_lived_row_that_says_something_else_than_in_the_last_release_is_found(history, tmp_path: Path):
+    """A reconstructed row may change, a lived one must not; no transaction here, the release is attached."""
+    published = tmp_path / "published.duckdb"
+    history.execute(f"attach '{published}' as release")
+    history.execute("create schema release.marts; create table release.marts.regime_daily as from marts.regime_daily")
+    history.execute("update release.marts.regime_daily set explain_text = 'Another.' where session_date = '2020-02-12'")
+    lived = history.execute("select count(*) from marts.regime_daily where basis = 'lived'").fetchone()
+    history.execute("detach release")
+    assert lived == (1,)
+    assert failed(history, published) == {}
+    history.execute(f"attach '{published}' as release")
+    history.execute(f"update release.marts.regime_daily set explain_text = 'Another.' where session_date = '{LAST}'")
+    history.execute("detach release")
+    assert failed(history, published) == {NO_ROW_HAS_CHANGED: 1}
