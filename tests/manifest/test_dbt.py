@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from ingest.catalog import SOURCES, load_catalog
+from ingest.catalog.calendars import nyse_sessions
 from ingest.panel import PANEL_TABLES
 from tests.manifest.conftest import DBT_PROJECT
 
@@ -205,3 +206,33 @@ def test_reverse_repo_in_another_unit_is_an_error_and_a_single_difference_is_not
     with duckdb.connect(str(warehouse)) as con:
         con.execute("update fred.observations set value = value * 1000 where series_id = 'on_rrp'")
     assert statuses(dbt(warehouse, *select))["on_rrp_new_york_fed_equals_fred"] == "fail"
+
+
+@pytest.mark.parametrize(("nav", "status"), [(90.5, "pass"), (89.0, "warn"), (111.0, "warn"), (109.5, "pass")])
+def test_a_net_asset_value_far_from_the_close_is_told(dbt, warehouse: Path, nav: float, status: str):
+    """The median of a month: one wild day says nothing."""
+    days = nyse_sessions(date(2026, 1, 2), date(2026, 1, 30))["session_date"].to_list()
+    with duckdb.connect(str(warehouse)) as con:
+        told = {
+            "provider": "p",
+            "known_basis": "release_rule",
+            "payload_sha256": "sha",
+            "loaded_at": datetime(2026, 2, 6),
+        }
+        for day in days:
+            both = {**told, "ticker": "IVE", "known_at": datetime(2026, 2, 1), "run_id": "run"}
+            fund = {
+                **both,
+                "report_date": day,
+                "nav_usd": 300.0 if day == days[-1] else nav,
+                "shares_outstanding_count": 1e6,
+            }
+            add(con, "ishares.fund_days", fund)
+            add(con, "yahoo.prices", {**both, "session_date": day, "close_usd": 100.0})
+    select = ("build", "--exclude-resource-type", "unit_test", "--select", "+stg_fund_days", "+prices_daily")
+    assert statuses(dbt(warehouse, *select))["etf_nav_is_near_close"] == status
+
+
+def add(con: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
+    marks = ", ".join(f"${name}" for name in row)
+    con.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", row)

@@ -22,11 +22,13 @@ import pytest
 from ingest.catalog.calendars import nyse_sessions
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.home import Home
-from ingest.settings import Settings
 from ingest.standin import Market, StandIn
 from ingest.standin.simulate import simulate
 from orchestration.run import run_daily
+from tests.pipeline.placed import settings_of
 from warehouse.regimes.ledger import reconstruct
+
+pytestmark = pytest.mark.timeout(1500)  # the first test waits for all the runs
 
 BEGIN = date(2014, 6, 10)
 MEMBERS = 40
@@ -93,17 +95,7 @@ def live_through(home: Path, count: int) -> Lived:
 
         def run(moment: datetime) -> None:
             standin.set_now(moment)
-            run_daily(
-                Settings(
-                    home=home,
-                    upstream=standin.url,
-                    origin="SIMULATED",
-                    now=moment,
-                    request_attempts=1,
-                    retry_wait_seconds=0.0,
-                    fred_api_key=None,
-                )
-            )
+            run_daily(settings_of(home, standin))
 
         for place, (day, following) in enumerate(pairwise(sessions)):
             if place % 20 == FROZEN:
@@ -143,7 +135,6 @@ def asked(lived: Lived) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
         yield lambda query, *values: con.execute(query, list(values)).fetchall()
 
 
-@pytest.mark.timeout(1500)
 def test_each_morning_published_the_session_before(lived: Lived):
     assert list(lived.rows) == lived.sessions[:-1]
     assert [row[0] for row in lived.rows.values()] == lived.sessions[:-1]
