@@ -1,8 +1,8 @@
 """Market-wide breadth of one universe: from the features of its members to one row per session.
 
-First counts (count_sessions), which are facts about whoever was priced; then series (breadth_series), which are
-statements about the universe and are NULL, with a reason, when too little of it was priced.
-Definitions: quant.md 5.1, 5.3 to 5.7. Figures that need another source (index level, weights) are not here.
+First counts (count_sessions), which are facts about whoever was priced; then what folds over the sessions
+(market_folds): McClellan and Zweig. Definitions: quant.md 5.1, 5.3 to 5.7. What a session's counts say by themselves,
+and the advance-decline line, is SQL: dbt_project/macros/marts/breadth_daily.sql.
 """
 
 from __future__ import annotations
@@ -19,16 +19,13 @@ ZWEIG_WEIGHT = 2 / 11
 ZWEIG_LOW, ZWEIG_HIGH = 0.400, 0.615
 ZWEIG_SESSIONS = 10
 
-ONE_SIDED_RATIO = 0.90
-"""Share of up volume from which a session counts as one-sided; 1 less it, for down volume."""
-
 
 @dataclass(frozen=True)
 class Gates:
     """When a statement about the universe may be made."""
 
     coverage_ratio: float = 0.95
-    """Priced members over members; also movers with a volume over movers, for the volume measures."""
+    """Priced members over members; as breadth_coverage_gate_ratio in dbt_project.yml."""
 
     burn_in_sessions: int = 150
     """Sessions the McClellan averages run before they are shown: by then the first value weighs 0.95^150 = 0.0005."""
@@ -86,7 +83,8 @@ def count_sessions(features: pl.DataFrame, members: pl.DataFrame, sessions: pl.D
             movers_with_volume_count=(moved & volume.is_not_null()).sum(),
             up_volume_shares=volume.filter("is_advance").sum(),
             down_volume_shares=volume.filter("is_decline").sum(),
-            return_dispersion_ratio=pl.col("return_ratio").std(),
+            # Rounded: the sum of a parallel deviation differs in the last bits from run to run.
+            return_dispersion_ratio=pl.col("return_ratio").std().round(10),
         )
     )
     counts = pl.selectors.ends_with("_count")
@@ -100,31 +98,34 @@ def count_sessions(features: pl.DataFrame, members: pl.DataFrame, sessions: pl.D
     )
 
 
-def breadth_series(counts: pl.DataFrame, *, gates: Gates = STANDARD) -> pl.DataFrame:
-    """Return the breadth of each session from `counts` (count_sessions: every session, in order, from the start).
+def market_folds(counts: pl.DataFrame, *, gates: Gates = STANDARD) -> pl.DataFrame:
+    """Return what folds over the sessions of a universe, one row per row of `counts`, in its order.
 
-    members_count, priced_count and coverage_ratio (NULL without members) always stand. Where priced members are less
-    than `gates.coverage_ratio` of the members every measure is NULL and null_reason is 'coverage'; 'no members'
-    where there are none. On such a session:
+    `counts`: session_seq, members_count, priced_count, advances_count, declines_count (count_sessions: every session,
+    in order, from the first one on). Returned: session_seq; mcclellan_oscillator_index and mcclellan_summation_index,
+    of net advances per 1000 movers (advances and declines); zweig_average_ratio, of advances over movers, 0 to 1;
+    is_zweig_thrust.
 
-    - advance_decline_line_count is carried, with is_advance_decline_line_carried;
-    - the averages behind McClellan and Zweig stand still, and the session is none of the burn-in's;
-    - it still passes for the ten sessions of the Zweig thrust.
-
-    A single measure is NULL, without a reason, where its own divisor is zero.
+    Where priced members are less than `gates.coverage_ratio` of the members, or nobody moved, all four are NULL: the
+    averages stand still, the session is none of the burn-in's, and it still passes for the ten sessions of the Zweig
+    thrust. Until `gates.burn_in_sessions` are over the two of McClellan are NULL.
     """
-    covered = _gated(counts, gates)
-    measured = covered.with_columns(_day_measures(gates))
-    rana = pl.col("rana_index")
-    line = measured.with_columns(
-        pl.col("net_advances_count").fill_null(0).cum_sum().alias("advance_decline_line_count"),
-        pl.col("net_advances_count").is_null().alias("is_advance_decline_line_carried"),
-        _mcclellan_oscillator(rana, gates.burn_in_sessions).alias("mcclellan_oscillator_index"),
-        _recursive_average(pl.col("advance_decline_ratio"), ZWEIG_WEIGHT).alias("zweig_average_ratio"),
+    advances, declines = pl.col("advances_count"), pl.col("declines_count")
+    is_covered = _ratio(pl.col("priced_count"), pl.col("members_count")) >= gates.coverage_ratio
+    movers = pl.when(is_covered).then(advances + declines)
+    averages = counts.select(
+        "session_seq",
+        _mcclellan_oscillator(1000 * _ratio(advances - declines, movers), gates.burn_in_sessions).alias(
+            "mcclellan_oscillator_index"
+        ),
+        _recursive_average(_ratio(advances, movers), ZWEIG_WEIGHT).alias("zweig_average_ratio"),
     )
-    return line.with_columns(
+    return averages.select(
+        "session_seq",
+        "mcclellan_oscillator_index",
         pl.col("mcclellan_oscillator_index").cum_sum().alias("mcclellan_summation_index"),
-        pl.Series("is_zweig_thrust", zweig_thrusts(line["zweig_average_ratio"].to_list()), dtype=pl.Boolean),
+        "zweig_average_ratio",
+        pl.Series("is_zweig_thrust", zweig_thrusts(averages["zweig_average_ratio"].to_list()), dtype=pl.Boolean),
     )
 
 
@@ -147,50 +148,6 @@ def zweig_thrusts(averages: Sequence[float | None]) -> list[bool | None]:
             low_at = at
         thrusts.append(is_thrust)
     return thrusts
-
-
-def _gated(counts: pl.DataFrame, gates: Gates) -> pl.DataFrame:
-    """Blank the counts and the dispersion of sessions that do not reach the gate, and say why."""
-    coverage = _ratio(pl.col("priced_count"), pl.col("members_count"))
-    kept = pl.selectors.exclude("session_seq", "members_count", "priced_count", "coverage_ratio", "null_reason")
-    reason = (
-        pl.when(pl.col("members_count") == 0)
-        .then(pl.lit("no members"))
-        # Nobody priced is nothing to count, however low the gate.
-        .when((pl.col("priced_count") == 0) | (coverage < gates.coverage_ratio))
-        .then(pl.lit("coverage"))
-    )
-    return counts.with_columns(coverage_ratio=coverage, null_reason=reason).with_columns(
-        pl.when(pl.col("null_reason").is_null()).then(kept)
-    )
-
-
-def _day_measures(gates: Gates) -> list[pl.Expr]:
-    advances, declines = pl.col("advances_count"), pl.col("declines_count")
-    highs, lows = pl.col("new_highs_count"), pl.col("new_lows_count")
-    movers, net = advances + declines, advances - declines
-    has_volume = _ratio(pl.col("movers_with_volume_count"), movers) >= gates.coverage_ratio
-    up = pl.when(has_volume).then("up_volume_shares")
-    down = pl.when(has_volume).then("down_volume_shares")
-    up_ratio = _ratio(up, up + down)
-    return [
-        net.alias("net_advances_count"),
-        _ratio(advances, movers).alias("advance_decline_ratio"),
-        (100 * _ratio(advances, pl.col("priced_count"))).alias("advances_pct"),
-        (1000 * _ratio(net, movers)).alias("rana_index"),
-        (highs - lows).alias("net_new_highs_count"),
-        _ratio(highs, highs + lows).alias("new_highs_ratio"),
-        (100 * _ratio(lows, pl.col("high_low_eligible_count"))).alias("new_lows_pct"),
-        (100 * _ratio(pl.col("above_50dma_count"), pl.col("average_50dma_count"))).alias("above_50dma_pct"),
-        (100 * _ratio(pl.col("above_200dma_count"), pl.col("average_200dma_count"))).alias("above_200dma_pct"),
-        up.alias("up_volume_shares"),
-        down.alias("down_volume_shares"),
-        up_ratio.alias("up_volume_ratio"),
-        (up_ratio >= ONE_SIDED_RATIO).alias("is_90pct_up_volume"),
-        # Not 1 - 0.90, which is 0.09999999999999998.
-        (_ratio(down, up + down) >= ONE_SIDED_RATIO).alias("is_90pct_down_volume"),
-        _ratio(_ratio(advances, declines), pl.when(up > 0).then(_ratio(up, down))).alias("trin_ratio"),
-    ]
 
 
 def _mcclellan_oscillator(rana: pl.Expr, burn_in_sessions: int) -> pl.Expr:

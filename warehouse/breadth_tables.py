@@ -17,7 +17,7 @@ import polars as pl
 from ingest.membership import with_permid
 from ingest.splits import split_adjusted_prices
 from warehouse.breadth import STANDARD, breadth_features, listing_sessions
-from warehouse.breadth_market import breadth_series, count_sessions, members_by_session
+from warehouse.breadth_market import count_sessions, market_folds, members_by_session
 from warehouse.breadth_settled import settled_members, settled_prices
 from warehouse.records import shown
 from warehouse.wide_universe import SYMBOLS, wide_membership
@@ -34,7 +34,6 @@ INPUTS: Final = (*PRICE_TABLES, "yahoo.splits", "sp500_membership.intervals")
 _TAIL_SESSIONS: Final = 300
 """A change further back than this is cheaper computed with all the rest."""
 
-_MARKET = ("mcclellan_oscillator_index", "mcclellan_summation_index", "zweig_average_ratio", "is_zweig_thrust")
 _FEATURES: Final[Mapping[str, str]] = {
     "permid": "permid",
     "ticker": "ticker",
@@ -309,12 +308,12 @@ def _insert_market(con: duckdb.DuckDBPyConnection) -> None:
     """Insert what folds over the sessions of each universe, from its first one on."""
     counts = con.execute(
         """
-        select s.session_seq, c.* exclude (universe_basis, known_at, settled_at)
-        from breadth.daily_counts c join calendar.sessions s using (session_date) order by s.session_seq
+        select universe, session_date, session_seq, members_count, priced_count, advances_count, declines_count
+        from breadth.daily_counts join calendar.sessions using (session_date) order by session_seq
         """
     ).pl()
     for part in counts.sort("universe", maintain_order=True).partition_by("universe", maintain_order=True):
-        folded = breadth_series(part.drop("universe", "session_date")).select(_MARKET)
+        folded = market_folds(part).drop("session_seq")
         rows = pl.concat([part.select("universe", "session_date"), folded], how="horizontal")
         _insert(con, "breadth.market", rows)
 

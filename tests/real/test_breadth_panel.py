@@ -13,7 +13,7 @@ import pytest
 from ingest.catalog.calendars import nyse_sessions
 from ingest.membership import read_membership, with_permid
 from warehouse.breadth import breadth_features
-from warehouse.breadth_market import Gates, breadth_series, count_sessions, members_by_session
+from warehouse.breadth_market import count_sessions, members_by_session
 
 PRICES = "prices/sp500_ohlcv_adj_2018_2025.parquet"
 MEMBERSHIP = "membership/sp500_ticker_start_end.csv"
@@ -21,8 +21,8 @@ FULL_COVERAGE, COMPARED = 0.98, (date(2024, 12, 2), date(2025, 7, 24))
 
 
 @pytest.fixture(scope="module")
-def series(real_data: Path) -> pl.DataFrame:
-    """Breadth of every session of the price file, whatever its coverage."""
+def counts(real_data: Path) -> pl.DataFrame:
+    """Counts over the members of every session of the price file, whatever its coverage, and shares made of them."""
     membership = read_membership((real_data / MEMBERSHIP).read_bytes())
     panel = pl.read_parquet(real_data / PRICES).rename({"date": "session_date"})
     sessions = nyse_sessions(panel["session_date"].min(), panel["session_date"].max()).select(
@@ -34,18 +34,22 @@ def series(real_data: Path) -> pl.DataFrame:
         .select("permid", "session_seq", close_adj=pl.col("close").cast(pl.Float64), volume_adj="volume")
         .sort("permid", "session_seq")
     )
-    counts = count_sessions(breadth_features(prices), members_by_session(membership, sessions), sessions)
-    return breadth_series(counts, gates=Gates(coverage_ratio=0.0)).join(sessions, on="session_seq")
+    counted = count_sessions(breadth_features(prices), members_by_session(membership, sessions), sessions)
+    averaged = pl.col("average_200dma_count")
+    return counted.join(sessions, on="session_seq").with_columns(
+        coverage_ratio=pl.col("priced_count") / pl.col("members_count"),
+        above_200dma_pct=pl.when(averaged > 0).then(100 * pl.col("above_200dma_count") / averaged),
+    )
 
 
 @pytest.fixture(scope="module")
-def beside(real_data: Path, series: pl.DataFrame) -> pl.DataFrame:
+def beside(real_data: Path, counts: pl.DataFrame) -> pl.DataFrame:
     """Our share above the 200-day average beside the golden one, where both have one."""
     golden = pl.read_csv(real_data / "golden/breadth_bellingxu_2008_2026.csv", try_parse_dates=True).select(
         session_date="date", golden_pct="sp_breadth_200"
     )
     return (
-        series.join(golden, on="session_date")
+        counts.join(golden, on="session_date")
         .filter(pl.col("golden_pct").is_not_null() & pl.col("above_200dma_pct").is_not_null())
         .with_columns(difference=pl.col("above_200dma_pct") - pl.col("golden_pct"))
     )
@@ -75,7 +79,7 @@ def test_the_difference_elsewhere_grows_as_coverage_falls(beside):
     assert medians[-1] < medians[0]
 
 
-def test_advances_and_declines_equal_a_plain_loop(real_data, series):
+def test_advances_and_declines_equal_a_plain_loop(real_data, counts):
     closes: dict[date, dict[str, float]] = {}
     for ticker, day, close in pl.read_parquet(real_data / PRICES).select("ticker", "date", "close").iter_rows():
         closes.setdefault(day, {})[ticker] = close
@@ -92,6 +96,6 @@ def test_advances_and_declines_equal_a_plain_loop(real_data, series):
         for ticker in members & closes[day].keys() & before.keys():
             now, then = round(closes[day][ticker], 4), round(before[ticker], 4)
             seen[0 if now > then else 1 if now < then else 2] += 1
-        ours = series.row(by_predicate=pl.col("session_date") == day, named=True)
+        ours = counts.row(by_predicate=pl.col("session_date") == day, named=True)
         counted = [ours[f"{name}_count"] for name in ("advances", "declines", "unchanged", "members")]
         assert counted == [*seen, len(members)], day

@@ -113,7 +113,7 @@ def breadth(spine: Spine) -> pl.DataFrame:
 
 
 def flows(spine: Spine) -> pl.DataFrame:
-    """Flows known at 08:00 of the second morning after their session."""
+    """Flows known at 08:00 of the second morning after their session; which are heartbeats is told a week later."""
     days = [day for day in spine.dates if date(2012, 1, 3) <= day <= END]
     following = spine.dates[spine.dates.index(days[0]) + 2 : spine.dates.index(days[-1]) + 3]
     return pl.DataFrame({"session_date": days, "on": following}).select(
@@ -123,7 +123,8 @@ def flows(spine: Spine) -> pl.DataFrame:
         pl.Series("flow_5d_usd_mn", 900 * np.sin(np.arange(len(days)) / 9)).round(4),
         pl.lit(0.95).alias("coverage_ratio"),
         (pl.col("on").cast(pl.Datetime("us")) + pl.duration(hours=13)).alias("known_at"),
-        (pl.col("on").cast(pl.Datetime("us")) + pl.duration(hours=13)).alias("settled_at"),
+        (pl.col("on").cast(pl.Datetime("us")) + pl.duration(hours=13)).alias("flow_settled_at"),
+        (pl.col("on").cast(pl.Datetime("us")) + pl.duration(days=7)).alias("settled_at"),
     )
 
 

@@ -140,10 +140,12 @@ class Panel:
 _PANEL_COLUMNS: Final = {
     "breadth_daily": (
         "universe = 'SPX'",
+        "settled_at",
         ("above_200dma_pct", "coverage_ratio", "is_covered", "is_adl_divergence", "is_zweig_thrust"),
     ),
     "etf_category_flows_daily": (
         "category = 'all_us_equity'",
+        "flow_settled_at",
         ("flow_5d_zscore", "flow_5d_usd_mn", "coverage_ratio"),
     ),
 }
@@ -152,10 +154,10 @@ _PANEL_COLUMNS: Final = {
 def read_panel(con: duckdb.DuckDBPyConnection, settled_by: datetime | None = None) -> Panel:
     """Return the panel rows of the marts; with `settled_by` (naive UTC) only those settled then."""
     found = []
-    for mart, (condition, columns) in _PANEL_COLUMNS.items():
-        listed = ", ".join(("session_date", "settled_at", "known_at", *columns))
+    for mart, (condition, settled_at, columns) in _PANEL_COLUMNS.items():
+        listed = ", ".join(("session_date", f"{settled_at} as settled_at", "known_at", *columns))
         frame = con.execute(
-            f"select {listed} from marts.{mart} where {condition} and ($by is null or settled_at <= $by)",
+            f"select {listed} from marts.{mart} where {condition} and ($by is null or {settled_at} <= $by)",
             {"by": settled_by},
         ).pl()
         found.append(PanelRows.of(frame))

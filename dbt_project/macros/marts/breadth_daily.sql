@@ -149,7 +149,7 @@ select
     round(100.0 * b.return_dispersion_ratio, 6) as return_dispersion_pct,
     case when b.universe = 'SPX'
         then round(100.0 * (b.return_dispersion_ratio - abs(i.sp500_return)), 6) end as excess_dispersion_pct,
-    case when b.universe = 'SPX'
+    case when b.universe = 'SPX' and b.is_covered
         then i.is_high_252d and b.below_high_15d >= 10 and b.line_high_22d < b.line_high_63d end as is_adl_divergence,
     case when b.universe = 'SPX' then round(e.ratio, 8) end as rsp_spy_ratio,
     case when b.universe = 'SPX' then round(e.zscore, 6) end as rsp_spy_63d_zscore,

@@ -30,7 +30,10 @@ life as (
 ),
 -- that a fund has left its panel is an input too
 closings as (
-    select category, session_seq, max(settled_at) as settled_at from days where is_closed group by category, session_seq
+    select category, session_seq, max(flow_settled_at) as flow_settled_at, max(settled_at) as settled_at
+    from days
+    where is_closed
+    group by category, session_seq
 ),
 filled as (
     select
@@ -51,6 +54,7 @@ filled as (
         ) as assets,
         d.ticker is not null as is_reported,
         d.known_at,
+        greatest(d.flow_settled_at, e.flow_settled_at) as flow_settled_at,
         greatest(d.settled_at, e.settled_at) as settled_at
     from life as l
     inner join calendar as c
@@ -124,6 +128,7 @@ summed as (
         sum(w.assets_{{ n }}d) as assets_{{ n }}d_sum,
         {%- endfor %}
         max(w.known_at) as known_at,
+        max(w.flow_settled_at) as flow_settled_at,
         max(w.settled_at) as settled_at
     from windowed as w
     inner join categories as g on w.category = g.category
@@ -189,6 +194,7 @@ select
     round(flow_known, 6) as known_flow_usd_mn,
     round(assets_known, 6) as known_net_assets_usd_mn,
     known_at,
+    max(flow_settled_at) over (partition by category order by session_seq) as flow_settled_at,
     max(settled_at) over (partition by category order by session_seq) as settled_at
 from scored
 {% endmacro %}

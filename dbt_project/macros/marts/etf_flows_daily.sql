@@ -153,6 +153,7 @@ matched as (
         case when r.reason is null or r.reason like 'quarantined%above%' then
             case when o.net is not null then 0.0 when c.net is not null then c.net when r.reason is null then r.flow end
         end as flow_ex_heartbeat,
+        greatest(r.known_at, r.split_known_at) as flow_final_at,
         greatest(r.known_at, r.split_known_at, o.known_at) as final_at
     from reasoned as r
     left join heartbeats as o on r.ticker = o.ticker and r.t = o.opened
@@ -196,6 +197,7 @@ select
     r.reason as reason_text,
     r.provider,
     r.known_at,
+    max(r.flow_final_at) over (partition by r.ticker order by r.t) as flow_settled_at,
     max(r.final_at) over (partition by r.ticker order by r.t) as settled_at
 from scored as r
 inner join {{ sessions }} as s on s.session_seq = r.t - r.lag
