@@ -35,13 +35,16 @@ def chosen_row(whole: pl.DataFrame, place: int) -> int:
 def regimes_without_what_came_later(build: Path, cutoff: datetime, copy: Path) -> pl.DataFrame:
     """Return the rows up to `cutoff`, computed in a copy of `build` in which nothing is held that came later."""
     shutil.copy(build, copy)
-    with duckdb.connect(str(copy)) as con:
-        for table in (*(f"{source}.observations" for source in SOURCES), *DATED_PANEL):
-            con.execute(f"delete from {table} where known_at > ?", [cutoff])
-        con.execute("delete from intermediate.int_observations where known_at > ?", [cutoff])
-        update_breadth(con)
-        _build_panel_marts(con, cutoff)
-        return reconstruct(con, cutoff)
+    try:
+        with duckdb.connect(str(copy)) as con:
+            for table in (*(f"{source}.observations" for source in SOURCES), *DATED_PANEL):
+                con.execute(f"delete from {table} where known_at > ?", [cutoff])
+            con.execute("delete from intermediate.int_observations where known_at > ?", [cutoff])
+            update_breadth(con)
+            _build_panel_marts(con, cutoff)
+            return reconstruct(con, cutoff)
+    finally:
+        copy.unlink()  # fifty of them are 16 GB, and pytest keeps what a test leaves
 
 
 def _build_panel_marts(con: duckdb.DuckDBPyConnection, cutoff: datetime) -> None:
