@@ -1,6 +1,6 @@
 -- iShares' documents do not name the fund they are of: a wrong address gives another fund's counts. A net asset value is
 -- within a few percent of the close on the market; the median of the last 20 sessions forgives a day of panic.
-{{ config(severity='warn', tags=['reconciliation']) }}
+{{ config(severity='warn', tags=['reconciliation'], meta={'dagster': {'ref': {'name': 'stg_fund_days'}}}) }}
 select
     ticker,
     count(*) as sessions_count,
