@@ -73,6 +73,7 @@ def _headline_cells(headline: Headline) -> dict[str, Cell]:
         "core_score_raw": headline.core_score_raw,
         "plumbing_score": headline.plumbing_score,
         "driver": headline.driver,
+        "regime_class_quality": headline.quality,
         "is_partial": headline.is_partial,
         "top_drivers": ", ".join(f"{name} {points}" for name, points in headline.top_drivers) or None,
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias, get_type_hints
 
-MODEL_VERSION: Final = "1"
+MODEL_VERSION: Final = "2"
 """Raised whenever a rule or a threshold changes: rows of another version are computed anew beside the old ones."""
 
 UNKNOWN: Final = "unknown"
@@ -51,6 +51,7 @@ class InputValue:
 
     `obs_date` is the newest period, also of a value that is too old. `is_new`: no earlier row saw this period (it was
     not yet known at the cut-off of the session before); a value that is not new neither advances nor resets a counter.
+    `last_used_date`: beside a missing value, the newest period of which an earlier row did have one.
     """
 
     value: float | None = None
@@ -59,6 +60,7 @@ class InputValue:
     is_new: bool = False
     reason: str | None = None
     known_basis: str | None = None
+    last_used_date: date | None = None
 
 
 MISSING: Final = InputValue(reason="missing")
@@ -109,12 +111,17 @@ class RatesVolatilityInputs:
 
 @dataclass(frozen=True, slots=True)
 class CarryInputs:
-    """R4. c, f and q: f is the simple 10-session return, negative when the yen is stronger; q runs from 0 to 100."""
+    """R4. c, f and q: f is the simple 10-session return, negative when the yen is stronger; q runs from 0 to 100.
+
+    c is of the session that its `obs_date` names, on which both yields are printed. The count says how many values q
+    ranks among, also while they are too few.
+    """
 
     carry_2y_bp: InputValue = MISSING
     carry_2y_change_21d_bp: InputValue = MISSING
     usdjpy_return_10d_ratio: InputValue = MISSING
     usdjpy_volatility_21d_percentile: InputValue = MISSING
+    usdjpy_volatility_window_count: InputValue = MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +146,19 @@ class VolatilityInputs:
 
 @dataclass(frozen=True, slots=True)
 class OptionsSentimentInputs:
-    """R7. The percentile (0 to 100) ranks the ratio among its last 252 sessions (SEN-03)."""
+    """R7. The percentile (0 to 100) ranks the ratio among its last 252 values (SEN-03), of which the count tells."""
 
     put_call_total_ratio: InputValue = MISSING
     put_call_total_percentile: InputValue = MISSING
+    put_call_window_count: InputValue = MISSING
 
 
 @dataclass(frozen=True, slots=True)
 class BreadthInputs:
     """R8. The S&P 500; coverage as a plain ratio; the flags are 1.0, 0.0 or missing.
 
-    `is_published` is 1.0 where a published series (a user file) stands for a count of ours that is not there: whole by
-    definition, hence of coverage 1.
+    `is_published` is 1.0 where a published series (a user file) has a later period than our own count, or the only one.
+    Nobody counted it: then there is no coverage.
     """
 
     above_200dma_pct: InputValue = MISSING
@@ -258,6 +266,8 @@ def _plain_input(entry: InputValue) -> dict[str, Any]:
         plain["reason"] = entry.reason
     if entry.known_basis is not None:
         plain["known_basis"] = entry.known_basis
+    if entry.last_used_date is not None:
+        plain["last_used_date"] = entry.last_used_date.isoformat()
     return plain
 
 
@@ -483,6 +493,13 @@ _HEADLINE: Final = (
     RowColumn(
         "driver", "varchar", "core, or plumbing where the overlay lifted this session's class; NULL when unknown"
     ),
+    RowColumn(
+        "regime_class_quality",
+        "varchar",
+        "What the class of this session stands on: own, each dimension on its own series; proxy, a substitute spoke in "
+        "one (breadth from a published series that the user filed, Baa for the high-yield spread, yields for MOVE, TED "
+        "for SOFR); NULL where the class is unknown",
+    ),
     RowColumn("is_partial", "boolean", "Net liquidity, funding or carry is unknown and counts 0 in the plumbing score"),
     RowColumn(
         "top_drivers", "varchar", "Dimensions with points, most first, such as: volatility 2, breadth 1; NULL if none"
@@ -505,7 +522,8 @@ ROW_COLUMNS: Final[tuple[RowColumn, ...]] = (
     RowColumn(
         "inputs_json",
         "varchar",
-        "Every input by dimension and name: value, obs_date (period), known_at (UTC), is_new, reason when NULL (JSON)",
+        "Every input by dimension and name: value, obs_date (period), known_at (UTC), is_new, reason when NULL, then "
+        "also last_used_date, the newest period of which an earlier row had a value (JSON)",
     ),
 )
 """The columns of a row in their order. The ledger adds its own (basis, computed_at, run_id, memory_json, at-close)."""
