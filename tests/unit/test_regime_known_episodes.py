@@ -225,6 +225,8 @@ def test_our_own_score_stays_and_other_gaps_are_not_filled():
 def test_what_was_found_says_whose_breadth_it_was():
     row = found(expect("maximum", "core_score_raw", 5, 6), [5] * 10, is_breadth_published=[False] * 9 + [True])
     assert row["found_text"] == "maximum 5 on 2024-01-01; breadth from the published series"
+    by_rule = found(expect("maximum", "core_score_raw", 5, 6), [5] * 10, breadth_quality=[None] * 9 + ["proxy"])
+    assert by_rule["found_text"] == "maximum 5 on 2024-01-01; breadth from the published series"
 
 
 def test_columns():
