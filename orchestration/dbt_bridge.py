@@ -65,7 +65,10 @@ class NodeResult:
     def as_check(self) -> CheckResult:
         """Return a test's result as ops.checks keeps it."""
         detail = "" if self.is_ok else self.message or self.status
-        return CheckResult(self.asset, self.name, self.severity, self.is_ok, self.failed_count, detail, self.stage)
+        is_blocking = self.severity == "error"
+        return CheckResult(
+            self.asset, self.name, self.severity, self.is_ok, self.failed_count, detail, self.stage, is_blocking
+        )
 
 
 def ensure_manifest() -> Path:

@@ -79,7 +79,17 @@ QUALITY: Final = PublishedTable(
         ("stage", "varchar", "gate, dbt, reconciliation, freshness or regimes"),
         ("asset", "varchar", "The table the check guards"),
         ("check_name", "varchar", "The check"),
-        ("severity", "varchar", "error: a failure stops the publication; warn: it is reported"),
+        (
+            "severity",
+            "varchar",
+            "error: something is wrong; warn: worth a look. Which failure stops a release says is_blocking",
+        ),
+        (
+            "is_blocking",
+            "boolean",
+            "A failure stops the release, so none is in here: error-level checks of the marts and the regimes. Those "
+            "of a source stop none: they keep its rows, or its whole answer, out, or only tell",
+        ),
         ("is_passed", "boolean", "The check passed"),
         ("failed_count", "bigint", "Rows that failed, where rows were counted"),
         ("detail", "varchar", "What was expected and seen"),
@@ -322,7 +332,8 @@ def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str, pre
     con.execute(
         f"""
         create table {_ALIAS}.meta.quality as
-        select {", ".join(name for name, *_ in QUALITY.columns)} from {source}.ops.checks
+        select {", ".join(name for name, *_ in QUALITY.columns)}
+        from (select * replace (coalesce(is_blocking, false) as is_blocking) from {source}.ops.checks)
         where run_id = coalesce(
             (select any_value(run_id) from {source}.ops.checks where run_id = $run_id),
             (select arg_max(run_id, checked_at) from {source}.ops.checks)

@@ -130,7 +130,7 @@ select r.* replace (
     {%- for horizon in [5, 21, 63, 126, 252] %}
     {%- for kind, exit, known in [('', 'exit', 'p'), ('close_', 'close_exit', 'p'), ('total_', 'close_exit', 'f')] %}
     {%- set is_over = 'r.' ~ exit ~ '_' ~ horizon ~ 'd_date <= ' ~ known ~ '.last_date' %}
-    {%- for measure in ['return'] if kind == 'total_' else ['return', 'max_adverse'] %}
+    {%- for measure in (['return'] if kind == 'total_' else ['return', 'max_adverse']) %}
     {%- set column = kind ~ measure ~ '_' ~ horizon ~ 'd_ratio' %},
     case when {{ is_over }} then r.{{ column }} end as {{ column }}
     {%- endfor %}

@@ -59,7 +59,7 @@ def build(home: Home, version: int = 1, rows: int = 10) -> None:
     con.execute("delete from ops.checks")
     for run, passed in (("run 0", False), ("run 1", True)):
         con.execute(
-            "insert into ops.checks values (?, 'dbt', 'marts.credit_daily', 'unique', 'error', ?, 0, null, ?)",
+            "insert into ops.checks values (?, 'dbt', 'marts.credit_daily', 'unique', 'error', ?, 0, null, ?, true)",
             [run, passed, datetime(2026, 3, 6)],
         )
     con.close()
@@ -98,7 +98,8 @@ def test_the_published_file_is_whole_read_only_and_described(home):
             11,
         )
     ]
-    assert ask(home.published, "select run_id, is_passed from meta.quality") == [("run 1", True)]
+    quality = ask(home.published, "select run_id, is_passed, is_blocking from meta.quality")
+    assert quality == [("run 1", True, True)]
     assert ask(home.published, "select tags['storage_version'] from duckdb_databases() where path is not null") == [
         ("v1.0.0+",)
     ]

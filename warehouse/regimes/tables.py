@@ -236,7 +236,7 @@ def check_tables(con: duckdb.DuckDBPyConnection, update: LedgerUpdate, published
 
 def _result(name: str, severity: Literal["error", "warn"], failed: int, table: str = REGIME_DAILY.name) -> CheckResult:
     detail = "" if not failed else f"{failed} rows: {CHECKS[name]}"
-    return CheckResult(f"marts.{table}", name, severity, not failed, failed, detail, "regimes")
+    return CheckResult(f"marts.{table}", name, severity, not failed, failed, detail, "regimes", severity == "error")
 
 
 def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:
