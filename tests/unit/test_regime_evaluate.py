@@ -11,18 +11,16 @@ from typing import Any
 import pytest
 
 from tests.unit.regime_days import QUIET, START, day
+from warehouse.regimes.columns import COLUMN_NAMES, ROW_COLUMNS, RegimeRow
 from warehouse.regimes.evaluate import evaluate_day
 from warehouse.regimes.types import (
-    COLUMN_NAMES,
     CORE,
     DIMENSIONS,
     MODEL_VERSION,
-    ROW_COLUMNS,
     SCORED,
     DayInputs,
     InputValue,
     Memory,
-    RegimeRow,
     each_input,
     inputs_from_json,
     inputs_to_json,

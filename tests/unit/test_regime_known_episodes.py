@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from warehouse.regimes.columns import COLUMN_NAMES
 from warehouse.regimes.composites import class_of
 from warehouse.regimes.followed import _MEASURES
 from warehouse.regimes.known_episodes import (
@@ -18,7 +19,6 @@ from warehouse.regimes.known_episodes import (
     regime_known_episodes,
     with_published_breadth,
 )
-from warehouse.regimes.types import COLUMN_NAMES
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 10)
 
