@@ -1,7 +1,8 @@
 """Every route of every publisher against every fault, through fetch, parse, gate and landing, held against the truth.
 
-The truth is a home that the same market filled undisturbed. After a fault each newest vintage must be the one from before
-the answer or the right one after it, and nothing that is right may be gone. After the next good answer all is as in the truth.
+The truth is a home that the same market filled undisturbed. After a fault each newest vintage must be the one from
+before the answer or the right one after it, and nothing that is right may be gone. After the next good answer all is as
+in the truth.
 """
 
 from __future__ import annotations
@@ -141,7 +142,8 @@ class Bench:
                 withdrawn += [
                     f"{table} {row}"
                     for row in con.execute(
-                        f"select {', '.join('r.' + key for key in keys)} from (select * from {right} where {has_value}) r"
+                        f"select {', '.join('r.' + key for key in keys)}"
+                        f" from (select * from {right} where {has_value}) r"
                         f" join (select * from {ours} where not ({has_value})) o on {same} limit 3"
                     ).fetchall()
                 ]
