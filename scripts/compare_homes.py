@@ -2,9 +2,9 @@
 
     python -m scripts.compare_homes BEFORE AFTER [--only-differences]
 
-Each table gets its row count and one hash over its rows in order. Columns that name a run (loaded_at, run_id, build ids) are
-left out. Columns that only one side has are named and left out of the hash. Exit code 1 when a table differs, 2 when a home
-has no such files.
+Each table gets its row count and one hash over its rows in order. Columns that name a run (loaded_at, run_id, build
+ids) are left out. Columns that only one side has are named and left out of the hash. Exit code 1 when a table differs,
+2 when a home has no such files.
 """
 
 from __future__ import annotations
