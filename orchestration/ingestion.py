@@ -6,10 +6,10 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from ingest.catalog import SourceName
+from ingest.catalog import Catalog, SourceName
 from ingest.errors import ConfigError, SourceError, TidegaugeError
 from ingest.kit import Batch, CheckResult, GateResult, empty_rows
 from orchestration.session import Progress, Session
@@ -108,10 +108,16 @@ def _collect(session: Session, source: SourceName, progress: Progress) -> Batch:
 
 
 def _gate(session: Session, batch: Batch) -> GateResult:
+    return judge(session.con, batch, session.catalog, session.settings.clock())
+
+
+def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog, now: datetime) -> GateResult:
+    """Return the gate's judgement of a batch beside what is held. `now` is aware."""
     from ingest.gate import gate
     from warehouse.landing import held
+    from warehouse.series_evidence import series_evidence
 
-    return gate(batch, session.catalog, held(session.con, batch.source), session.settings.clock())
+    return gate(batch, catalog, held(con, batch.source), now, series_evidence(con, batch, catalog))
 
 
 def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
