@@ -21,7 +21,7 @@ RELEASED_SCHEMAS = ("marts", "meta")
 )
 def published(context: AssetExecutionContext) -> MaterializeResult:
     """Audit the build and put it in place as one file by one rename; without a new row the old release stays."""
-    from warehouse.publish import publish
+    from warehouse.publish import publish, require_no_shorter
 
     session: Session = context.resources.session
     with session.step():
@@ -29,6 +29,7 @@ def published(context: AssetExecutionContext) -> MaterializeResult:
             raise AuditFailed("audit failed: nothing was built whole in this run. Run the job `marts` or `daily`.")
         if not session.home.published.exists():
             audit.require_headline(session.con)
+        require_no_shorter(session.home, session.con)
         session.let_go()
         release = session.release = publish(
             session.home,
