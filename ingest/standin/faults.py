@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import threading
@@ -29,6 +30,7 @@ Kind = Literal[
     "wrong_encoding",
     "bad_key",
     "reset",
+    "echo",
 ]
 _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "rate_limited": frozenset({"retry_after"}),
@@ -40,6 +42,7 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "shortened": frozenset({"since"}),
     "changed_unit": frozenset({"scale"}),
     "changed_column": frozenset({"old", "new"}),
+    "echo": frozenset({"text", "code", "inside", "headers", "gzip"}),
 }
 _COLUMNS: Final[Mapping[str, str]] = {
     "fred.stlouisfed.org": "observation_date",
@@ -110,13 +113,15 @@ class Faults:
         wrong_encoding  the text in UTF-16
         bad_key         FRED's 400
         reset           the connection is reset
+        echo            the answer says `text`: alone with status `code` (200), or in the place of each string `inside`
+                        of the real answer; `headers`: more of them; gzip: True packs it
         """
         if kind not in get_args(Kind):
             raise ValueError(f"no fault {kind!r}: one of {', '.join(get_args(Kind))}")
         unknown = options.keys() - _OPTIONS.get(kind, frozenset())
         if unknown:
             raise ValueError(f"fault {kind} has no option {', '.join(sorted(unknown))}")
-        missing = {"frozen": "as_of", "shortened": "since"}.get(kind)
+        missing = {"frozen": "as_of", "shortened": "since", "echo": "text"}.get(kind)
         if missing is not None and missing not in options:
             raise ValueError(f"fault {kind} needs {missing}")
         fault = Fault(re.compile(pattern), kind, times, options, after)
@@ -197,6 +202,19 @@ def _wrong_encoding(_: Fault, __: Request, response: Response) -> Response:
     return _rewritten(response, lambda data: data.decode("utf-8", errors="replace").encode("utf-16"))
 
 
+def _echo(fault: Fault, _: Request, response: Response) -> Response:
+    text = str(fault.options["text"]).encode()
+    if "inside" in fault.options:
+        told = _rewritten(response, lambda data: data.replace(str(fault.options["inside"]).encode(), text))
+    else:
+        told = Response(text, "text/plain", status=int(fault.options.get("code", 200)))
+    headers = {**told.headers, **fault.options.get("headers", {})}
+    if fault.options.get("gzip"):
+        headers["Content-Encoding"] = "gzip"
+        return replace(told, body=gzip.compress(told.body), headers=headers)
+    return replace(told, headers=headers)
+
+
 def _rewritten(response: Response, change: Callable[[bytes], bytes]) -> Response:
     """Change the text of an answer; of a zip, the text of its members. The validators no longer hold."""
     headers = {name: value for name, value in response.headers.items() if name not in ("ETag", "Last-Modified")}
@@ -217,4 +235,5 @@ _SPOILERS: Mapping[str, Callable[[Fault, Request, Response], Response]] = {
     "bad_key": _bad_key,
     "changed_column": _changed_column,
     "wrong_encoding": _wrong_encoding,
+    "echo": _echo,
 }
