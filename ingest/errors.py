@@ -25,7 +25,7 @@ class ConfigError(TidegaugeError):
 
 
 class HomeUnusable(TidegaugeError):
-    """TIDEGAUGE_HOME cannot be written, or its disk is full."""
+    """TIDEGAUGE_HOME cannot be written, its disk is full, or a file in it is damaged."""
 
     exit_code = 5
 

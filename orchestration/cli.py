@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 EXIT_CODES = """\
 Exit codes: 0 done; 1 a bug (the log has the details); 2 wrong usage; 3 the audit failed, nothing was published;
-4 settings or catalog unusable; 5 the home folder cannot be written or its disk is full; 6 another run is writing;
-7 nothing published yet; 8 no source answered (doctor --live: a source is not as agreed); 130 interrupted.
+4 settings, catalog or clock unusable; 5 the home folder cannot be written, its disk is full or a file in it is damaged;
+6 another run is writing; 7 nothing published yet; 8 no source answered (doctor --live: a source is not as agreed);
+130 interrupted.
 """
 UI_PORT = 3000
 INTERRUPTED = 130
