@@ -34,6 +34,7 @@ _DAMAGED = (
     "Corrupt database file",
     "Failed to load metadata",
     "Serialization Error",
+    "Failure while replaying WAL",
 )
 _NAMED_FILE = re.compile(r'file "([^"]+)"')
 _DISK_FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Out of disk")
@@ -130,7 +131,7 @@ def home_sentence(home: Home, error: Exception, read: Path | None = None) -> str
         return f"{error.filename or home.root} cannot be used: a file stands where a folder should be. Move it away."
     if is_damage(error):
         named = _NAMED_FILE.search(text)
-        return _damage_sentence(home, Path(named[1]) if named else read or home.warehouse)
+        return _damage_sentence(home, Path(named[1].removesuffix(".wal")) if named else read or home.warehouse)
     return None
 
 

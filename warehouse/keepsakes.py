@@ -14,7 +14,7 @@ from typing import Final
 import duckdb
 
 from ingest.home import Home
-from warehouse.published_table import CHECKS, REGIME_LEDGER, RUNS
+from warehouse.published_table import BUILD, CHECKS, REGIME_LEDGER, RUNS
 from warehouse.regimes.ledger import KEPT_ON_REBUILD, TABLE
 from warehouse.releases import Release, build_of, is_sound, releases
 from warehouse.sql import one, text
@@ -57,6 +57,15 @@ def recover(con: duckdb.DuckDBPyConnection, release: Release) -> Recovered:
     with _attached(con, release):
         for table, copy in CARRIED_OVER.items():
             con.execute(f"insert into {table} by name select * from kept.{copy.path}")
+        # A release is written before its run can be said to have published it; that it is here says so.
+        con.execute(
+            f"""
+            insert into ops.runs
+            select run_id, min(started_at), any_value(built_at), 'published', null, any_value(built_at)
+            from kept.{RUNS.path} join kept.{BUILD.path} using (run_id)
+            group by run_id having not bool_or(state = 'published')
+            """
+        )
         con.execute(f"insert into {TABLE} by name select unnest(row) from ({_rows(con)})")
         runs = int(one(con, f"select count(distinct run_id) from kept.{RUNS.path}"))
         rows = int(one(con, f"select count(*) from kept.{REGIME_LEDGER.path}"))

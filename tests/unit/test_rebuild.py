@@ -21,7 +21,7 @@ from warehouse.publish import publish
 from warehouse.rebuild import RebuildResult, foreseen_loss, rebuild
 from warehouse.regimes.ledger import KEPT_ON_REBUILD
 from warehouse.regimes.types import MODEL_VERSION
-from warehouse.runs import begin_run
+from warehouse.runs import begin_run, finish_run
 
 BATCHES = [
     Batch(SOURCE, frame(rows, moment), [Window(OAS, None)], (), (), moment)
@@ -131,6 +131,9 @@ def say(home: Home) -> None:
     )
     con.close()
     publish(home, run_id="run 3", now=utc(9, 17), origin="LIVE", code_version="1", keep=5)
+    con = connect(home)
+    finish_run(con, "run 3", "published", utc(9, 17))  # as a run does, after its release was written
+    con.close()
 
 
 def _column(con, kind: str) -> str:
