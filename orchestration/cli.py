@@ -43,6 +43,11 @@ app = typer.Typer(
 )
 
 
+AcceptLoss = Annotated[
+    bool, typer.Option("--accept-loss", help="Publish although a headline loses values that the release before shows.")
+]
+
+
 class Format(StrEnum):
     """How `query` writes its rows."""
 
@@ -53,9 +58,9 @@ class Format(StrEnum):
 
 
 @app.command()
-def run() -> None:
+def run(accept_loss: AcceptLoss = False) -> None:
     """Fetch, check, land, build, audit, publish, report: the daily job, once, against the publishers."""
-    settings = _settings()
+    settings = _accepting(_settings(), accept_loss=accept_loss)
     from orchestration.run import run_daily
 
     outcome = _watched(settings, lambda progress: run_daily(settings, progress))
@@ -79,9 +84,9 @@ def real() -> None:
 
 
 @app.command()
-def publish() -> None:
+def publish(accept_loss: AcceptLoss = False) -> None:
     """Build the marts from what has landed, audit, publish, report. Asks no source."""
-    settings = _as_held(_settings())
+    settings = _accepting(_as_held(_settings()), accept_loss=accept_loss)
     from orchestration.run import run_marts
 
     outcome = _watched(settings, lambda progress: run_marts(settings, progress))
@@ -195,22 +200,15 @@ def rebuild(
     """
     settings = _as_held(_settings())
     from orchestration.progress import ConsoleProgress
-    from orchestration.rebuilding import rebuild_home
+    from orchestration.rebuilding import rebuild_home, told_of
 
     def tell(sentence: str) -> None:
         print(f"tidegauge: {sentence}", file=sys.stderr, flush=True)
 
     with ConsoleProgress() as progress:
         result = rebuild_home(settings, progress, accept_loss=accept_loss, tell=tell)
-    compared = (
-        "there was no sound old file" if result.rows_compared is None else f"{result.rows_compared:,} rows are the same"
-    )
-    print(f"replayed {result.batches} batches: {result.rows:,} rows; {compared}")
-    if result.recovered is not None:
-        back = result.recovered
-        print(f"from release {back.build_id}: {back.runs} runs and {back.regime_rows:,} regime rows as they were said")
-    if result.set_aside is not None:
-        print(f"the damaged file is {result.set_aside}")
+    for sentence in told_of(result):
+        print(sentence)
 
 
 @app.command()
@@ -260,6 +258,10 @@ def _as_held(settings: Settings) -> Settings:
     from orchestration.session import held_origin
 
     return settings.model_copy(update={"origin": held_origin(_home(settings)) or settings.origin})
+
+
+def _accepting(settings: Settings, *, accept_loss: bool) -> Settings:
+    return settings.model_copy(update={"accept_loss": True}) if accept_loss else settings
 
 
 def _console() -> Console:

@@ -37,6 +37,7 @@ def rebuild_home(
     """
     from ingest.archive import Archive
     from ingest.gate import gate
+    from orchestration.ingestion import judge as judge_series
     from orchestration.panel_ingestion import judge as judge_panel
     from warehouse.connection import WriterLock, home_errors
     from warehouse.rebuild import rebuild
@@ -64,10 +65,24 @@ def rebuild_home(
             now=settings.clock(),
             panels=_panels(archive, progress),
             panel_gate=judge_panel,
+            series_gate=lambda con, batch: judge_series(con, batch, catalog, batch.fetched_at),
         )
         for error in dict.fromkeys(str(error) for error in lost):
             tell(f"left out: {error}")
         return done
+
+
+def told_of(result: RebuildResult) -> Iterator[str]:
+    """Yield what a person should know of a rebuild, a sentence at a time."""
+    compared = (
+        "there was no sound old file" if result.rows_compared is None else f"{result.rows_compared:,} rows are the same"
+    )
+    yield f"replayed {result.batches} batches: {result.rows:,} rows; {compared}"
+    if result.recovered is not None:
+        back = result.recovered
+        yield f"from release {back.build_id}: {back.runs} runs and {back.regime_rows:,} regime rows as they were said"
+    if result.set_aside is not None:
+        yield f"the damaged file is {result.set_aside}"
 
 
 def _tell_loss(home: Home, tell: Callable[[str], None], *, accept_loss: bool) -> None:
@@ -91,13 +106,14 @@ def _tell_loss(home: Home, tell: Callable[[str], None], *, accept_loss: bool) ->
 
 
 def _batches(archive: Archive, catalog: Catalog, progress: Progress) -> Iterator[Batch]:
-    """Yield every batch of every source, each source's in the order in which it was fetched."""
+    """Yield every batch of every source by the time it was fetched: some are judged beside what others brought."""
     from ingest.collect import replay
 
-    for source in SOURCES:
-        for done, batch in enumerate(replay(archive, source, catalog.of_source(source)), start=1):
-            progress(f"replaying {source}", done, None)
-            yield batch
+    # Of one moment the order is that of a run, which asks the sources by name.
+    sources = [replay(archive, source, catalog.of_source(source)) for source in sorted(SOURCES)]
+    for done, batch in enumerate(heapq.merge(*sources, key=lambda batch: batch.fetched_at), start=1):
+        progress(f"replaying {batch.source}", done, None)
+        yield batch
 
 
 def _panels(archive: Archive, progress: Progress) -> Iterator[PanelBatch]:

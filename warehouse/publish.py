@@ -122,7 +122,7 @@ def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
         raise AuditFailed(
             f"audit failed: the new build ends on {through or 'no day'}, release {replaced.build_id} that it would "
             f"replace on {replaced.data_through_date}: nothing was published. If that release is the wrong one, "
-            "`tidegauge rollback` to an older one first."
+            "`tidegauge rollback` to an older one first, or run again with --accept-loss."
         )
 
 

@@ -31,6 +31,7 @@ Kind = Literal[
     "bad_key",
     "reset",
     "echo",
+    "rewritten",
 ]
 _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "rate_limited": frozenset({"retry_after"}),
@@ -43,6 +44,7 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "changed_unit": frozenset({"scale"}),
     "changed_column": frozenset({"old", "new"}),
     "echo": frozenset({"text", "code", "inside", "headers", "gzip"}),
+    "rewritten": frozenset({"change"}),
 }
 _COLUMNS: Final[Mapping[str, str]] = {
     "fred.stlouisfed.org": "observation_date",
@@ -115,13 +117,14 @@ class Faults:
         reset           the connection is reset
         echo            the answer says `text`: alone with status `code` (200), or in the place of each string `inside`
                         of the real answer; `headers`: more of them; gzip: True packs it
+        rewritten       the body as the function `change` makes it of the right one
         """
         if kind not in get_args(Kind):
             raise ValueError(f"no fault {kind!r}: one of {', '.join(get_args(Kind))}")
         unknown = options.keys() - _OPTIONS.get(kind, frozenset())
         if unknown:
             raise ValueError(f"fault {kind} has no option {', '.join(sorted(unknown))}")
-        missing = {"frozen": "as_of", "shortened": "since", "echo": "text"}.get(kind)
+        missing = {"frozen": "as_of", "shortened": "since", "echo": "text", "rewritten": "change"}.get(kind)
         if missing is not None and missing not in options:
             raise ValueError(f"fault {kind} needs {missing}")
         fault = Fault(re.compile(pattern), kind, times, options, after)
@@ -215,6 +218,13 @@ def _echo(fault: Fault, _: Request, response: Response) -> Response:
     return replace(told, headers=headers)
 
 
+def _changed(fault: Fault, _: Request, response: Response) -> Response:
+    if response.status != 200:
+        return response
+    headers = {name: value for name, value in response.headers.items() if name not in ("ETag", "Last-Modified")}
+    return replace(response, body=fault.options["change"](response.body), headers=headers)
+
+
 def _rewritten(response: Response, change: Callable[[bytes], bytes]) -> Response:
     """Change the text of an answer; of a zip, the text of its members. The validators no longer hold."""
     headers = {name: value for name, value in response.headers.items() if name not in ("ETag", "Last-Modified")}
@@ -236,4 +246,5 @@ _SPOILERS: Mapping[str, Callable[[Fault, Request, Response], Response]] = {
     "changed_column": _changed_column,
     "wrong_encoding": _wrong_encoding,
     "echo": _echo,
+    "rewritten": _changed,
 }
