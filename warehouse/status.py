@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
 from ingest.errors import NothingPublished
 from ingest.home import Home
-from warehouse.connection import is_writer_active
+from warehouse.connection import home_errors, is_writer_active
 
 _TRIES: Final = 3
 _WAIT_SECONDS: Final = 0.1
@@ -118,8 +117,8 @@ def status(home: Home) -> Status:
 
 @contextmanager
 def build_file(home: Home, *, is_active: bool) -> Iterator[duckdb.DuckDBPyConnection | None]:
-    """Open the build file read-only; None when it is not there or a writer has it."""
-    con = None if is_active or not home.warehouse.exists() else _opened(home.warehouse)
+    """Open the build file read-only; None when it is not there or a writer has it, HomeUnusable when it is damaged."""
+    con = None if is_active or not home.warehouse.exists() else _opened(home)
     try:
         yield con
     finally:
@@ -127,10 +126,11 @@ def build_file(home: Home, *, is_active: bool) -> Iterator[duckdb.DuckDBPyConnec
             con.close()
 
 
-def _opened(path: Path) -> duckdb.DuckDBPyConnection | None:
+def _opened(home: Home) -> duckdb.DuckDBPyConnection | None:
     for attempt in range(_TRIES):
         try:
-            return duckdb.connect(str(path), read_only=True)
+            with home_errors(home):
+                return duckdb.connect(str(home.warehouse), read_only=True)
         except (duckdb.IOException, duckdb.ConnectionException):
             # another process writes it, or this one does
             if attempt + 1 < _TRIES:

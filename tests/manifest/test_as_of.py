@@ -13,7 +13,8 @@ import pytest
 
 from ingest.home import Home
 from tests.manifest.conftest import RUN_AT
-from warehouse.publish import PublishedTable, publish
+from warehouse.publish import publish
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.episodes import EPISODES
 from warehouse.regimes.forward_returns import FORWARD_RETURNS
 

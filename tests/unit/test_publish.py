@@ -109,7 +109,12 @@ def test_the_published_file_is_whole_read_only_and_described(home):
     ]
     comments = dict(ask(home.published, "select schema_name || '.' || table_name, comment from duckdb_tables()"))
     assert comments.pop("marts.credit_daily") == "Credit spreads, the market's price of risk. One row per session."
-    assert set(comments) == {"marts.sessions", "meta.payloads", "meta.freshness", "meta.build", "meta.quality"}
+    assert set(comments) == {
+        "marts.sessions",
+        "meta.payloads",
+        "meta.freshness",
+        *(f"meta.{name}" for name in ("build", "quality", "runs", "checks", "regime_ledger")),
+    }
     assert all(comments.values())
     uncommented = "select table_name, column_name from duckdb_columns() where comment is null and schema_name = 'meta' "
     assert ask(home.published, uncommented + "and table_name in ('build', 'quality')") == []

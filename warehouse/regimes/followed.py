@@ -11,7 +11,7 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.episodes import EPISODES, regime_episodes
 from warehouse.regimes.forward_returns import FORWARD_RETURNS, forward_returns
 from warehouse.regimes.known_episodes import KNOWN_EPISODES, regime_known_episodes, with_published_breadth

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.frames import shaped
 
 HORIZONS: Final = (5, 21, 63, 126, 252)

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, get_args
 
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.composites import CLASSES, class_of
 from warehouse.regimes.fold import raw_level
 from warehouse.regimes.frames import schema_of

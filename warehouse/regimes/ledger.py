@@ -22,7 +22,7 @@ import duckdb
 import polars as pl
 
 from ingest.errors import AuditFailed
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.records import shown
 from warehouse.regimes.columns import ROW_COLUMNS
 from warehouse.regimes.evaluate import evaluate_day

@@ -16,7 +16,7 @@ from typing import Any, Final, get_type_hints
 import numpy as np
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.episodes import episodes_of, long_states
 from warehouse.regimes.forward_returns import HORIZONS, NO_DIVIDENDS, PENDING, UNPRICED
 from warehouse.regimes.frames import schema_of

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import duckdb
 
 from ingest.kit import CheckResult
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.records import shown
 from warehouse.regimes.composites import CLASSES
 from warehouse.regimes.followed import FOLLOWED_TABLES, derive

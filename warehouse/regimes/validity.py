@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.composites import OWN
 from warehouse.regimes.frames import schema_of
 from warehouse.regimes.statistics import sign_agreement, spearman, top_overlap
