@@ -189,8 +189,7 @@ def rollback(
 @app.command()
 def rebuild(
     accept_loss: Annotated[
-        bool,
-        typer.Option("--accept-loss", help="Go on where records or archived answers are lost for good; each is named."),
+        bool, typer.Option("--accept-loss", help="Go on where records or answers are lost for good; each is named.")
     ] = False,
 ) -> None:
     """Replay the archive into a new warehouse, and say whether the same rows came out.
