@@ -303,16 +303,19 @@ def _splits_not_done(
     the prices were adjusted and only look as traded.
     """
     size = pl.max_horizontal("split_ratio", 1 / pl.col("split_ratio"))
-    mine = splits.filter(pl.col("ticker").is_in(moves["ticker"].unique().implode()), size >= _LEAST_SPLIT)
-    if mine.is_empty():
+    split = splits.filter(pl.col("split_ratio") > 0, size >= _LEAST_SPLIT)
+    if split.is_empty():
         return
-    split = mine.rename({"session_date": "split_date"}).sort("ticker", "split_date")
-    at_split = moves.filter(pl.col("factor").is_not_null()).join_where(
-        split.rename({"ticker": "split_ticker"}),
-        pl.col("ticker") == pl.col("split_ticker"),
-        pl.col("before_date") < pl.col("split_date"),
-        pl.col("session_date") >= pl.col("split_date"),
-    )
+    split = split.rename({"session_date": "split_date"}).sort("ticker", "split_date")
+    at_split = split.join_asof(
+        moves,
+        left_on="split_date",
+        right_on="session_date",
+        by="ticker",
+        strategy="forward",
+        coalesce=False,
+        check_sortedness=False,
+    ).filter(pl.col("factor").is_not_null(), pl.col("before_date") < pl.col("split_date"))
     listed = set(unexplained_or_small(at_split, doubted))
     before_split = doubted.join(split, on="ticker").filter(pl.col("session_date") < pl.col("split_date"))
     for row in at_split.filter(pl.col("position").is_in(list(listed))).iter_rows(named=True):

@@ -111,10 +111,8 @@ def _block_checks(table: PanelTable) -> tuple[str, ...]:
 
 
 def _keyed(table: PanelTable, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows as they are, or none where a key is missing or doubled: then the desk is held back anyway."""
-    keys = [column.name for column in table.keys]
-    is_broken = rows.select(keys).null_count().sum_horizontal().sum() or rows.select(keys).is_duplicated().any()
-    return rows.clear() if is_broken else rows
+    """Return the rows as they are, or none where one lacks a key: then the desk is held back anyway."""
+    return rows.clear() if any(rows[column.name].null_count() for column in table.keys) else rows
 
 
 def _groups_held(batch: PanelBatch, tables: Mapping[str, PanelTable], blocks: Blocks) -> dict[str, dict[str, str]]:
