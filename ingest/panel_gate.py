@@ -21,18 +21,18 @@ from ingest.clock import NEW_YORK
 from ingest.dividend_sense import DIVIDEND_CHECK, senseless_dividends
 from ingest.evidence import Evidence
 from ingest.expectations import Check, Verdict, validate
-from ingest.kit import CheckResult
-from ingest.panel import PanelTable, panel_table
-from ingest.panel_blocks import (
+from ingest.found_blocks import (
     BASIS_CHECK,
     FACTOR_CHECK,
     LEVEL_CHECK,
     MOVE_CHECK,
     SPLIT_CHECK,
     Blocks,
-    find_blocks,
     group_column,
 )
+from ingest.kit import CheckResult
+from ingest.panel import PanelTable, panel_table
+from ingest.panel_blocks import find_blocks
 from ingest.panel_kit import PanelBatch, PanelGateResult
 from ingest.panel_rules import COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
 from ingest.price_moves import large_moves

@@ -12,8 +12,9 @@ import pytest
 
 from ingest.catalog.calendars import working_days
 from ingest.evidence import Evidence
+from ingest.found_blocks import Blocks
 from ingest.panel import panel_table
-from ingest.panel_blocks import Blocks, find_blocks
+from ingest.panel_blocks import find_blocks
 from ingest.panel_gate import panel_gate
 from ingest.panel_kit import PanelBatch, PanelGateResult
 from tests.unit.test_panel_landing import price, rows_of
