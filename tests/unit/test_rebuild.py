@@ -126,7 +126,8 @@ def say(home: Home) -> None:
         [MODEL_VERSION],
     )
     con.execute(
-        "insert into ops.checks values ('run 3', 'gate', 'fred.observations', 'unique', 'error', true, 0, null, ?)",
+        "insert into ops.checks values"
+        " ('run 3', 'gate', 'fred.observations', 'unique', 'error', true, 0, null, ?, false)",
         [utc(9).replace(tzinfo=None)],
     )
     con.close()
