@@ -9,12 +9,12 @@ import pytest
 
 from ingest.errors import AuditFailed
 from ingest.home import Home
-from ingest.kit import Batch, GateResult, Window
+from ingest.kit import Batch, CheckResult, GateResult, Window
 from tests.unit.test_landing import CATALOG, MON, OAS, SOURCE, TUE, WED, frame, utc
 from warehouse.connection import connect, migrate
 from warehouse.landing import land
 from warehouse.rebuild import RebuildResult, rebuild
-from warehouse.runs import begin_run
+from warehouse.runs import begin_run, record_checks
 
 BATCHES = [
     Batch(SOURCE, frame(rows, moment), [Window(OAS, None)], (), (), moment)
@@ -86,3 +86,19 @@ def test_a_difference_keeps_the_old_file_and_says_what_differs(home):
     assert rows(home) == before
     assert home.warehouse.with_name("warehouse_rebuilt.duckdb").exists()
     assert again(home, BATCHES).rows_compared == 6
+
+
+def test_the_checks_of_a_file_of_older_code_are_carried_over(home: Home):
+    """Checks of runs before a column was there: the rebuilt file has the column and does not know."""
+    con = connect(home)
+    check = CheckResult("fred.observations", "value_is_a_number", "error", True, 0, "passed")
+    record_checks(con, "run 0", [check], utc(3, 16))
+    con.execute("alter table ops.checks drop column is_blocking")
+    con.close()
+    again(home, BATCHES)
+    con = connect(home)
+    kept = con.execute(
+        "select run_id, check_name, is_blocking from ops.checks where check_name = 'value_is_a_number'"
+    ).fetchall()
+    con.close()
+    assert kept == [("run 0", "value_is_a_number", None)]
