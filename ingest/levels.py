@@ -55,7 +55,7 @@ def runs_off_level(
 ) -> list[Finding]:
     """Return what is wrong with one group's levels, in time order.
 
-    `breaks`: places whose step from the place before is inexplicable. `near(a, b)`: whether b is where a was.
+    `breaks`: places whose step from the place before is inexplicable. `near(a, b)`: whether b is where a, before it, was.
     `persists(factor, rows, is_last)` judges a run that does not come back; None: it stands. `anchor`: a place known to
     be good.
     """
@@ -87,12 +87,16 @@ def _walk(
     def far_edge(at: int) -> float:
         return levels[runs[at][1 if forward else 0]]
 
+    def is_near(reference: float, level: float) -> bool:
+        # a rise of 41 % is a fall of 29 % looked at backwards: steps are measured as time runs
+        return near(reference, level) if forward else near(level, reference)
+
     found: list[Finding] = []
     reference, at = far_edge(0), 1
     while at < len(runs):
         factor = near_edge(at) / reference if reference else 0.0
-        back = next((later for later in range(at + 1, len(runs)) if near(reference, near_edge(later))), None)
-        if near(reference, near_edge(at)):
+        back = next((later for later in range(at + 1, len(runs)) if is_near(reference, near_edge(later))), None)
+        if is_near(reference, near_edge(at)):
             reference, at = far_edge(at), at + 1
             continue
         if back is not None:
