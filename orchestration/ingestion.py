@@ -123,12 +123,11 @@ def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog, now: d
 def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
     from warehouse.connection import home_errors
     from warehouse.landing import land
-    from warehouse.records import sentence_of
 
     with home_errors(session.home):
         landing = land(session.con, batch, gated, session.catalog, session.run_id, session.settings.clock())
         keep_pages(session, gated.pages)
-    outcome = SourceOutcome(batch.source, landing, gated.checks, sentence_of(gated.held_back, batch.problems))
+    outcome = SourceOutcome(batch.source, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.source] = outcome
     return outcome
 
@@ -176,9 +175,8 @@ def recent_values(con: duckdb.DuckDBPyConnection, source: SourceName, series_id:
     rows = con.execute(
         f"""
         select value from (
-            select period_date, arg_max(value, (known_at, loaded_at)) as value
-            from {source}.observations where series_id = ? and value is not null
-            group by period_date order by period_date desc limit ?
+            select period_date, value from {source}.observations_latest
+            where series_id = ? and value is not null order by period_date desc limit ?
         ) order by period_date
         """,  # noqa: S608  # source is one of ingest.catalog.SOURCES
         [series_id, count],

@@ -13,6 +13,7 @@ from ingest.found_blocks import group_column
 from ingest.panel import PANEL_TABLES, PanelTable, panel_table
 from ingest.panel_kit import PanelBatch
 from ingest.price_moves import large_moves
+from warehouse.latest import latest_of
 from warehouse.records import shown
 
 _BEFORE: Final = timedelta(days=40)
@@ -64,19 +65,14 @@ def _held(con: duckdb.DuckDBPyConnection, table: PanelTable, rows: pl.DataFrame)
     if group is None or not isinstance(first, date):
         return pl.DataFrame(schema=schema)
     since = date.min if table.name in _WHOLE_HISTORY or first - date.min < _BEFORE else first - _BEFORE
-    keys = ", ".join(column.name for column in table.keys)
     with shown(con, "batch_groups", rows.select(pl.col(group).alias("group_name")).unique().drop_nulls()):
         return con.execute(
-            f"select {', '.join(columns)} from {table.id} t semi join batch_groups g on t.{group} = g.group_name"
-            f" where {table.period} >= $since"
-            f" qualify row_number() over (partition by {keys} order by known_at desc, loaded_at desc) = 1",
+            f"select {', '.join(columns)} from {latest_of(table.id)} t"
+            f" semi join batch_groups g on t.{group} = g.group_name where {table.period} >= $since",
             {"since": since},
         ).pl()
 
 
 def _newest(table_id: str, value: str) -> str:
     """SQL of the newest vintage of each ticker and session."""
-    return (
-        f"(select ticker, session_date, {value} from {table_id}"
-        " qualify row_number() over (partition by ticker, session_date order by known_at desc) = 1)"
-    )
+    return f"(select ticker, session_date, {value} from {latest_of(table_id)})"

@@ -29,10 +29,7 @@ _ASK_AGAIN_FROM: Final = timedelta(days=12)
 FIRST_DAY: Final = date(2000, 1, 1)
 
 _STAYS: Final = """
-    stays as (
-        from sp500_membership.intervals
-        qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
-    )
+    stays as (from sp500_membership.intervals_latest)
 """
 """Membership as it now stands: a vintage from before a stay ended knows of no end."""
 
@@ -56,7 +53,10 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
             select ticker, max(coalesce(end_date, date '9999-12-31')) as last_date
             from stays where ticker is not null group by ticker
         ),
-        held as (select ticker, max(session_date) as newest_date from yahoo.prices group by ticker),
+        held as (
+            select ticker, max(session_date) as newest_date from yahoo.prices_latest
+            where close_usd is not null group by ticker
+        ),
         unknown as (select distinct group_name as ticker from ops.panel_lacks
             where source = 'yahoo_prices' and seen_at > $unknown_since),
         silent as (select distinct payload as ticker from quarantine.payloads
@@ -105,7 +105,7 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
             select max(session_date) as session_date from calendar.sessions where close_at + interval 3 hour < $now
         ),
         held as (
-            select ticker, max(session_date) as newest_date from yahoo.prices
+            select ticker, max(session_date) as newest_date from yahoo.prices_latest
             where close_usd is not null group by ticker
         ),
         doubted as (

@@ -11,6 +11,7 @@ from ingest.catalog import Catalog
 from ingest.evidence import SeriesEvidence
 from ingest.kit import Batch
 from ingest.spikes import has_level
+from warehouse.latest import latest_of
 
 _COLUMNS: Final = "series_id, period_date, value, unit"
 
@@ -37,14 +38,8 @@ def _newest(con: duckdb.DuckDBPyConnection, source: str, series_ids: list[str]) 
     """Return the newest vintage of each period, withdrawn ones left out."""
     return con.execute(
         f"""
-        select {_COLUMNS} from (
-            select series_id, period_date, n.value as value, n.unit as unit from (
-                select series_id, period_date,
-                    arg_max({{'value': value, 'unit': unit}}, (known_at, loaded_at)) as n
-                from {source}.observations where list_contains($ids, series_id)
-                group by series_id, period_date
-            )
-        ) where value is not null
+        select {_COLUMNS} from {latest_of(f"{source}.observations")}
+        where list_contains($ids, series_id) and value is not null
         """,
         {"ids": series_ids},
     ).pl()
