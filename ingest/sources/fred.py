@@ -26,7 +26,19 @@ from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
 from ingest.kit import FetchContext, Pair, Payload, Window, empty_rows
-from ingest.parsing import changed, csv_of, dates_of, numbers_of, quoted, refuse_no_data, rows_of, text_of, windows_of
+from ingest.limits import oversize_of_xml
+from ingest.parsing import (
+    changed,
+    csv_of,
+    dates_of,
+    lines_of,
+    numbers_of,
+    quoted,
+    refuse_no_data,
+    refuse_oversize,
+    rows_of,
+    windows_of,
+)
 
 API: Final = "https://api.stlouisfed.org/fred"
 KEYLESS: Final = "https://fred.stlouisfed.org/graph/fredgraph.csv"
@@ -97,7 +109,7 @@ def _csv(payload: Payload, pair: Pair) -> pl.DataFrame:
     refuse_no_data(payload, expected)
     if payload.body.startswith(b"PK"):
         raise changed(payload, expected, "a ZIP file")
-    lines = text_of(payload, expected).splitlines()
+    lines = lines_of(payload, expected)
     header = [name.strip() for name in lines[0].split(",")]
     # the first column was DATE until December 2024, so it is read by its place
     if len(header) != 2 or header[0] not in ("observation_date", "DATE") or header[1] != code:
@@ -282,12 +294,13 @@ def _refuse_error(payload: Payload) -> None:
 
 def _xml(payload: Payload) -> ElementTree.Element:
     refuse_no_data(payload, "XML of the FRED API")
+    refuse_oversize(payload, oversize_of_xml)
     if b"<!DOCTYPE" in payload.body or b"<!ENTITY" in payload.body:
         raise changed(payload, "XML without DOCTYPE and entities", "a document that declares them")
     try:
         # a document without a DOCTYPE cannot declare entities, so there is nothing that could expand
         return ElementTree.fromstring(payload.body)  # noqa: S314
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
         raise changed(
             payload, "XML of the FRED API", f"{quoted(payload.body[:60].decode('utf-8', 'replace'))} ({error})"
         ) from None

@@ -33,6 +33,7 @@ from ingest.parsing import (
     day,
     field,
     json_of,
+    lines_of,
     listed,
     number,
     numbers_of,
@@ -41,7 +42,6 @@ from ingest.parsing import (
     require_unit,
     rows_of,
     series_of,
-    text_of,
     together,
     windows_of,
 )
@@ -208,11 +208,13 @@ def _by_day(payload: Payload, records: Sequence[Any]) -> dict[date, dict[str, di
     for record in records:
         on = day(payload, field(payload, record, "record_date", "a record"), "%Y-%m-%d", "record_date")
         account_type = field(payload, record, "account_type", "a record")
-        if account_type not in _ACCOUNT_TYPES:
+        if not isinstance(account_type, str) or account_type not in _ACCOUNT_TYPES:
             raise changed(payload, "a known account_type", f"{quoted(account_type)} on {on}")
-        if account_type in days[on]:
-            raise changed(payload, f"one {account_type!r} a day", f"two on {on}")
-        days[on][account_type] = record
+        other = days[on].setdefault(account_type, record)
+        if other != record:
+            differing = next((name for name in record if record[name] != other.get(name)), "")
+            seen = f"two on {on}: {differing} {quoted(other.get(differing))} and {quoted(record.get(differing))}"
+            raise changed(payload, f"one {account_type!r} a day", seen)
     return dict(sorted(days.items()))
 
 
@@ -308,7 +310,7 @@ def _years(held: date | None, newest: int, today: date) -> list[int]:
 def _par_yields(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     """Return the wanted tenors that this year has; a tenor not issued then has no column, or empty cells."""
     expected = 'CSV starting Date,"1 Mo" or another tenor'
-    frame = csv_of(payload, text_of(payload, expected).splitlines(), expected)
+    frame = csv_of(payload, lines_of(payload, expected, may_end_bare=True), expected)
     if frame.columns[0] != "Date":
         raise changed(payload, expected, quoted(",".join(frame.columns)))
     strange = [name for name in frame.columns[1:] if not _TENOR.match(name)]

@@ -69,7 +69,7 @@ def parse(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
         require_unit(payload, provider, field(payload, chart.meta, "currency", "meta"), "meta.currency")
     frames = []
     for pair, prices in wanted:
-        bars = closed_bars(payload, pl.DataFrame({"session_date": chart.days, "price": prices}))
+        bars = closed_bars(payload, chart, pl.DataFrame({"session_date": chart.days, "price": prices}), "price")
         frames.append(rows_of(payload, pair, bars["session_date"], bars["price"]))
     return together(frames)
 

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from ingest.bars import named, require_sessions
+from ingest.bars import named, require_sessions, without_zeros
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
 from ingest.fund_days import panel_rows
@@ -94,7 +94,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     bars = pl.DataFrame([chart.days.alias("session_date"), *columns])
     splits, dividends = _splits(payload, chart), _dividends(payload, chart)
     _require_applied(payload, bars, splits)
-    closed = closed_bars(payload, bars)
+    closed = closed_bars(payload, chart, without_zeros(bars, volume="volume"), "close")
     _require_sessions(payload, chart, closed)
     tables = {
         "yahoo.prices": _as_traded(closed, splits),
@@ -263,9 +263,12 @@ def _splits(payload: Payload, chart: Chart) -> pl.DataFrame:
 def _dividends(payload: Payload, chart: Chart) -> pl.DataFrame:
     """Return session_date and amount (USD on the split basis of the download), oldest first."""
     amounts: dict[date, float] = {}
+    seen: set[tuple[date, float]] = set()
     for on, event in _events(payload, chart, "dividends"):
         amount = _positive(payload, member(payload, event, "amount", "a dividend"), f"the dividend of {on}")
-        amounts[on] = amounts.get(on, 0.0) + amount
+        if (on, amount) not in seen:  # the same twice is one
+            seen.add((on, amount))
+            amounts[on] = amounts.get(on, 0.0) + amount
     return pl.DataFrame(sorted(amounts.items()), schema={"session_date": pl.Date, "amount": pl.Float64}, orient="row")
 
 

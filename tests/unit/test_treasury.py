@@ -142,7 +142,10 @@ def test_a_changed_unit() -> None:
         (answer(record("2022-04-18", CLOSING, opening="5", close="6")), "expected close_today_bal null"),
         (answer(record("2022-04-18", CLOSING, opening="5,1")), "expected a number for open_today_bal of"),
         (answer(record("2005-09-30", FED, close="5")), "expected records from 2005-10-03 on, got one of 2005-09-30"),
-        (answer(*[record("2022-04-18", CLOSING, opening="5")] * 2), f"expected one {CLOSING!r} a day, got two on"),
+        (
+            answer(record("2022-04-18", CLOSING, opening="5"), record("2022-04-18", CLOSING, opening="6")),
+            f"expected one {CLOSING!r} a day, got two on 2022-04-18: open_today_bal '5' and '6'",
+        ),
         (answer(), "expected at least one record, got no records"),
         (
             answer(record("2022-04-18", CLOSING, opening="5"), **{"total-count": 2}),
