@@ -11,6 +11,7 @@ import polars as pl
 from ingest.archive import Archive
 from ingest.catalog import Catalog, SourceName
 from ingest.clock import Clock, naive_utc
+from ingest.doubles import SERIES_KEY, one_row_each
 from ingest.errors import SourceError
 from ingest.gathering import archived_batches, fetched, parsed
 from ingest.kit import (
@@ -145,14 +146,14 @@ class _Gathered:
         )
 
     def _rows(self) -> pl.DataFrame:
-        """Return all rows. Where payloads overlap the later one speaks; doubles in one payload are for the gate."""
+        """Return all rows, repeats left out. Where payloads overlap the later one speaks; clashes are for the gate."""
         if not self.frames:
             return empty_rows().with_columns(pl.lit(None, dtype=pl.Datetime("us")).alias("fetched_at"))
         rows = pl.concat([frame.with_columns(_order=pl.lit(number)) for number, frame in enumerate(self.frames)])
         if len(self.frames) > 1:
             key = ["series_id", "period_date", "stated_at"]
             rows = rows.filter(pl.col("_order") == pl.col("_order").max().over(key))
-        return rows.drop("_order")
+        return one_row_each(rows.drop("_order"), SERIES_KEY)
 
     def _trusted_windows(self) -> tuple[Window, ...]:
         """Return the windows, each once, but for those without an end of series of which a part was lost.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from ingest.catalog import Catalog, Series
 from ingest.catalog.calendars import busday_calendar, working_days
 from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
+from ingest.doubles import SERIES_KEY, clashes, one_row_each
 from ingest.expectations import Check, Verdict, positions, validate
 from ingest.kit import Batch, CheckResult, GateResult
 
@@ -41,6 +43,7 @@ def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) 
     `previous` has one row per series held from this source: series_id, rows_count, first_period, last_period (periods).
     `now` is aware. Returned frames have the columns of `batch.rows`, `refused` with `reason` behind them.
     """
+    batch = replace(batch, rows=one_row_each(batch.rows, SERIES_KEY))
     if batch.rows.is_empty():
         return GateResult(batch.rows, _refused(batch.rows.with_columns(reason=pl.lit(""))), (), None)
     today = now.astimezone(NEW_YORK).date()
@@ -266,8 +269,7 @@ def _row_checks(latest: date) -> list[Check]:
             gxe.ExpectCompoundColumnsToBeUnique(
                 column_list=["series_id", "period_date", "stated_at"], ignore_row_if="never"
             ),
-            "rows that share series, period and moment with another",
-            holds_back=True,
+            "rows that share series, period and moment with another, series refused",
         ),
         Check(
             "value_not_above_bounds",
@@ -404,7 +406,7 @@ def _reasons(
         "series_id",
         pl.format("stale answer: newest period {}, we hold {}", "came_last", "last_period").alias("reason"),
     )
-    whole = dict(stale.iter_rows()) | dict(changed_units.iter_rows())
+    whole = dict(stale.iter_rows()) | dict(changed_units.iter_rows()) | clashes(rows, SERIES_KEY, "series_id", ["value"])
     reasons = rows["series_id"].replace_strict(whole, default=None, return_dtype=pl.String).to_list()
     for place in positions(row_verdicts, ("period_is_not_ahead",)):
         reasons[place] = reasons[place] or f"period {rows['period_date'][place]} lies after {latest}"

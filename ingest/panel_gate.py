@@ -18,6 +18,7 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.clock import NEW_YORK
+from ingest.doubles import one_row_each, panel_clashes, panel_key
 from ingest.expectations import Check, Severity, Verdict, validate
 from ingest.kit import CheckResult
 from ingest.panel import PanelTable, panel_table
@@ -74,9 +75,7 @@ class _Rule:
 
 _EVERY_TABLE: Final = (
     _Rule("keys_are_there", "error", "missing_keys", "rows without a key", at_most=0, holds_back=True),
-    _Rule(
-        "key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, holds_back=True
-    ),
+    _Rule("key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, refuses=True),
     _Rule(
         "values_are_finite", "error", "unfinite_values", "rows with an infinite value or NaN", at_most=0, refuses=True
     ),
@@ -154,8 +153,8 @@ def rule_names(table: PanelTable) -> dict[str, str]:
 def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGateResult:
     """Judge one desk's batch. `now` is aware.
 
-    Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Doubled keys hold the desk
-    back: one answer that says two things is not read right.
+    Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Two rows with one key
+    refuse their group (ticker, fund): nothing says which of them counts.
     """
     today = now.astimezone(NEW_YORK).date()
     accepted: dict[str, pl.DataFrame] = {}
@@ -164,8 +163,9 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
     held_back: list[str] = []
     pages: dict[str, str] = {}
     known = _splits_known(batch, evidence)
-    for table_id, rows in batch.tables.items():
+    for table_id, came in batch.tables.items():
         table = panel_table(table_id)
+        rows = one_row_each(came, panel_key(table))
         if rows.is_empty():
             accepted[table_id], refused[table_id] = rows, rows.with_columns(reason=pl.lit("", dtype=pl.String))
             continue
@@ -176,7 +176,9 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
             for rule, verdict in verdicts
             if rule.holds_back and not verdict.passed
         ]
-        judged = rows.with_columns(_reasons(rows, verdicts))
+        clash = panel_clashes(table, rows)  # nothing says which of two rows counts, so none of that group lands
+        judged = rows.with_columns(clash.alias("clash"), _reasons(rows, verdicts))
+        judged = judged.with_columns(reason=pl.coalesce("key_is_unique: " + pl.col("clash"), "reason")).drop("clash")
         accepted[table_id] = judged.filter(pl.col("reason").is_null()).drop("reason")
         refused[table_id] = judged.filter(pl.col("reason").is_not_null())
         if table.name in ("prices", "fund_days"):
@@ -243,7 +245,7 @@ def _of_every_row(table: PanelTable, today: date) -> list[pl.Expr]:
         pl.sum_horizontal(pl.col(name).is_null() for name in (*keys, "payload_sha256", "fetched_at"))
         .cast(pl.Int64)
         .alias("missing_keys"),
-        pl.len().over(keys).cast(pl.Int64).alias("rows_of_key"),
+        pl.len().over(panel_key(table)).cast(pl.Int64).alias("rows_of_key"),
         pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_finite().not_().fill_null(False) for name in numbers))
         .cast(pl.Int64)
         .alias("unfinite_values"),
