@@ -26,6 +26,7 @@ from ingest.kit import (
     Window,
     empty_rows,
 )
+from ingest.patience import Patience
 from ingest.settings import Settings
 from ingest.sources import source_module
 
@@ -44,6 +45,7 @@ def build_context(
     since: Mapping[str, date | None] | None = None,
     held: Mapping[str, frozenset[date]] | None = None,
     landed: frozenset[str] = frozenset(),
+    patience: Patience | None = None,
     progress: Callable[[str, int, int | None], None] = _no_progress,
 ) -> FetchContext:
     """Return the context of one source's fetch; series that `since` and `held` do not name count as not held."""
@@ -57,6 +59,7 @@ def build_context(
         clock=clock,
         http=http,
         progress=progress,
+        patience=patience or Patience(),
         landed=landed,
     )
 

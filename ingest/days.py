@@ -20,7 +20,9 @@ _ERAS: Final = {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
 
 _NAMED: Final = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y")
 _FIRST_YEAR: Final = 1000
-_DATE_LIKE: Final = re.compile(r"[A-Za-z]{0,9}[-./ ]?\d{1,4}[-./,]? ?[\dA-Za-z]{0,9}[-./,]{0,2} ?\d{0,4}(?:[ T][\d:.]+)?")
+_DATE_LIKE: Final = re.compile(
+    r"[A-Za-z]{0,9}[-./ ]?\d{1,4}[-./,]? ?[\dA-Za-z]{0,9}[-./,]{0,2} ?\d{0,4}(?:[ T][\d:.]{1,16})?"
+)
 _FIGURE: Final = re.compile(r"[-+(]?[$€£¥]?\d[\d,]*(?:\.\d*)?(?:[eE][-+]?\d+)?\)?%?")
 
 

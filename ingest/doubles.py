@@ -1,4 +1,4 @@
-"""Two rows under one key: the same twice counts once, a filled one counts before an empty one, two different ones clash.
+"""Two rows under one key: the same twice counts once, a filled one counts before an empty one, two that differ clash.
 
 Every source and both gates go by these rules, whatever the format: publishers repeat lines, send a live bar behind the
 final one, serve one day on two pages.

@@ -14,7 +14,10 @@ MOST_CHARACTERS: Final = 400
 
 MOST_SEEN: Final = 160
 
-_PAGE: Final = re.compile(r"<(?:!doctype|html|head|body|title|script|style|div|span|h\d|p|br|meta|center)\b", re.IGNORECASE)
+_LOOKED_AT: Final = 4096
+_PAGE: Final = re.compile(
+    r"<(?:!doctype|html|head|body|title|script|style|div|span|h\d|p|br|meta|center)\b", re.IGNORECASE
+)
 _UNSEEN: Final = re.compile(r"<(script|style|head)\b.*?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG: Final = re.compile(r"<!--.*?-->|<[^<>]*>?", re.DOTALL)
@@ -25,13 +28,13 @@ def told(text: str, most: int = MOST_CHARACTERS) -> str:
 
     Bodies belong to the archive: a sentence about one is read by people, on pages and terminals.
     """
+    text = text[:_LOOKED_AT]
     if page := _PAGE.search(text):
         title = _TITLE.search(text)
         shown = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text[page.start() :]))
         text = f"{text[: page.start()]} {shown}"
     flat = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
-
 
 
 class TidegaugeError(Exception):

@@ -41,9 +41,7 @@ def _is_sequence(column: Any) -> bool:
     return isinstance(column, (list, tuple, pl.Series))
 
 
-def dated_rows(
-    payload: Payload, rows: Sequence[Sequence[Any]], days: pl.Series
-) -> tuple[list[Sequence[Any]], pl.Series]:
+def dated_rows(payload: Payload, rows: Sequence[list[Any]], days: pl.Series) -> tuple[list[list[Any]], pl.Series]:
     """Return the rows that have a date, and their dates; SourceChanged where figures stand in a row that has none.
 
     Issuers put disclaimers into their files, mostly at the end. Of a row that stands twice one is returned; a date
@@ -51,14 +49,14 @@ def dated_rows(
     """
     if days.null_count() == len(days):
         raise changed(payload, "at least one dated row", quoted(rows[0][0] if rows else "a header and no rows"))
-    dated: dict[date, Sequence[Any]] = {}
+    dated: dict[date, list[Any]] = {}
     for row, on in zip(rows, days, strict=True):
         if on is None:
             if not is_blank(row[1:]):
                 raise changed(payload, "nothing but disclaimers in a row without a date", quoted(row[0]))
         elif on not in dated:
             dated[on] = row
-        elif list(dated[on]) != list(row):
+        elif dated[on] != row:
             raise changed(payload, f"each date once, also {on}", f"it twice: {_differing(dated[on], row)}")
     return list(dated.values()), pl.Series(list(dated), dtype=pl.Date)
 

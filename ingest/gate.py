@@ -406,7 +406,8 @@ def _reasons(
         "series_id",
         pl.format("stale answer: newest period {}, we hold {}", "came_last", "last_period").alias("reason"),
     )
-    whole = dict(stale.iter_rows()) | dict(changed_units.iter_rows()) | clashes(rows, SERIES_KEY, "series_id", ["value"])
+    whole = dict(stale.iter_rows()) | dict(changed_units.iter_rows())
+    whole |= clashes(rows, SERIES_KEY, "series_id", ["value"])
     reasons = rows["series_id"].replace_strict(whole, default=None, return_dtype=pl.String).to_list()
     for place in positions(row_verdicts, ("period_is_not_ahead",)):
         reasons[place] = reasons[place] or f"period {rows['period_date'][place]} lies after {latest}"

@@ -160,16 +160,16 @@ def _positions(payload: Payload, table: list[Row], width: int, columns: Mapping[
         raise changed(payload, "at least one position", "a header and no rows")
     once = list({tuple(map(str, row)): row for row in rows}.values())
     found = [_position(payload, number, row, columns) for number, row in enumerate(once, start=1)]
-    figures = set(columns.values()) - {at for value, at in columns.items() if value not in _NUMBERS}
-    seen: dict[tuple[str, ...], dict[str, Any]] = {}
+    figures = {at for value, at in columns.items() if value in _NUMBERS}
+    first: dict[tuple[str, ...], dict[str, Any]] = {}
     for row, position in zip(once, found, strict=True):
-        other = seen.setdefault(tuple("" if _is_figure(at, cell, figures) else str(cell) for at, cell in enumerate(row)),
-                                position)  # fmt: skip
+        what = tuple("" if _is_figure(at, cell, figures) else str(cell) for at, cell in enumerate(row))
+        other = first.setdefault(what, position)
         if other is not position and position["holding_name"] is not None:
-            both = " and ".join(", ".join(f"{name} {one[name]}" for name in sorted(_NUMBERS & set(one))) for one in
-                                (other, position))  # fmt: skip
-            what = f"{position['holding_ticker'] or ''} {position['holding_name']}".strip()
-            raise changed(payload, f"one position of {quoted(what)}", f"two, with {both}")
+            names = sorted(_NUMBERS & position.keys())
+            both = " and ".join(", ".join(f"{name} {one[name]}" for name in names) for one in (other, position))
+            holding = f"{position['holding_ticker'] or ''} {position['holding_name']}".strip()
+            raise changed(payload, f"one position of {quoted(holding)}", f"two, with {both}")
     return found
 
 

@@ -29,7 +29,7 @@ MAX_MEMBERS: Final = 256
 
 
 def oversize_of_text(body: bytes) -> tuple[str, str] | None:
-    """Return what was expected and what came where a text has too many bytes, lines or cells; None where all is well."""
+    """Return what was expected and what came of a text with too many bytes, lines or cells; None where all is well."""
     return (
         _beyond(len(body), MAX_TEXT_BYTES, "bytes of text")
         or _beyond(body.count(b"\n") + body.count(b"\r"), 2 * MAX_LINES, "line ends")

@@ -22,7 +22,8 @@ from ingest.limits import oversize_of_json, oversize_of_text
 
 _SEEN_CHARACTERS = 80
 _FIRST_YEAR = 1000
-_PAGE: Final = re.compile(rb"(?:\s|<!--.*?-->|<\?.*?\?>)*<(?:!doctype\s+html|html|head|body|script|title|meta|center)\b", re.DOTALL)
+_PAGE: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body|script|title|meta|center)\b")
+_PROLOGUES: Final = ((b"<!--", b"-->"), (b"<?", b"?>"))
 _PAGE_STARTS_WITHIN: Final = 4096
 
 
@@ -42,8 +43,17 @@ def refuse_no_data(payload: Payload, expected: str) -> None:
     start = payload.body[:_PAGE_STARTS_WITHIN].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         raise changed(payload, expected, "an empty body")
-    if _PAGE.match(start):
+    if _PAGE.match(_behind_prologue(start)):
         raise changed(payload, expected, "an HTML page")
+
+
+def _behind_prologue(start: bytes) -> bytes:
+    """Return `start` without the comments and declarations that a page may begin with."""
+    while True:
+        ends = [end for begin, end in _PROLOGUES if start.startswith(begin)]
+        if not ends or ends[0] not in start:
+            return start
+        start = start.partition(ends[0])[2].lstrip()
 
 
 def refuse_oversize(payload: Payload, measure: Callable[[bytes], tuple[str, str] | None]) -> None:
@@ -185,9 +195,7 @@ def csv_of(payload: Payload, lines: Sequence[str], expected: str) -> pl.DataFram
     return frame
 
 
-def table_lines(
-    payload: Payload, lines: Sequence[str], is_header: Callable[[str], bool], expected: str
-) -> list[str]:
+def table_lines(payload: Payload, lines: Sequence[str], is_header: Callable[[str], bool], expected: str) -> list[str]:
     """Return the header and the lines of the table, wherever the header and the notes around it stand.
 
     SourceChanged where there is no header, or figures above it that are no line of the table.

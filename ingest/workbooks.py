@@ -187,27 +187,34 @@ class _SheetReader:
             self.root = tag
         if self._depth > len(_LEVELS) or self._inside < self._depth - 1 or tag != _LEVELS[self._depth - 1]:
             return
+        if self._is_entered(tag, attributes):
+            self._inside = self._depth
+
+    def _is_entered(self, tag: str, attributes: dict[str, str]) -> bool:
+        """Take note of one of the levels; return whether what stands in it is wanted."""
         if tag == _WORKSHEET:
             name = attributes.get(_NAME, "")
             if name in self.sheets:
                 raise changed(self._payload, "each sheet once", f"{quoted(name)} twice")
             self.sheets.append(name)
-            if name != self._name:
-                return
-        elif tag == _ROW:
+            return name == self._name
+        if tag == _ROW:
             self._begin_row(attributes.get(_INDEX))
         elif tag == _CELL:
-            self._leave_out(attributes.get(_INDEX))
-            self._cells += 1
-            if self._cells > MAX_SHEET_CELLS or len(self.rows[-1]) >= MAX_COLUMNS:
-                expected = f"at most {MAX_COLUMNS} columns and {MAX_SHEET_CELLS} cells in {self._name}"
-                raise changed(self._payload, expected, "more")
-            self._texts = None
+            self._begin_cell(attributes.get(_INDEX))
         elif tag == _DATA:
             if self._texts is not None:
-                return
+                return False
             self._texts = []
-        self._inside = self._depth
+        return True
+
+    def _begin_cell(self, index: str | None) -> None:
+        self._leave_out(index)
+        self._cells += 1
+        if self._cells > MAX_SHEET_CELLS or len(self.rows[-1]) >= MAX_COLUMNS:
+            expected = f"at most {MAX_COLUMNS} columns and {MAX_SHEET_CELLS} cells in {self._name}"
+            raise changed(self._payload, expected, "more")
+        self._texts = None
 
     def _text(self, text: str) -> None:
         if self._inside == len(_LEVELS) and self._texts is not None:

@@ -39,7 +39,10 @@ _LAST_STAMP: Final = 10**10  # the year 2286: milliseconds lie behind it
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One symbol's bars. `days` and `stamps` (unix seconds) have one entry per bar, `quotes` lists of as many cells; both in Yahoo's order."""
+    """One symbol's bars, in Yahoo's order.
+
+    `days` and `stamps` (unix seconds) have one entry per bar, `quotes` lists of as many cells.
+    """
 
     meta: Mapping[str, Any]
     zone: ZoneInfo
@@ -149,9 +152,9 @@ def closed_bars(payload: Payload, chart: Chart, bars: pl.DataFrame, close: str) 
     doubled = closed.filter(pl.col("session_date").is_duplicated())
     if not doubled.is_empty():
         names = [name for name in bars.columns if name != "session_date"]
-        priced = closed.filter(
-            pl.col(close).is_not_null() | pl.col(close).is_null().all().over("session_date")
-        ).unique(["session_date", *names], keep="last", maintain_order=True)
+        priced = closed.filter(pl.col(close).is_not_null() | pl.col(close).is_null().all().over("session_date")).unique(
+            ["session_date", *names], keep="last", maintain_order=True
+        )
         stamp = pl.col("_stamp")
         is_live = (stamp == pl.lit(_whole(chart.meta.get("regularMarketTime")), dtype=pl.Int64)).fill_null(value=False)
         is_live &= (stamp == stamp.max().over("session_date")) & (stamp > stamp.min().over("session_date"))

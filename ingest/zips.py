@@ -61,7 +61,7 @@ def members(payload: Payload, expected: str, most: int, broken: str) -> dict[str
 
 
 def repacked(found: dict[str, bytes]) -> bytes:
-    """Return members as an archive without compression: another reader then sees what was counted here, nothing else."""
+    """Return members as an archive without compression: another reader sees what was counted here."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name, body in found.items():

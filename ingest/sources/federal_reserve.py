@@ -21,7 +21,7 @@ import polars as pl
 
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
 from ingest.kit import FetchContext, Pair, PartOfPayloadChanged, Payload, Window, empty_rows
-from ingest.parsing import changed, quoted, refuse_no_data, rows_of, series_of, together
+from ingest.parsing import changed, refuse_no_data, rows_of, series_of, together
 from ingest.zips import opened
 
 BASE: Final = "https://www.federalreserve.gov/releases"

@@ -27,6 +27,7 @@ from ingest.clock import NEW_YORK, naive_utc
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
 from ingest.kit import FetchContext, Pair, Payload, Window, empty_rows
 from ingest.limits import oversize_of_xml
+from ingest.paging import Paging
 from ingest.parsing import (
     changed,
     csv_of,
@@ -191,12 +192,12 @@ class _Client:
             raise SourceChanged("fred", code, expected="vintage dates", seen=str(error)) from None
 
     def _pages(self, params: Mapping[str, str], meta: Mapping[str, str]) -> Iterator[Payload]:
-        offset, count = 0, 1
-        while offset < count:
+        offset, has_more, paging = 0, True, Paging(MAX_ROWS)
+        while has_more:
             page = {**params, "limit": str(MAX_ROWS), "offset": str(offset)}
             payload = self._ask(f"{API}/series/observations", page, {**meta, "offset": str(offset)})
-            count = _count(payload)
             yield payload
+            has_more = paging.has_more(payload, payload.body.count(b"<observation "), _count(payload))
             offset += MAX_ROWS
 
     def _ask(self, url: str, params: Mapping[str, str], meta: Mapping[str, str]) -> Payload:
@@ -307,7 +308,7 @@ def _xml(payload: Payload) -> ElementTree.Element:
 
 
 def _count(payload: Payload) -> int:
-    found = re.search(rb'\bcount="(\d+)"', payload.body[:4096])
+    found = re.search(rb'\bcount="(\d{1,18})"', payload.body[:4096])
     if found is None:
         raise changed(payload, "observations with a count", quoted(payload.body[:80].decode("utf-8", "replace")))
     return int(found[1])

@@ -76,9 +76,7 @@ def _history(payload: Payload) -> pl.DataFrame:
     body: Sequence[Row] = [row[: len(_HEADER)] for row in below]
     days = days_of([row[0] for row in body], _DATE)
     body, days = dated_rows(payload, body, days)
-    columns = [
-        [number_of(payload, row[at], _GAPS, f"{_HEADER[at]} on {row[0]}") for row in body] for at in (1, 2, 3)
-    ]
+    columns = [[number_of(payload, row[at], _GAPS, f"{_HEADER[at]} on {row[0]}") for row in body] for at in (1, 2, 3)]
     rows = panel_rows(
         payload,
         "ssga.fund_days",

@@ -26,6 +26,7 @@ from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError
 from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.paging import Paging
 from ingest.parsing import (
     changed,
     csv_of,
@@ -137,8 +138,8 @@ def windows(payload: Payload, rows: pl.DataFrame) -> list[Window]:
 def _fetch_balance(context: FetchContext, pairs: Sequence[Pair], today: date) -> Iterator[Payload]:
     held = oldest([context.since[series.id] for series, _ in pairs])
     start = _DTS_FIRST_DAY if held is None else max(_DTS_FIRST_DAY, held - _DTS_OVERLAP)
-    pages, page = 1, 1
-    while page <= pages:
+    page, has_more, paging = 1, True, Paging(_PAGE_SIZE)
+    while has_more:
         payload = context.http.get(
             "treasury",
             f"operating cash balance from {start}, page {page}",
@@ -154,9 +155,12 @@ def _fetch_balance(context: FetchContext, pairs: Sequence[Pair], today: date) ->
         )
         yield payload
         try:
-            pages = _page_count(payload, json_of(payload, "JSON of the cash balance"))
+            document = json_of(payload, "JSON of the cash balance")
+            pages = _page_count(payload, document)
+            found = len(listed(payload, document, "data", "the answer"))
         except SourceChanged:
             return  # the collector parses the same payload and reports it
+        has_more = paging.has_more(payload, found, (pages - 1) * _PAGE_SIZE + 1)
         context.progress("treasury: operating cash balance", page, pages)
         page += 1
 
@@ -197,7 +201,7 @@ def _page_count(payload: Payload, document: Any) -> int:
     meta = field(payload, document, "meta", "the answer")
     pages = field(payload, meta, "total-pages", "meta")
     page = int(payload.meta["page"])
-    if not isinstance(pages, int) or pages < page:
+    if not isinstance(pages, int) or isinstance(pages, bool) or pages < page:
         raise changed(payload, f"meta.total-pages of at least {page}", quoted(pages))
     return pages
 

@@ -76,9 +76,13 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     refuse_foreknown(payload, lines, days, stated)
     numbers = {name: user_numbers(payload, lines, name) for name in _BARS if name in lines.columns}
     for name, column in numbers.items():
-        is_bad, expected = (column < 0, "no negative") if name == "volume" else (
-            (column <= 0 if name == "close" else column < 0),
-            "above zero, the" if name == "close" else "no negative",
+        is_bad, expected = (
+            (column < 0, "no negative")
+            if name == "volume"
+            else (
+                (column <= 0 if name == "close" else column < 0),
+                "above zero, the" if name == "close" else "no negative",
+            )
         )
         refuse_first(payload, lines, is_bad.fill_null(False), f"{expected} {name}", name)
     columns = {f"{name}_{'shares' if name == 'volume' else 'usd'}": numbers.get(name) for name in _BARS}

@@ -136,7 +136,7 @@ class _Asking:
         """Yield each symbol with what came, None where Yahoo limited us or nothing was asked any more."""
         from ingest.yfinance_client import YahooClient
 
-        client = YahooClient(self.context.settings, self.context.http.rewrite)
+        client = YahooClient(self.context.settings, self.context.http.rewrite, self.context.patience)
         waiting: deque[tuple[str, Future[Answer | None]]] = deque()
         for symbol in self.symbols:
             waiting.append((symbol, pool.submit(self._ask, client, symbol)))
@@ -170,6 +170,8 @@ def _tomorrow(context: PanelContext) -> date:
 
 def _kept(context: PanelContext, symbol: str, answer: Answer) -> Payload | SourceError:
     """Return the archived chart of one symbol, or why there is none: no answer, or one without a bar."""
+    if answer.problem is not None:
+        return answer.problem
     if not answer.body or not answer.is_history:
         return _silence(symbol, f"Yahoo gave no chart ({answer.failure})")
     start = asked_from(context.since.get(symbol))

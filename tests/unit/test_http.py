@@ -16,6 +16,7 @@ from ingest.clock import system_clock
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.http import Upstream
 from ingest.settings import Settings
+from ingest.transport import retry_after
 from tests.unit.local_server import LocalServer, answer, upstream_at
 
 URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
@@ -83,13 +84,13 @@ def test_retry_after_is_waited_for(server, tmp_path):
 def test_retry_after_may_be_a_date_and_has_an_end():
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     headers = {"retry-after": format_datetime(now + timedelta(seconds=40), usegmt=True)}
-    assert ingest.http._retry_after(headers, lambda: now) == 40.0
+    assert retry_after(headers, lambda: now) == 40.0
     # against the server's own date: a run placed at another moment must not wait for months
     dated = {**headers, "date": format_datetime(now + timedelta(seconds=30), usegmt=True)}
-    assert ingest.http._retry_after(dated, lambda: now) == 10.0
-    assert ingest.http._retry_after({"retry-after": "86400"}, lambda: now) == 120.0
-    assert ingest.http._retry_after({"retry-after": "soon"}, lambda: now) is None
-    assert ingest.http._retry_after({}, lambda: now) is None
+    assert retry_after(dated, lambda: now) == 10.0
+    assert retry_after({"retry-after": "86400"}, lambda: now) == 120.0
+    assert retry_after({"retry-after": "soon"}, lambda: now) is None
+    assert retry_after({}, lambda: now) is None
 
 
 def test_no_server_is_a_sentence(tmp_path):

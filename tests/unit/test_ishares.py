@@ -114,7 +114,10 @@ def test_cells_must_go_from_left_to_right(index: str) -> None:
             "got 'As Of, NAV per Share, Shares Outstanding'",
         ),
         (document(), "expected at least one dated row, got 'a header and no rows'"),
-        (document(NEWEST, ["17.09.2026", "1", "1", "1"]), "nothing but disclaimers in a row without a date, got '17.09.2026'"),
+        (
+            document(NEWEST, ["17.09.2026", "1", "1", "1"]),
+            "nothing but disclaimers in a row without a date, got '17.09.2026'",
+        ),
         (
             document(NEWEST, [NEWEST[0], "1.5", *NEWEST[2:]]),
             "expected each date once, also 2026-09-17, got it twice: '660.12' and '1.5'",

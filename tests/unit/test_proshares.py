@@ -73,9 +73,15 @@ def test_a_split_rewrites_the_history_and_each_payload_is_of_one_basis() -> None
             {"lines": [NEWEST, line("09/24/2026", "1", "1", "1", "SQQQ")]},
             "expected rows of TQQQ alone, got one of 'SQQQ'",
         ),
-        ({"lines": [NEWEST, NEWEST.replace("Ultra", "ultra", 1)]}, "expected each date once, also 2026-09-25, got it twice: "),
+        (
+            {"lines": [NEWEST, NEWEST.replace("Ultra", "ultra", 1)]},
+            "expected each date once, also 2026-09-25, got it twice: ",
+        ),
         ({"lines": [line("2026-09-25", "1", "1", "1")]}, "expected at least one dated row, got '2026-09-25'"),
-        ({"lines": [NEWEST, line("24.09.2026", "1", "1", "1")]}, "nothing but disclaimers in a row without a date, got '24.09.2026'"),
+        (
+            {"lines": [NEWEST, line("24.09.2026", "1", "1", "1")]},
+            "nothing but disclaimers in a row without a date, got '24.09.2026'",
+        ),
         ({"lines": [NEWEST, "Past performance,,,,,,,,"]}, "dates like %m/%d/%Y in column Date, got 'Past performance'"),
         ({"lines": [NEWEST[:-40]]}, "expected 9 cells in each line of CSV starting Date,ProShares Name,Ticker, got "),
         ({"lines": [line("09/25/26", "1", "1", "1")]}, "expected at least one dated row, got '09/25/26'"),
