@@ -60,7 +60,8 @@ class Patience:
     def over(self, source: str, name: str) -> NotAsked:
         """Return the error of what was not asked because time is over."""
         minutes = (self.seconds or 0.0) / 60
-        message = f"not asked: the run's {minutes:g} minutes for asking are over; what was landed before stays"
+        span = "1 minute for asking is" if minutes == 1 else f"{minutes:.3g} minutes for asking are"
+        message = f"not asked: the run's {span} over; what was landed before stays"
         return NotAsked(source, name, message, is_over=True)
 
     def seconds_for(self, most: float) -> float:
