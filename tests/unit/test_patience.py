@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.collect import build_context, collect
-from ingest.errors import NotAsked, SourceUnavailable
 from ingest.catalog import load_catalog
 from ingest.clock import system_clock
+from ingest.collect import build_context, collect
+from ingest.errors import NotAsked, SourceUnavailable
 from ingest.patience import Patience
 from ingest.settings import Settings
 from tests.unit.local_server import LocalServer, answer, upstream_at

@@ -1,4 +1,4 @@
-"""What publishers do to lines: print one twice, move the header or a footnote, cut the last one, change a date's form."""
+"""What publishers do to lines: print one twice, move the header or a footnote, cut the last, change a date's form."""
 
 from __future__ import annotations
 
