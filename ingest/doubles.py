@@ -17,7 +17,6 @@ SERIES_KEY: Final = ("series_id", "period_date", "stated_at")
 
 _FROM_US: Final = ("payload_sha256", "fetched_at")  # say where a row came from, not what it says
 _SAID_ANYWAY: Final = ("code", "unit", "stated_at")  # by a gap too
-_GROUPS: Final = ("ticker", "fund_ticker")
 _SHOWN: Final = 2
 
 
@@ -26,12 +25,11 @@ def panel_key(table: PanelTable) -> tuple[str, ...]:
     return (*(column.name for column in table.keys), "stated_at")
 
 
-def panel_clashes(table: PanelTable, rows: pl.DataFrame) -> pl.Series:
+def panel_clashes(table: PanelTable, rows: pl.DataFrame, group: str | None) -> pl.Series:
     """Return for each row why its group cannot land, NULL where nothing is wrong with it.
 
-    A group is the ticker or fund whose rows stand or fall together; where a table has none, the key itself.
+    `group` is the column of what stands or falls together (ticker, fund); where a table has none, the key itself.
     """
-    group = next((name for name in _GROUPS if name in rows.columns and name in _names(table)), None)
     key = panel_key(table)
     nothing = pl.Series("clash", [None] * rows.height, dtype=pl.String)
     doubled = rows.select(pl.struct(key).is_duplicated()).to_series()
@@ -41,10 +39,6 @@ def panel_clashes(table: PanelTable, rows: pl.DataFrame) -> pl.Series:
         return pl.select(pl.when(doubled).then(pl.lit("two rows with this key")).alias("clash"))["clash"]
     found = clashes(rows, key, group, [column.name for column in table.values])
     return rows[group].replace_strict(found, default=None, return_dtype=pl.String).alias("clash")
-
-
-def _names(table: PanelTable) -> set[str]:
-    return {column.name for column in table.keys}
 
 
 def one_row_each(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
