@@ -35,6 +35,7 @@ def replace_reference(con: duckdb.DuckDBPyConnection, catalog: Catalog, now: dat
     tables = {
         "catalog.series": _series(catalog),
         "catalog.providers": _providers(catalog),
+        "catalog.tolerances": _tolerances(catalog),
         "catalog.units": _units(catalog),
         "catalog.funds": _funds(),
         "calendar.sessions": _sessions(now),
@@ -113,6 +114,21 @@ def _providers(catalog: Catalog) -> pl.DataFrame:
             for series in catalog.series
             for rank, provider in enumerate(series.providers, start=1)
         ]
+    )
+
+
+def _tolerances(catalog: Catalog) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "series_id": series.id,
+                "agree_within": series.agree_within,
+                "agree_within_ratio": series.agree_within_ratio,
+            }
+            for series in catalog.series
+            if series.agree_within is not None or series.agree_within_ratio is not None
+        ],
+        schema={"series_id": pl.String, "agree_within": pl.Float64, "agree_within_ratio": pl.Float64},
     )
 
 

@@ -30,7 +30,9 @@ end
     reads, by name. -#}
 {% macro over_what_was_known(body, ctes={}) %}
 with known_observations as (
-    {{ latest_observations('marts.observations', known_by=as_of_moment()) }}
+    {{ latest_observations(
+        '(' ~ agreed_observations('marts.observations', 'marts.disagreements') ~ ')', known_by=as_of_moment()
+    ) }}
 ),
 known_sessions as (
     select * from marts.sessions where close_at <= {{ as_of_moment() }}

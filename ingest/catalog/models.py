@@ -79,6 +79,10 @@ class Series(_Entry):
     rolling_history_years: int | None = Field(default=None, description="The provider keeps only so many years.")
     starts: date | None = Field(default=None, description="First period that any provider ever printed.")
     ends: date | None = Field(default=None, description="Last period of a discontinued series.")
+    agree_within: float | None = Field(
+        default=None, gt=0, description="How far two publishers may be apart and print one value, in the mart's unit."
+    )
+    agree_within_ratio: float | None = Field(default=None, gt=0, lt=1, description="The same as a share of the value.")
     providers: tuple[Provider, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -86,6 +90,16 @@ class Series(_Entry):
         sources = [provider.source for provider in self.providers]
         if len(sources) != len(set(sources)):
             raise ValueError(f"a source stands twice in providers: {sources}")
+        return self
+
+    @model_validator(mode="after")
+    def _tolerance_where_publishers_can_differ(self) -> Series:
+        publishers = [provider.source for provider in self.providers if provider.source != "user_file"]
+        tolerances = [self.agree_within, self.agree_within_ratio].count(None)
+        if len(publishers) > 1 and tolerances != 1:
+            raise ValueError(f"{publishers} print it: give agree_within or agree_within_ratio, and not both")
+        if len(publishers) == 1 and tolerances != 2:
+            raise ValueError("only one publisher prints it: there is nothing to agree with")
         return self
 
     def provider(self, source: str) -> Provider:

@@ -21,6 +21,7 @@ MARTS = {
     "breadth_survivor_biased_daily",
     "breadth_symbol_daily",
     "concentration_daily",
+    "disagreements",
     "etf_category_flows_daily",
     "etf_flows_daily",
     "etf_flows_weekly",
@@ -188,6 +189,32 @@ def insert(path: Path, source: str, series_id: str, unit: str, values: dict[date
 
 def statuses(results: Any) -> dict[str, str]:
     return {result.node.name: str(result.status) for result in results}
+
+
+def test_a_value_on_which_publishers_differ_is_in_no_mart(dbt, warehouse: Path):
+    """Known of both at the cut-off of Thursday's session; Friday's is undisputed."""
+    disputed, agreed = date(2026, 1, 29), date(2026, 1, 30)
+    insert(warehouse, "cboe", "vix_close", "Index", {disputed: 20.37, agreed: 17.36})
+    insert(warehouse, "fred", "vix_close", "Index", {disputed: 17.76, agreed: 17.36})
+    with duckdb.connect(str(warehouse)) as con:
+        con.execute("update cboe.observations set known_at = period_date + interval 26 hour")
+        con.execute("update fred.observations set known_at = period_date + interval 37 hour")
+    select = ("build", "--exclude-resource-type", "unit_test", "--select", "+volatility_daily", "+market_known_daily")
+    seen = statuses(dbt(warehouse, *select, "observations"))
+    assert seen["publishers_agree"] == "warn"
+    assert set(seen.values()) <= {"success", "pass", "warn"}
+    with duckdb.connect(str(warehouse)) as con:
+        closes = "select session_date, vix_index from marts.volatility_daily where session_date >= ? order by 1 limit 2"
+        assert con.execute(closes, [disputed]).fetchall() == [(disputed, None), (agreed, 17.36)]
+        known = con.execute(
+            "select vix_index, vix_obs_date, unknown_reasons from marts.market_known_daily where session_date = ?",
+            [disputed],
+        ).fetchone()
+        kept = con.execute("select value from marts.observations where period_date = ? order by 1", [disputed])
+        assert kept.fetchall() == [(17.76,), (20.37,)]
+    assert known is not None
+    assert known[:2] == (None, disputed)
+    assert "vix_close: providers differ on 2026-01-29" in known[2]
 
 
 def test_an_unknown_unit_stops_the_marts(dbt, warehouse: Path):

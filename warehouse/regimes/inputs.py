@@ -11,6 +11,8 @@ Decisions that quant.md leaves open, the same for every input:
 - The carry of a session takes the last yield of each leg; of its own is a carry of which both yields are of that day.
 - A percentile ranks among the last so many values, which must lie within the sessions of which they are 95 %.
 - Of breadth the greatest period counts, our own count before the published series where both have it.
+- A period on which publishers differ (marts.disagreements) has no value: an observation without one, so `unknown` at
+  once and no older value in its stead, as long as it is the newest.
 - A derived input is as old as the oldest of its newest parts, and became known with the last of them.
 - A row of breadth that lacks coverage is an observation (unknown); funds report one issuer after another, so a row of
   flows that lacks coverage is none: the last covered one counts until it is stale.
@@ -140,12 +142,12 @@ class Panel:
 
 _PANEL_COLUMNS: Final = {
     "breadth_daily": (
-        "universe = 'SPX'",
+        "universe = 'SPX' and reason_text is distinct from 'not yet'",  # its prices are still on their way
         "settled_at",
         ("above_200dma_pct", "coverage_ratio", "is_covered", "is_adl_divergence", "is_zweig_thrust"),
     ),
     "etf_category_flows_daily": (
-        "category = 'all_us_equity'",
+        "category = 'all_us_equity' and coverage_ratio is not null",  # one row where some fund was to report
         "flow_settled_at",
         ("flow_5d_zscore", "flow_5d_usd_mn", "coverage_ratio"),
     ),
@@ -290,6 +292,9 @@ class _At:
         """Return a series, the position of its newest session with a value (-1: none), and that value."""
         history = self.replay[series_id]
         place = history.last_session(self.position)
+        disputed = history.disputed_session(self.position)
+        if disputed > place:
+            return history, disputed, _value(history.on_session(disputed, self.position))
         return history, place, MISSING if place < 0 else _value(history.on_session(place, self.position))
 
     def change(self, series_id: str, sessions: int) -> InputValue:
@@ -351,6 +356,8 @@ def _level(at: _At, week: date) -> tuple[float, list[Known]] | None:
     rrp = at.replay["on_rrp"].last_by(week)
     if rrp is not None and (week - rrp.obs_date).days > RRP_DAYS:
         rrp = None
+    if rrp is not None and rrp.is_disputed:
+        return None
     if rrp is None and week >= FIRST_RRP:
         return None
     level = assets.value - tga.value - (rrp.value if rrp is not None else 0.0)
@@ -388,7 +395,7 @@ def _lent(programme: History, week: date) -> float | None:
     if last is None:
         return 0.0
     if last.obs_date == week:
-        return last.value
+        return None if last.is_disputed else last.value
     return 0.0 if last.is_stale else None
 
 
@@ -414,13 +421,16 @@ def _funding(at: _At) -> FundingInputs:
         )
     if place >= 0 and not days:
         newest = InputValue(obs_date=at.spine.dates[place], reason="missing")
+    rate_now = at.newest("sofr")[2]
+    if rate_now.reason == "disputed":
+        newest = rate_now
     return FundingInputs(newest, tuple(reversed(days)), at.newest("ted_spread")[2])
 
 
 def _rate_on_reserves(at: _At, day: date) -> Known | None:
     """Return the rate in force on `day`; it holds until it is changed, as long as it is not stale."""
     found = at.replay["iorb" if day >= IORB_FROM else "ioer"].last_by(day)
-    return None if found is None or found.is_stale else found
+    return None if found is None or found.reason else found
 
 
 def _rates_volatility(at: _At) -> RatesVolatilityInputs:
@@ -471,9 +481,13 @@ def _carry_now(at: _At) -> InputValue:
 def _carry_change(at: _At) -> InputValue:
     """Return the 21-session change of the carry, from and to sessions on which both yields are printed.
 
-    While one of them is closed for a holiday the last such session stands, as long as that yield may be read.
+    While one of them is closed for a holiday the last such session stands, as long as that yield may be read. Where
+    publishers differ on a newer one there is no change: an older session does not speak for it.
     """
     dollar, yen = (at.replay[leg] for leg in _CARRY_LEGS)
+    for leg in _CARRY_LEGS:
+        if (newest := at.newest(leg)[2]).reason == "disputed":
+            return newest
     own = np.flatnonzero(~np.isnan(dollar.grid[: at.position + 1] + yen.grid[: at.position + 1]))
     if not len(own):
         return MISSING
@@ -711,8 +725,8 @@ def _two_of_three(unemployment: History, stamped: InputValue, month: date) -> In
 
 def _value(known: Known) -> InputValue:
     """Return a known value as an input: too old, it has none."""
-    if known.is_stale:
-        return InputValue(None, known.obs_date, known.known_at, reason="stale", known_basis=known.known_basis)
+    if known.reason:
+        return InputValue(None, known.obs_date, known.known_at, reason=known.reason, known_basis=known.known_basis)
     return InputValue(known.value, known.obs_date, known.known_at, known_basis=known.known_basis)
 
 
@@ -726,12 +740,12 @@ def _derived(value: float, parts: Iterable[Known], beside: InputValue | None = N
         dates.append(beside.obs_date)
         moments.append(beside.known_at)
         bases.add(beside.known_basis or "")
-    is_stale = any(part.is_stale for part in listed)
+    reasons = {part.reason for part in listed} - {None}
     return InputValue(
-        None if is_stale else value,
+        None if reasons else value,
         min(dates),
         max(moments),
-        reason="stale" if is_stale else None,
+        reason="stale" if "stale" in reasons else "disputed" if reasons else None,
         known_basis="latest_only" if "latest_only" in bases else listed[0].known_basis,
     )
 
