@@ -30,7 +30,7 @@ end
     reads, by name. -#}
 {% macro over_what_was_known(body, ctes={}) %}
 with known_observations as (
-    {{ latest_observations('marts.observations', known_by=as_of_moment()) }}
+    {{ latest_observations(own_days('marts.observations'), known_by=as_of_moment()) }}
 ),
 known_sessions as (
     select * from marts.sessions where close_at <= {{ as_of_moment() }}
