@@ -20,6 +20,7 @@ from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.clock import NEW_YORK
 from ingest.expectations import Check, Severity, Verdict, validate
 from ingest.kit import CheckResult
+from ingest.membership_evidence import DAYS_APART
 from ingest.panel import PanelTable, panel_table
 from ingest.panel_kit import PanelBatch, PanelGateResult
 
@@ -132,6 +133,14 @@ _COMPLETE: Final = _Rule(
     at_most=0,
 )
 
+_AGREED: Final = _Rule(
+    "dates_of_joining_agree",
+    "warn",
+    "days_apart",
+    f"members whose date of joining differs by more than {DAYS_APART} days on the list (the later one stands)",
+    at_most=DAYS_APART,
+)
+
 _AMOUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "prices": ("open_usd", "high_usd", "low_usd", "close_usd"),
     "splits": ("split_ratio",),
@@ -148,6 +157,7 @@ _COUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 def rule_names(table: PanelTable) -> dict[str, str]:
     """Return the names of the checks of a table, and what each finds."""
     rules = [*_rules(table), *([_COMPLETE] if table.name in ("prices", "fund_days") else [])]
+    rules += [_AGREED] if table.name == "intervals" else []
     return {rule.name: f"Finds {rule.says}." for rule in rules}
 
 
@@ -181,6 +191,8 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
         refused[table_id] = judged.filter(pl.col("reason").is_not_null())
         if table.name in ("prices", "fund_days"):
             checks.append(_completeness(table, accepted[table_id], pages))
+        if table_id in batch.compared:
+            checks.append(_agreement(table, batch.compared[table_id], pages))
     if held_back:
         accepted = {table_id: rows.clear() for table_id, rows in accepted.items()}
         sentence = f"{batch.name}: held back, nothing of this answer landed: {'; '.join(held_back)}"
@@ -367,6 +379,17 @@ def _completeness(table: PanelTable, rows: pl.DataFrame, pages: dict[str, str]) 
     failing = measured[verdict.failing[:_EXAMPLES]]
     told = ", ".join(
         f"{ticker} ({count} missing)" for ticker, count in failing.select("ticker", "missing_sessions").rows()
+    )
+    return _check_result(table, rule, verdict, told)
+
+
+def _agreement(table: PanelTable, compared: pl.DataFrame, pages: dict[str, str]) -> CheckResult:
+    """Warn of members whose date of joining two sources tell differently, the largest differences first."""
+    measured = compared.sort("days_apart", "ticker", descending=[True, False])
+    (rule, verdict), *_ = _verdicts((_AGREED,), measured, f"{table.id} dates of joining", pages)
+    told = ", ".join(
+        f"{ticker} (file {file}, list {listed})"
+        for ticker, file, listed, _ in measured[verdict.failing[:_EXAMPLES]].rows()
     )
     return _check_result(table, rule, verdict, told)
 

@@ -32,6 +32,7 @@ PANEL_CHECKS = {
     "large_return_is_confirmed": "No close moved by more than 40 % without a split, a listing or a second provider.",
     "assets_are_shares_times_nav": "Net assets are shares x NAV to 0.1 %.",
     "sessions_are_complete": "No ticker lacks one of the last 30 NYSE sessions.",
+    "dates_of_joining_agree": "Files and list have each member join within 5 days; else the later date stands.",
 }
 """The gate's checks as Dagster shows them; test_definitions holds the names against ingest/panel_gate.py."""
 
