@@ -195,6 +195,12 @@ select
     r.is_heartbeat,
     {{ in_quarterly_expiry_week('s.session_date') }} as is_quarterly_expiry_week,
     r.reason as reason_text,
+    -- where the count is rounded by more than the tolerance, any count within it fits: that proves nothing
+    case
+        when r.printed_aum is null then 'not checked: the issuer prints no net assets'
+        when r.rounding > 0.001 * r.printed_aum then 'not checked: the count is rounded by more than 0.1 % of net assets'
+        else 'checked'
+    end as identity_text,
     r.provider,
     r.known_at,
     max(r.flow_final_at) over (partition by r.ticker order by r.t) as flow_settled_at,
