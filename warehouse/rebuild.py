@@ -203,12 +203,28 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home) -> int:
         for table in raw:
             _compare(con, table)
         for table in CARRIED_OVER:
-            con.execute(f"insert into {table} from old_file.{table} except all from {table}")
+            # an older file may lack a column of newer code
+            listed = ", ".join(_columns(con, table))
+            old, new = (f"select {listed} from {place}{table}" for place in ("old_file.", ""))
+            con.execute(f"insert into {table} by name {old} except all {new}")
         if LEDGER in held:
             con.execute(f"insert into {LEDGER} by name select * from old_file.{LEDGER} where {KEPT_ON_REBUILD}")
         return sum(_rows(con, table, "old_file.") for table in raw)
     finally:
         con.execute("detach old_file")
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Return the columns of `table` in the old file."""
+    schema, name = table.split(".")
+    return [
+        column
+        for (column,) in con.execute(
+            "select column_name from duckdb_columns() where database_name = 'old_file' and schema_name = ?"
+            " and table_name = ? order by column_index",
+            [schema, name],
+        ).fetchall()
+    ]
 
 
 def _compare(con: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from ingest.archive import Archive, sha256_of
 from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
-from ingest.kit import Batch, GateResult, Payload, Window
+from ingest.kit import Batch, CheckResult, GateResult, Payload, Window
 from orchestration import cli
 from tests.unit.test_landing import CATALOG, MON, OAS, SOURCE, TUE, WED, frame, utc
 from warehouse.connection import connect, migrate
@@ -21,7 +21,7 @@ from warehouse.publish import publish
 from warehouse.rebuild import RebuildResult, foreseen_loss, rebuild
 from warehouse.regimes.ledger import KEPT_ON_REBUILD
 from warehouse.regimes.types import MODEL_VERSION
-from warehouse.runs import begin_run, finish_run
+from warehouse.runs import begin_run, finish_run, record_checks
 
 BATCHES = [
     Batch(SOURCE, frame(rows, moment), [Window(OAS, None)], (), (), moment)
@@ -282,3 +282,19 @@ def test_without_a_warehouse_the_command_wants_to_be_told(archived, capsys):
     assert not archived.warehouse.exists()
     assert cli.call(["rebuild", "--accept-loss"]) == 0
     assert archived.warehouse.exists()
+
+
+def test_the_checks_of_a_file_of_older_code_are_carried_over(home: Home):
+    """Checks of runs before a column was there: the rebuilt file has the column and does not know."""
+    con = connect(home)
+    check = CheckResult("fred.observations", "value_is_a_number", "error", True, 0, "passed")
+    record_checks(con, "run 0", [check], utc(3, 16))
+    con.execute("alter table ops.checks drop column is_blocking")
+    con.close()
+    again(home, BATCHES)
+    con = connect(home)
+    kept = con.execute(
+        "select run_id, check_name, is_blocking from ops.checks where check_name = 'value_is_a_number'"
+    ).fetchall()
+    con.close()
+    assert kept == [("run 0", "value_is_a_number", None)]
