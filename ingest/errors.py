@@ -6,11 +6,16 @@ bug and exits with 1.
 
 from __future__ import annotations
 
+from ingest.secrets import blotted
+
 
 class TidegaugeError(Exception):
-    """An error with a sentence for a person; `exit_code` is what the command line returns."""
+    """An error with a sentence for a person; `exit_code` is what the command line returns. It holds no secret."""
 
     exit_code = 1
+
+    def __init__(self, *told: object) -> None:
+        super().__init__(*(blotted(part) if isinstance(part, str) else part for part in told))
 
 
 class ConfigError(TidegaugeError):
@@ -20,7 +25,7 @@ class ConfigError(TidegaugeError):
 
 
 class HomeUnusable(TidegaugeError):
-    """TIDEGAUGE_HOME cannot be written, or its disk is full."""
+    """TIDEGAUGE_HOME cannot be written, its disk is full, or a file in it is damaged."""
 
     exit_code = 5
 
@@ -43,6 +48,20 @@ class NothingPublished(TidegaugeError):
     exit_code = 7
 
 
+class UnknownRelease(NothingPublished):
+    """A release was named that is not kept: wrong usage."""
+
+    exit_code = 2
+
+
+class ClockBehind(ConfigError):
+    """The clock stands before what the home has recorded; nothing was touched."""
+
+
+class ArchiveDamaged(HomeUnusable):
+    """What the archive holds under a name is not what was put there, or is gone."""
+
+
 class SourceError(TidegaugeError):
     """One source failed; others go on. `payload` names the request or the archived body it is about."""
 
@@ -50,7 +69,7 @@ class SourceError(TidegaugeError):
 
     def __init__(self, source: str, payload: str, message: str) -> None:
         self.source = source
-        self.payload = payload
+        self.payload = blotted(payload)
         super().__init__(f"{source}: {payload}: {message}")
 
 
@@ -66,8 +85,8 @@ class SourceChanged(SourceError):
     """An answer came, and it is not what the contract says. The payload is kept, the source is held back."""
 
     def __init__(self, source: str, payload: str, *, expected: str, seen: str) -> None:
-        self.expected = expected
-        self.seen = seen
+        self.expected = blotted(expected)
+        self.seen = blotted(seen)
         super().__init__(source, payload, f"expected {expected}, got {seen}")
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from ingest.archive import Archive, Entry
-from ingest.errors import SourceChanged, SourceError, TidegaugeError
+from ingest.errors import ArchiveDamaged, SourceChanged, SourceError, TidegaugeError
 from ingest.kit import Payload
 
 _log = logging.getLogger("tidegauge.collect")
@@ -55,11 +55,18 @@ def archived_batches(archive: Archive, source: str) -> Iterator[tuple[datetime, 
 
 def _payloads(archive: Archive, entries: Iterable[Entry]) -> Iterator[Payload]:
     for entry in entries:
+        try:
+            body = archive.body(entry.sha256)
+        except ArchiveDamaged as error:
+            if archive.lost is None:
+                raise
+            archive.lost.append(error)
+            continue
         yield Payload(
             source=entry.source,
             name=entry.name,
             url=entry.url,
-            body=archive.body(entry.sha256),
+            body=body,
             sha256=entry.sha256,
             fetched_at=entry.fetched_at,
             status=entry.status,

@@ -29,6 +29,7 @@ from ingest.archive import Archive, kept_headers, sha256_of
 from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.kit import Payload
+from ingest.secrets import blotted, guard
 from ingest.settings import Settings
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
@@ -71,11 +72,11 @@ class _Ask:
         return urlsplit(self.url).hostname or ""
 
     def redact(self, text: str) -> str:
-        """Return `text` with every secret of this request blacked out."""
+        """Return `text` with every secret blacked out: those of this request whatever they look like."""
         for secret in self.secret_params.values():
             for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
                 text = text.replace(form, "***") if form else text
-        return text
+        return blotted(text)
 
 
 @dataclass(slots=True)
@@ -180,6 +181,7 @@ class Upstream:
             headers=headers or {},
             accept_status=accept_status,
         )
+        guard(*ask.secret_params.values())
         answer = self._with_retries(ask)
         payload = Payload(
             source=source,
@@ -414,5 +416,5 @@ def _status_text(status: int) -> str:
 
 
 def _excerpt(ask: _Ask, body: bytes) -> str:
-    text = " ".join(ask.redact(body[:400].decode("utf-8", "replace")).split())
+    text = " ".join(ask.redact(body[:4000].decode("utf-8", "replace"))[:400].split())
     return f": {text[:120]}" if text else ""

@@ -179,7 +179,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check of one asset. `failed_count` is rows, where rows were counted."""
+    """One check of one asset. `failed_count` is rows, where rows were counted.
+
+    `is_blocking`: a failure stops the release. A gate's stops none: it keeps the rows of its own source out.
+    """
 
     asset: str  # "fred.observations"
     name: str
@@ -188,6 +191,7 @@ class CheckResult:
     failed_count: int | None
     detail: str
     stage: Literal["gate", "dbt", "reconciliation", "freshness", "regimes"] = "gate"
+    is_blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,18 +21,18 @@ from ingest.clock import NEW_YORK
 from ingest.dividend_sense import DIVIDEND_CHECK, senseless_dividends
 from ingest.evidence import Evidence
 from ingest.expectations import Check, Verdict, validate
-from ingest.kit import CheckResult
-from ingest.panel import PanelTable, panel_table
-from ingest.panel_blocks import (
+from ingest.found_blocks import (
     BASIS_CHECK,
     FACTOR_CHECK,
     LEVEL_CHECK,
     MOVE_CHECK,
     SPLIT_CHECK,
     Blocks,
-    find_blocks,
     group_column,
 )
+from ingest.kit import CheckResult
+from ingest.panel import PanelTable, panel_table
+from ingest.panel_blocks import find_blocks
 from ingest.panel_kit import PanelBatch, PanelGateResult
 from ingest.panel_rules import COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
 from ingest.price_moves import large_moves
@@ -111,10 +111,8 @@ def _block_checks(table: PanelTable) -> tuple[str, ...]:
 
 
 def _keyed(table: PanelTable, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows as they are, or none where a key is missing or doubled: then the desk is held back anyway."""
-    keys = [column.name for column in table.keys]
-    is_broken = rows.select(keys).null_count().sum_horizontal().sum() or rows.select(keys).is_duplicated().any()
-    return rows.clear() if is_broken else rows
+    """Return the rows as they are, or none where one lacks a key: then the desk is held back anyway."""
+    return rows.clear() if any(rows[column.name].null_count() for column in table.keys) else rows
 
 
 def _groups_held(batch: PanelBatch, tables: Mapping[str, PanelTable], blocks: Blocks) -> dict[str, dict[str, str]]:

@@ -12,9 +12,9 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from ingest.dividend_sense import DIVIDEND_CHECK
 from ingest.expectations import Severity
+from ingest.found_blocks import MOVE_CHECK, group_column
 from ingest.magnitudes import FIRST_PERIODS, MAGNITUDES, is_impossible
 from ingest.panel import PanelTable
-from ingest.panel_blocks import MOVE_CHECK, group_column
 from ingest.period_sense import lonely_before
 from ingest.price_moves import LARGEST_RETURN_RATIO
 

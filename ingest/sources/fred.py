@@ -27,6 +27,7 @@ from ingest.clock import NEW_YORK, naive_utc
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
 from ingest.kit import FetchContext, Pair, Payload, Window, empty_rows
 from ingest.parsing import changed, csv_of, dates_of, numbers_of, quoted, refuse_no_data, rows_of, text_of, windows_of
+from ingest.secrets import is_guardable
 
 API: Final = "https://api.stlouisfed.org/fred"
 KEYLESS: Final = "https://fred.stlouisfed.org/graph/fredgraph.csv"
@@ -44,6 +45,8 @@ _NO_VINTAGES = "does not exist in ALFRED"
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the answers for each series, with its vintages where there is a key."""
     key = context.settings.fred_api_key
+    if key is not None and not is_guardable(key.get_secret_value()):
+        raise SourceRefused("fred", "the key", "FRED_API_KEY is too short to be a key and was not sent; correct it")
     ask = _keyless if key is None else _Client(context, key.get_secret_value()).vintages
     silent = 0
     for done, pair in enumerate(context.pairs):

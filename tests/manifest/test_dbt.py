@@ -73,7 +73,7 @@ def built(dbt, empty_warehouse: Path) -> Any:
 
 def test_schemas_hold_what_architecture_names(manifest):
     assert {node.name for node in models(manifest, "marts")} == MARTS
-    assert {node.name for node in models(manifest, "meta")} == {"freshness", "payloads"}
+    assert {node.name for node in models(manifest, "meta")} == {"freshness", "payloads", "sources"}
 
 
 def test_an_empty_warehouse_builds_and_passes_its_own_checks(built):
@@ -128,7 +128,7 @@ def test_comments_reach_the_file(built, empty_warehouse: Path):
             "select count(*) from duckdb_tables() where schema_name in ('marts', 'meta') and comment is not null"
         ).fetchone()
     assert not without
-    assert tables == (len(MARTS) + 2,)
+    assert tables == (len(MARTS) + 3,)
 
 
 def test_every_test_declares_its_severity_and_every_tolerance_its_reason(manifest):

@@ -109,6 +109,21 @@ def test_the_replay_is_what_market_known_daily_read(con):
     assert compared == len(expected) > 50_000
 
 
+def test_the_change_of_the_carry_is_that_of_the_mart_as_of_the_cut_off(demo_home: Path):
+    """R4's c and carry_daily have one definition: of the session that the input names, by what was known then."""
+    with duckdb.connect(str(Home(demo_home).published), read_only=True) as published:
+        rows = published.execute(
+            "select cutoff_at, inputs_json ->> '$.carry.carry_2y_change_21d_bp.obs_date',"
+            " (inputs_json ->> '$.carry.carry_2y_change_21d_bp.value')::double"
+            " from marts.regime_daily order by session_date desc limit 5"
+        ).fetchall()
+        for cutoff, day, change in rows:
+            told = published.execute(
+                "select carry_2y_change_21d_bp from marts.carry_daily_as_of(?) where session_date = ?", [cutoff, day]
+            ).fetchone()
+            assert told == (pytest.approx(change, abs=1e-6),), (cutoff, day)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_what_became_known_after_a_cutoff_changes_no_row_up_to_it(build: Path, whole, place: int, tmp_path: Path):
     """Truncation: every raw row known later is deleted, breadth and flows are computed anew from what is left."""

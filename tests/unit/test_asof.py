@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from warehouse.asof import AsOf, as_of_queries, clock_of, moment_of
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ingest.kit import Payload
 from ingest.panel import panel_table
 from ingest.panel_collect import collect_panel
 from ingest.panel_desks import panel_desk
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
 from ingest.settings import Settings
 from ingest.sources import yahoo_prices
 from tests.unit.fakes import payload_of
@@ -494,3 +494,13 @@ def test_a_stand_in_is_not_paced_and_a_far_upstream_is() -> None:
 
     assert pause("http://127.0.0.1:8765") == 0.0
     assert pause(None) == pause("https://mirror.test") == 0.5
+
+
+def test_a_dividend_in_another_currency_is_named_and_left_out_and_the_rest_stands() -> None:
+    dividends = {"2026-11-13": {"amount": 0.25, "currency": "USD"}, "2026-11-16": {"amount": 40.0, "currency": "JPY"}}
+    with pytest.raises(
+        PartOfPanelChanged, match=r"expected unit 'USD' of the dividend of 2026-11-16, got 'JPY'"
+    ) as told:
+        parse(with_events(stock([5.0, 5.25, 5.4, 5.5]), dividends=dividends))
+    assert told.value.tables["yahoo.dividends"]["dividend_usd"].to_list() == [0.25]
+    assert told.value.tables["yahoo.prices"].height == 4
