@@ -43,6 +43,12 @@ class NothingPublished(TidegaugeError):
     exit_code = 7
 
 
+class QueryRefused(TidegaugeError):
+    """The SQL of a query cannot run, is not read-only, or its rows cannot go where they should."""
+
+    exit_code = 2
+
+
 class SourceError(TidegaugeError):
     """One source failed; others go on. `payload` names the request or the archived body it is about."""
 

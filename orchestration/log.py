@@ -8,6 +8,7 @@ from logging.handlers import RotatingFileHandler
 from ingest.errors import HomeUnusable
 from ingest.home import Home
 from ingest.settings import Settings
+from orchestration.terminal import shown
 
 MAX_BYTES = 5_000_000
 
@@ -20,7 +21,7 @@ class _Redacting(logging.Formatter):
         self._secret = secret
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = shown(super().format(record), keep_lines=True)  # people read it in a terminal
         return text.replace(self._secret, "***") if self._secret else text
 
 

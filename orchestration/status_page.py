@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 NEW_YORK = ZoneInfo("America/New_York")
 ERROR_LENGTH = 160
+_PAGE = re.compile(r"""['"]?<(!doctype|html|head|body)\b.*""", re.IGNORECASE)
 _STYLES = {
     **dict.fromkeys(("ok", "fresh"), "green"),
     **dict.fromkeys(("partial", "late"), "yellow"),
@@ -38,6 +41,9 @@ def show_status(home: Home, console: Console) -> None:
         console.print(_sources(found))
     console.print(_marts(found))
     console.print(_series(found))
+    if not found.sources:  # without the build file the published one alone says what went wrong
+        for error, count in Counter(_short(row["last_error"]) for row in found.freshness if row["last_error"]).items():
+            console.print(f"last error of {count} series: {error}", highlight=False)
     for sentence in found.shrinkages:
         console.print(f"[yellow]history shortened upstream, ours is kept:[/] {escape(sentence)}")
     for sentence in found.lacks:
@@ -118,7 +124,7 @@ def _sources(found: Status) -> Table:
         rows = "" if one.rows_count is None else f"{one.rows_count:,}"
         recorded, answered = _moment(one.recorded_at), _moment(one.last_ok_at)
         table.add_row(
-            one.source, _state(one.state), recorded, answered, _day(one.newest_period), rows, escape(one.error or "")
+            one.source, _state(one.state), recorded, answered, _day(one.newest_period), rows, _short(one.error)
         )
     return table
 
@@ -133,7 +139,7 @@ def _marts(found: Status) -> Table:
 
 
 def _series(found: Status) -> Table:
-    table = Table("series", "provider", "newest", _right("age"), "expected by (New York)", "state", "last error")
+    table = Table("series", "provider", "newest", _right("age"), "expected by (New York)", "state")
     for row in found.freshness:
         table.add_row(*_series_row(row))
     return table
@@ -148,13 +154,14 @@ def _series_row(row: dict[str, Any]) -> tuple[str, ...]:
         age,
         _moment(row["expected_by_at"]),
         _state(row["state"]),
-        _short(row["last_error"]),
     )
 
 
 def _short(error: str | None) -> str:
-    """Return the beginning of an error; the whole of it stands in ops.source_runs and in Dagster."""
+    """Return the beginning of an error, without a page; all of it stands in ops.source_runs and in Dagster."""
     text = " ".join((error or "").split())
+    if page := _PAGE.search(text):
+        text = f"{text[: page.start()].rstrip()} (an HTML page)"
     return escape(text if len(text) <= ERROR_LENGTH else f"{text[: ERROR_LENGTH - 1]}…")
 
 
