@@ -6,13 +6,13 @@ gets a leading quote, unless the raw text is asked for. In xlsx text is text, an
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,18 +27,25 @@ XLSX_TEXT: Final = 32_767
 _EXACT_INTEGER: Final = 2**53
 _OLDEST_XLSX_DAY: Final = date(1900, 3, 1)  # before it, spreadsheets count a day that never was
 _XLSX_ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_QUOTED: Final = re.compile(r'[",\r\n]')
 _HIDDEN: Final = re.compile(f"[{HIDDEN}]")
 
 
 def write_csv(results: Iterable[Result], file: IO[str], *, raw: bool, is_shown: bool = False) -> None:
-    """Write the rows of the one result, with a header. `is_shown`: to a terminal, without what would steer it."""
+    """Write the rows of the one result, with a header. `is_shown`: to a terminal, without what would steer it.
+
+    NULL is an empty cell, empty text is quoted; where there is only one column, so is NULL, because readers skip
+    empty lines.
+    """
     for result in results:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([_guarded(name, raw=raw) for name in result.names])
         numeric = result.numeric
-        for row in result.rows():
-            cells = [_csv_cell(value, raw=raw or is_number) for value, is_number in zip(row, numeric, strict=True)]
-            writer.writerow([shown(cell) for cell in cells] if is_shown else cells)
+        rows = (
+            [_csv_cell(value, raw=raw or flag) for value, flag in zip(row, numeric, strict=True)]
+            for row in result.rows()
+        )
+        for cells in chain([[_csv_cell(name, raw=raw) for name in result.names]], rows):
+            line = ",".join(cells) if len(cells) > 1 else cells[0] or '""'
+            file.write((shown(line) if is_shown else line) + "\n")
 
 
 def write_json(results: Iterable[Result], file: IO[str], *, count: int) -> None:
@@ -149,11 +156,12 @@ def _write_objects(result: Result, file: IO[str]) -> None:
 def _csv_cell(value: Any, *, raw: bool) -> str:
     if value is None:
         return ""
-    return _guarded(plain_text(value), raw=raw)
-
-
-def _guarded(text: str, *, raw: bool) -> str:
-    return f"'{text}" if not raw and text.startswith(FORMULA_STARTS) else text
+    text = plain_text(value)
+    if not raw and text.startswith(FORMULA_STARTS):
+        text = f"'{text}"
+    if not text or _QUOTED.search(text):  # the module csv leaves a carriage return as it is
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _pipes(cells: Iterable[str]) -> str:
