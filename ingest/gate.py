@@ -2,6 +2,7 @@
 
 Two suites, both code. One looks at each row (keys, units, doubles, bounds, steps, dates), one at each series of the
 answer (sessions that are missing, rows against the last capture, newest period against what we hold and what is due).
+Beside them ingest.series_blocks looks for what no single row shows: histories multiplied, runs off their level, spikes.
 
 Three ways to fail: a critical check holds the whole source back; a series or a row is refused with its reason and the
 rest lands; a warning only tells. `CheckResult.detail` is JSON: a `summary` for people, and the expectation, its
@@ -19,27 +20,33 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog import Catalog, Series
-from ingest.catalog.calendars import busday_calendar, working_days
-from ingest.catalog.models import Provider
-from ingest.clock import NEW_YORK, naive_utc
+from ingest.clock import NEW_YORK
+from ingest.evidence import SeriesEvidence
 from ingest.expectations import Check, Verdict, positions, validate
 from ingest.kit import Batch, CheckResult, GateResult
+from ingest.series_blocks import BLOCK_CHECKS, SeriesBlocks, find_series_blocks
+from ingest.series_table import SESSIONS_LOOKED_AT, series_table
 
 DAYS_AHEAD: Final = 7  # policy rates are announced before they take effect; nothing is dated later
 LOST_ROWS_RATIO: Final = 0.25  # an answer that lost more of its rows than this is reported
-SESSIONS_LOOKED_AT: Final = 60
 UNIT_CHANGE_ROWS: Final = 3  # so few rows of a payload say nothing about its unit
 
 _EXAMPLES = 5
 _KEYS = ("series_id", "code", "period_date", "unit", "payload_sha256", "fetched_at")
-_WEEKDAYS_BACK = 60
 
 
-def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> GateResult:
+def gate(
+    batch: Batch,
+    catalog: Catalog,
+    previous: pl.DataFrame,
+    now: datetime,
+    evidence: SeriesEvidence | None = None,
+) -> GateResult:
     """Judge one source's batch.
 
     `previous` has one row per series held from this source: series_id, rows_count, first_period, last_period (periods).
-    `now` is aware. Returned frames have the columns of `batch.rows`, `refused` with `reason` behind them.
+    `now` is aware. `evidence`: the values held, and those of other providers; without it only the batch speaks.
+    Returned frames have the columns of `batch.rows`, `refused` with `reason` behind them.
     """
     if batch.rows.is_empty():
         return GateResult(batch.rows, _refused(batch.rows.with_columns(reason=pl.lit(""))), (), None)
@@ -57,15 +64,18 @@ def gate(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) 
         checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
         return GateResult(batch.rows.clear(), refused, checks, held_back, pages)
 
-    series = _series_table(batch, catalog, previous, now)
+    series = series_table(batch, catalog, previous, now)
     series_verdicts = validate(series, _series_checks(), f"{batch.source} series", pages)
     out_of_bounds = positions(row_verdicts, ("value_not_above_bounds", "value_not_below_bounds"))
     changed_units = _changed_units(rows, out_of_bounds)
-    reasons = _reasons(rows, series, row_verdicts, series_verdicts, out_of_bounds, changed_units, latest)
+    inside = rows.with_columns(value=pl.when(~pl.col("position").is_in(out_of_bounds)).then("value"))
+    blocks = find_series_blocks(inside, catalog, batch.source, evidence or SeriesEvidence())
+    reasons = _reasons(rows, series, row_verdicts, series_verdicts, out_of_bounds, changed_units, latest, blocks)
     judged = batch.rows.with_columns(reasons)
     checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
     checks += [_result(batch, series, verdict) for verdict in series_verdicts]
     checks.append(_unit_change_result(batch, changed_units))
+    checks += _block_results(batch, blocks)
     accepted = judged.filter(pl.col("reason").is_null()).drop("reason")
     return GateResult(accepted, _refused(judged.filter(pl.col("reason").is_not_null())), checks, None, pages)
 
@@ -120,112 +130,6 @@ def _limits(catalog: Catalog, series: Series, unit: str) -> tuple[Any, ...]:
         *(series.id, unit, factor, f"{bounds.min}..{bounds.max} {series.unit}"),
         *(bounds.min / factor - hair, bounds.max / factor + hair, bounds.max_step / factor + hair),
     )
-
-
-def _series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Return one row per series of the batch: what came, what was held, what is missing, how far behind it is."""
-    has_value = pl.col("period_date").filter(pl.col("value").is_not_null())
-    came = (
-        batch.rows.group_by("series_id", maintain_order=True)
-        .agg(
-            has_value.n_unique().alias("came_count"),
-            pl.col("period_date").min().alias("came_first"),
-            pl.col("period_date").max().alias("came_last"),
-            has_value.max().alias("came_last_value"),
-        )
-        .join(
-            previous.select(
-                "series_id",
-                pl.col("rows_count").cast(pl.Int64),
-                pl.col("first_period").cast(pl.Date),
-                pl.col("last_period").cast(pl.Date),
-            ),
-            on="series_id",
-            how="left",
-            maintain_order="left",
-        )
-    )
-    periods = dict(batch.rows.group_by("series_id").agg(pl.col("period_date").unique()).iter_rows())
-    asked = {window.series_id for window in batch.windows}
-    extra = []
-    for row in came.iter_rows(named=True):
-        series = catalog.by_id(row["series_id"])
-        provider = series.provider(batch.source)
-        extra.append(
-            {
-                "missing_sessions": _missing_sessions(series, provider, periods[series.id], row),
-                "kept_ratio": _kept_ratio(row) if series.id in asked else None,
-                "behind_days": _behind_days(series, provider, row["came_last_value"], now),
-                "stale_limit_days": _stale_limit(series, provider),
-            }
-        )
-    schema = {
-        "missing_sessions": pl.Int64,
-        "kept_ratio": pl.Float64,
-        "behind_days": pl.Int64,
-        "stale_limit_days": pl.Int64,
-    }
-    return came.hstack(pl.DataFrame(extra, schema=schema))
-
-
-def _missing_sessions(
-    series: Series, provider: Provider, periods: Sequence[date], row: Mapping[str, Any]
-) -> int | None:
-    """Count NYSE sessions without a row, among the last 60 up to the newest period; None off the exchanges."""
-    if provider.release.calendar != "nyse" or series.frequency != "daily":
-        return None
-    first = max(row["came_first"], row["came_last"] - timedelta(days=2 * SESSIONS_LOOKED_AT))
-    sessions = working_days("nyse", first, row["came_last"])[-SESSIONS_LOOKED_AT:]
-    return len(set(sessions) - set(periods))
-
-
-def _kept_ratio(row: Mapping[str, Any]) -> float | None:
-    """Return rows that came / rows held over the same days; None where nothing was held or nothing overlaps.
-
-    Of what is held only the count and the ends are known: between them the periods count as evenly spread.
-    """
-    if not row["rows_count"]:
-        return None
-    first, last = row["first_period"], row["last_period"]
-    # days that the answer no longer reaches back to are a shortened history, which landing records by itself
-    overlap = (min(last, row["came_last"]) - max(first, row["came_first"])).days + 1
-    expected = row["rows_count"] * overlap / ((last - first).days + 1)
-    beyond = max((row["came_last"] - last).days, 0) + max((first - row["came_first"]).days, 0)
-    span = (row["came_last"] - row["came_first"]).days + 1
-    came = row["came_count"] * (span - beyond) / span
-    return came / expected if expected >= UNIT_CHANGE_ROWS else None
-
-
-def _behind_days(series: Series, provider: Provider, newest: date | None, now: datetime) -> int | None:
-    """Return by how many days the newest period is behind the newest one that is due by `now`; None if none is due."""
-    if newest is None or series.ends is not None or provider.source == "user_file":
-        return None
-    today = now.astimezone(NEW_YORK).date()
-    if series.frequency == "daily":
-        first = today - timedelta(days=_WEEKDAYS_BACK)
-        days = _business_days(provider, first, today)
-    elif series.frequency == "weekly":
-        back = (today - newest).days // 7
-        days = [newest + timedelta(days=7 * week) for week in range(max(back - 10, 0), back + 1)]
-    else:
-        days = [date(today.year - (today.month <= back), (today.month - back - 1) % 12 + 1, 1) for back in range(6)]
-    if not days:
-        return None
-    released = provider.release.released_at(pl.Series("period_date", days, dtype=pl.Date))
-    due = pl.Series("period_date", days, dtype=pl.Date).filter(released <= naive_utc(now)).max()
-    return max((due - newest).days, 0) if isinstance(due, date) else None
-
-
-def _business_days(provider: Provider, first: date, last: date) -> list[date]:
-    """Return the days that a daily series has periods for: the publisher's, Monday to Friday for one without any."""
-    days = np.arange(np.datetime64(first), np.datetime64(last) + 1)
-    found: list[date] = days[np.is_busday(days, busdaycal=busday_calendar(provider.release.calendar))].tolist()
-    return [day for day in found if day.weekday() < 5]
-
-
-def _stale_limit(series: Series, provider: Provider) -> int:
-    longest = series.stale_limit_long_holiday_days or 0  # the gate does not know holidays abroad; the marts do
-    return max(provider.stale_limit_days or series.stale_limit_days, longest)
 
 
 # ---- the suites ----------------------------------------------------------------------------------------------------
@@ -398,18 +302,21 @@ def _reasons(
     out_of_bounds: Sequence[int],
     changed_units: pl.DataFrame,
     latest: date,
+    blocks: SeriesBlocks,
 ) -> pl.Series:
     """Return the reason for each refused row, NULL for the others; a reason for the series comes before a row's."""
     stale = series[positions(series_verdicts, ("newest_period_does_not_go_back",))].select(
         "series_id",
         pl.format("stale answer: newest period {}, we hold {}", "came_last", "last_period").alias("reason"),
     )
-    whole = dict(stale.iter_rows()) | dict(changed_units.iter_rows())
+    whole = blocks.series | dict(stale.iter_rows()) | dict(changed_units.iter_rows())
     reasons = rows["series_id"].replace_strict(whole, default=None, return_dtype=pl.String).to_list()
     for place in positions(row_verdicts, ("period_is_not_ahead",)):
         reasons[place] = reasons[place] or f"period {rows['period_date'][place]} lies after {latest}"
     for place, row in zip(out_of_bounds, rows[list(out_of_bounds)].iter_rows(named=True), strict=True):
         reasons[place] = reasons[place] or _out_of_bounds(row)
+    for place, why in blocks.rows.items():
+        reasons[place] = reasons[place] or why
     return pl.Series("reason", reasons, dtype=pl.String)
 
 
@@ -443,6 +350,24 @@ def _unit_change_result(batch: Batch, changed_units: pl.DataFrame) -> CheckResul
         failed_count=changed_units.height,
         detail=json.dumps({"summary": told or "passed"}),
     )
+
+
+def _block_results(batch: Batch, blocks: SeriesBlocks) -> list[CheckResult]:
+    results = []
+    for name, (severity, _) in BLOCK_CHECKS.items():
+        told = blocks.checks[name]
+        more = f"; and {len(told) - _EXAMPLES} more" if len(told) > _EXAMPLES else ""
+        results.append(
+            CheckResult(
+                asset=f"{batch.source}.observations",
+                name=name,
+                severity=severity,
+                passed=not told,
+                failed_count=len(told),
+                detail=json.dumps({"summary": "; ".join(told[:_EXAMPLES]) + more if told else "passed"}),
+            )
+        )
+    return results
 
 
 def _examples(frame: pl.DataFrame, failing: Sequence[int]) -> str:

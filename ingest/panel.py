@@ -39,7 +39,8 @@ class PanelTable:
 
     `period` is the key column that dates the row. `release` says when a row of that period is out; `is_history_revised`
     marks tables whose first load may differ from what was then known (known_basis 'latest_only'); `is_snapshot` those
-    whose past nobody serves: a session without one is a gap for ever.
+    whose past nobody serves: a session without one is a gap for ever; `is_regular` those that gain a row of each group
+    every session or week, so that an answer which ends before what is held is a frozen one.
     """
 
     source: PanelSource
@@ -51,6 +52,7 @@ class PanelTable:
     comment: str
     is_history_revised: bool = False
     is_snapshot: bool = False
+    is_regular: bool = False
 
     @property
     def id(self) -> str:
@@ -95,6 +97,7 @@ def _prices(source: PanelSource) -> PanelTable:
         period="session_date",
         release=_EVENING,
         comment="Daily bars as traded, never adjusted. One row per ticker, session and vintage.",
+        is_regular=True,
     )
 
 
@@ -127,6 +130,7 @@ def _fund_days(source: PanelSource, release: ReleaseRule, *, is_history_revised:
         release=release,
         comment="NAV and shares outstanding. One row per fund, date and vintage.",
         is_history_revised=is_history_revised,
+        is_regular=True,
     )
 
 
@@ -228,6 +232,7 @@ PANEL_TABLES: Final[tuple[PanelTable, ...]] = (
         release=_ICI,
         comment="ICI's weekly estimates of ETF net issuance. One row per week, category and vintage.",
         is_history_revised=True,
+        is_regular=True,
     ),
 )
 """Every raw panel table. Nothing else defines their columns."""

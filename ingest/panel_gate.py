@@ -1,154 +1,58 @@
 """The gate of panel tables: Great Expectations on what a desk brings, table by table, before anything lands.
 
 polars measures each row (how far a close lies outside its range, by how much assets differ from shares x NAV); the
-suites are bounds on these measures, so that a table of 400,000 rows is judged in about a second. The ways to fail are
-those of ingest.gate: a critical check holds the whole desk back, a row is refused with its reason, a warning tells.
+suites are bounds on these measures, so that a table of 400,000 rows is judged in about a second. Whole blocks (a
+history multiplied by one factor, a run at another level, a split not done) are looked for by ingest.panel_blocks. The
+ways to fail are those of ingest.gate: a critical check holds the whole desk back, a group or a row is refused with its
+reason and the rest lands, a warning tells.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
 
 from ingest.catalog.calendars import working_days
-from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.clock import NEW_YORK
-from ingest.expectations import Check, Severity, Verdict, validate
+from ingest.dividend_sense import DIVIDEND_CHECK, senseless_dividends
+from ingest.evidence import Evidence
+from ingest.expectations import Check, Verdict, validate
 from ingest.kit import CheckResult
 from ingest.panel import PanelTable, panel_table
+from ingest.panel_blocks import (
+    BASIS_CHECK,
+    FACTOR_CHECK,
+    LEVEL_CHECK,
+    MOVE_CHECK,
+    SPLIT_CHECK,
+    Blocks,
+    find_blocks,
+    group_column,
+)
 from ingest.panel_kit import PanelBatch, PanelGateResult
+from ingest.panel_rules import COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
+from ingest.price_moves import large_moves
 
-DAYS_AHEAD: Final[Mapping[str, int]] = {"intervals": 31, "splits": 31}
-"""Index changes and splits are announced weeks ahead; of other tables no row is dated after the day of the fetch."""
+__all__ = ["DAYS_AHEAD", "Evidence", "large_moves", "panel_gate", "rule_names"]
 
-LARGEST_RETURN_RATIO: Final = 0.40
-IDENTITY_TOLERANCE_RATIO: Final = 0.001
-
-_COUNTED_TO_SHARES: Final = {"proshares": 1000.0}
-"""ProShares prints thousands, restated to today's splits: early counts of its inverse funds round to nothing."""
-
-RANGE_TOLERANCE_RATIO: Final = 1e-5  # Yahoo's prices have seven digits
-SESSIONS_LOOKED_AT: Final = 30
-
-_EXAMPLES = 5
-_CLOSES = {"ticker": pl.String, "session_date": pl.Date, "close_usd": pl.Float64}
-_IS_LARGE = pl.col("unexplained_return_ratio") > LARGEST_RETURN_RATIO
-_SAME_CLOSE = 0.01  # two providers' closes of one day differ by less
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is held and helps to judge prices: splits of any provider, closes of the other providers.
-
-    `splits`: ticker, session_date, split_ratio. `closes`: ticker, session_date, close_usd, of what large_moves names.
-    """
-
-    splits: pl.DataFrame
-    closes: pl.DataFrame
-
-    @classmethod
-    def none(cls) -> Evidence:
-        """Return empty evidence."""
-        splits = {"ticker": pl.String, "session_date": pl.Date, "split_ratio": pl.Float64}
-        return cls(pl.DataFrame(schema=splits), pl.DataFrame(schema=_CLOSES))
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A bound on a measure. `refuses`: the row does not land; `holds_back`: nothing of the desk does."""
-
-    name: str
-    severity: Severity
-    measure: str
-    says: str
-    at_least: float | None = None
-    at_most: float | None = None
-    refuses: bool = False
-    holds_back: bool = False
-
-
-_EVERY_TABLE: Final = (
-    _Rule("keys_are_there", "error", "missing_keys", "rows without a key", at_most=0, holds_back=True),
-    _Rule(
-        "key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, holds_back=True
-    ),
-    _Rule(
-        "values_are_finite", "error", "unfinite_values", "rows with an infinite value or NaN", at_most=0, refuses=True
-    ),
-    _Rule("period_is_not_ahead", "error", "days_too_far_ahead", "rows dated ahead", at_most=0, refuses=True),
-)
-# 5e-324 is the smallest number above zero.
-_AMOUNTS: Final = (
-    _Rule(
-        "amounts_are_positive",
-        "warn",
-        "lowest_amount",
-        "amounts not above zero or counts below it",
-        at_least=5e-324,
-        refuses=True,
-    ),
-)
-_ON_SESSIONS: Final = (
-    _Rule("period_is_a_session", "warn", "off_session", "days without an NYSE session", at_most=0, refuses=True),
-)
-_BARS: Final = (
-    _Rule(
-        "close_is_between_low_and_high",
-        "warn",
-        "outside_range_ratio",
-        "closes outside the day's range",
-        at_most=RANGE_TOLERANCE_RATIO,
-        refuses=True,
-    ),
-    _Rule(
-        "large_return_is_confirmed",
-        "warn",
-        "unexplained_return_ratio",
-        f"closes that moved by more than {LARGEST_RETURN_RATIO:.0%} without a split",
-        at_most=LARGEST_RETURN_RATIO,
-        refuses=True,
-    ),
-)
-_FUNDS: Final = (
-    _Rule(
-        "assets_are_shares_times_nav",
-        "warn",
-        "identity_ratio",
-        "days on which assets are not shares x NAV",
-        at_most=IDENTITY_TOLERANCE_RATIO,
-        refuses=True,
-    ),
-)
-_COMPLETE: Final = _Rule(
-    "sessions_are_complete",
-    "warn",
-    "missing_sessions",
-    f"tickers without a row for each of the last {SESSIONS_LOOKED_AT} NYSE sessions",
-    at_most=0,
-)
-
-_AMOUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
-    "prices": ("open_usd", "high_usd", "low_usd", "close_usd"),
-    "splits": ("split_ratio",),
-    "dividends": ("dividend_usd",),
-    "fund_days": ("nav_usd",),
+_EXAMPLES: Final = 5
+_BLOCK_CHECKS: Final[Mapping[str, str]] = {
+    FACTOR_CHECK: "histories that came back multiplied by one factor",
+    LEVEL_CHECK: "runs of values at another level than those around them",
+    SPLIT_CHECK: "tickers whose prices do not show a split that is listed, or show it twice",
+    BASIS_CHECK: "tickers whose closes are a multiple of those of the provider before",
 }
-_COUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
-    "prices": ("volume_shares",),
-    "fund_days": ("shares_outstanding_count", "net_assets_usd"),
-}
-"""Zero is a value here, less is none."""
 
 
 def rule_names(table: PanelTable) -> dict[str, str]:
     """Return the names of the checks of a table, and what each finds."""
-    rules = [*_rules(table), *([_COMPLETE] if table.name in ("prices", "fund_days") else [])]
-    return {rule.name: f"Finds {rule.says}." for rule in rules}
+    rules = [*rules_of(table), *([COMPLETE] if table.name in ("prices", "fund_days") else [])]
+    named = {rule.name: f"Finds {rule.says}." for rule in rules}
+    return named | {name: f"Finds {_BLOCK_CHECKS[name]}." for name in _block_checks(table)}
 
 
 def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGateResult:
@@ -163,20 +67,27 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
     checks: list[CheckResult] = []
     held_back: list[str] = []
     pages: dict[str, str] = {}
+    tables = {table_id: panel_table(table_id) for table_id in batch.tables}
     known = _splits_known(batch, evidence)
+    sound = {table_id: _keyed(tables[table_id], rows) for table_id, rows in batch.tables.items()}
+    blocks = find_blocks(sound, tables, known, evidence, today)
+    whole = _groups_held(batch, tables, blocks)
     for table_id, rows in batch.tables.items():
-        table = panel_table(table_id)
+        table = tables[table_id]
         if rows.is_empty():
             accepted[table_id], refused[table_id] = rows, rows.with_columns(reason=pl.lit("", dtype=pl.String))
             continue
-        verdicts = _judge(table, rows, known, evidence, today, pages)
+        senseless = _senseless(table, rows, batch, known, evidence)
+        verdicts = _judge(table, rows, today, blocks, senseless, pages)
         checks += [_result(table, rule, verdict, rows) for rule, verdict in verdicts]
+        checks += [_block_result(table, name, blocks) for name in _block_checks(table)]
         held_back += [
             f"{len(verdict.failing)} {rule.says} in {table_id} ({_examples(table, rows, verdict.failing)})"
             for rule, verdict in verdicts
             if rule.holds_back and not verdict.passed
         ]
-        judged = rows.with_columns(_reasons(rows, verdicts))
+        told = {**blocks.rows.get(table_id, {}), **{at: f"{DIVIDEND_CHECK}: {why}" for at, why in senseless.items()}}
+        judged = rows.with_columns(_reasons(rows, verdicts, told, whole.get(table_id)))
         accepted[table_id] = judged.filter(pl.col("reason").is_null()).drop("reason")
         refused[table_id] = judged.filter(pl.col("reason").is_not_null())
         if table.name in ("prices", "fund_days"):
@@ -188,150 +99,70 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
     return PanelGateResult(accepted, refused, checks, None, pages)
 
 
-def large_moves(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Return ticker and session_date of the closes that only a list or a second source can confirm.
-
-    And those of the closes before them: a second source that has the one without the other does not show the move.
-    """
-    doubted = rows.select(list(_CLOSES)).hstack(_moves(rows, splits)).filter(_IS_LARGE)
-    before = doubted.select("ticker", session_date="before_date")
-    return pl.concat([doubted.select("ticker", "session_date"), before]).unique(maintain_order=True)
+# ---- blocks ----------------------------------------------------------------------------------------------------------
 
 
-# ---- what is measured ----------------------------------------------------------------------------------------------
+def _block_checks(table: PanelTable) -> tuple[str, ...]:
+    has_numbers = any(column.dtype == pl.Float64 for column in table.values)
+    if group_column(table) is None or not has_numbers:
+        return ()
+    more = {"prices": (LEVEL_CHECK, SPLIT_CHECK, BASIS_CHECK), "fund_days": (LEVEL_CHECK,)}
+    return (FACTOR_CHECK, *more.get(table.name, ()))
 
 
-def _rules(table: PanelTable) -> tuple[_Rule, ...]:
-    rules: tuple[_Rule, ...] = _EVERY_TABLE
-    if table.name in _AMOUNT_COLUMNS:
-        rules += _AMOUNTS
-    if table.name == "prices":
-        rules += (*_ON_SESSIONS, *_BARS)
-    if table.name == "fund_days":
-        rules += _FUNDS
-    return rules
-
-
-def _judge(
-    table: PanelTable,
-    rows: pl.DataFrame,
-    splits: pl.DataFrame,
-    evidence: Evidence,
-    today: date,
-    pages: dict[str, str],
-) -> list[tuple[_Rule, Verdict]]:
-    measures = rows.select(_of_every_row(table, today))
-    if table.name in _AMOUNT_COLUMNS:
-        counts = (pl.col(name) for name in _COUNT_COLUMNS.get(table.name, ()))
-        below_zero = (pl.when(count < 0).then(count) for count in counts)
-        lowest = pl.min_horizontal(*_AMOUNT_COLUMNS[table.name], *below_zero)
-        measures = measures.hstack(rows.select(lowest_amount=lowest))
-    if table.name == "prices":
-        measures = measures.with_columns(*_of_bars(rows), _confirmed(rows, splits, evidence))
-    if table.name == "fund_days":
-        assets, product = pl.col("net_assets_usd"), pl.col("nav_usd") * pl.col("shares_outstanding_count")
-        rounding = pl.col("nav_usd") * (_COUNTED_TO_SHARES.get(table.source, 1.0) / 2)
-        beyond = ((assets - product).abs() - rounding).clip(lower_bound=0.0)
-        measures = measures.hstack(rows.select(identity_ratio=beyond / assets.abs()))
-    return _verdicts(_rules(table), measures, table.id, pages)
-
-
-def _of_every_row(table: PanelTable, today: date) -> list[pl.Expr]:
+def _keyed(table: PanelTable, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows as they are, or none where a key is missing or doubled: then the desk is held back anyway."""
     keys = [column.name for column in table.keys]
-    numbers = [column.name for column in table.values if column.dtype == pl.Float64]
-    return [
-        pl.sum_horizontal(pl.col(name).is_null() for name in (*keys, "payload_sha256", "fetched_at"))
-        .cast(pl.Int64)
-        .alias("missing_keys"),
-        pl.len().over(keys).cast(pl.Int64).alias("rows_of_key"),
-        pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_finite().not_().fill_null(False) for name in numbers))
-        .cast(pl.Int64)
-        .alias("unfinite_values"),
-        (pl.col(table.period) - pl.lit(today + timedelta(days=DAYS_AHEAD.get(table.name, 0))))
-        .dt.total_days()
-        .alias("days_too_far_ahead"),
-    ]
+    is_broken = rows.select(keys).null_count().sum_horizontal().sum() or rows.select(keys).is_duplicated().any()
+    return rows.clear() if is_broken else rows
 
 
-def _of_bars(rows: pl.DataFrame) -> list[pl.Series]:
-    first, last = rows["session_date"].min(), rows["session_date"].max()
-    assert isinstance(first, date)
-    assert isinstance(last, date)
-    sessions = pl.Series(working_days("nyse", first, last), dtype=pl.Date)
-    close = pl.col("close_usd")
-    outside = pl.max_horizontal(pl.col("low_usd") - close, close - pl.col("high_usd"))
-    return rows.select(
-        off_session=pl.col("session_date").is_in(sessions.implode()).not_().cast(pl.Int64),
-        outside_range_ratio=outside / close,
-    ).get_columns()
+def _groups_held(batch: PanelBatch, tables: Mapping[str, PanelTable], blocks: Blocks) -> dict[str, dict[str, str]]:
+    """Return per table the groups held back: what one payload says of a group falls together."""
+    held = [(table_id, group, why) for table_id, groups in blocks.groups.items() for group, why in groups.items()]
+    whole: dict[str, dict[str, str]] = {table_id: dict(groups) for table_id, groups in blocks.groups.items()}
+    for table_id, group, why in held:
+        column = group_column(tables[table_id])
+        bodies = batch.tables[table_id].filter(pl.col(str(column)) == group)["payload_sha256"].unique()
+        for other_id, other in tables.items():
+            theirs = group_column(other)
+            if theirs is None or other_id == table_id or batch.tables[other_id].is_empty():
+                continue
+            mine = batch.tables[other_id].filter(pl.col(theirs) == group)
+            if mine["payload_sha256"].is_in(bodies.implode()).any():
+                whole.setdefault(other_id, {}).setdefault(group, why)
+    return whole
 
 
-def _confirmed(rows: pl.DataFrame, splits: pl.DataFrame, evidence: Evidence) -> pl.Series:
-    """Return unexplained_return_ratio, NULL where a move is listed or another provider shows the same one.
-
-    The close of the day alone is no evidence: after a split that we were not told, theirs is ours. Theirs of the day
-    before tells the two apart, for it is divided by the split.
-    """
-    moves = _moves(rows, splits)
-    returns = moves["unexplained_return_ratio"]
-    doubted = rows.select(list(_CLOSES)).hstack(moves).with_row_index("position").filter(_IS_LARGE)
-    if doubted.is_empty():
-        return returns
-    key = ["ticker", "session_date"]
-    listed = doubted.join(load_confirmed_moves(), on=key, how="semi")
-    before = evidence.closes.rename({"session_date": "before_date", "close_usd": "before_usd_second"})
-    second = (
-        doubted.join(evidence.closes, on=key, suffix="_second")
-        .join(before, on=["ticker", "before_date"])
-        .filter(
-            *((pl.col(f"{name}_second") / pl.col(name) - 1).abs() < _SAME_CLOSE for name in ("close_usd", "before_usd"))
-        )
+def _block_result(table: PanelTable, name: str, blocks: Blocks) -> CheckResult:
+    told = blocks.checks.get((table.id, name), [])
+    more = f", and {len(told) - _EXAMPLES} more" if len(told) > _EXAMPLES else ""
+    return CheckResult(
+        asset=table.id,
+        name=name,
+        severity="error",
+        passed=not told,
+        failed_count=len(told),
+        detail=json.dumps({"summary": "; ".join(told[:_EXAMPLES]) + more if told else "passed"}),
     )
-    places = pl.concat([listed["position"], second["position"]])
-    at = pl.int_range(pl.len(), dtype=pl.UInt32)
-    return returns.to_frame().select(pl.when(at.is_in(places.implode()).not_()).then(returns.name).alias(returns.name))[
-        returns.name
-    ]
 
 
-def _moves(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Return unexplained_return_ratio, before_date, before_usd in the order of `rows`.
-
-    The first is the size of each close's move from the one before, splits in between undone; the others are the day of
-    that close, and what it is on the split basis of this one. A close that comes back from a bad one moved too: it is
-    compared with the last good one.
-    """
-    order = ["ticker", "session_date"]
-    bases = (
-        splits.filter(pl.col("split_ratio") > 0)
-        .unique(order)
-        .sort(order)
-        .select(*order, basis=pl.col("split_ratio").cum_prod().over("ticker"))
+def _senseless(
+    table: PanelTable, rows: pl.DataFrame, batch: PanelBatch, splits: pl.DataFrame, evidence: Evidence
+) -> dict[int, str]:
+    """Return why dividends are refused, by position."""
+    if table.name != "dividends":
+        return {}
+    prices, columns = f"{table.source}.prices", ["ticker", "session_date", "close_usd"]
+    tables = (batch.tables.get(prices), evidence.held.get(prices))
+    closes = pl.concat(
+        [frame.select(columns) for frame in tables if frame is not None and not frame.is_empty()]
+        or [Evidence.none().closes]
     )
-    closes = (
-        rows.select(*_CLOSES)
-        .with_row_index("position")
-        .filter(pl.col("close_usd") > 0)
-        .sort(order)
-        .join_asof(bases, on="session_date", by="ticker", check_sortedness=False)
-        .with_columns(level=pl.col("close_usd") * pl.col("basis").fill_null(1.0))
+    known = evidence.held.get(table.id)
+    return senseless_dividends(
+        rows, closes.unique(["ticker", "session_date"], keep="first"), splits, rows.clear() if known is None else known
     )
-    before, one_more = (pl.col("level").shift(by).over("ticker") for by in (1, 2))
-    moved = closes.with_columns(
-        before_date=pl.col("session_date").shift(1).over("ticker"),
-        before_usd=before / pl.col("basis").fill_null(1.0),
-        step=(pl.col("level") / before - 1).abs(),
-        since_good=(pl.col("level") / one_more - 1).abs(),
-    ).with_columns(was_bad=(pl.col("step") > LARGEST_RETURN_RATIO).shift(1).over("ticker").fill_null(value=False))
-    is_back = pl.col("was_bad") & (pl.col("since_good") <= LARGEST_RETURN_RATIO)
-    found = moved.select(
-        "position",
-        "before_date",
-        "before_usd",
-        unexplained_return_ratio=pl.when(is_back).then("since_good").otherwise("step"),
-    )
-    positions = pl.DataFrame({"position": pl.int_range(rows.height, dtype=pl.UInt32, eager=True)})
-    return positions.join(found, on="position", how="left", maintain_order="left").drop("position")
 
 
 def _splits_known(batch: PanelBatch, evidence: Evidence) -> pl.DataFrame:
@@ -363,7 +194,7 @@ def _completeness(table: PanelTable, rows: pl.DataFrame, pages: dict[str, str]) 
             .join(lacking.group_by("ticker").agg(missing_sessions=pl.len().cast(pl.Int64)), on="ticker", how="left")
             .with_columns(pl.col("missing_sessions").fill_null(0))
         )
-    (rule, verdict), *_ = _verdicts((_COMPLETE,), measured, f"{table.id} tickers", pages)
+    (rule, verdict), *_ = _verdicts((COMPLETE,), measured, f"{table.id} tickers", pages)
     failing = measured[verdict.failing[:_EXAMPLES]]
     told = ", ".join(
         f"{ticker} ({count} missing)" for ticker, count in failing.select("ticker", "missing_sessions").rows()
@@ -375,8 +206,8 @@ def _completeness(table: PanelTable, rows: pl.DataFrame, pages: dict[str, str]) 
 
 
 def _verdicts(
-    rules: Sequence[_Rule], measures: pl.DataFrame, name: str, pages: dict[str, str]
-) -> list[tuple[_Rule, Verdict]]:
+    rules: Sequence[Rule], measures: pl.DataFrame, name: str, pages: dict[str, str]
+) -> list[tuple[Rule, Verdict]]:
     from great_expectations import expectations as gxe
 
     checks = [
@@ -393,13 +224,44 @@ def _verdicts(
     return list(zip(rules, validate(wanted, checks, name, pages), strict=True))
 
 
-def _reasons(rows: pl.DataFrame, verdicts: Sequence[tuple[_Rule, Verdict]]) -> pl.Series:
-    """Return why each refused row is refused (the first rule that it breaks), NULL for the others."""
+def _judge(
+    table: PanelTable,
+    rows: pl.DataFrame,
+    today: date,
+    blocks: Blocks,
+    senseless: Mapping[int, str],
+    pages: dict[str, str],
+) -> list[tuple[Rule, Verdict]]:
+    off_level = [at for at, why in blocks.rows.get(table.id, {}).items() if why.startswith(MOVE_CHECK)]
+    measures = measures_of(table, rows, today, off_level, list(senseless))
+    return _verdicts(rules_of(table), measures, table.id, pages)
+
+
+def _reasons(
+    rows: pl.DataFrame,
+    verdicts: Sequence[tuple[Rule, Verdict]],
+    told: Mapping[int, str],
+    held: Mapping[str, str] | None,
+) -> pl.Series:
+    """Return why each refused row is refused, NULL for the others.
+
+    What was found about the row itself (`told`) comes before the rule in general, in the order of the rules; what
+    holds its whole group back (`held`) comes last.
+    """
     found: dict[int, str] = {}
     for rule, verdict in verdicts:
         if rule.refuses or rule.holds_back:
             for place in verdict.failing:
-                found.setdefault(place, f"{rule.name}: one of the {rule.says}")
+                why = told.get(place, "")
+                said = why if why.startswith(f"{rule.name}: ") else f"{rule.name}: one of the {rule.says}"
+                found.setdefault(place, said)
+    for place, why in told.items():
+        found.setdefault(place, why)
+    if held:
+        column = next(name for name in ("ticker", "fund_ticker", "category") if name in rows.columns)
+        groups = rows[column].is_in(list(held))
+        for place in groups.arg_true():
+            found.setdefault(place, held[rows[column][place]])
     reasons = pl.DataFrame(
         {"position": list(found), "reason": list(found.values())}, schema={"position": pl.Int64, "reason": pl.String}
     )
@@ -407,11 +269,11 @@ def _reasons(rows: pl.DataFrame, verdicts: Sequence[tuple[_Rule, Verdict]]) -> p
     return at.join(reasons, on="position", how="left", maintain_order="left")["reason"]
 
 
-def _result(table: PanelTable, rule: _Rule, verdict: Verdict, rows: pl.DataFrame) -> CheckResult:
+def _result(table: PanelTable, rule: Rule, verdict: Verdict, rows: pl.DataFrame) -> CheckResult:
     return _check_result(table, rule, verdict, _examples(table, rows, verdict.failing))
 
 
-def _check_result(table: PanelTable, rule: _Rule, verdict: Verdict, examples: str) -> CheckResult:
+def _check_result(table: PanelTable, rule: Rule, verdict: Verdict, examples: str) -> CheckResult:
     count = len(verdict.failing)
     more = ", …" if count > _EXAMPLES else ""
     summary = "passed" if verdict.passed else f"{count} {rule.says}: {examples}{more}"

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     wide_universe: bool = Field(
         default=False, description="Ask the prices of every listed common stock too, for breadth of USCOMMON."
     )
+    accept_loss: bool = Field(
+        default=False, description="Publish although a headline loses values that the release before shows."
+    )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
 
     @property

@@ -59,6 +59,11 @@ app = typer.Typer(
 )
 
 
+AcceptLoss = Annotated[
+    bool, typer.Option("--accept-loss", help="Publish although a headline loses values that the release before shows.")
+]
+
+
 def _version(is_asked: bool) -> None:
     if is_asked:
         from orchestration.version import code_version
@@ -77,9 +82,9 @@ def options(
 
 
 @app.command()
-def run() -> None:
+def run(accept_loss: AcceptLoss = False) -> None:
     """Fetch, check, land, build, audit, publish, report: the daily job, once, against the publishers."""
-    settings = _settings()
+    settings = _accepting(_settings(), accept_loss=accept_loss)
     from orchestration.run import run_daily
 
     outcome = _watched(settings, lambda progress: run_daily(settings, progress))
@@ -103,9 +108,9 @@ def real() -> None:
 
 
 @app.command()
-def publish() -> None:
+def publish(accept_loss: AcceptLoss = False) -> None:
     """Build the marts from what has landed, audit, publish, report. Asks no source."""
-    settings = _as_held(_settings())
+    settings = _accepting(_as_held(_settings()), accept_loss=accept_loss)
     from orchestration.run import run_marts
 
     outcome = _watched(settings, lambda progress: run_marts(settings, progress))
@@ -232,6 +237,10 @@ def _as_held(settings: Settings) -> Settings:
     from orchestration.session import held_origin
 
     return settings.model_copy(update={"origin": held_origin(_home(settings)) or settings.origin})
+
+
+def _accepting(settings: Settings, *, accept_loss: bool) -> Settings:
+    return settings.model_copy(update={"accept_loss": True}) if accept_loss else settings
 
 
 def _console() -> Console:

@@ -6,10 +6,10 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from ingest.catalog import SourceName
+from ingest.catalog import Catalog, SourceName
 from ingest.errors import ConfigError, SourceError, TidegaugeError
 from ingest.kit import Batch, CheckResult, GateResult, empty_rows
 from orchestration.session import Progress, Session
@@ -108,21 +108,26 @@ def _collect(session: Session, source: SourceName, progress: Progress) -> Batch:
 
 
 def _gate(session: Session, batch: Batch) -> GateResult:
+    return judge(session.con, batch, session.catalog, session.settings.clock())
+
+
+def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog, now: datetime) -> GateResult:
+    """Return the gate's judgement of a batch beside what is held. `now` is aware."""
     from ingest.gate import gate
     from warehouse.landing import held
+    from warehouse.series_evidence import series_evidence
 
-    return gate(batch, session.catalog, held(session.con, batch.source), session.settings.clock())
+    return gate(batch, catalog, held(con, batch.source), now, series_evidence(con, batch, catalog))
 
 
 def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
     from warehouse.connection import home_errors
     from warehouse.landing import land
-    from warehouse.records import sentence_of
 
     with home_errors(session.home):
         landing = land(session.con, batch, gated, session.catalog, session.run_id, session.settings.clock())
         keep_pages(session, gated.pages)
-    outcome = SourceOutcome(batch.source, landing, gated.checks, sentence_of(gated.held_back, batch.problems))
+    outcome = SourceOutcome(batch.source, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.source] = outcome
     return outcome
 
@@ -170,9 +175,8 @@ def recent_values(con: duckdb.DuckDBPyConnection, source: SourceName, series_id:
     rows = con.execute(
         f"""
         select value from (
-            select period_date, arg_max(value, (known_at, loaded_at)) as value
-            from {source}.observations where series_id = ? and value is not null
-            group by period_date order by period_date desc limit ?
+            select period_date, value from {source}.observations_latest
+            where series_id = ? and value is not null order by period_date desc limit ?
         ) order by period_date
         """,  # noqa: S608  # source is one of ingest.catalog.SOURCES
         [series_id, count],

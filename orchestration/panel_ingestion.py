@@ -89,11 +89,10 @@ def _tickers(session: Session, desk: PanelDesk, today: date) -> list[str]:
 def _land(session: Session, batch: PanelBatch, gated: PanelGateResult) -> SourceOutcome:
     from warehouse.connection import home_errors
     from warehouse.panel_landing import land_panel
-    from warehouse.records import sentence_of
 
     with home_errors(session.home):
         landing = land_panel(session.con, batch, gated, session.run_id, session.settings.clock())
         keep_pages(session, gated.pages)
-    outcome = SourceOutcome(batch.name, landing, gated.checks, sentence_of(gated.held_back, batch.problems))
+    outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.name] = outcome
     return outcome

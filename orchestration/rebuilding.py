@@ -25,6 +25,7 @@ def rebuild_home(settings: Settings, progress: Progress) -> RebuildResult:
     """Replay the archive into a fresh build file and put it in place; AuditFailed when its rows differ from the old."""
     from ingest.archive import Archive
     from ingest.gate import gate
+    from orchestration.ingestion import judge as judge_series
     from orchestration.panel_ingestion import judge as judge_panel
     from warehouse.connection import WriterLock
     from warehouse.rebuild import rebuild
@@ -46,17 +47,19 @@ def rebuild_home(settings: Settings, progress: Progress) -> RebuildResult:
             now=settings.clock(),
             panels=_panels(archive, progress),
             panel_gate=judge_panel,
+            series_gate=lambda con, batch: judge_series(con, batch, catalog, batch.fetched_at),
         )
 
 
 def _batches(archive: Archive, catalog: Catalog, progress: Progress) -> Iterator[Batch]:
-    """Yield every batch of every source, each source's in the order in which it was fetched."""
+    """Yield every batch of every source by the time it was fetched: some are judged beside what others brought."""
     from ingest.collect import replay
 
-    for source in SOURCES:
-        for done, batch in enumerate(replay(archive, source, catalog.of_source(source)), start=1):
-            progress(f"replaying {source}", done, None)
-            yield batch
+    # Of one moment the order is that of a run, which asks the sources by name.
+    sources = [replay(archive, source, catalog.of_source(source)) for source in sorted(SOURCES)]
+    for done, batch in enumerate(heapq.merge(*sources, key=lambda batch: batch.fetched_at), start=1):
+        progress(f"replaying {batch.source}", done, None)
+        yield batch
 
 
 def _panels(archive: Archive, progress: Progress) -> Iterator[PanelBatch]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import SecretStr
+
 from ingest.clock import NEW_YORK
 from ingest.errors import ConfigError, HomeUnusable
 from ingest.home import Home
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 DEMO_HOME: Final = Path("data/demo")
 REAL_HOME: Final = Path("data/real")
+MADE_UP_KEY: Final = SecretStr("0simulated0market0knows0no0keys0")
+"""What the simulated FRED is asked with, so that it gives vintages; it takes any key of the right form."""
 RECORDED_AT: Final = datetime(2026, 4, 27, 9, 5, tzinfo=NEW_YORK)
 """The morning on which most of the recorded files were taken."""
 
@@ -34,7 +38,13 @@ def simulated(settings: Settings) -> Iterator[Settings]:
     with TemporaryDirectory(prefix="tidegauge-") as folder:
         truth = Path(folder) / "simulated_truth.parquet"
         market.latent.write_parquet(truth)
-        changes = {"home": _home(settings, DEMO_HOME), "origin": "SIMULATED", "now": now, "simulated_truth": truth}
+        changes = {
+            "home": _home(settings, DEMO_HOME),
+            "origin": "SIMULATED",
+            "now": now,
+            "simulated_truth": truth,
+            "fred_api_key": MADE_UP_KEY,
+        }
         with _serving(settings, market, changes) as changed:
             yield changed
 
@@ -72,8 +82,8 @@ def _serving(settings: Settings, market: Market, changes: dict[str, Any]) -> Ite
     from ingest.standin import StandIn
 
     with StandIn(market, changes["now"]) as standin:
-        # Nothing here may reach a publisher: the key stays out, so that FRED is asked keyless.
-        yield settings.model_copy(update={**changes, "upstream": standin.url, "fred_api_key": None})
+        # Nothing here may reach a publisher: the user's key stays out. The recorded market has no vintages: keyless.
+        yield settings.model_copy(update={"fred_api_key": None, **changes, "upstream": standin.url})
 
 
 def _home(settings: Settings, otherwise: Path) -> Path:

@@ -19,6 +19,7 @@ from ingest.splits import split_adjusted_prices
 from warehouse.breadth import STANDARD, breadth_features, listing_sessions
 from warehouse.breadth_market import count_sessions, market_folds, members_by_session
 from warehouse.breadth_settled import settled_members, settled_prices
+from warehouse.latest import latest_of
 from warehouse.records import shown
 from warehouse.wide_universe import SYMBOLS, wide_membership
 from warehouse.wide_universe import UNIVERSE as WIDE_UNIVERSE
@@ -181,10 +182,8 @@ def _membership(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Return permid, ticker, start_date, end_date_exclusive of the stays as they now stand."""
     return con.execute(
         """
-        select permid, ticker, start_date, end_date as end_date_exclusive from (
-            from sp500_membership.intervals
-            qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
-        ) where ticker is not null order by ticker, start_date
+        select permid, ticker, start_date, end_date as end_date_exclusive from sp500_membership.intervals_latest
+        where ticker is not null order by ticker, start_date
         """
     ).pl()
 
@@ -199,10 +198,8 @@ def _prices(
     """
     parts = " union all ".join(
         f"""
-        select ticker, session_date, close_usd, volume_shares, known_at, {rank} as provider_rank from (
-            from {table} where session_date >= $first and ticker in (select ticker from breadth_tickers)
-            qualify row_number() over (partition by ticker, session_date order by known_at desc) = 1
-        )
+        select ticker, session_date, close_usd, volume_shares, known_at, {rank} as provider_rank from {latest_of(table)}
+        where session_date >= $first and ticker in (select ticker from breadth_tickers)
         """
         for rank, table in enumerate(PRICE_TABLES)
     )
@@ -225,8 +222,7 @@ def _prices(
         ).pl()
     splits = con.execute(
         """
-        select ticker, session_date, split_ratio, known_at from yahoo.splits
-        qualify row_number() over (partition by ticker, session_date order by known_at desc) = 1
+        select ticker, session_date, split_ratio, known_at from yahoo.splits_latest
         """
     ).pl()
     latest = membership.group_by("permid").agg(latest_ticker=pl.col("ticker").sort_by("start_date").last())

@@ -188,6 +188,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
 def _migrations() -> Iterator[tuple[str, str]]:
     # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
     from ingest.catalog import SOURCES
+    from warehouse.latest import latest_ddl
     from warehouse.panel_ddl import panel_ddl
     from warehouse.regimes.ledger import ledger_ddl
 
@@ -198,4 +199,5 @@ def _migrations() -> Iterator[tuple[str, str]]:
         else:
             yield path.name, text
     yield from panel_ddl()
+    yield from latest_ddl()
     yield ledger_ddl()

@@ -10,7 +10,9 @@ Nothing is ever updated or deleted. The rule of `known_at` is architecture.md se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -20,6 +22,8 @@ import polars as pl
 from ingest.catalog import Catalog
 from ingest.clock import naive_utc
 from ingest.kit import ROWS_SCHEMA, Batch, GateResult
+from warehouse import absence
+from warehouse.latest import SERIES_KEYS, latest_of
 from warehouse.records import (
     LandingResult,
     Shrinkage,
@@ -90,11 +94,7 @@ def held(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
     return con.execute(
         f"""
         select series_id, count(*) as rows_count, min(period_date) as first_period, max(period_date) as last_period
-        from (
-            select series_id, period_date, arg_max({{'value': value}}, known_at) as newest
-            from {source}.observations group by all
-        )
-        where newest.value is not null
+        from {latest_of(f"{source}.observations")} where value is not null
         group by series_id order by series_id
         """
     ).pl()
@@ -143,38 +143,104 @@ class _Landing:
         self.source = batch.source
         self.fetched_at = naive_utc(batch.fetched_at)
         self.gated = gated
+        self.received = gated.accepted.height + gated.refused.height
         self.catalog = catalog
         self.run_id = run_id
         self.now = now
         self.raw = f"{batch.source}.observations"
+        self.keyed = absence.Keyed(self.raw, "series_id", "period_date", SERIES_KEYS, ("value",))
+        self.held_groups: list[absence.HeldGroup] = []
 
     def run(self, moment: datetime) -> LandingResult:
         self.con.begin()
         try:
             record_payloads(self.con, self.batch.payloads, self.source)
+            if self.gated.held_back is None and not self.gated.accepted.is_empty():
+                self._hold_back_groups()
             quarantined = self._record_refused()
             record_broken(
                 self.con, self.source, self.batch.payloads, self.batch.problems, run_id=self.run_id, now=self.now
             )
-            record_checks(self.con, self.run_id, self.gated.checks, moment)
+            checks = absence.check_results(self.raw, self.held_groups, names=[absence.GONE_CHECK])
+            checks = checks if self.batch.windows else []
+            record_checks(self.con, self.run_id, [*self.gated.checks, *checks], moment)
             if self.gated.held_back is None:
                 result = self._merge(quarantined)
             else:
                 result = LandingResult("held", 0, 0, 0, quarantined, None, ())
-            record_source_run(
-                self.con,
-                self.source,
+            not_landed = absence.sentence(self.source, self.raw, self.held_groups)
+            result = replace(
                 result,
-                received=self.gated.accepted.height + self.gated.refused.height,
-                error=sentence_of(self.gated.held_back, self.batch.problems),
-                run_id=self.run_id,
-                now=self.now,
+                state="partial" if not_landed and result.state == "ok" else result.state,
+                checks=tuple(checks),
+                error=sentence_of(self.gated.held_back, self.batch.problems, not_landed),
             )
+            record_source_run(self.con, self.source, result, received=self.received, run_id=self.run_id, now=self.now)
             self.con.commit()
         except BaseException:
             self.con.rollback()
             raise
         return result
+
+    # -- what may not land -----------------------------------------------------------------------------------
+
+    def _hold_back_groups(self) -> None:
+        """Move series of which too much is gone at once from what is accepted to what is refused: see absence.py."""
+        with self._answer():
+            self.held_groups = absence.held_groups_of(
+                self.con,
+                self.keyed,
+                _answer_beside("landing_held"),
+                is_regular=False,  # the gate refuses series that end before what is held
+            )
+            known = self.con.execute("select series_id, period_date, value from landing_held").pl()
+        if not self.held_groups:
+            return
+        told = {group.group: f"{group.check}: {group.told}" for group in self.held_groups}
+        is_held = pl.col("series_id").is_in(list(told))
+        # What is held already needs no quarantine.
+        refused = (
+            self.gated.accepted.filter(is_held)
+            .join(known, on=["series_id", "period_date", "value"], how="anti", nulls_equal=True)
+            .with_columns(pl.col("series_id").replace_strict(told, return_dtype=pl.String).alias("reason"))
+        )
+        self.gated = replace(
+            self.gated,
+            accepted=self.gated.accepted.filter(~is_held),
+            refused=pl.concat([self.gated.refused, refused.select(self.gated.refused.columns)]),
+        )
+
+    @contextmanager
+    def _answer(self) -> Iterator[None]:
+        """Show what the rule of absence looks at: what is held, came, was refused, was asked for."""
+        with (
+            shown(self.con, "landing_accepted", _one_per_key(self.gated.accepted)),
+            shown(self.con, "landing_doubted", self.gated.refused.select(group_name="series_id").unique()),
+            shown(self.con, "landing_windows", self._windows().rename({"series_id": "group_name"})),
+        ):
+            # Of several vintages of a period the newest is what the provider shows now.
+            self.con.execute(
+                """
+                create or replace temp view landing_present_now as from landing_accepted
+                qualify row_number() over (
+                    partition by series_id, period_date order by stated_at desc nulls last
+                ) = 1
+                """
+            )
+            self.con.execute(
+                """
+                create or replace temp view landing_covering as
+                select series_id as group_name, period_date as covered_date from landing_present_now
+                """
+            )
+            self.con.execute(
+                f"""
+                create or replace temp view landing_held as from {latest_of(self.raw)}
+                where series_id in (select series_id from landing_accepted)
+                """
+            )
+            yield
+            self.con.execute("drop view landing_held; drop view landing_covering; drop view landing_present_now")
 
     # -- the merge -------------------------------------------------------------------------------------------
 
@@ -209,11 +275,7 @@ class _Landing:
         A window without an end reaches up to the next window of its series, if there is one: rows beyond belong
         to that one. Refused rows count as come: the source does show the period.
         """
-        windows = pl.DataFrame(
-            [(window.series_id, window.start, window.end) for window in self.batch.windows],
-            schema={"series_id": pl.String(), "window_start": pl.Date(), "window_end": pl.Date()},
-            orient="row",
-        ).unique()
+        windows = self._windows()
         came = pl.concat(
             [
                 frame.select("series_id", "period_date", "fetched_at")
@@ -249,25 +311,20 @@ class _Landing:
             ).pl()
         return frame.cast(_FETCHES_SCHEMA)
 
-    def _take_newest(self) -> None:
-        """Keep the newest vintage of each period held, and the periods that the answer shows.
+    def _windows(self) -> pl.DataFrame:
+        return pl.DataFrame(
+            [(window.series_id, window.start, window.end) for window in self.batch.windows],
+            schema={"series_id": pl.String(), "window_start": pl.Date(), "window_end": pl.Date()},
+            orient="row",
+        ).unique()
 
-        The newest vintage is one whole row: arg_max of a bare column would skip the NULLs, that is, revive a
-        withdrawn value.
-        """
+    def _take_newest(self) -> None:
+        """Keep the newest vintage of each period held, and the periods that the answer shows."""
         self.con.execute(
             f"""
             create temp table landing_newest as
-            select series_id, period_date, n.value as value, n.code as code, n.unit as unit, n.known_at as known_at
-            from (
-                select series_id, period_date,
-                    arg_max({{'value': value, 'code': code, 'unit': unit, 'known_at': known_at}}, known_at) as n
-                from {self.raw}
-                where series_id in (
-                    select series_id from landing_fetches union select series_id from landing_incoming
-                )
-                group by series_id, period_date
-            )
+            select series_id, period_date, value, code, unit, known_at from {latest_of(self.raw)}
+            where series_id in (select series_id from landing_fetches union select series_id from landing_incoming)
             """
         )
         with shown(
@@ -437,39 +494,31 @@ class _Landing:
         return pl.concat(parts)
 
     def _withdrawn(self) -> pl.DataFrame:
-        """Return a NULL for each period held with a value, asked for, and gone from inside the answer.
-
-        Before an answer's first period lies history that is no longer served (a shrinkage, not a withdrawal);
-        after its last lies what it did not reach.
-        """
-        return (
-            self.con.execute(
-                """
-                with first_shown as (
-                    select series_id, min(period_date) as period_date from landing_present group by all
-                ),
-                payload as (
-                    select series_id, arg_max(payload_sha256, period_date) as payload_sha256
-                    from landing_present group by all
+        """Return a NULL for each period that was withdrawn, by the rule of absence.py."""
+        with self._answer():
+            gone = absence.gone_sql(self.keyed, _answer_beside("landing_newest"))
+            return (
+                self.con.execute(
+                    f"""
+                    with asked as (
+                        select series_id, max(fetched_at) as fetched_at from landing_fetches group by all
+                    ),
+                    payload as (
+                        select series_id, arg_max(payload_sha256, period_date) as payload_sha256
+                        from landing_present group by all
+                    )
+                    select n.series_id, n.code, n.period_date, null::double as value, n.unit,
+                        greatest(f.fetched_at, n.known_at + interval 1 microsecond) as known_at,
+                        'captured' as known_basis, p.payload_sha256, 'withdrawn' as kind
+                    from ({gone}) g
+                    join landing_newest n using (series_id, period_date)
+                    join asked f using (series_id)
+                    join payload p using (series_id)
+                    """
                 )
-                select n.series_id, n.code, n.period_date, null::double as value, n.unit,
-                    greatest(max(f.fetched_at), n.known_at + interval 1 microsecond) as known_at,
-                    'captured' as known_basis, p.payload_sha256, 'withdrawn' as kind
-                from landing_newest n
-                join first_shown s on s.series_id = n.series_id
-                join payload p on p.series_id = n.series_id
-                join landing_fetches f
-                    on f.series_id = n.series_id
-                    and n.period_date between greatest(coalesce(f.window_start, s.period_date), s.period_date)
-                        and f.last_period
-                anti join landing_present a on a.series_id = n.series_id and a.period_date = n.period_date
-                where n.value is not null
-                group by n.series_id, n.code, n.period_date, n.unit, n.known_at, p.payload_sha256
-                """
+                .pl()
+                .cast(_LANDED_SCHEMA)
             )
-            .pl()
-            .cast(_LANDED_SCHEMA)
-        )
 
     def _insert(self, landed: pl.DataFrame) -> None:
         if landed.is_empty():
@@ -547,6 +596,17 @@ class _Landing:
                 {"source": self.source, "now": self.now, "run_id": self.run_id},
             ).fetchone()
         return int(counted[0]) if counted else 0
+
+
+def _answer_beside(newest: str) -> absence.Relations:
+    return absence.Relations(
+        newest,
+        accepted="landing_present_now",
+        shown="landing_present_now",
+        covering="landing_covering",
+        doubted="landing_doubted",
+        windows="landing_windows",
+    )
 
 
 def _one_per_key(rows: pl.DataFrame) -> pl.DataFrame:

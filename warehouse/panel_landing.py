@@ -1,14 +1,14 @@
 """The only module that writes raw panel tables: the rule of warehouse/landing.py for rows with keys and several values.
 
-Nothing is ever updated or deleted. A key whose values changed is a new vintage; one that its answer should show and
-does not is withdrawn: a vintage whose values are all NULL. One batch has one row per key.
+Nothing is ever updated or deleted. A key whose values changed is a new vintage; one that was withdrawn (absence.py says
+when) is a vintage whose values are all NULL. One batch has one row per key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import duckdb
@@ -16,9 +16,12 @@ import polars as pl
 
 from ingest.catalog.calendars import working_days
 from ingest.clock import naive_utc
+from ingest.kit import CheckResult
 from ingest.panel import PanelTable, panel_table
 from ingest.panel_kit import PanelBatch, PanelGateResult
+from warehouse import absence
 from warehouse.landing import REVISED_AFTER, ROLLED_BY
+from warehouse.latest import latest_of
 from warehouse.records import (
     LandingResult,
     Shrinkage,
@@ -35,6 +38,14 @@ from warehouse.runs import record_checks
 _GROUPS = ("ticker", "fund_ticker")
 """Keys by which an answer is about one ticker or fund; a table without any comes as one answer."""
 
+_RELATIONS = absence.Relations(
+    newest="panel_newest",
+    accepted="panel_incoming",
+    shown="panel_present",
+    covering="panel_covering",
+    doubted="panel_doubted",
+    windows="panel_windows",
+)
 _TEMPORARY = ("panel_newest", "panel_landed", "panel_fetched")
 
 
@@ -50,19 +61,25 @@ def land_panel(
     con.begin()
     try:
         record_payloads(con, batch.payloads, batch.name)
+        received = sum(frame.height for frames in (gated.accepted, gated.refused) for frame in frames.values())
+        gated, held, checks = _without_held_groups(con, batch, gated, run_id, moment)
         refused = [_Table(con, batch, gated, panel_table(name), run_id, moment) for name in gated.refused]
         quarantined = sum(table.record_refused() for table in refused)
         record_broken(con, batch.name, batch.payloads, batch.problems, run_id=run_id, now=moment)
         _record_problems(con, batch, run_id)
         _record_lacks(con, batch, run_id)
-        record_checks(con, run_id, gated.checks, now)
+        record_checks(con, run_id, [*gated.checks, *checks], now)
         if gated.held_back is None:
             for name in gated.accepted:
                 landed.append(_Table(con, batch, gated, panel_table(name), run_id, moment).merge())
         result = _result(batch, gated, landed, quarantined)
-        received = sum(frame.height for frames in (gated.accepted, gated.refused) for frame in frames.values())
-        error = sentence_of(gated.held_back, batch.problems)
-        record_source_run(con, batch.name, result, received=received, error=error, run_id=run_id, now=moment)
+        result = replace(
+            result,
+            state="partial" if held and result.state == "ok" else result.state,
+            checks=tuple(checks),
+            error=sentence_of(gated.held_back, batch.problems, "; ".join(held) or None),
+        )
+        record_source_run(con, batch.name, result, received=received, run_id=run_id, now=moment)
         con.commit()
     except BaseException:
         con.rollback()
@@ -83,6 +100,32 @@ def held_groups(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, date
 def group_of(table: PanelTable) -> str:
     """Return the SQL expression of a row's group: the column of its ticker or fund, or an empty text."""
     return next((column.name for column in table.keys if column.name in _GROUPS), "''")
+
+
+def landing_checks(table: PanelTable) -> tuple[str, ...]:
+    """Return the names of the checks that landing makes of a table."""
+    return (absence.GONE_CHECK, absence.BEHIND_CHECK) if table.is_regular else (absence.GONE_CHECK,)
+
+
+def _without_held_groups(
+    con: duckdb.DuckDBPyConnection, batch: PanelBatch, gated: PanelGateResult, run_id: str, now: datetime
+) -> tuple[PanelGateResult, list[str], list[CheckResult]]:
+    """Return what may land, a sentence per table of which groups may not, and the checks."""
+    if gated.held_back is not None:
+        return gated, [], []
+    accepted, refused = dict(gated.accepted), dict(gated.refused)
+    sentences, checks = [], []
+    for name, rows in gated.accepted.items():
+        if rows.is_empty():
+            continue
+        table = _Table(con, batch, gated, panel_table(name), run_id, now)
+        held = table.held_groups()
+        checks += absence.check_results(name, held, names=landing_checks(table.table))
+        if held:
+            accepted[name], gone = table.parted(held)
+            refused[name] = pl.concat([refused[name], gone], how="diagonal") if name in refused else gone
+            sentences.append(str(absence.sentence(batch.name, name, held)))
+    return replace(gated, accepted=accepted, refused=refused), sentences, checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +184,20 @@ class _Table:
     ) -> None:
         self.con = con
         self.batch = batch
+        self.gated = gated
         self.table = table
         self.accepted = gated.accepted.get(table.id, pl.DataFrame())
         self.refused = gated.refused.get(table.id, pl.DataFrame())
+        self.known = pl.DataFrame()  # what is held of the answer's groups, where some of them may not land
         self.told = {"source": batch.name, "table_id": table.id, "run_id": run_id, "now": now}
         self.group = group_of(table)
+        self.keyed = absence.Keyed(
+            table.id,
+            self.group,
+            table.period,
+            [column.name for column in table.keys],
+            [column.name for column in table.values],
+        )
         self.keys = [column.name for column in table.keys]
         self.values = [column.name for column in table.values]
 
@@ -179,9 +231,7 @@ class _Table:
         periods = self.accepted.select(pl.col(self.table.period).unique().sort().alias("period"))
         releases = periods.with_columns(self.table.release.released_at(periods["period"]).alias("release_at"))
         with (
-            shown(self.con, "panel_incoming", self.accepted),
-            shown(self.con, "panel_present", self._present()),
-            shown(self.con, "panel_windows", self._windows()),
+            self._answer(),
             shown(self.con, "panel_releases", releases),
             shown(self.con, "panel_bodies", self._bodies()),
             self._temporary(),
@@ -191,6 +241,40 @@ class _Table:
             self._compare()
             return self._insert()
 
+    # -- what may not land -----------------------------------------------------------------------------------
+
+    def held_groups(self) -> list[absence.HeldGroup]:
+        """Return the groups whose answer may not land: see absence.py."""
+        with self._answer():
+            self._take_newest()
+            held = absence.held_groups_of(self.con, self.keyed, _RELATIONS, is_regular=self.table.is_regular)
+            if held:
+                self.known = self.con.execute(
+                    f"select {self._listed([*self.keys, *self.values])} from panel_newest"
+                ).pl()
+            self.con.execute("drop table panel_newest")
+        return held
+
+    def parted(self, held: Sequence[absence.HeldGroup]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the accepted rows without those of `held`, and what is new in those, with the reason."""
+        reasons = {group.group: f"{group.check}: {group.told}" for group in held}
+        group = pl.lit("") if self.group == "''" else pl.col(self.group)
+        rows = self.accepted.with_columns(reason=group.replace_strict(reasons, default=None, return_dtype=pl.String))
+        news = rows.join(self.known, on=[*self.keys, *self.values], how="anti", nulls_equal=True)
+        return rows.filter(pl.col("reason").is_null()).drop("reason"), news.filter(pl.col("reason").is_not_null())
+
+    @contextmanager
+    def _answer(self) -> Iterator[None]:
+        """Show what landing and the rule of absence look at: what came, what was refused, what was asked for."""
+        with (
+            shown(self.con, "panel_incoming", self.accepted),
+            shown(self.con, "panel_covering", self._groups_and_days(self.gated.accepted)),
+            shown(self.con, "panel_doubted", self._groups_and_days(self.gated.refused).select("group_name").unique()),
+            shown(self.con, "panel_present", self._present()),
+            shown(self.con, "panel_windows", self._windows()),
+        ):
+            yield
+
     # -- the steps -------------------------------------------------------------------------------------------
 
     def _take_newest(self) -> None:
@@ -199,7 +283,7 @@ class _Table:
             f"""
             create temp table panel_newest as
             select {self._listed([*self.keys, *self.values])}, known_at
-            from {self.table.id}
+            from {latest_of(self.table.id)}
             where {self.table.period} >= (
                     select coalesce(min(p), date '0001-01-01') from (
                         select {self.table.period} as p from panel_present
@@ -209,7 +293,6 @@ class _Table:
                 and {self.group} in (
                     select {self.group} from panel_present union select group_name from panel_windows
                 )
-            qualify row_number() over (partition by {self._listed(self.keys)} order by known_at desc) = 1
             """
         )
 
@@ -293,26 +376,20 @@ class _Table:
         )
 
     def _withdrawn(self) -> str:
-        """SQL of a row without values for each key held, asked for and gone.
-
-        Where a window has no start or end, what the answer shows first and last takes their place.
-        """
+        """SQL of a row without values for each key that was withdrawn, by the rule of absence.py."""
         empty = ", ".join(f"null as {name}" for name in self.values)
-        kept = " or ".join(f"n.{name} is not null" for name in self.values)
         keys = self._listed(self.keys, "n")
+        gone = absence.gone_sql(self.keyed, _RELATIONS)
         return f"""
             select {keys}, {empty},
-                greatest(max(f.fetched_at), max(n.known_at) + interval 1 microsecond) as known_at,
-                'captured' as known_basis, coalesce(any_value(b.payload_sha256), {self._last_body()}) as payload_sha256,
+                greatest(f.fetched_at, n.known_at + interval 1 microsecond) as known_at,
+                'captured' as known_basis, coalesce(b.payload_sha256, {self._last_body()}) as payload_sha256,
                 'withdrawn' as kind
-            from panel_newest n
-            join panel_fetched f on f.group_name = {self._group("n")}
-                and n.{self.table.period} between coalesce(f.window_start, f.first_period)
-                    and coalesce(f.window_end, f.last_period)
-            left join panel_bodies b on b.group_name = f.group_name
-            anti join panel_present a on {self._same("n", "a")}
-            where {kept}
-            group by {keys}
+            from ({gone}) g
+            join panel_newest n on {self._same("n", "g")}
+            join (select group_name, max(fetched_at) as fetched_at from panel_fetched group by all) f
+                on f.group_name = g.group_name
+            left join panel_bodies b on b.group_name = g.group_name
             """
 
     def _insert(self) -> _Counts:
@@ -409,6 +486,22 @@ class _Table:
         """Return the keys that the answer shows, refused or not."""
         frames = [frame.select(self.keys) for frame in (self.accepted, self.refused) if frame.width]
         return pl.concat(frames).drop_nulls()
+
+    def _groups_and_days(self, frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """Return group_name and covered_date of what shows how far the answer reaches: see absence.py."""
+        table = self.table
+        if not table.is_regular:  # splits and dividends come beside the prices of their tickers
+            beside = (panel_table(name) for name in self.batch.tables)
+            table = next((one for one in beside if one.is_regular and group_of(one) == self.group), table)
+        rows = [
+            (one, frames[one.id]) for one in {self.table.id: self.table, table.id: table}.values() if one.id in frames
+        ]
+        if frames is self.gated.accepted:
+            rows = [(one, frame) for one, frame in rows if one is table]
+        group = pl.lit("") if self.group == "''" else pl.col(self.group)
+        parts = [frame.select(group_name=group, covered_date=pl.col(one.period)) for one, frame in rows if frame.width]
+        empty = pl.DataFrame(schema={"group_name": pl.String(), "covered_date": pl.Date()})
+        return pl.concat([empty, *parts])
 
     def _windows(self) -> pl.DataFrame:
         asked = [(w.group, w.start, w.end) for w in self.batch.windows if w.table_id == self.table.id]

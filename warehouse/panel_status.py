@@ -77,12 +77,10 @@ def _strange(con: duckdb.DuckDBPyConnection, funds: list[Fund]) -> tuple[Strange
         rows = con.execute(
             f"""
             with navs as (
-                from {source}.fund_days where nav_usd is not null
-                qualify row_number() over (partition by ticker, report_date order by known_at desc) = 1
+                from {source}.fund_days_latest where nav_usd is not null
             ),
             closes as (
-                from yahoo.prices where close_usd is not null and ticker in (select ticker from navs)
-                qualify row_number() over (partition by ticker, session_date order by known_at desc) = 1
+                from yahoo.prices_latest where close_usd is not null and ticker in (select ticker from navs)
             ),
             latest as (
                 select n.ticker, n.report_date, n.nav_usd / c.close_usd - 1 as ratio

@@ -1,4 +1,4 @@
-"""What the panel desks are to ask for, and what is held that helps the gate to judge their prices."""
+"""What the panel desks are to ask for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import duckdb
 
 from ingest.catalog.funds import load_funds
 from ingest.clock import naive_utc
-from ingest.panel import PANEL_TABLES, panel_table
-from ingest.panel_gate import Evidence, large_moves
-from ingest.panel_kit import PanelBatch
-from warehouse.records import shown
+from warehouse.panel_evidence import price_evidence
 from warehouse.wide_universe import common_stocks
+
+__all__ = ["former_tickers", "lacking_tickers", "price_evidence", "wanted_tickers"]
 
 FORMER_MEMBERS_FOR: Final = timedelta(days=30)
 """How long a stock that left the index is still asked for; one that we hold nothing of is asked for its history."""
@@ -30,10 +29,7 @@ _ASK_AGAIN_FROM: Final = timedelta(days=12)
 FIRST_DAY: Final = date(2000, 1, 1)
 
 _STAYS: Final = """
-    stays as (
-        from sp500_membership.intervals
-        qualify row_number() over (partition by permid, start_date order by known_at desc) = 1
-    )
+    stays as (from sp500_membership.intervals_latest)
 """
 """Membership as it now stands: a vintage from before a stay ended knows of no end."""
 
@@ -57,7 +53,10 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
             select ticker, max(coalesce(end_date, date '9999-12-31')) as last_date
             from stays where ticker is not null group by ticker
         ),
-        held as (select ticker, max(session_date) as newest_date from yahoo.prices group by ticker),
+        held as (
+            select ticker, max(session_date) as newest_date from yahoo.prices_latest
+            where close_usd is not null group by ticker
+        ),
         unknown as (select distinct group_name as ticker from ops.panel_lacks
             where source = 'yahoo_prices' and seen_at > $unknown_since),
         silent as (select distinct payload as ticker from quarantine.payloads
@@ -106,13 +105,14 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
             select max(session_date) as session_date from calendar.sessions where close_at + interval 3 hour < $now
         ),
         held as (
-            select ticker, max(session_date) as newest_date from yahoo.prices
+            select ticker, max(session_date) as newest_date from yahoo.prices_latest
             where close_usd is not null group by ticker
         ),
         doubted as (
             select distinct group_name as ticker from quarantine.panel_rows
             where table_id = 'yahoo.prices' and period_date > $now::date - 45
-                and reason like 'large_return_is_confirmed%'
+                and (reason like 'large_return_is_confirmed%' or reason like 'splits_show_in_prices%'
+                    or reason like 'level_holds%')
         ),
         gone as (
             select ticker from stays
@@ -127,31 +127,3 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
         {"now": naive_utc(now), "wanted": wanted},
     ).fetchall()
     return sorted(row[0] for row in rows)
-
-
-def price_evidence(con: duckdb.DuckDBPyConnection, batch: PanelBatch) -> Evidence:
-    """Return what is held and helps to judge prices; nothing where the batch has none."""
-    prices = [rows for name, rows in batch.tables.items() if panel_table(name).name == "prices"]
-    if not prices or prices[0].is_empty():
-        return Evidence.none()
-    parts = " union all ".join(_newest(table.id, "split_ratio") for table in PANEL_TABLES if table.name == "splits")
-    splits = con.execute(f"select ticker, session_date, split_ratio from ({parts}) where split_ratio > 0").pl()
-    others = [
-        _newest(table.id, "close_usd")
-        for table in PANEL_TABLES
-        if table.name == "prices" and table.source != batch.source
-    ]
-    with shown(con, "doubted_moves", large_moves(prices[0], splits).select("ticker", "session_date")):
-        closes = con.execute(
-            f"select ticker, session_date, close_usd from ({' union all '.join(others)}) p"
-            " semi join doubted_moves d using (ticker, session_date) where close_usd is not null"
-        ).pl()
-    return Evidence(splits, closes)
-
-
-def _newest(table_id: str, value: str) -> str:
-    """SQL of the newest vintage of each ticker and session."""
-    return (
-        f"(select ticker, session_date, {value} from {table_id}"
-        " qualify row_number() over (partition by ticker, session_date order by known_at desc) = 1)"
-    )

@@ -35,6 +35,9 @@ _CARRIED_OVER = ("ops.runs", "ops.checks")
 Gate = Callable[[Batch, pl.DataFrame], GateResult]
 """Judges a batch against what is held (the frame of landing.held) at that point of the replay."""
 
+SeriesGate = Callable[[duckdb.DuckDBPyConnection, Batch], GateResult]
+"""Judges a batch against what the build file holds at that point of the replay, of other sources too."""
+
 PanelGate = Callable[[duckdb.DuckDBPyConnection, PanelBatch], PanelGateResult]
 """Judges a panel batch against what the build file holds at that point of the replay."""
 
@@ -58,8 +61,11 @@ def rebuild(
     now: datetime,
     panels: Iterable[PanelBatch] = (),
     panel_gate: PanelGate | None = None,
+    series_gate: SeriesGate | None = None,
 ) -> RebuildResult:
     """Replay `batches` and `panels` (in the order they were fetched) into a fresh file and swap it in.
+
+    `series_gate` judges in place of `gate` where a batch is held against other sources.
 
     The caller holds WriterLock. AuditFailed when the rows differ from the old file's: then the old file stays and
     the fresh one is left beside it as warehouse_rebuilt.duckdb.
@@ -71,7 +77,7 @@ def rebuild(
         con = connect(fresh)
         try:
             migrate(con)
-            count = _replay(con, batches, gate, catalog, run_id, now)
+            count = _replay(con, batches, gate, series_gate, catalog, run_id, now)
             count += _replay_panels(con, panels, panel_gate, run_id, now) if panel_gate else 0
             rows = sum(_rows(con, table) for table in _RAW)
             compared = _compare_and_carry_over(con, home) if home.warehouse.exists() else None
@@ -89,11 +95,18 @@ def rebuild(
 
 
 def _replay(
-    con: duckdb.DuckDBPyConnection, batches: Iterable[Batch], gate: Gate, catalog: Catalog, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection,
+    batches: Iterable[Batch],
+    gate: Gate,
+    series_gate: SeriesGate | None,
+    catalog: Catalog,
+    run_id: str,
+    now: datetime,
 ) -> int:
     count = 0
     for batch in batches:
-        land(con, batch, gate(batch, held(con, batch.source)), catalog, run_id, now)
+        judged = series_gate(con, batch) if series_gate else gate(batch, held(con, batch.source))
+        land(con, batch, judged, catalog, run_id, now)
         count += 1
     return count
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged, SourceError
-from ingest.kit import Batch, Payload
+from ingest.kit import Batch, CheckResult, Payload
 from ingest.panel_kit import PanelBatch
 
 SourceState = Literal["ok", "partial", "failed", "held", "skipped"]
@@ -35,7 +35,8 @@ class Shrinkage:
 class LandingResult:
     """What one batch did. Rows are vintages landed; `rows_quarantined` counts refusals not recorded before.
 
-    `newest_period` is the newest period of the batch that has a value. `shrinkages` are those recorded now.
+    `newest_period` is the newest period of the batch that has a value. `shrinkages` are those recorded now. `checks`
+    are those of landing itself, `error` is what a person reads: what the gate held back, what broke, what did not land.
     """
 
     state: SourceState
@@ -45,6 +46,8 @@ class LandingResult:
     rows_quarantined: int
     newest_period: date | None
     shrinkages: tuple[Shrinkage, ...]
+    checks: tuple[CheckResult, ...] = ()
+    error: str | None = None
 
 
 def state_of(batch: Batch | PanelBatch, *, has_rows: bool) -> SourceState:
@@ -54,9 +57,9 @@ def state_of(batch: Batch | PanelBatch, *, has_rows: bool) -> SourceState:
     return "ok" if batch.windows or batch.payloads else "skipped"
 
 
-def sentence_of(held_back: str | None, problems: Sequence[SourceError]) -> str | None:
+def sentence_of(held_back: str | None, problems: Sequence[SourceError], not_landed: str | None = None) -> str | None:
     """Return what went wrong with a source as one text, None when nothing did."""
-    sentences = [held_back] if held_back else []
+    sentences = [text for text in (held_back, not_landed) if text]
     sentences += [str(problem) for problem in problems[:PROBLEMS_TOLD]]
     if len(problems) > PROBLEMS_TOLD:
         sentences.append(f"and {len(problems) - PROBLEMS_TOLD} more")
@@ -110,13 +113,12 @@ def record_source_run(
     result: LandingResult,
     *,
     received: int,
-    error: str | None,
     run_id: str,
     now: datetime,
 ) -> None:
     """Append how the source fared to ops.source_runs; `now` is naive UTC."""
     counts = (result.rows_new, result.rows_changed, result.rows_withdrawn, result.rows_quarantined)
-    row = (run_id, source, result.state, received, *counts, result.newest_period, error, now)
+    row = (run_id, source, result.state, received, *counts, result.newest_period, result.error, now)
     append(con, "ops.source_runs", [row])
 
 

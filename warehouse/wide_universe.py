@@ -23,10 +23,7 @@ _SPELLING: Final = r"^[A-Z]{1,5}(\.[A-Z])?$"  # BRK.B; the directories write pre
 
 # Each directory is a snapshot of its own: where one failed, its stocks are still listed.
 _LISTED: Final = f"""
-    newest as (
-        from {SYMBOLS}
-        qualify row_number() over (partition by snapshot_date, symbol order by known_at desc) = 1
-    ),
+    newest as (from {SYMBOLS}_latest),
     days as (
         select *, row_number() over (partition by is_nasdaq order by snapshot_date) as day_seq
         from (

@@ -27,6 +27,11 @@ class Plausible(_Entry):
     min: float
     max: float
     max_step: float = Field(gt=0)
+    spike_pct: float | None = Field(
+        default=None,
+        gt=0,
+        description="A value that leaves those around it by more, and comes back, needs a second provider's word.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Plausible:
@@ -72,6 +77,7 @@ class Series(_Entry):
     licence: Licence
     is_revised: bool = Field(default=False, description="History without vintages may differ from what was then known.")
     rolling_history_years: int | None = Field(default=None, description="The provider keeps only so many years.")
+    starts: date | None = Field(default=None, description="First period that any provider ever printed.")
     ends: date | None = Field(default=None, description="Last period of a discontinued series.")
     providers: tuple[Provider, ...] = Field(min_length=1)
 

@@ -6,9 +6,10 @@ Grain   one bar per symbol and NYSE session, from 2000 on; splits and dividends 
 Units   US dollars and shares as traded that day. Yahoo divides prices and dividends by every later split and
         multiplies volumes: both are undone with the splits of the same download (quant.md 5.2)
 Breaks  SourceChanged per symbol on an error in the chart, another symbol, currency or bar length, lists that do not
-        match, no price at all, many sessions missing, a new split that the prices do not show yet. A null price is a
-        gap. The bar of a session still open at the time of asking is never returned. A former member that Yahoo does
-        not know any more is a known lack, not an error; it is asked for again once a week
+        match, no price at all, many sessions missing, a new split that the prices do not show yet. A dividend in
+        another currency is named and left out, and the rest of the chart stands. A null price is a gap. The bar of a
+        session still open at the time of asking is never returned. A former member that Yahoo does not know any more
+        is a known lack, not an error; it is asked for again once a week
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
 from ingest.fund_days import panel_rows
 from ingest.kit import Payload
-from ingest.panel_kit import FORMER, STANDING, PanelContext, PanelWindow
+from ingest.panel_kit import FORMER, STANDING, PanelContext, PanelWindow, PartOfPanelChanged
 from ingest.parsing import changed, number, quoted
 from ingest.parsing import field as member
 from ingest.splits import later_split_ratio
@@ -92,7 +93,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     columns = [prices_of(payload, chart, name) for name in (*_PRICES, "volume")]
     require_prices(payload, columns[:-1])
     bars = pl.DataFrame([chart.days.alias("session_date"), *columns])
-    splits, dividends = _splits(payload, chart), _dividends(payload, chart)
+    splits, (dividends, foreign) = _splits(payload, chart), _dividends(payload, chart)
     _require_applied(payload, bars, splits)
     closed = closed_bars(payload, bars)
     _require_sessions(payload, chart, closed)
@@ -102,10 +103,13 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
         "yahoo.dividends": _paid(dividends, splits),
     }
     over = pl.col("session_date") <= last_day(payload)
-    return {
+    found = {
         table: panel_rows(payload, table, {"ticker": payload.meta["symbol"], **_columns(rows.filter(over))})
         for table, rows in tables.items()
     }
+    if foreign is not None:
+        raise PartOfPanelChanged(found, {payload.meta["symbol"]: foreign})
+    return found
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
@@ -260,13 +264,22 @@ def _splits(payload: Payload, chart: Chart) -> pl.DataFrame:
     )
 
 
-def _dividends(payload: Payload, chart: Chart) -> pl.DataFrame:
-    """Return session_date and amount (USD on the split basis of the download), oldest first."""
+def _dividends(payload: Payload, chart: Chart) -> tuple[pl.DataFrame, SourceChanged | None]:
+    """Return session_date and amount (USD on the split basis of the download), oldest first.
+
+    And what is wrong with one that states another currency: it is left out, and the rest of the chart stands.
+    """
     amounts: dict[date, float] = {}
+    foreign: SourceChanged | None = None
     for on, event in _events(payload, chart, "dividends"):
+        currency = event.get("currency", "USD") if isinstance(event, dict) else "USD"
+        if currency != "USD":
+            foreign = foreign or changed(payload, f"unit 'USD' of the dividend of {on}", quoted(currency))
+            continue
         amount = _positive(payload, member(payload, event, "amount", "a dividend"), f"the dividend of {on}")
         amounts[on] = amounts.get(on, 0.0) + amount
-    return pl.DataFrame(sorted(amounts.items()), schema={"session_date": pl.Date, "amount": pl.Float64}, orient="row")
+    paid = pl.DataFrame(sorted(amounts.items()), schema={"session_date": pl.Date, "amount": pl.Float64}, orient="row")
+    return paid, foreign
 
 
 def _positive(payload: Payload, cell: Any, where: str) -> float:

@@ -29,6 +29,7 @@ Kind = Literal[
     "wrong_encoding",
     "bad_key",
     "reset",
+    "rewritten",
 ]
 _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "rate_limited": frozenset({"retry_after"}),
@@ -40,6 +41,7 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "shortened": frozenset({"since"}),
     "changed_unit": frozenset({"scale"}),
     "changed_column": frozenset({"old", "new"}),
+    "rewritten": frozenset({"change"}),
 }
 _COLUMNS: Final[Mapping[str, str]] = {
     "fred.stlouisfed.org": "observation_date",
@@ -110,13 +112,14 @@ class Faults:
         wrong_encoding  the text in UTF-16
         bad_key         FRED's 400
         reset           the connection is reset
+        rewritten       the body as the function `change` makes it of the right one
         """
         if kind not in get_args(Kind):
             raise ValueError(f"no fault {kind!r}: one of {', '.join(get_args(Kind))}")
         unknown = options.keys() - _OPTIONS.get(kind, frozenset())
         if unknown:
             raise ValueError(f"fault {kind} has no option {', '.join(sorted(unknown))}")
-        missing = {"frozen": "as_of", "shortened": "since"}.get(kind)
+        missing = {"frozen": "as_of", "shortened": "since", "rewritten": "change"}.get(kind)
         if missing is not None and missing not in options:
             raise ValueError(f"fault {kind} needs {missing}")
         fault = Fault(re.compile(pattern), kind, times, options, after)
@@ -197,6 +200,13 @@ def _wrong_encoding(_: Fault, __: Request, response: Response) -> Response:
     return _rewritten(response, lambda data: data.decode("utf-8", errors="replace").encode("utf-16"))
 
 
+def _changed(fault: Fault, _: Request, response: Response) -> Response:
+    if response.status != 200:
+        return response
+    headers = {name: value for name, value in response.headers.items() if name not in ("ETag", "Last-Modified")}
+    return replace(response, body=fault.options["change"](response.body), headers=headers)
+
+
 def _rewritten(response: Response, change: Callable[[bytes], bytes]) -> Response:
     """Change the text of an answer; of a zip, the text of its members. The validators no longer hold."""
     headers = {name: value for name, value in response.headers.items() if name not in ("ETag", "Last-Modified")}
@@ -217,4 +227,5 @@ _SPOILERS: Mapping[str, Callable[[Fault, Request, Response], Response]] = {
     "bad_key": _bad_key,
     "changed_column": _changed_column,
     "wrong_encoding": _wrong_encoding,
+    "rewritten": _changed,
 }

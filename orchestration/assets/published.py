@@ -21,6 +21,7 @@ RELEASED_SCHEMAS = ("marts", "meta")
 )
 def published(context: AssetExecutionContext) -> MaterializeResult:
     """Audit the build and put it in place as one file by one rename; without a new row the old release stays."""
+    from warehouse.losses import require_no_loss
     from warehouse.publish import publish
 
     session: Session = context.resources.session
@@ -29,6 +30,8 @@ def published(context: AssetExecutionContext) -> MaterializeResult:
             raise AuditFailed("audit failed: nothing was built whole in this run. Run the job `marts` or `daily`.")
         if not session.home.published.exists():
             audit.require_headline(session.con)
+        elif not session.settings.accept_loss:
+            require_no_loss(session.con, session.home)
         session.let_go()
         release = session.release = publish(
             session.home,

@@ -55,8 +55,16 @@ GATE_CHECKS: Mapping[str, str] = {
     "answer_did_not_shrink": "The answer has about as many rows as the last one.",
     "newest_period_does_not_go_back": "The answer does not end before what we hold.",
     "upstream_is_not_frozen": "The answer keeps up with the release calendar.",
+    "history_is_not_multiplied": "No series came back with most of its changes multiplied by one factor.",
+    "level_holds": "No run of values stands a unit away from those around it.",
+    "period_is_sensible": "Periods lie after the series' start, on its weekday or a first of the month.",
+    "values_are_possible": "Values are of a size that a value can have.",
+    "spikes_are_confirmed": "A rate or index that leaves its level and comes back is shown by a second provider.",
 }
 """The gate's checks as Dagster shows them; test_definitions holds the names against ingest/gate.py."""
+
+AFTER: Mapping[str, tuple[str, ...]] = {"yahoo": ("fred",)}
+"""Sources asked after others: Yahoo's exchange rate and index are held against FRED's of the same run."""
 
 POINTS = 120
 
@@ -69,6 +77,7 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
         group_name=source,
         kinds={"python", "duckdb"},
         description=_description(source),
+        deps=[AssetKey([before, "observations"]) for before in AFTER.get(source, ())],
         required_resource_keys={"session"},
         check_specs=[
             AssetCheckSpec(ANSWERED, asset=key, description="The source gave what it was asked for."),

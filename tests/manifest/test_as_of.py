@@ -104,6 +104,17 @@ def test_revisions_as_they_stood(published: Path):
         assert con.execute(query.format("revisions_as_of(timestamp '2026-01-29 22:00')")).fetchall() == []
 
 
+def test_the_newest_value_of_each_period_as_it_stood(published: Path):
+    """One row a period, however often it was printed; one that was withdrawn is not there, and does not revive."""
+    query = "select day(period_date), value from marts.{} where series_id = 'fed_total_assets' order by 1"
+    with duckdb.connect(str(published), read_only=True) as con:
+        assert con.execute(query.format("observations_latest")).fetchall() == [(21, 6605.0), (28, 6611.0)]
+        withdrawn = con.execute(query.format("observations_latest_as_of(timestamp '2026-02-03 12:00')")).fetchall()
+        vintages = con.execute(query.format("observations")).fetchall()
+    assert withdrawn == [(21, 6605.0)]
+    assert len(vintages) == 5
+
+
 def test_series_as_they_stood(published: Path):
     query = "select last_period_date, periods_count, title from marts.{} where series_id = 'fed_total_assets'"
     with duckdb.connect(str(published), read_only=True) as con:

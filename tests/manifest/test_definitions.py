@@ -18,6 +18,7 @@ from ingest.catalog import SOURCES
 from ingest.panel import PANEL_TABLES
 from ingest.panel_desks import PANEL_DESKS
 from ingest.panel_gate import rule_names
+from ingest.series_blocks import BLOCK_CHECKS
 from orchestration.assets.panels import PANEL_CHECKS
 from orchestration.assets.sources import GATE_CHECKS, shown_name
 from orchestration.definitions import defs
@@ -133,6 +134,7 @@ def test_the_gates_checks_are_shown_under_their_names():
     """The names that ingest/gate.py gives and those that assets declare are the same."""
     text = (ROOT / "ingest" / "gate.py").read_text()
     named = set(re.findall(r'\bCheck\(\s*f?"([^"]+)"', text)) | set(re.findall(r'name="(\w+)",\n\s+severity', text))
+    named |= set(BLOCK_CHECKS)
     assert {shown_name(name.replace("{column}", "period_date")) for name in named} == set(GATE_CHECKS)
 
 

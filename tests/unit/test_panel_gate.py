@@ -137,10 +137,11 @@ def test_a_split_explains_a_move(ratio, after):
     assert refused(judged(*walk(100, 101, after), splits=[("BBB", DAYS[2], ratio)])) != []
 
 
-def test_a_split_that_the_prices_do_not_show_is_refused():
-    assert refused(judged(*walk(100, 101, 101), splits=[("AAA", DAYS[2], 2.0)])) == [
-        (DAYS[2], "large_return_is_confirmed")
-    ]
+def test_a_split_that_the_prices_do_not_show_holds_the_ticker_back():
+    result = judged(*walk(100, 101, 101), *walk(10, 11, 12, ticker="BBB"), splits=[("AAA", DAYS[2], 2.0)])
+    assert {reason for _, reason in refused(result)} <= {"splits_show_in_prices", "large_return_is_confirmed"}
+    assert result.accepted["yahoo.prices"]["ticker"].unique().to_list() == ["BBB"]
+    assert result.held_back is None
 
 
 def test_a_second_provider_confirms_a_move():
@@ -169,14 +170,14 @@ def test_a_split_that_the_first_provider_did_not_tell_is_not_confirmed_by_the_se
 
 def test_a_split_that_did_not_happen_yet_is_not_confirmed_by_the_second():
     told = [("AAA", DAYS[2], 2.0)]
-    assert refused(judged(*walk(100, 101, 101), splits=told, evidence=closes(101.0, 101.0))) == [
-        (DAYS[2], "large_return_is_confirmed")
-    ]
+    result = judged(*walk(100, 101, 101), splits=told, evidence=closes(101.0, 101.0))
+    assert result.accepted["yahoo.prices"].is_empty()
+    assert result.accepted["yahoo.splits"].is_empty()
 
 
 def test_a_move_on_the_day_of_a_split_is_confirmed_on_its_basis():
     told = [("AAA", DAYS[2], 2.0)]
-    assert refused(judged(*walk(100, 101, 25), splits=told)) == [(DAYS[2], "large_return_is_confirmed")]
+    assert judged(*walk(100, 101, 25), splits=told).accepted["yahoo.prices"].is_empty()
     assert refused(judged(*walk(100, 101, 25), splits=told, evidence=closes(50.5, 25.0))) == []
 
 

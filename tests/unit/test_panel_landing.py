@@ -121,12 +121,12 @@ def test_a_volume_that_a_reverse_split_rounded_is_no_vintage(con):
 
 
 def test_what_is_gone_from_inside_the_window_is_withdrawn_and_may_come_back(con):
-    answer(con, utc(WED, 23), price("AAA", MON, 10.0), price("AAA", TUE, 11.0))
-    assert counts(answer(con, utc(THU, 23), price("AAA", MON, 10.0))) == (0, 0, 1)
+    monday, tuesday, wednesday = (price("AAA", day, 10.0) for day in (MON, TUE, WED))
+    answer(con, utc(WED, 23), monday, tuesday, wednesday)
+    assert counts(answer(con, utc(THU, 23), monday, wednesday)) == (0, 0, 1)
     assert vintages(con, "AAA", TUE)[-1] == (None, datetime(2026, 6, 11, 23), "captured")
-    assert counts(answer(con, utc(THU, 23, 30), price("AAA", MON, 10.0))) == (0, 0, 0)
-    back = answer(con, utc(THU, 23, 40), price("AAA", MON, 10.0), price("AAA", TUE, 11.0))
-    assert counts(back) == (0, 1, 0)
+    assert counts(answer(con, utc(THU, 23, 30), monday, wednesday)) == (0, 0, 0)
+    assert counts(answer(con, utc(THU, 23, 40), monday, tuesday, wednesday)) == (0, 1, 0)
 
 
 def test_outside_the_window_and_other_tickers_nothing_is_withdrawn(con):
@@ -140,10 +140,27 @@ def test_without_a_window_nothing_is_withdrawn(con):
     assert counts(answer(con, utc(THU, 23), price("AAA", MON, 10.0), windows=[])) == (0, 0, 0)
 
 
-def test_a_withdrawn_split_of_an_answer_without_any(con):
-    answer(con, utc(WED, 23), ("AAA", TUE, 2.0), table_id="yahoo.splits")
-    window = [PanelWindow("yahoo.splits", "AAA", MON, THU)]
-    assert counts(answer(con, utc(THU, 23), windows=window, table_id="yahoo.splits")) == (0, 0, 1)
+def chart(con: duckdb.DuckDBPyConnection, moment: datetime, days: list[date], splits: list[tuple[Any, ...]]):
+    """Land a chart of AAA: a bar on each of `days`, and its splits."""
+    tables = {
+        "yahoo.prices": rows_of("yahoo.prices", moment, *(price("AAA", day, 10.0) for day in days)),
+        "yahoo.splits": rows_of("yahoo.splits", moment, *splits),
+    }
+    windows = [PanelWindow(table_id, "AAA", None) for table_id in tables]
+    batch = PanelBatch("yahoo", tables, windows, (), (), moment, "yahoo_prices")
+    return land_panel(con, batch, PanelGateResult(tables, {}, (), None), "run", moment)
+
+
+def test_a_split_is_withdrawn_by_a_chart_that_shows_the_days_around_it_without_it(con):
+    chart(con, utc(WED, 23), [MON, TUE, WED], [("AAA", TUE, 2.0)])
+    assert counts(chart(con, utc(THU, 23), [MON, TUE, WED], [])) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("days", [[], [MON, TUE], [TUE, WED]])
+def test_a_split_stays_where_the_chart_does_not_reach_beyond_it(con, days: list[date]):
+    chart(con, utc(WED, 23), [MON, TUE, WED], [("AAA", TUE, 2.0)])
+    chart(con, utc(THU, 23), days, [])
+    assert con.execute("select split_ratio from yahoo.splits_latest").fetchall() == [(2.0,)]
 
 
 def test_a_row_that_an_earlier_answer_lacked_is_late(con):

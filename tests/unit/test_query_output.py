@@ -225,8 +225,8 @@ def test_json_is_strict_and_keeps_digits(home: Path, capsys):
     sql = (
         "select 'nan'::double as n, 'inf'::double as i, -exp(1000.0) as e, 'nan'::float as f, "
         "[1.5, 'nan'::double] as l, {'a': 'inf'::double, 'b': null} as s, "
-        "12345678901234567890.123456789::decimal(38, 9) as d, 170141183460469231731687303715884105727::hugeint as h, true as b, "
-        "date '2026-02-05' as day, '\"\\' as q"
+        "12345678901234567890.123456789::decimal(38, 9) as d, 170141183460469231731687303715884105727::hugeint as h, "
+        "true as b, date '2026-02-05' as day, '\"\\' as q"
     )
     text = asked(capsys, "query", sql, "-f", "json")
 

@@ -31,16 +31,34 @@ stepped as (
     from on_basis
     window by_ticker as (partition by ticker order by session_seq)
 ),
--- the price before an ex-dividend session loses what was paid, on one split basis
+-- The last price before an ex-dividend session loses what was paid, on one split basis. The ex-date itself may have no
+-- bar: the dividend concerns every session before it all the same.
+dividends_on_basis as (
+    select d.ticker, d.session_date, d.known_at, d.dividend_usd / coalesce(l.split_factor, 1.0) as amount
+    from {{ dividends }} as d
+    asof left join later_splits as l on d.ticker = l.ticker and d.session_date < l.session_date
+),
 dividend_steps as (
+    select
+        d.ticker,
+        d.session_date,
+        d.known_at,
+        1 - d.amount / p.close_adjusted as step
+    from dividends_on_basis as d
+    asof inner join (select ticker, session_date, close_adjusted from stepped) as p
+        on d.ticker = p.ticker and d.session_date > p.session_date
+),
+-- and the return of the first bar from the ex-date on has it back
+dividend_returns as (
     select
         p.ticker,
         p.session_date,
-        d.dividend_usd,
-        d.known_at,
-        1 - d.dividend_usd / p.split_factor / p.close_adjusted_before as step
-    from stepped as p
-    inner join {{ dividends }} as d on p.ticker = d.ticker and p.session_date = d.session_date
+        max(d.known_at) as known_at,
+        product(d.step) filter (where d.step > 0) as step
+    from dividend_steps as d
+    asof inner join (select ticker, session_date from stepped) as p
+        on d.ticker = p.ticker and d.session_date <= p.session_date
+    group by p.ticker, p.session_date
 ),
 split_days as (
     select ticker, session_date, max(known_at) as known_at from {{ splits }} group by ticker, session_date
@@ -63,7 +81,7 @@ select
     p.close_usd,
     p.volume_shares,
     p.split_factor as split_factor_ratio,
-    d.dividend_usd,
+    e.dividend_usd,
     round(p.close_adjusted, 8) as close_split_adjusted_usd,
     round(p.volume_shares * p.split_factor, 4) as volume_split_adjusted_shares,
     round(p.close_adjusted * coalesce(l.dividend_factor, 1.0), 8) as close_dividend_adjusted_usd,
@@ -74,7 +92,7 @@ select
     case
         when p.sessions_since = 1
             then round(
-                p.close_adjusted / (p.close_adjusted_before * coalesce(case when d.step > 0 then d.step end, 1.0)) - 1, 10
+                p.close_adjusted / (p.close_adjusted_before * coalesce(d.step, 1.0)) - 1, 10
             )
     end as total_return_ratio,
     p.provider,
@@ -83,6 +101,7 @@ select
     p.basis_known_at
 from stepped as p
 left join split_days as k on p.ticker = k.ticker and p.session_date = k.session_date
-left join dividend_steps as d on p.ticker = d.ticker and p.session_date = d.session_date
+left join dividend_returns as d on p.ticker = d.ticker and p.session_date = d.session_date
+left join {{ dividends }} as e on p.ticker = e.ticker and p.session_date = e.session_date
 asof left join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date
 {% endmacro %}

@@ -1,0 +1,1 @@
+{{ observations_latest(ref('int_observations_latest')) }}

@@ -1,0 +1,67 @@
+"""Dates that cannot be right: before a series began, off its rhythm, alone years before everything else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from ingest.catalog import Catalog
+
+_ALONE: Final = 3  # so few periods ...
+_YEARS: Final = "3y"  # ... and then nothing for so long: a year mistyped
+_WEEKDAYS: Final = {"monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6, "sunday": 7}
+
+
+def lonely_before(rows: pl.DataFrame, group: str, period: str, *, most: int = _ALONE) -> pl.Series:
+    """Return whether a row is one of the first few of its group, behind which nothing comes for three years.
+
+    The group must have more rows behind them than before. In the order of `rows`.
+    """
+    periods = rows.select(pl.col(group).alias("group"), pl.col(period).alias("period")).drop_nulls().unique()
+    periods = periods.sort("group", "period").with_columns(
+        next=pl.col("period").shift(-1).over("group"),
+        rank=pl.int_range(1, pl.len() + 1).over("group"),
+        count=pl.len().over("group"),
+    )
+    cut = (
+        periods.filter(
+            pl.col("rank") <= most,
+            pl.col("rank") * 2 < pl.col("count"),
+            pl.col("next") > pl.col("period").dt.offset_by(_YEARS),
+        )
+        .group_by("group")
+        .agg(pl.col("period").max().alias("last_lonely"))
+    )
+    if cut.is_empty():
+        return pl.repeat(value=False, n=rows.height, eager=True).alias("is_lonely")
+    joined = rows.select(pl.col(group).alias("group"), pl.col(period).alias("period")).join(
+        cut, on="group", how="left", maintain_order="left"
+    )
+    return joined.select(is_lonely=(pl.col("period") <= pl.col("last_lonely")).fill_null(value=False))["is_lonely"]
+
+
+def senseless_periods(rows: pl.DataFrame, catalog: Catalog) -> dict[int, str]:
+    """Return why rows (series_id, period_date) are refused for their date, by position."""
+    found: dict[int, str] = {}
+    numbered = rows.select("series_id", "period_date").with_row_index("position")
+    for (series_id,), mine in numbered.group_by("series_id", maintain_order=True):
+        series = catalog.by_id(str(series_id))
+        on = pl.col("period_date")
+        if series.starts is not None:
+            for place, day in mine.filter(on < series.starts).select("position", "period_date").rows():
+                found.setdefault(place, f"period {day} lies before the series' start on {series.starts}")
+        if series.frequency == "weekly" and series.week_ends is not None:
+            off = mine.filter(on.dt.weekday() != _WEEKDAYS[series.week_ends])
+            for place, day in off.select("position", "period_date").rows():
+                found.setdefault(
+                    place, f"period {day} is a {day:%A}, the series is dated by {series.week_ends.title()}s"
+                )
+        if series.frequency == "monthly":
+            for place, day in mine.filter(on.dt.day() != 1).select("position", "period_date").rows():
+                found.setdefault(place, f"period {day} is not the first of a month, by which the series is dated")
+    lonely = lonely_before(rows, "series_id", "period_date").arg_true().to_list()
+    for place in lonely:
+        day = rows["period_date"][place]
+        found.setdefault(place, f"period {day} stands alone, years before the next")
+    return found

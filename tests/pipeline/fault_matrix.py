@@ -1,0 +1,179 @@
+"""Every route of every publisher against every fault, through fetch, parse, gate and landing, held against the truth.
+
+The truth is a home that the same market filled undisturbed. After a fault each newest vintage must be the one from
+before the answer or the right one after it, and nothing that is right may be gone. After the next good answer all is as
+in the truth.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from ingest.catalog import SOURCES
+from ingest.catalog.funds import load_funds
+from ingest.panel import PANEL_TABLES
+from ingest.panel_desks import PANEL_DESKS, panel_desk
+from ingest.settings import Settings
+from ingest.standin import Market, StandIn, simulate
+from orchestration.ingestion import ingest_source
+from orchestration.panel_ingestion import ingest_desk
+from orchestration.session import no_progress, open_session
+from tests.pipeline.damage import BENDS, Unbendable, bent
+
+FIRST: Final = datetime(2016, 6, 28, 23, 5, tzinfo=UTC)
+SECOND: Final = FIRST + timedelta(days=2)
+THIRD: Final = FIRST + timedelta(days=3)
+
+MEMBERS: Final = 20
+FUNDS: Final = ("SPY", "XLK", "IVV", "EFA", "TQQQ", "SQQQ")
+
+ROUTES: Final = (
+    *(source for source in SOURCES if source != "user_file"),
+    *(desk.name for desk in PANEL_DESKS if not desk.name.startswith("user_")),
+)
+FAULTS: Final = (*BENDS, "frozen", "cut")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one fault did to one route. `touched`: how many answers it met and changed."""
+
+    touched: int
+    state: str
+    error: str | None
+    wrong: Sequence[str]
+    withdrawn: Sequence[str]
+    not_recovered: Sequence[str]
+
+
+class Bench:
+    """A market, a home that it filled until FIRST, and the truth of SECOND and THIRD."""
+
+    def __init__(self, folder: Path, upstream: StandIn) -> None:
+        self.folder = folder
+        self.upstream = upstream
+        self.base = folder / "base"
+        self.truths: dict[datetime, Path] = {SECOND: folder / "truth-2", THIRD: folder / "truth-3"}
+        self._ask(self.base, FIRST, ROUTES)
+        shutil.copytree(self.base, self.truths[SECOND])
+        self._ask(self.truths[SECOND], SECOND, ROUTES)
+        shutil.copytree(self.truths[SECOND], self.truths[THIRD])
+        self._ask(self.truths[THIRD], THIRD, ROUTES)
+
+    def meet(self, route: str, fault: str) -> Outcome:
+        """Let every answer to `route` at SECOND meet the fault, then give it a good one at THIRD."""
+        home = self.folder / f"{route}-{fault}"
+        shutil.copytree(self.base, home)
+        touched = [0]
+
+        def change(body: bytes) -> bytes:
+            try:
+                changed = bent(fault, body)
+            except Unbendable:
+                return body
+            touched[0] += changed != body
+            return changed
+
+        faults = self.upstream.faults
+        if fault == "frozen":
+            faults.add(".", "frozen", as_of=FIRST - timedelta(days=20))
+        elif fault == "cut":
+            faults.add(".", "truncated", keep=0.7, declared=False)
+        else:
+            faults.add(".", "rewritten", change=change)
+        try:
+            (outcome,) = self._ask(home, SECOND, [route])
+        finally:
+            faults.clear()
+        wrong, withdrawn = self._differences(home, route, SECOND)
+        self._ask(home, THIRD, [route])
+        later, gone = self._differences(home, route, THIRD, is_final=True)
+        shutil.rmtree(home)
+        return Outcome(touched[0], outcome.landing.state, outcome.error, wrong, withdrawn, [*later, *gone])
+
+    def _ask(self, home: Path, now: datetime, routes: Sequence[str]) -> list:
+        self.upstream.set_now(now)
+        settings = Settings(
+            _env_file=None,
+            upstream=self.upstream.url,
+            home=home,
+            now=now,
+            origin="SIMULATED",
+            request_attempts=2,
+            retry_wait_seconds=0.01,
+        )
+        with open_session(settings) as session:
+            return [
+                ingest_source(session, route, no_progress)
+                if route in SOURCES
+                else ingest_desk(session, panel_desk(route), no_progress)
+                for route in routes
+            ]
+
+    def _differences(
+        self, home: Path, route: str, moment: datetime, *, is_final: bool = False
+    ) -> tuple[list[str], list[str]]:
+        wrong, withdrawn = [], []
+        with duckdb.connect(str(home / "build" / "warehouse.duckdb"), read_only=True) as con:
+            con.execute(f"attach '{self.base}/build/warehouse.duckdb' as base (read_only)")
+            con.execute(f"attach '{self.truths[moment]}/build/warehouse.duckdb' as truth (read_only)")
+            for table, keys, values, is_snapshot in _tables(route):
+                listed = ", ".join([*keys, *values])
+                ours, right = (
+                    f"(select {listed} from {catalog}{table} qualify row_number() over"
+                    f" (partition by {', '.join(keys)} order by known_at desc, loaded_at desc) = 1)"
+                    for catalog in ("", "truth.")
+                )
+                allowed = right if is_final else f"(select * from {right} union all select {listed} from base.{table})"
+                wrong += [
+                    f"{table} {row}"
+                    for row in con.execute(f"select * from {ours} except select * from {allowed} limit 3").fetchall()
+                ]
+                has_value = " or ".join(f"{value} is not null" for value in values)
+                same = " and ".join(f"o.{key} = r.{key}" for key in keys)
+                withdrawn += [
+                    f"{table} {row}"
+                    for row in con.execute(
+                        f"select {', '.join('r.' + key for key in keys)}"
+                        f" from (select * from {right} where {has_value}) r"
+                        f" join (select * from {ours} where not ({has_value})) o on {same} limit 3"
+                    ).fetchall()
+                ]
+                if is_final and not is_snapshot:  # of a snapshot that was missed nobody serves another
+                    wrong += [
+                        f"{table} lacks {row}"
+                        for row in con.execute(f"select * from {right} except select * from {ours} limit 3").fetchall()
+                    ]
+        return wrong, withdrawn
+
+
+def _tables(route: str) -> Iterator[tuple[str, list[str], list[str], bool]]:
+    """Yield the raw tables of a route: id, keys, values, and whether its past is served by nobody."""
+    if route in SOURCES:
+        yield f"{route}.observations", ["series_id", "period_date"], ["value"], False
+        return
+    for table_id in panel_desk(route).table_ids:
+        table = next(table for table in PANEL_TABLES if table.id == table_id)
+        keys, values = ([column.name for column in columns] for columns in (table.keys, table.values))
+        yield table_id, keys, values, table.is_snapshot
+
+
+def small_market() -> Market:
+    """Return the market of the matrix."""
+    funds = tuple(fund for fund in load_funds() if fund.ticker in FUNDS)
+    return simulate(THIRD.date(), members=MEMBERS, funds=funds)
+
+
+@contextmanager
+def bench(folder: Path) -> Iterator[Bench]:
+    """Serve the market and fill the homes."""
+    with StandIn(small_market(), FIRST) as upstream:
+        yield Bench(folder, upstream)

@@ -1,0 +1,114 @@
+"""No answer of a publisher, however wrong, lands a wrong value or takes a right one away."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest.standin import StandIn
+from tests.cli import environment, tidegauge
+from tests.pipeline.damage import Unbendable, bent
+from tests.pipeline.fault_matrix import FAULTS, FIRST, ROUTES, SECOND, Bench, bench, small_market
+
+SAMPLE = [(route, FAULTS[number % len(FAULTS)]) for number, route in enumerate(ROUTES)]
+"""One fault a route, each fault at least once."""
+
+HEADLINES = (
+    "fed_total_assets_usd_bn",
+    "tga_usd_bn",
+    "on_rrp_usd_bn",
+    "net_liquidity_usd_bn",
+    "us_2y_pct",
+    "jp_2y_pct",
+    "usdjpy_rate",
+    "hy_oas_bp",
+    "vix_index",
+    "vvix_index",
+    "put_call_total_ratio",
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("matrix")) as made:
+        yield made
+
+
+def assert_harmless(small: Bench, route: str, fault: str) -> None:
+    outcome = small.meet(route, fault)
+    assert (outcome.wrong, outcome.withdrawn, outcome.not_recovered) == ([], [], []), outcome
+
+
+@pytest.mark.parametrize(("route", "fault"), SAMPLE)
+def test_a_fault_of_each_route(small: Bench, route: str, fault: str) -> None:
+    assert_harmless(small, route, fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_fault_of_every_route(small: Bench, route: str, fault: str) -> None:
+    assert_harmless(small, route, fault)
+
+
+@pytest.fixture(scope="module")
+def first_release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StandIn, Path]]:
+    home = tmp_path_factory.mktemp("whole") / "home"
+    with StandIn(small_market(), FIRST) as upstream:
+        done = tidegauge("run", env=environment(home, upstream=upstream.url, now=FIRST))
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield upstream, home
+
+
+def headlines(home: Path) -> dict:
+    with duckdb.connect(str(home / "published" / "tidegauge.duckdb"), read_only=True) as con:
+        rows = con.execute(f"select session_date, {', '.join(HEADLINES)} from marts.market_daily").fetchall()
+    return {(row[0], name): value for row in rows for name, value in zip(HEADLINES, row[1:], strict=True)}
+
+
+def whole_command(upstream: StandIn, first: Path, folder: Path, fault: str) -> None:
+    """Every answer of every publisher meets the fault: what was published stays, and the first sentence says why."""
+    home = folder / "home"
+    shutil.copytree(first, home, symlinks=True)
+    before = headlines(home)
+
+    def change(body: bytes) -> bytes:
+        try:
+            return bent(fault, body)
+        except Unbendable:
+            return body
+
+    upstream.set_now(SECOND)
+    if fault == "frozen":
+        upstream.faults.add(".", "frozen", as_of=FIRST - timedelta(days=20))
+    else:
+        upstream.faults.add(".", "rewritten", change=change)
+    try:
+        done = tidegauge("run", env=environment(home, upstream=upstream.url, now=SECOND))
+    finally:
+        upstream.faults.clear()
+        upstream.set_now(FIRST)
+    after = headlines(home)
+    lost = {cell for cell, value in before.items() if value is not None and after.get(cell) != value}
+    assert not lost, (sorted(lost)[:5], done.stdout[-2000:])
+    printed = done.stdout + done.stderr
+    assert done.returncode in (0, 3, 8), printed
+    assert "bug" not in printed
+    with duckdb.connect(str(home / "build" / "warehouse.duckdb"), read_only=True) as con:
+        states = {state for (state,) in con.execute("select distinct state from ops.source_runs").fetchall()}
+    assert states & {"partial", "held", "failed"}, "the records of the run say that something was wrong"
+
+
+def test_years_shifted_by_every_publisher(first_release: tuple[StandIn, Path], tmp_path: Path) -> None:
+    whole_command(*first_release, tmp_path, "years")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["frozen", "times_1000", "huge", "block_times_100", "negative", "shuffled"])
+def test_the_worst_through_the_whole_command(first_release: tuple[StandIn, Path], tmp_path: Path, fault: str) -> None:
+    whole_command(*first_release, tmp_path, fault)

@@ -1,0 +1,229 @@
+"""What it means that a row we hold is not in an answer: one rule for series and for panel tables.
+
+A row is withdrawn only when the answer was asked for it, was accepted, and shows rows of its group on both sides of it,
+or other rows of its very period (a snapshot's other lines). Splits and dividends are few: what covers them are the
+prices of the same ticker in the same answer. Where it starts later or ends earlier than what is held it
+says nothing of what lies beyond: that history was shortened, or the answer is behind. Nor does an answer of which the
+gate refused rows of the group: what is absent may be what was refused, printed under another date. (It still counts as
+an answer that lacked what it lacked: a row that turns up later was late, and calling it on time would look ahead.)
+
+Two things hold a whole group of an answer back:
+
+    gone at once   more than 2 % of the held rows of the group (and more than three), absent or printed as gaps
+    behind         the answer of a group that goes on day by day ends before what is held: it is frozen
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import duckdb
+
+from ingest.kit import CheckResult
+
+GONE_RATIO: Final = 0.02
+GONE_COUNT: Final = 3
+"""More of a group than both of these gone at once is no correction."""
+
+GONE_CHECK: Final = "history_is_not_withdrawn"
+BEHIND_CHECK: Final = "answer_does_not_end_early"
+CHECKS: Final = {
+    GONE_CHECK: f"No group lost more than {GONE_RATIO:.0%} of its rows (and more than {GONE_COUNT}) in one answer.",
+    BEHIND_CHECK: "No group's answer ends before what is held of it.",
+}
+"""The checks of landing and what each says when it passes."""
+
+_EXAMPLES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """How the rows of a raw table are told apart, in SQL names: its group, the day of a row, keys and values."""
+
+    table_id: str
+    group: str  # an expression over a row of the table: "series_id", "ticker", "''"
+    period: str
+    keys: Sequence[str]
+    values: Sequence[str]
+
+    def has_value(self, alias: str) -> str:
+        """Return the SQL of "this row is not withdrawn"."""
+        return "(" + " or ".join(f"{alias}.{name} is not null" for name in self.values) + ")"
+
+    def group_in(self, alias: str) -> str:
+        """Return the SQL of a row's group."""
+        return self.group if self.group.startswith("'") else f"{alias}.{self.group}"
+
+    def same(self, one: str, other: str) -> str:
+        """Return the SQL of "the same key"."""
+        return " and ".join(f"{one}.{name} = {other}.{name}" for name in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGroup:
+    """A group whose answer does not land: why, in counts."""
+
+    group: str
+    check: Literal["history_is_not_withdrawn", "answer_does_not_end_early"]
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """Names of the relations that the rule reads.
+
+    newest    what is held of the answer's groups, newest vintages: keys and values
+    accepted  what the gate accepted, one row per key: keys and values
+    shown     keys of all that came, refused or not
+    covering  group_name and covered_date of every accepted row that shows how far the answer reaches
+    doubted   group_name of what the gate refused rows of
+    windows   group_name, window_start, window_end: what was asked for
+    """
+
+    newest: str
+    accepted: str
+    shown: str
+    covering: str
+    doubted: str
+    windows: str
+
+
+def gone_sql(keyed: Keyed, of: Relations) -> str:
+    """Return SQL of the keys that are held with a value, were asked for and are gone: group_name and the keys."""
+    keys = ", ".join(f"n.{name}" for name in keyed.keys)
+    return f"""
+        with bounded as (
+            select w.group_name, coalesce(w.window_start, date '0001-01-01') as lower_date,
+                coalesce(
+                    w.window_end,
+                    (lead(w.window_start) over (
+                        partition by w.group_name order by w.window_start nulls first
+                    ) - 1)::date,
+                    date '9999-12-31'
+                ) as upper_date
+            from {of.windows} w anti join {of.doubted} d using (group_name)
+        ),
+        covered as (
+            select b.group_name, b.lower_date, min(a.covered_date) as first_date, max(a.covered_date) as last_date
+            from bounded b join {of.covering} a
+                on a.group_name = b.group_name and a.covered_date between b.lower_date and b.upper_date
+            group by b.group_name, b.lower_date
+        )
+        select distinct c.group_name, {keys}
+        from {of.newest} n
+        join covered c on c.group_name = {keyed.group_in("n")}
+            and n.{keyed.period} between c.first_date and c.last_date
+        anti join {of.accepted} a on {keyed.same("n", "a")}
+        where {keyed.has_value("n")}
+            and (
+                n.{keyed.period} > c.first_date and n.{keyed.period} < c.last_date
+                or exists (
+                    select 1 from {of.accepted} s
+                    where s.{keyed.period} = n.{keyed.period} and {keyed.group_in("s")} = c.group_name
+                )
+            )
+    """
+
+
+def held_groups_of(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations, *, is_regular: bool) -> list[HeldGroup]:
+    """Return the groups of the answer that may not land.
+
+    `is_regular`: each group gains rows session by session or week by week, so that an answer which ends before what is
+    held is frozen. Rows of one period are counted within their periods (a snapshot's lines), others within all that is
+    held of the group.
+    """
+    return _gone_at_once(con, keyed, of) + (_behind(con, keyed, of) if is_regular else [])
+
+
+def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -> list[HeldGroup]:
+    keys = ", ".join(f"n.{name}" for name in keyed.keys)
+    gone = gone_sql(keyed, of)
+    rows = con.execute(
+        f"""
+        with gone as (
+            {gone}
+            union
+            select {keyed.group_in("n")} as group_name, {keys}
+            from {of.newest} n join {of.accepted} a on {keyed.same("n", "a")}
+            where {keyed.has_value("n")} and not {keyed.has_value("a")}
+        ),
+        lost as (
+            select group_name, count(*) as gone_count, count(distinct {keyed.period}) as periods_count,
+                min({keyed.period}) as first_date, max({keyed.period}) as last_date
+            from gone group by group_name having count(*) > {GONE_COUNT}
+        ),
+        whole as (
+            select {keyed.group_in("h")} as group_name, count(*) as held_count
+            from {keyed.table_id}_latest h semi join lost l on l.group_name = {keyed.group_in("h")}
+            where {keyed.has_value("h")} group by all
+        ),
+        within as (  -- of periods with several rows, in the periods that lost some
+            select g.group_name, count(*) as held_count
+            from (select distinct group_name, {keyed.period} from gone) g
+            join {of.newest} n on {keyed.group_in("n")} = g.group_name and n.{keyed.period} = g.{keyed.period}
+            where {keyed.has_value("n")} group by all
+        )
+        select l.group_name, l.gone_count, if(i.held_count > l.periods_count, i.held_count, w.held_count) as held_count,
+            l.first_date, l.last_date
+        from lost l join whole w using (group_name) join within i using (group_name)
+        where l.gone_count > {GONE_RATIO} * if(i.held_count > l.periods_count, i.held_count, w.held_count)
+        order by l.group_name
+        """
+    ).fetchall()
+    return [
+        HeldGroup(group, GONE_CHECK, f"{gone:,} of {held:,} rows held are gone at once ({first} to {last})")
+        for group, gone, held, first, last in rows
+    ]
+
+
+def _behind(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -> list[HeldGroup]:
+    rows = con.execute(
+        f"""
+        with came as (
+            select {keyed.group_in("a")} as group_name, max(a.{keyed.period}) as last_date
+            from {of.shown} a group by all
+        ),
+        held as (
+            select {keyed.group_in("n")} as group_name, max(n.{keyed.period}) as last_date
+            from {of.newest} n where {keyed.has_value("n")} group by all
+        )
+        select c.group_name, c.last_date, h.last_date
+        from came c join held h using (group_name)
+        -- asked up to what is held: a page of the past ends where it ends
+        semi join {of.windows} w on w.group_name = c.group_name and coalesce(w.window_end >= h.last_date, true)
+        where c.last_date < h.last_date order by c.group_name
+        """
+    ).fetchall()
+    return [
+        HeldGroup(group, BEHIND_CHECK, f"the answer ends on {came}, held is up to {held}: it is frozen or cut short")
+        for group, came, held in rows
+    ]
+
+
+def check_results(table_id: str, held: Sequence[HeldGroup], *, names: Sequence[str]) -> list[CheckResult]:
+    """Return the checks of landing for one table, one each of `names`, passed or failed."""
+    results = []
+    for name in names:
+        failed = [group for group in held if group.check == name]
+        summary = _told(failed) if failed else "passed"
+        detail = json.dumps({"summary": summary, "groups": [group.group for group in failed]})
+        results.append(CheckResult(table_id, name, "error", not failed, len(failed), detail))
+    return results
+
+
+def sentence(source: str, table_id: str, held: Sequence[HeldGroup]) -> str | None:
+    """Return what a person reads of the groups that did not land, None when all did."""
+    if not held:
+        return None
+    count = len(held)
+    return (
+        f"{source}: {table_id}: {count} group{'s' if count > 1 else ''} held back, nothing of it landed: {_told(held)}"
+    )
+
+
+def _told(held: Sequence[HeldGroup]) -> str:
+    shown = [f"{group.group}: {group.told}" if group.group else group.told for group in held[:_EXAMPLES]]
+    return "; ".join(shown) + ("; …" if len(held) > _EXAMPLES else "")

@@ -1,0 +1,44 @@
+"""The newest vintage of each key of a raw table, withdrawals included: one view per table, used wherever it is asked.
+
+Newest is the greatest `known_at`; of two vintages of one moment the one that landed later, and of two that landed
+together the one of the greater payload hash, so that every path picks the same. A withdrawn key is a row whose values
+are all NULL: whoever wants values leaves it out after, never before, or an older value would revive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+NEWEST_FIRST: Final = "known_at desc, loaded_at desc, payload_sha256 desc"
+"""The order of vintages of one key."""
+
+SERIES_KEYS: Final = ("series_id", "period_date")
+"""What tells the rows of `<source>.observations` apart."""
+
+
+def latest_of(table_id: str) -> str:
+    """Return the name of a raw table's view of newest vintages: `yahoo.prices_latest`."""
+    return f"{table_id}_latest"
+
+
+def latest_ddl() -> Iterator[tuple[str, str]]:
+    """Yield name and text of one migration per raw table; each may run twice."""
+    from ingest.catalog import SOURCES
+    from ingest.panel import PANEL_TABLES
+
+    for source in SOURCES:
+        yield _migration(f"{source}.observations", SERIES_KEYS)
+    for table in PANEL_TABLES:
+        yield _migration(table.id, [column.name for column in table.keys])
+
+
+def _migration(table_id: str, keys: Sequence[str]) -> tuple[str, str]:
+    view = latest_of(table_id)
+    text = (
+        f"create or replace view {view} as from {table_id}\n"
+        f"qualify row_number() over (partition by {', '.join(keys)} order by {NEWEST_FIRST}) = 1;\n"
+        f"comment on view {view} is"
+        f" 'The newest vintage of each key of {table_id}; one that was withdrawn has no values.';\n"
+    )
+    return f"latest {table_id}", text
