@@ -65,6 +65,7 @@ def as_of(
     """Read the published file as it could be known at a moment: marts.<mart> in the SQL is the mart as of then.
 
     Moments inside the SQL are UTC. The file as it is now is there as tidegauge.marts.<mart>, tidegauge.meta.<table>.
+    A mart without a past says why it has none; `tidegauge tables` lists which.
     """
     from orchestration.querying import run_query
     from warehouse.asof import moment_of
