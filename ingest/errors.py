@@ -84,6 +84,12 @@ class UnknownRelease(NothingPublished):
     exit_code = 2
 
 
+class QueryRefused(TidegaugeError):
+    """The SQL of a query cannot run, is not read-only, or its rows cannot go where they should."""
+
+    exit_code = 2
+
+
 class ClockBehind(ConfigError):
     """The clock stands before what the home has recorded; nothing was touched."""
 

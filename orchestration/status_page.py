@@ -151,7 +151,7 @@ def _marts(found: Status) -> Table:
 
 
 def _series(found: Status) -> Table:
-    table = Table("series", "provider", "newest", _right("age"), "expected by (New York)", "state", "last error")
+    table = Table("series", "provider", "newest", _right("age"), "expected by (New York)", "state")
     for row in found.freshness:
         table.add_row(*_series_row(row))
     return table
@@ -166,7 +166,6 @@ def _series_row(row: dict[str, Any]) -> tuple[str, ...]:
         age,
         _moment(row["expected_by_at"]),
         _state(row["state"]),
-        _short(row["last_error"]),
     )
 
 
