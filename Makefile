@@ -9,15 +9,20 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
+DBT_FILES := $(shell find dbt_project -name target -prune -o -type f -print)
 .PHONY: help setup demo run ui real test test-slow bench lint docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.ready  ## install the packages into .venv (done by every other target)
+setup: $(VENV)/.parsed  ## install the packages into .venv (done by every other target)
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt requirements-duckdb-next.txt pyproject.toml scripts/setup
 	@scripts/setup $(VENV)
+
+# dbt's manifest names the assets: the project is parsed once, beside the environment, and again when it changes.
+$(VENV)/.parsed: $(VENV)/.ready $(DBT_FILES)
+	@$(PY) -m orchestration.dbt_bridge && touch $@
 
 demo: setup  ## the whole pipeline on a simulated market: no key, no network
 	@$(VENV)/bin/tidegauge demo
@@ -47,4 +52,4 @@ docs: setup  ## regenerate docs/tables.md and the tables of docs/method.md
 	@$(PY) -m docs.generate
 
 clean:  ## remove everything that was generated, the data folder excepted
-	rm -rf $(VENV) dbt_project/target dbt_project/logs logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -44,7 +44,7 @@ def models(folder: Path) -> list[dict[str, Any]]:
 
 def written_by_us(schema: str) -> list[dict[str, Any]]:
     """Return the entries of the tables that are no dbt models: of publication itself, and of the regimes."""
-    from warehouse.publish import PUBLISH_TABLES
+    from warehouse.published_table import PUBLISH_TABLES
     from warehouse.regimes.tables import REGIME_TABLES
 
     return [

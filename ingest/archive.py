@@ -1,4 +1,7 @@
-"""The payload store: every answer exactly as it came, found again by the sha256 of its bytes.
+"""The payload store: every answer as it came, found again by the sha256 of its bytes.
+
+Only a configured key that a publisher sent back is blotted out first: what is hashed, archived, parsed and landed is
+the body without it.
 
 Layout below the root: `<2 hex>/<sha256>.gz` (gzip with no time in it, so equal bodies give equal files) and
 `index.jsonl`, one JSON line per fetch. Both are durable when `flush` returns; a body always before its line.
@@ -13,15 +16,18 @@ import hashlib
 import json
 import logging
 import os
+import re
+import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
-from ingest.errors import HomeUnusable, TidegaugeError
+from ingest.errors import ArchiveDamaged, HomeUnusable
 from ingest.kit import Payload
+from ingest.secrets import blotted, blotted_body, blotted_mapping, is_guarding
 
 KEPT_HEADERS: Final = ("etag", "last-modified", "content-type", "date")
 """The headers that matter later; the rest is not kept."""
@@ -30,6 +36,11 @@ _TEMPORARY: Final = ".tmp"
 _UNFLUSHED_AT_MOST: Final = 200
 """So many answers at most are lost to a kill; they are asked for again."""
 
+_MOMENT: Final = re.compile(rb'"fetched_at": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00)"')
+_REMEDY: Final = (
+    "Put the file back from a copy; without one `tidegauge rebuild --accept-loss` goes on without this answer, and "
+    "the warehouse that is there stays as good as it was"
+)
 _log = logging.getLogger("tidegauge.archive")
 
 
@@ -50,10 +61,14 @@ class Entry:
 
 
 class Archive:
-    """A content-addressed store of payloads below one folder. One writer at a time; readers need no lock."""
+    """A content-addressed store of payloads below one folder. One writer at a time; readers need no lock.
 
-    def __init__(self, root: Path) -> None:
+    With a list `lost`, a replay leaves out bodies that are damaged and adds why; without one it ends at the first.
+    """
+
+    def __init__(self, root: Path, *, lost: list[ArchiveDamaged] | None = None) -> None:
         self.root = root
+        self.lost = lost
         self._index: IO[bytes] | None = None
         self._lines: list[bytes] = []
         self._unnamed: dict[Path, Path] = {}
@@ -64,10 +79,11 @@ class Archive:
         return self.root / "index.jsonl"
 
     def put(self, payload: Payload, batch: str = "") -> Payload:
-        """Store the body once and write an index line; return the payload.
+        """Store the body once and write an index line; return the payload, in which every secret is blotted out.
 
         HomeUnusable when the disk is full or the folder cannot be written. Body and line are durable after `flush`.
         """
+        payload = _without_secrets(payload)
         entry = Entry(
             source=payload.source,
             name=payload.name,
@@ -109,30 +125,53 @@ class Archive:
             self._index = None
 
     def body(self, sha256: str) -> bytes:
-        """Return the bytes of that hash; TidegaugeError when they are missing or no longer have it."""
+        """Return the bytes of that hash; ArchiveDamaged when they are missing or no longer have it."""
         path = self._path(sha256)
         path = self._unnamed.get(path, path)
         try:
             found = gzip.decompress(path.read_bytes())
+        except FileNotFoundError:
+            raise ArchiveDamaged(f"archive: {path} is missing. {_REMEDY}") from None
         except (OSError, EOFError, zlib.error) as error:
-            raise TidegaugeError(f"archive: {path} cannot be read: {error}") from error
+            raise ArchiveDamaged(f"archive: {path} cannot be read: {error}. {_REMEDY}") from error
         seen = hashlib.sha256(found).hexdigest()
         if seen != sha256:
-            raise TidegaugeError(f"archive: {path} is damaged: its bytes have sha256 {seen}, not the one in its name")
+            raise ArchiveDamaged(
+                f"archive: {path} is damaged: its bytes have sha256 {seen}, not the one in its name. {_REMEDY}"
+            )
         return found
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the index in the order of the fetches; a torn last line (a killed run) is reported and left out."""
+        """Yield the index in the order of the fetches; a torn last line (a killed run) is reported and left out.
+
+        ArchiveDamaged when the index cannot be read.
+        """
         if self._lines:
             self.flush()
         if not self.index_path.exists():
             return
-        with self.index_path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    entry = self._entry(line, number)
-                    if entry is not None:
-                        yield entry
+        try:
+            with self.index_path.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if line.strip():
+                        entry = self._entry(line, number)
+                        if entry is not None:
+                            yield entry
+        except OSError as error:
+            raise ArchiveDamaged(
+                f"archive: {self.index_path} cannot be read: {error.strerror or error}. Put it back from a copy."
+            ) from error
+
+    def newest_fetch(self) -> datetime | None:
+        """Return the latest moment of a fetch (aware UTC) in the index, None when there is none.
+
+        Only the moments are read: it is asked before each run, of an index that only grows.
+        """
+        try:
+            moments = _MOMENT.findall(self.index_path.read_bytes())
+        except OSError:
+            return None  # whoever needs the index will say what is wrong with it
+        return max((datetime.fromisoformat(moment.decode()) for moment in moments), default=None)
 
     def latest(self, source: str, name: str) -> Entry | None:
         """Return the newest entry of that name that brought a body (status 200), None when there is none."""
@@ -156,11 +195,13 @@ class Archive:
         try:
             return Entry(**{**read, "fetched_at": datetime.fromisoformat(read["fetched_at"])})
         except (ValueError, TypeError, KeyError) as error:
-            raise TidegaugeError(f"archive: {self.index_path} line {number} is no entry: {error}") from error
+            raise ArchiveDamaged(
+                f"archive: {self.index_path} line {number} is no entry: {error}. Put the file back from a copy."
+            ) from error
 
     def _store(self, payload: Payload) -> None:
         path = self._path(payload.sha256)
-        if path in self._unnamed or path.exists():
+        if path in self._unnamed or _is_whole(path, payload.body):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
@@ -205,6 +246,32 @@ class Archive:
 
     def _path(self, sha256: str) -> Path:
         return self.root / sha256[:2] / f"{sha256}.gz"
+
+
+def _without_secrets(payload: Payload) -> Payload:
+    """Return the payload as it may be kept and shown; its hash is that of the body which is kept."""
+    if not is_guarding():
+        return payload
+    body = blotted_body(payload.body)
+    return replace(
+        payload,
+        name=blotted(payload.name),
+        url=blotted(payload.url),
+        body=body,
+        sha256=payload.sha256 if body is payload.body else sha256_of(body),
+        headers=blotted_mapping(payload.headers),
+        meta=blotted_mapping(payload.meta),
+    )
+
+
+def _is_whole(path: Path, body: bytes) -> bool:
+    """Say whether `path` ends as the packed `body` would: a name left on a cut file is given to a whole one."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-8, os.SEEK_END)
+            return file.read() == struct.pack("<II", zlib.crc32(body), len(body) & 0xFFFFFFFF)
+    except OSError:  # not there, a folder, or shorter than that
+        return False
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ingest.errors import HomeUnusable, NothingPublished
+
+_OWN_FOLDER: Final = "Set TIDEGAUGE_HOME to a folder you own."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,11 @@ class Home:
         return self.root / "dagster"
 
     @property
+    def dbt(self) -> Path:
+        """What dbt made of the project: parsed files, compiled models. It may be removed at any time."""
+        return self.root / "dbt"
+
+    @property
     def log(self) -> Path:
         """What went wrong and was not expected, with its traceback. Holds no keys."""
         return self.root / "tidegauge.log"
@@ -62,9 +70,9 @@ class Home:
     def user_files(self) -> Path:
         return self.root / "user_files"
 
-    def ensure(self) -> Home:
-        """Create the folders and prove they can be written; HomeUnusable says which cannot."""
-        for folder in (
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return (
             self.archive,
             self.build,
             self.releases,
@@ -72,17 +80,45 @@ class Home:
             self.report.parent,
             self.quality,
             self.dagster,
+            self.dbt,
             self.user_files,
-        ):
+        )
+
+    def ensure(self) -> Home:
+        """Create the folders and prove they can be written; HomeUnusable says which cannot."""
+        for folder in self._folders:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise HomeUnusable(
-                    f"cannot create {folder}: {error.strerror}. Set TIDEGAUGE_HOME to a folder you own."
-                ) from error
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise HomeUnusable(f"cannot write to {folder}. Set TIDEGAUGE_HOME to a folder you own.")
+                raise HomeUnusable(f"cannot create {folder}: {error.strerror}. {_OWN_FOLDER}") from error
+            self._require_writable(folder)
         return self
+
+    def look(self) -> Home:
+        """Prove that `ensure` would succeed, creating nothing; HomeUnusable says what is in its way."""
+        for folder in (self.root, *self._folders):
+            there = next(path for path in (folder, *folder.parents) if path.exists())
+            if not there.is_dir():
+                raise HomeUnusable(f"cannot create {folder}: {there} is a file. {_OWN_FOLDER}")
+            self._require_writable(there)
+        return self
+
+    @staticmethod
+    def _require_writable(folder: Path) -> None:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise HomeUnusable(f"cannot write to {folder}. {_OWN_FOLDER}")
+
+
+def home_at(root: Path) -> Home:
+    """Return the home at `root`, made absolute; HomeUnusable where a file stands in its place."""
+    try:
+        home = Home(root.resolve())
+    except (OSError, RuntimeError) as error:  # a link that leads to itself
+        raise HomeUnusable(f"{root} cannot be a home: {error}. {_OWN_FOLDER}") from error
+    there = next(path for path in (home.root, *home.root.parents) if path.exists())
+    if not there.is_dir():
+        raise HomeUnusable(f"{home.root} cannot be a home: {there} is a file. {_OWN_FOLDER}")
+    return home
 
 
 def nothing_published(home: Home) -> NothingPublished:

@@ -13,6 +13,7 @@ import polars as pl
 from ingest.catalog.models import Provider, Series, SourceName
 from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceError
+from ingest.patience import Patience
 from ingest.settings import Settings
 
 ROWS_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType(
@@ -141,6 +142,7 @@ class FetchContext:
     clock: Clock
     http: Http
     progress: Callable[[str, int, int | None], None]  # (what, done, of)
+    patience: Patience = field(default_factory=Patience)  # of the run
     landed: frozenset[str] = frozenset()  # sha256 of the bodies whose rows have landed whole: may be asked "if changed"
 
 
@@ -179,7 +181,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check of one asset. `failed_count` is rows, where rows were counted."""
+    """One check of one asset. `failed_count` is rows, where rows were counted.
+
+    `is_blocking`: a failure stops the release. A gate's stops none: it keeps the rows of its own source out.
+    """
 
     asset: str  # "fred.observations"
     name: str
@@ -188,6 +193,7 @@ class CheckResult:
     failed_count: int | None
     detail: str
     stage: Literal["gate", "dbt", "reconciliation", "freshness", "regimes"] = "gate"
+    is_blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

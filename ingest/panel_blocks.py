@@ -7,7 +7,6 @@ payload says of it: prices, splits and dividends of one chart stand on one basis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
@@ -16,57 +15,17 @@ import polars as pl
 from ingest.common_factor import SCHEMA as BLOCKS
 from ingest.common_factor import common_factors, sentence, told
 from ingest.evidence import Evidence
+from ingest.found_blocks import FACTOR_CHECK, LEVEL_CHECK, Blocks, group_column, pairs_of
 from ingest.levels import Finding, Persistence, is_unit_factor, runs_off_level
 from ingest.panel import PanelTable
-from ingest.price_moves import LARGEST_RETURN_RATIO, moves_of, unexplained
+from ingest.price_blocks import levels_of_prices, other_basis
 
-FACTOR_CHECK: Final = "history_is_not_multiplied"
-LEVEL_CHECK: Final = "level_holds"
-SPLIT_CHECK: Final = "splits_show_in_prices"
-BASIS_CHECK: Final = "providers_share_a_basis"
-MOVE_CHECK: Final = "large_return_is_confirmed"
-
-_GROUPS: Final = ("ticker", "fund_ticker", "category")
 _SPLIT_SEEN_LATE: Final = timedelta(days=10)  # a split may be listed, or its basis change, so long after its day
 _NEW_SNAPSHOT: Final = 3.0  # holdings of two days differ by what was created and redeemed between them
-_SPLIT_MATCHES: Final = 0.04
-_FAR_SPLIT_MATCHES: Final = 0.01
-_NEAR_SPLIT: Final = timedelta(days=90)
-_LEAST_SPLIT: Final = 1.25
-_SPLIT_LIKE: Final = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 15.0, 20.0)
-_SECOND_REACHES: Final = 30  # sessions that the second provider is asked for: what it may still confirm
+_RESTATED_TO: Final = 0.02
 _SIZE_STEP: Final = 5.0
 _GROWN_UP: Final = 60  # rows; the share count of a younger fund does multiply
 _SIZES: Final = ("nav_usd", "shares_outstanding_count", "net_assets_usd")
-
-
-@dataclass(slots=True)
-class Blocks:
-    """What was found: why groups are held back, by table and group; why single rows are, by table and position.
-
-    `checks` has, per table and check, the sentences for people.
-    """
-
-    groups: dict[str, dict[str, str]] = field(default_factory=dict)
-    rows: dict[str, dict[int, str]] = field(default_factory=dict)
-    checks: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-
-    def hold(self, table: PanelTable, check: str, group: str, why: str) -> None:
-        """Hold a whole group back; the first reason stands."""
-        self.groups.setdefault(table.id, {}).setdefault(group, f"{check}: {why}; nothing of {group} in this answer")
-        self.checks.setdefault((table.id, check), []).append(why)
-
-    def refuse(self, table: PanelTable, check: str, positions: list[int], why: str) -> None:
-        """Refuse rows, by their position in the batch's table."""
-        found = self.rows.setdefault(table.id, {})
-        for position in positions:
-            found.setdefault(position, f"{check}: {why}")
-        self.checks.setdefault((table.id, check), []).append(why)
-
-
-def group_column(table: PanelTable) -> str | None:
-    """Return the key column by which a table is judged; None: it has no groups."""
-    return next((column.name for column in table.keys if column.name in _GROUPS), None)
 
 
 def find_blocks(
@@ -85,8 +44,8 @@ def find_blocks(
             continue
         _multiplied(found, table, rows, group, splits, evidence.held.get(table_id), today)
         if table.name == "prices":
-            _other_basis(found, table, rows, evidence.preferred)
-            _levels_of_prices(found, table, rows, splits, evidence)
+            other_basis(found, table, rows, evidence.preferred)
+            levels_of_prices(found, table, rows, splits, evidence)
         if table.name == "fund_days":
             _levels_of_funds(found, table, rows, evidence.held.get(table_id))
     return found
@@ -110,7 +69,7 @@ def _multiplied(
         return
     keys = [column.name for column in table.keys]
     both = rows.with_row_index("position").join(held, on=keys, suffix="_held")
-    pairs = _pairs(both, numbers, group, table.period)
+    pairs = pairs_of(both, numbers, group, table.period)
     blocks = common_factors(pairs)
     if table.name == "holdings":
         blocks = pl.concat([blocks, _snapshot_factors(rows, held, numbers)])
@@ -120,23 +79,6 @@ def _multiplied(
             continue
         found.hold(table, FACTOR_CHECK, block["group"], sentence(block, table.source))
     _single_misprints(found, table, pairs.filter(~pl.col("group").is_in(blocks["group"].implode())))
-
-
-def _pairs(both: pl.DataFrame, numbers: list[str], group: str, period: str) -> pl.DataFrame:
-    """Return group, column, period, value, held, position of the values that changed enough to be of interest."""
-    return pl.concat(
-        [
-            both.select(
-                "position",
-                pl.col(group).alias("group"),
-                pl.lit(name).alias("column"),
-                pl.col(period).alias("period"),
-                pl.col(name).alias("value"),
-                pl.col(f"{name}_held").alias("held"),
-            ).filter(pl.col("value").is_not_null(), pl.col("held").is_not_null())
-            for name in numbers
-        ]
-    )
 
 
 def _restates(block: Mapping[str, object], splits: pl.DataFrame, newest_held: date, today: date) -> bool:
@@ -159,7 +101,7 @@ def _restates(block: Mapping[str, object], splits: pl.DataFrame, newest_held: da
     for one in fresh["split_ratio"]:
         ratio *= one
     expected = {"nav_usd": 1 / ratio, "shares_outstanding_count": ratio}.get(str(block["column"]))
-    return expected is not None and abs(factor / expected - 1) <= _SPLIT_MATCHES / 2
+    return expected is not None and abs(factor / expected - 1) <= _RESTATED_TO
 
 
 def _single_misprints(found: Blocks, table: PanelTable, pairs: pl.DataFrame) -> None:
@@ -194,155 +136,9 @@ def _snapshot_factors(rows: pl.DataFrame, held: pl.DataFrame, numbers: list[str]
         .join(last.unique(key, keep="none"), on=key, suffix="_held")
     )
     amounts = [name for name in numbers if name != "weight_pct"]
-    found = common_factors(_pairs(both, amounts, "fund_ticker", "as_of_date"))
+    found = common_factors(pairs_of(both, amounts, "fund_ticker", "as_of_date"))
     factor = pl.col("factor")
     return found.filter((factor > _NEW_SNAPSHOT) | (factor < 1 / _NEW_SNAPSHOT)).select(list(BLOCKS))
-
-
-# ---- another basis ---------------------------------------------------------------------------------------------------
-
-
-def _other_basis(found: Blocks, table: PanelTable, rows: pl.DataFrame, preferred: pl.DataFrame) -> None:
-    """Hold back tickers whose closes are a constant times those of a provider that goes before."""
-    if preferred.is_empty():
-        return
-    both = rows.select("ticker", "session_date", "close_usd").join(
-        preferred, on=["ticker", "session_date"], suffix="_held"
-    )
-    pairs = _pairs(both.with_row_index("position"), ["close_usd"], "ticker", "session_date")
-    for block in common_factors(pairs).iter_rows(named=True):
-        why = (
-            f"{table.source} {block['group']}: {block['rows_count']} of {block['compared_count']} closes are "
-            f"{told(block['factor'])} times those of the provider before ({block['first_period']} to "
-            f"{block['last_period']}): another split basis or unit"
-        )
-        found.hold(table, BASIS_CHECK, block["group"], why)
-
-
-def _levels_of_prices(
-    found: Blocks, table: PanelTable, rows: pl.DataFrame, splits: pl.DataFrame, evidence: Evidence
-) -> None:
-    """Refuse closes at another level; hold back tickers whose splits their prices do not show."""
-    context = _closes_before(rows, evidence.held.get(table.id))
-    moves = moves_of(pl.concat([rows.select(context.columns), context]), splits)
-    doubted = unexplained(moves, evidence)
-    _splits_not_done(found, table, moves, doubted, splits)
-    held_back = found.groups.get(table.id, {})
-    doubted = doubted.filter(pl.col("ticker").is_in(list(held_back)).not_())
-    in_doubt = moves.join(doubted.select("ticker").unique(), on="ticker", how="semi")
-    breaks = set(doubted["position"])
-    for (ticker,), closes in in_doubt.group_by("ticker", maintain_order=True):
-        places = closes["position"].to_list()
-        anchor = next((at for at, place in enumerate(places) if place >= rows.height), None)
-        findings = runs_off_level(
-            closes["level"].to_list(),
-            [at for at, place in enumerate(places) if at and place in breaks],
-            near=lambda a, b: abs(b / a - 1) <= LARGEST_RETURN_RATIO,
-            persists=_price_persists,
-            anchor=anchor,
-        )
-        days = closes["session_date"].to_list()
-        for finding in findings:
-            _tell_prices(found, table, str(ticker), finding, places, days, rows.height)
-
-
-def _closes_before(rows: pl.DataFrame, held: pl.DataFrame | None) -> pl.DataFrame:
-    """Return the last close held of each ticker from before its first row: where its prices were."""
-    columns = ["ticker", "session_date", "close_usd"]
-    if held is None or held.is_empty():
-        return rows.select(columns).clear()
-    firsts = rows.group_by("ticker").agg(first=pl.col("session_date").min())
-    before = held.filter(pl.col("close_usd").is_not_null()).join(firsts, on="ticker")
-    return (
-        before.filter(pl.col("session_date") < pl.col("first"))
-        .sort("ticker", "session_date")
-        .unique("ticker", keep="last", maintain_order=True)
-        .select(columns)
-    )
-
-
-def _price_persists(factor: float, rows: int, is_last: bool) -> Persistence | None:
-    if is_unit_factor(factor) and rows > 1:
-        return "run" if is_last and rows <= _SECOND_REACHES else "group"
-    size = max(factor, 1 / factor)
-    looks_split = any(abs(size / ratio - 1) <= _SPLIT_MATCHES for ratio in _SPLIT_LIKE)
-    return "run" if looks_split and is_last and 1 < rows <= _SECOND_REACHES else "one_row"
-
-
-def _tell_prices(
-    found: Blocks,
-    table: PanelTable,
-    ticker: str,
-    finding: Finding,
-    places: list[int],
-    days: list[date],
-    height: int,
-) -> None:
-    span = f"{days[finding.first]} to {days[finding.last]}"
-    moved = f"{table.source} {ticker}: close_usd at {told(finding.factor)} times the level around it ({span})"
-    if finding.is_group:
-        why = f"{moved}, and nothing held says which is right"
-        found.hold(table, LEVEL_CHECK, ticker, why)
-        return
-    mine = [place for place in places[finding.first : finding.last + 1] if place < height]
-    if finding.first == finding.last:
-        why = f"one of the closes that moved by more than {LARGEST_RETURN_RATIO:.0%} without a split"
-        found.refuse(table, MOVE_CHECK, mine, why)
-    else:
-        came_back = "" if finding.came_back else "; to land when a second provider shows it"
-        found.refuse(table, MOVE_CHECK, mine, f"one of {len(mine)} closes, {moved}{came_back}")
-        found.checks.setdefault((table.id, LEVEL_CHECK), []).append(moved)
-
-
-def _splits_not_done(
-    found: Blocks, table: PanelTable, moves: pl.DataFrame, doubted: pl.DataFrame, splits: pl.DataFrame
-) -> None:
-    """Hold back tickers whose close moves by a split's ratio where the split undone should leave no move.
-
-    By 1/ratio: listed and never divided into the older prices, or into a part of them. By the ratio: done twice, or
-    the prices were adjusted and only look as traded.
-    """
-    size = pl.max_horizontal("split_ratio", 1 / pl.col("split_ratio"))
-    mine = splits.filter(pl.col("ticker").is_in(moves["ticker"].unique().implode()), size >= _LEAST_SPLIT)
-    if mine.is_empty():
-        return
-    split = mine.rename({"session_date": "split_date"}).sort("ticker", "split_date")
-    at_split = moves.filter(pl.col("factor").is_not_null()).join_where(
-        split.rename({"ticker": "split_ticker"}),
-        pl.col("ticker") == pl.col("split_ticker"),
-        pl.col("before_date") < pl.col("split_date"),
-        pl.col("session_date") >= pl.col("split_date"),
-    )
-    listed = set(unexplained_or_small(at_split, doubted))
-    before_split = doubted.join(split, on="ticker").filter(pl.col("session_date") < pl.col("split_date"))
-    for row in at_split.filter(pl.col("position").is_in(list(listed))).iter_rows(named=True):
-        _tell_split(found, table, row, _SPLIT_MATCHES)
-    for row in before_split.iter_rows(named=True):
-        is_near = row["split_date"] - row["session_date"] <= _NEAR_SPLIT
-        _tell_split(found, table, row, _SPLIT_MATCHES if is_near else _FAR_SPLIT_MATCHES, is_part=True)
-
-
-def unexplained_or_small(at_split: pl.DataFrame, doubted: pl.DataFrame) -> list[int]:
-    """Return the positions of moves on split days that nobody confirmed: those too small to be asked about as well."""
-    small = (pl.col("factor") - 1).abs() <= LARGEST_RETURN_RATIO
-    return at_split.filter(small | pl.col("position").is_in(doubted["position"].implode()))["position"].to_list()
-
-
-def _tell_split(
-    found: Blocks, table: PanelTable, row: Mapping[str, float], tolerance: float, *, is_part: bool = False
-) -> None:
-    factor, ratio = row["factor"], row["split_ratio"]
-    if abs(factor * ratio - 1) <= tolerance:
-        what = "in a part of the prices only" if is_part else "not in the prices before it"
-    elif abs(factor / ratio - 1) <= tolerance:
-        what = "in a part of the prices only" if is_part else "in the prices twice, or they were adjusted already"
-    else:
-        return
-    why = (
-        f"{table.source} {row['ticker']}: the split of {told(ratio)} on {row['split_date']} is {what} (close_usd "
-        f"{told(factor)} times the one before on {row['session_date']}, splits undone)"
-    )
-    found.hold(table, SPLIT_CHECK, str(row["ticker"]), why)
 
 
 # ---- levels of funds -------------------------------------------------------------------------------------------------

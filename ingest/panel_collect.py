@@ -10,6 +10,7 @@ import polars as pl
 
 from ingest.archive import Archive
 from ingest.clock import naive_utc
+from ingest.doubles import one_row_each, panel_key
 from ingest.errors import SourceError, SymbolUnknown
 from ingest.gathering import archived_batches, fetched, parsed
 from ingest.kit import Http, Payload
@@ -18,6 +19,7 @@ from ingest.panel_desks import PanelDesk
 from ingest.panel_kit import (
     FORMER,
     STANDING,
+    HasSecondOpinion,
     PanelBatch,
     PanelContext,
     PanelModule,
@@ -121,6 +123,7 @@ class _Gathered:
     payloads: list[Payload] = field(default_factory=list)
     problems: list[SourceError] = field(default_factory=list)
     lacks: list[SymbolUnknown] = field(default_factory=list)
+    compared: dict[str, pl.DataFrame] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)  # groups of which a part is missing from this batch
     is_whole: bool = True  # nothing at all is missing
 
@@ -149,6 +152,8 @@ class _Gathered:
         else:
             tables = found
         self._hold_to_contract(payload, tables)
+        if isinstance(module, HasSecondOpinion):
+            self.compared |= module.second_opinion(payload)
         self.windows.extend(module.windows(payload, tables))
         moment = pl.lit(naive_utc(payload.fetched_at), dtype=pl.Datetime("us"))
         for table_id, rows in tables.items():
@@ -166,10 +171,11 @@ class _Gathered:
             fetched_at=fetched_at,
             desk=self.desk.name,
             lacks=tuple(self.lacks),
+            compared=dict(self.compared),
         )
 
     def _rows(self, table: PanelTable) -> pl.DataFrame:
-        """Return all rows. Where payloads overlap the later one speaks; doubles in one payload are for the gate."""
+        """Return all rows, repeats left out. Where payloads overlap the later one speaks; clashes are for the gate."""
         frames = self.frames.get(table.id)
         if not frames:
             return empty_table(table)
@@ -182,7 +188,7 @@ class _Gathered:
                     pl.col("_order") == pl.col("_last")
                 )
                 rows = rows.drop("_last")
-        return rows.drop("_order")
+        return one_row_each(rows.drop("_order"), panel_key(table))
 
     def _trusted_windows(self) -> tuple[PanelWindow, ...]:
         """Return the windows, each once, but for groups of which a part may have been lost.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -19,22 +20,23 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
 from ingest.dividend_sense import DIVIDEND_CHECK, senseless_dividends
+from ingest.doubles import one_row_each, panel_clashes, panel_key
 from ingest.evidence import Evidence
 from ingest.expectations import Check, Verdict, validate
-from ingest.kit import CheckResult
-from ingest.panel import PanelTable, panel_table
-from ingest.panel_blocks import (
+from ingest.found_blocks import (
     BASIS_CHECK,
     FACTOR_CHECK,
     LEVEL_CHECK,
     MOVE_CHECK,
     SPLIT_CHECK,
     Blocks,
-    find_blocks,
     group_column,
 )
+from ingest.kit import CheckResult
+from ingest.panel import PanelTable, panel_table
+from ingest.panel_blocks import find_blocks
 from ingest.panel_kit import PanelBatch, PanelGateResult
-from ingest.panel_rules import COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
+from ingest.panel_rules import AGREED, COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
 from ingest.price_moves import large_moves
 
 __all__ = ["DAYS_AHEAD", "Evidence", "large_moves", "panel_gate", "rule_names"]
@@ -51,6 +53,7 @@ _BLOCK_CHECKS: Final[Mapping[str, str]] = {
 def rule_names(table: PanelTable) -> dict[str, str]:
     """Return the names of the checks of a table, and what each finds."""
     rules = [*rules_of(table), *([COMPLETE] if table.name in ("prices", "fund_days") else [])]
+    rules += [AGREED] if table.name == "intervals" else []
     named = {rule.name: f"Finds {rule.says}." for rule in rules}
     return named | {name: f"Finds {_BLOCK_CHECKS[name]}." for name in _block_checks(table)}
 
@@ -58,9 +61,12 @@ def rule_names(table: PanelTable) -> dict[str, str]:
 def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGateResult:
     """Judge one desk's batch. `now` is aware.
 
-    Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Doubled keys hold the desk
-    back: one answer that says two things is not read right.
+    Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Repeats count once; two
+    rows with one key that differ refuse their group (ticker, fund): nothing says which of them counts.
     """
+    batch = replace(
+        batch, tables={name: one_row_each(rows, panel_key(panel_table(name))) for name, rows in batch.tables.items()}
+    )
     today = now.astimezone(NEW_YORK).date()
     accepted: dict[str, pl.DataFrame] = {}
     refused: dict[str, pl.DataFrame] = {}
@@ -87,11 +93,15 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
             if rule.holds_back and not verdict.passed
         ]
         told = {**blocks.rows.get(table_id, {}), **{at: f"{DIVIDEND_CHECK}: {why}" for at, why in senseless.items()}}
-        judged = rows.with_columns(_reasons(rows, verdicts, told, whole.get(table_id)))
+        clash = panel_clashes(table, rows, group_column(table)).alias("clash")
+        judged = rows.with_columns(clash, _reasons(rows, verdicts, told, whole.get(table_id)))
+        judged = judged.with_columns(reason=pl.coalesce("key_is_unique: " + pl.col("clash"), "reason")).drop("clash")
         accepted[table_id] = judged.filter(pl.col("reason").is_null()).drop("reason")
         refused[table_id] = judged.filter(pl.col("reason").is_not_null())
         if table.name in ("prices", "fund_days"):
             checks.append(_completeness(table, accepted[table_id], pages))
+        if table_id in batch.compared:
+            checks.append(_agreement(table, batch.compared[table_id], pages))
     if held_back:
         accepted = {table_id: rows.clear() for table_id, rows in accepted.items()}
         sentence = f"{batch.name}: held back, nothing of this answer landed: {'; '.join(held_back)}"
@@ -111,10 +121,12 @@ def _block_checks(table: PanelTable) -> tuple[str, ...]:
 
 
 def _keyed(table: PanelTable, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows as they are, or none where a key is missing or doubled: then the desk is held back anyway."""
+    """Return the rows without groups in which two clash; none where a key is missing: the desk is held back anyway."""
     keys = [column.name for column in table.keys]
-    is_broken = rows.select(keys).null_count().sum_horizontal().sum() or rows.select(keys).is_duplicated().any()
-    return rows.clear() if is_broken else rows
+    if rows.select(keys).null_count().sum_horizontal().sum():
+        return rows.clear()
+    sound = rows.filter(panel_clashes(table, rows, group_column(table)).is_null())
+    return sound.clear() if sound.select(keys).is_duplicated().any() else sound
 
 
 def _groups_held(batch: PanelBatch, tables: Mapping[str, PanelTable], blocks: Blocks) -> dict[str, dict[str, str]]:
@@ -198,6 +210,17 @@ def _completeness(table: PanelTable, rows: pl.DataFrame, pages: dict[str, str]) 
     failing = measured[verdict.failing[:_EXAMPLES]]
     told = ", ".join(
         f"{ticker} ({count} missing)" for ticker, count in failing.select("ticker", "missing_sessions").rows()
+    )
+    return _check_result(table, rule, verdict, told)
+
+
+def _agreement(table: PanelTable, compared: pl.DataFrame, pages: dict[str, str]) -> CheckResult:
+    """Warn of members whose date of joining two sources tell differently, the largest differences first."""
+    measured = compared.sort("days_apart", "ticker", descending=[True, False])
+    (rule, verdict), *_ = _verdicts((AGREED,), measured, f"{table.id} dates of joining", pages)
+    told = ", ".join(
+        f"{ticker} (file {file}, list {listed})"
+        for ticker, file, listed, _ in measured[verdict.failing[:_EXAMPLES]].rows()
     )
     return _check_result(table, rule, verdict, told)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceError, SymbolUnknown
 from ingest.kit import CheckResult, Http, Payload
 from ingest.panel import PanelSource
+from ingest.patience import Patience
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class PanelContext:
     tickers: Sequence[str] = ()  # wanted symbols, Yahoo's spelling
     former: Set[str] = frozenset()  # those of them that left the index: nobody need know them any more
     since: Mapping[str, date | None] = field(default_factory=dict)  # per group: the newest period held
+    patience: Patience = field(default_factory=Patience)  # of the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class PanelBatch:
     fetched_at: datetime
     desk: str = ""
     lacks: Sequence[SymbolUnknown] = ()  # former members that the publisher does not know: no problem, but told
+    compared: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # as HasSecondOpinion says, by table id
 
     @property
     def name(self) -> str:
@@ -116,4 +119,13 @@ class PanelModule(Protocol):
 
     def windows(self, payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
         """Return what the payload was asked for, per table and group (from `payload.meta`)."""
+        ...
+
+
+@runtime_checkable
+class HasSecondOpinion(Protocol):
+    """A panel source whose answer says the same dates twice."""
+
+    def second_opinion(self, payload: Payload) -> Mapping[str, pl.DataFrame]:
+        """Return table id -> ticker, file_date, listed_date, days_apart: one row per date that both tell. Pure."""
         ...

@@ -11,10 +11,12 @@ import polars as pl
 
 from ingest.catalog.calendars import working_days
 from ingest.dividend_sense import DIVIDEND_CHECK
+from ingest.doubles import panel_key
 from ingest.expectations import Severity
+from ingest.found_blocks import MOVE_CHECK, group_column
 from ingest.magnitudes import FIRST_PERIODS, MAGNITUDES, is_impossible
+from ingest.membership_evidence import DAYS_APART
 from ingest.panel import PanelTable
-from ingest.panel_blocks import MOVE_CHECK, group_column
 from ingest.period_sense import lonely_before
 from ingest.price_moves import LARGEST_RETURN_RATIO
 
@@ -49,7 +51,7 @@ class Rule:
 
 _EVERY_TABLE: Final = (
     Rule("keys_are_there", "error", "missing_keys", "rows without a key", at_most=0, holds_back=True),
-    Rule("key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, holds_back=True),
+    Rule("key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, refuses=True),
     Rule(
         "values_are_finite", "error", "unfinite_values", "rows with an infinite value or NaN", at_most=0, refuses=True
     ),
@@ -139,6 +141,14 @@ COMPLETE: Final = Rule(
     at_most=0,
 )
 
+AGREED: Final = Rule(
+    "dates_of_joining_agree",
+    "warn",
+    "days_apart",
+    f"members whose date of joining differs by more than {DAYS_APART} days on the list (the later one stands)",
+    at_most=DAYS_APART,
+)
+
 _AMOUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "prices": ("open_usd", "high_usd", "low_usd", "close_usd"),
     "splits": ("split_ratio",),
@@ -201,7 +211,7 @@ def _of_every_row(table: PanelTable, today: date) -> list[pl.Expr]:
         pl.sum_horizontal(pl.col(name).is_null() for name in (*keys, "payload_sha256", "fetched_at"))
         .cast(pl.Int64)
         .alias("missing_keys"),
-        pl.len().over(keys).cast(pl.Int64).alias("rows_of_key"),
+        pl.len().over(panel_key(table)).cast(pl.Int64).alias("rows_of_key"),
         pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_finite().not_().fill_null(False) for name in numbers))
         .cast(pl.Int64)
         .alias("unfinite_values"),

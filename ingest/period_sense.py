@@ -9,6 +9,7 @@ import polars as pl
 from ingest.catalog import Catalog
 
 _ALONE: Final = 3  # so few periods ...
+_DRAWN: Final = 30  # a period may have several rows, of different vintages
 _YEARS: Final = "3y"  # ... and then nothing for so long: a year mistyped
 _WEEKDAYS: Final = {"monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6, "sunday": 7}
 
@@ -18,14 +19,23 @@ def lonely_before(rows: pl.DataFrame, group: str, period: str, *, most: int = _A
 
     The group must have more rows behind them than before. In the order of `rows`.
     """
-    periods = rows.select(pl.col(group).alias("group"), pl.col(period).alias("period")).drop_nulls().unique()
-    periods = periods.sort("group", "period").with_columns(
-        next=pl.col("period").shift(-1).over("group"),
-        rank=pl.int_range(1, pl.len() + 1).over("group"),
-        count=pl.len().over("group"),
+    # the few first of each group are enough to see it: a million rows are not sorted for this
+    firsts = (
+        rows.lazy()
+        .select(pl.col(group).alias("group"), pl.col(period).alias("period"))
+        .drop_nulls()
+        .group_by("group")
+        .agg(pl.col("period").bottom_k(_DRAWN), pl.len().alias("count"))
+        .explode("period")
+        .unique(["group", "period"])
+        .sort("group", "period")
+        .collect()
     )
     cut = (
-        periods.filter(
+        firsts.with_columns(
+            next=pl.col("period").shift(-1).over("group"), rank=pl.int_range(1, pl.len() + 1).over("group")
+        )
+        .filter(
             pl.col("rank") <= most,
             pl.col("rank") * 2 < pl.col("count"),
             pl.col("next") > pl.col("period").dt.offset_by(_YEARS),

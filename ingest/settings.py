@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest import secrets
 from ingest.clock import NEW_YORK, Clock, clock_at
 from ingest.errors import ConfigError
 
+ENV_FILE: Final = ".env"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -23,7 +26,7 @@ Origin = Literal["LIVE", "SIMULATED", "REAL FOLDER"]
 class Settings(BaseSettings):
     """Everything a run can be told from outside."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", env_file=ENV_FILE, extra="ignore", populate_by_name=True)
 
     home: Path = Field(default=Path("data/live"), description="Where all state lives.")
     now: datetime | None = Field(default=None, description="Places the run; New York time without a zone.")
@@ -40,6 +43,9 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=60.0, gt=0, description="Total deadline of one request.")
     request_attempts: int = Field(default=4, ge=1, description="Tries per request on transport errors, 429 and 5xx.")
     retry_wait_seconds: float = Field(default=1.0, ge=0, description="First wait between tries; doubles, with jitter.")
+    run_deadline_seconds: float = Field(
+        default=2700.0, gt=0, description="How long one run asks publishers; what is left then is not asked."
+    )
     wide_universe: bool = Field(
         default=False, description="Ask the prices of every listed common stock too, for breadth of USCOMMON."
     )
@@ -47,6 +53,11 @@ class Settings(BaseSettings):
         default=False, description="Publish although a headline loses values that the release before shows."
     )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
+
+    def model_post_init(self, _context: Any) -> None:
+        """Guard every key that these settings hold."""
+        held = (getattr(self, name) for name in type(self).model_fields)
+        secrets.guard(*(value.get_secret_value() for value in held if isinstance(value, SecretStr)))
 
     @property
     def is_upstream_local(self) -> bool:
@@ -70,10 +81,17 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings; ConfigError names the variable, never its value (it may be a key)."""
+    """Read the settings; ConfigError names the variable, never its value (it may be a key).
+
+    Guards whatever environment and `.env` hold under the name of a key, used or not.
+    """
     try:
+        secrets.guard_configured(os.environ, Path(ENV_FILE))
         return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "TIDEGAUGE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigError(f"setting {name}: {first['msg']}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise ConfigError(f"{ENV_FILE} cannot be read: {reason}") from None

@@ -1,4 +1,8 @@
-"""What makes a run red. Nothing else does: a source that failed with good data still held is told, not fatal."""
+"""What makes a run red. Nothing else does: a source that failed with good data still held is told, not fatal.
+
+Blocking are the error-level tests of the dbt models and the error-level checks of the regime tables: with one of them
+failed, what would be published is wrong. The checks of a gate never are: what they refuse has not landed.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +46,8 @@ def require_sound(results: Sequence[NodeResult]) -> None:
 
 
 def require_passed(checks: Sequence[CheckResult]) -> None:
-    """AuditFailed when an error-level check failed: the first, and how many more."""
-    failed = [check for check in checks if not check.passed and check.severity == "error"]
+    """AuditFailed when a blocking check failed: the first, and how many more."""
+    failed = [check for check in checks if not check.passed and check.is_blocking]
     if failed:
         others = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise AuditFailed(f"audit failed: {failed[0].asset}: {failed[0].name} failed: {failed[0].detail}{others}")

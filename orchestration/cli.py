@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ingest.errors import HomeUnusable, SourceError, TidegaugeError
+from ingest.secrets import blotted
 from orchestration.query_command import register as register_queries
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 EXIT_CODES = """\
 Exit codes: 0 done; 1 a bug (the log has the details); 2 wrong usage; 3 the audit failed, nothing was published;
-4 settings or catalog unusable; 5 the home folder cannot be written or its disk is full; 6 another run is writing;
-7 nothing published yet; 8 no source answered (doctor --live: a source is not as agreed); 130 interrupted.
+4 settings, catalog or clock unusable; 5 the home folder cannot be written, its disk is full or a file in it is damaged;
+6 another run is writing; 7 nothing published yet; 8 no source answered (doctor --live: a source is not as agreed);
+130 interrupted.
 """
 UI_PORT = 3000
 INTERRUPTED = 130
@@ -145,20 +147,22 @@ register_queries(app)
 
 @app.command()
 def releases() -> None:
-    """List the releases that are kept, newest first."""
+    """List the releases that are kept, newest first, and whether each is what was published."""
     from rich.table import Table
 
     from ingest.home import nothing_published
     from warehouse.publish import releases as kept
 
     home = _home(_settings())
-    found = kept(home)
+    found = kept(home, verify=True)
     if not found:
         raise nothing_published(home)
-    table = Table("", "release", "published (UTC)", "MB")
+    table = Table("", "release", "published (UTC)", "MB", "state")
     for release in found:
         mark = "*" if release.is_current else ""
-        table.add_row(mark, release.build_id, f"{release.stamp:%Y-%m-%d %H:%M}", f"{release.size_bytes / 1e6:.1f}")
+        state = f"damaged: {release.path.name}" if release.is_damaged else "sound"
+        moment, size = f"{release.stamp:%Y-%m-%d %H:%M}", f"{release.size_bytes / 1e6:.1f}"
+        table.add_row(mark, release.build_id, moment, size, state)
     _console().print(table)
 
 
@@ -177,29 +181,39 @@ def rollback(
 
 
 @app.command()
-def rebuild() -> None:
-    """Replay the archive into a new warehouse, and say whether the same rows came out."""
+def rebuild(
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on where records or answers are lost for good; each is named.")
+    ] = False,
+) -> None:
+    """Replay the archive into a new warehouse, and say whether the same rows came out.
+
+    Where the old file is gone or damaged, what was said of regimes at the time and the records of runs come from the
+    newest sound release.
+    """
     settings = _as_held(_settings())
     from orchestration.progress import ConsoleProgress
-    from orchestration.rebuilding import rebuild_home
+    from orchestration.rebuilding import rebuild_home, told_of
+
+    def tell(sentence: str) -> None:
+        _complain(f"tidegauge: {sentence}")
 
     with ConsoleProgress() as progress:
-        result = rebuild_home(settings, progress)
-    compared = (
-        "there was no old file" if result.rows_compared is None else f"{result.rows_compared:,} rows are the same"
-    )
-    _say(f"replayed {result.batches} batches: {result.rows:,} rows; {compared}")
+        result = rebuild_home(settings, progress, accept_loss=accept_loss, tell=tell)
+    for sentence in told_of(result):
+        _say(sentence)
 
 
 @app.command()
 def doctor(
     live: Annotated[bool, typer.Option("--live", help="Ask each publisher for its smallest answer.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Look at every archived answer, not at a sample.")] = False,
 ) -> None:
-    """Look at what a run needs: keys, versions, disk, permissions. One line of advice for each finding."""
+    """Look at what a run needs and at what is kept; nothing is changed. One line of advice for each finding."""
     from orchestration.doctor import examine
 
     worst = 0
-    for finding in examine():
+    for finding in examine(full=full):
         _line(finding.level, finding.what, finding.seen, finding.advice)
         worst = max(worst, finding.exit_code)
     if live:
@@ -221,9 +235,9 @@ def _settings() -> Settings:
 
 
 def _home(settings: Settings) -> Home:
-    from ingest.home import Home
+    from ingest.home import home_at
 
-    return Home(settings.home.resolve())
+    return home_at(settings.home)
 
 
 def _project_root() -> Path:
@@ -263,7 +277,7 @@ def _watched(settings: Settings, work: Callable[[Any], RunOutcome]) -> RunOutcom
     from orchestration.log import log_to
     from orchestration.progress import ConsoleProgress
 
-    log_to(_home(settings).ensure(), settings)
+    log_to(_home(settings).ensure())
     with ConsoleProgress() as progress:
         return work(progress)
 
@@ -300,6 +314,14 @@ def _complain(text: str) -> None:
 
 def call(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code; expected errors are one sentence on standard error."""
+    from orchestration.guarded import guard_logs, guarded_streams
+
+    guard_logs()
+    with guarded_streams():
+        return _called(arguments)
+
+
+def _called(arguments: list[str] | None) -> int:
     from typer._click.exceptions import ClickException  # typer brings its own click and exports no base of its errors
 
     try:
@@ -315,7 +337,7 @@ def call(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last net: it goes to the log with its traceback
-        return _full_disk() or _bug(error)
+        return _full_disk() or _unusable(error) or _bug(error)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
         _complain("tidegauge: interrupted; what had landed is whole, the published file is what it was")
     return code if isinstance(code, int) else 0
@@ -333,6 +355,22 @@ def _usage(error: Any) -> str:
     """Return what is wrong with a command line, and after it how the command is used."""
     usage = f"\n{error.ctx.get_usage()}" if getattr(error, "ctx", None) is not None else ""
     return f"tidegauge: {error.format_message()}{usage}"
+
+
+def _unusable(error: Exception) -> int:
+    """Tell which file of the home is damaged or in the way, where that is it; 0 otherwise."""
+    from warehouse.connection import home_sentence
+
+    try:
+        home = _home(_settings())
+    except TidegaugeError:
+        return 0
+    # What runs and rebuilds meet is told where they meet it: here is left who reads the published file.
+    sentence = home_sentence(home, error, read=home.published)
+    if sentence is None:
+        return 0
+    _complain(f"tidegauge: {sentence}")
+    return HomeUnusable.exit_code
 
 
 def _full_disk() -> int:
@@ -355,13 +393,13 @@ def _bug(error: Exception) -> int:
     """Keep the traceback in the log, and say where it is."""
     import logging
 
-    first = (str(error).splitlines() or [""])[0]
+    first = blotted((str(error).splitlines() or [""])[0])
     try:
         from orchestration.log import log_to
 
         settings = _settings()
         home = _home(settings)
-        log_to(home, settings)
+        log_to(home)
         logging.getLogger("tidegauge").exception("unexpected")
         where = f"details in {home.log}"
     except (TidegaugeError, OSError) as unusable:

@@ -2,7 +2,7 @@
 
 A subprocess (DbtCliResource) costs nine seconds a run more. Parsing is kept apart from building: a parse sees neither
 the run's variables nor its home, so dbt's partial parse stays valid from run to run, and the build takes the
-parsed manifest as it is.
+parsed manifest as it is. What dbt writes lies where orchestration.dbt_state says, never in the project.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ingest.errors import AuditFailed, ConfigError
 from ingest.kit import CheckResult
-from ingest.settings import PROJECT_ROOT
+from orchestration.dbt_state import MANIFEST_NAME, PROJECT_DIR, prepare_in, state
 
 if TYPE_CHECKING:
     from dagster import AssetExecutionContext
     from dbt.cli.main import dbtRunnerResult
 
-PROJECT_DIR = PROJECT_ROOT / "dbt_project"
-MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 WAREHOUSE_VARIABLE = "TIDEGAUGE_WAREHOUSE"
 
 _FLAGS = (
@@ -39,7 +37,6 @@ _FLAGS = (
 )
 # dbt names the database after the file: the stem must be the one of Home.warehouse. A parse never opens it.
 _NO_WAREHOUSE = Path("parse-only") / "warehouse.duckdb"
-_WRITTEN = {"target", "logs"}  # by dbt itself
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
 _STAGES: tuple[Literal["reconciliation", "freshness"], ...] = ("reconciliation", "freshness")  # tags of dbt tests
 
@@ -65,14 +62,20 @@ class NodeResult:
     def as_check(self) -> CheckResult:
         """Return a test's result as ops.checks keeps it."""
         detail = "" if self.is_ok else self.message or self.status
-        return CheckResult(self.asset, self.name, self.severity, self.is_ok, self.failed_count, detail, self.stage)
+        is_blocking = self.severity == "error"
+        return CheckResult(
+            self.asset, self.name, self.severity, self.is_ok, self.failed_count, detail, self.stage, is_blocking
+        )
 
 
 def ensure_manifest() -> Path:
-    """Return the path of a manifest that is not older than the project; parses when there is none."""
-    if not _is_fresh():
+    """Return the path of the project's manifest; parses when there is none of the project as it is."""
+    found = state().manifest
+    if found is None:
         _parse()
-    return MANIFEST
+        found = state().manifest
+    assert found is not None
+    return found
 
 
 def build(
@@ -96,7 +99,7 @@ def build(
     parsed = _parse()
     with _environment(warehouse):
         try:
-            ran = _invoke(arguments, parsed, _keep_results(events, on_progress))
+            ran = _invoke(arguments, state().folder, parsed, _keep_results(events, on_progress))
         finally:
             _close_connections()
     if ran.result is None:
@@ -165,28 +168,28 @@ def _asset_name(unique_id: str, manifest: Any) -> str:
 def _parse() -> Any:
     """Parse the project (only what changed since the last time) and return dbt's manifest.
 
-    Writes manifest.json, unless the one that is there still says it: writing takes as long as parsing. In a thread of
+    Writes manifest.json, unless there is one of the project as it is: writing takes as long as parsing. In a thread of
     its own: dbt looks up the module and the source of every frame above it, and a step of Dagster has a hundred.
     """
-    arguments = ["parse", "--no-write-json"] if _is_fresh() else ["parse"]
-    with _environment(_NO_WAREHOUSE), ThreadPoolExecutor(1, thread_name_prefix="dbt-parse") as apart:
-        ran = apart.submit(_invoke, arguments).result()
-    if ran.exception is not None or not MANIFEST.exists():
-        raise ConfigError(f"dbt cannot read {PROJECT_DIR.name}: {_first_line(ran.exception)}") from ran.exception
+    where = state()
+    with where.being_written() as folder:
+        arguments = ["parse", *(["--no-write-json"] if where.manifest is not None else [])]
+        with _environment(_NO_WAREHOUSE), ThreadPoolExecutor(1, thread_name_prefix="dbt-parse") as apart:
+            ran = apart.submit(_invoke, arguments, folder).result()
+        if ran.exception is not None or (where.manifest is None and not (folder / MANIFEST_NAME).exists()):
+            raise ConfigError(f"dbt cannot read {PROJECT_DIR.name}: {_first_line(ran.exception)}") from ran.exception
     return ran.result
 
 
-def _is_fresh() -> bool:
-    """Say whether manifest.json is there and not older than the project."""
-    return MANIFEST.exists() and MANIFEST.stat().st_mtime >= _newest_change()
-
-
 def _invoke(
-    arguments: list[str], manifest: Any = None, callback: Callable[[Any], None] | None = None
+    arguments: list[str], folder: Path, manifest: Any = None, callback: Callable[[Any], None] | None = None
 ) -> dbtRunnerResult:
     from dbt.cli.main import dbtRunner
 
-    return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke([*arguments, *_FLAGS])
+    written = ("--target-path", str(folder), "--log-path", str(folder / "logs"))
+    return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke(
+        [*arguments, *_FLAGS, *written]
+    )
 
 
 def _close_connections() -> None:
@@ -210,16 +213,10 @@ def _environment(warehouse: Path) -> Iterator[None]:
             os.environ[WAREHOUSE_VARIABLE] = before
 
 
-def _newest_change() -> float:
-    """Return when the project was changed last (seconds since the epoch); a folder tells of a file that is gone."""
-    paths = (path for path in PROJECT_DIR.rglob("*") if path.suffix in (".sql", ".yml", ".csv") or path.is_dir())
-    return max(path.stat().st_mtime for path in paths if not _WRITTEN & set(path.relative_to(PROJECT_DIR).parts))
-
-
 def _first_line(told: object) -> str:
     lines = [line.strip() for line in str(told or "no reason given").splitlines() if line.strip()]
     return " ".join(lines[:3])
 
 
 if __name__ == "__main__":  # scripts/setup: the first command finds the project parsed
-    ensure_manifest()
+    prepare_in(ensure_manifest)

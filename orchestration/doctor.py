@@ -8,14 +8,15 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from ingest.errors import ConfigError, HomeUnusable, TidegaugeError
-from ingest.home import Home
+from ingest.errors import ConfigError, HomeUnusable
+from ingest.home import Home, home_at
 from ingest.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration.archive_check import archive_finding
+from orchestration.finding import Finding
 
 if TYPE_CHECKING:
     from ingest.catalog.funds import Fund
@@ -35,19 +36,11 @@ LOOKED_AT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `exit_code` is what the command ends with when the level is "bad"."""
+def examine(*, full: bool = False) -> Iterator[Finding]:
+    """Yield what was found, in the order in which a run would need it. Creates and changes nothing.
 
-    what: str
-    level: Literal["good", "note", "bad"]
-    seen: str
-    advice: str = ""
-    exit_code: int = 0
-
-
-def examine() -> Iterator[Finding]:
-    """Yield what was found, in the order in which a run would need it."""
+    With `full` every archived answer is unpacked and hashed; a sample of them otherwise.
+    """
     yield _python()
     yield from _versions()
     try:
@@ -55,7 +48,11 @@ def examine() -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding("settings", "bad", str(error), "Correct the variable or .env.", ConfigError.exit_code)
         return
-    home = Home(settings.home.resolve())
+    try:
+        home = home_at(settings.home)
+    except HomeUnusable as error:
+        yield Finding("home", "bad", str(error), "", HomeUnusable.exit_code)
+        return
     looks: tuple[Callable[[Settings, Home], Finding], ...] = (
         _key,
         _env_file,
@@ -65,10 +62,13 @@ def examine() -> Iterator[Finding]:
         _home,
         _disk,
         _writer,
+        _build,
         _release,
+        _releases,
     )
     for look in looks:
         yield look(settings, home)
+    yield archive_finding(home, full=full)
     yield from _panels(settings, home)
 
 
@@ -154,9 +154,11 @@ def _funds(_settings: Settings, _home: Home) -> Finding:
 
 def _home(_settings: Settings, home: Home) -> Finding:
     try:
-        home.ensure()
+        home.look()
     except HomeUnusable as error:
-        return Finding("home", "bad", str(error), "Set TIDEGAUGE_HOME to a folder you own.", HomeUnusable.exit_code)
+        return Finding("home", "bad", str(error), "", HomeUnusable.exit_code)
+    if not home.root.exists():
+        return Finding("home", "good", f"{home.root} (the first run makes it)")
     return Finding("home", "good", str(home.root))
 
 
@@ -179,21 +181,69 @@ def _writer(_settings: Settings, home: Home) -> Finding:
     return Finding("writer", "good", "no run is writing")
 
 
+def _build(_settings: Settings, home: Home) -> Finding:
+    import duckdb
+
+    from warehouse.connection import is_writer_active
+    from warehouse.status import build_file
+
+    if not home.warehouse.exists():
+        if any(home.releases.glob("tidegauge_*.duckdb")):
+            seen = f"{home.warehouse} is gone, though releases are kept"
+            return Finding("warehouse", "bad", seen, "Run `tidegauge rebuild`.", HomeUnusable.exit_code)
+        return Finding("warehouse", "note", "none yet", "Run `tidegauge run` or `tidegauge demo`.")
+    try:
+        with build_file(home, is_active=is_writer_active(home)) as con:
+            if con is None:
+                return Finding("warehouse", "note", "in use by a run", "Wait for it and look again.")
+            runs = con.execute("select count(distinct run_id) from ops.runs").fetchone()
+    except HomeUnusable as error:
+        return Finding("warehouse", "bad", str(error), "", HomeUnusable.exit_code)
+    except duckdb.Error as error:
+        seen = f"{home.warehouse}: {_short(str(error))}"
+        return Finding("warehouse", "bad", seen, "Run `tidegauge rebuild`.", HomeUnusable.exit_code)
+    return Finding("warehouse", "good", f"{runs[0] if runs else 0} runs on record")
+
+
 def _release(_settings: Settings, home: Home) -> Finding:
     import duckdb
 
-    if not home.published.exists():
+    if not (home.published.exists() or home.published.is_symlink()):
         return Finding("release", "note", "nothing published yet", "Run `tidegauge run` or `tidegauge demo`.")
     try:
         with duckdb.connect(str(home.published), read_only=True) as con:
             row = con.execute("select build_id, origin from meta.build").fetchone()
     except duckdb.Error as error:
-        seen = f"cannot be opened: {str(error).splitlines()[0]}"
-        return Finding("release", "bad", seen, "Run `tidegauge rollback`.", TidegaugeError.exit_code)
-    assert row is not None
+        seen = f"{home.published} cannot be opened: {str(error).splitlines()[0]}"
+        return Finding("release", "bad", seen, "Run `tidegauge rollback`.", HomeUnusable.exit_code)
+    if row is None:
+        seen = f"{home.published} does not say which build it is"
+        return Finding("release", "bad", seen, "Run `tidegauge rollback`.", HomeUnusable.exit_code)
     if os.access(home.published, os.W_OK) and os.geteuid() != 0:
         return Finding("release", "note", f"{row[0]}, and it can be written to", f"chmod 444 {home.published}")
     return Finding("release", "good", f"{row[0]} ({row[1]})")
+
+
+def _releases(_settings: Settings, home: Home) -> Finding:
+    from warehouse.releases import expected_sha256, is_published_whole, releases, sha256_of
+
+    kept = releases(home, verify=True)
+    damaged = [release for release in kept if release.is_damaged and not release.is_set_aside]
+    if damaged:
+        names = ", ".join(release.path.name for release in damaged)
+        advice = "The next publication sets aside what cannot be read; `tidegauge rollback` goes to none of them."
+        return Finding("releases", "bad", f"damaged: {names}", advice, HomeUnusable.exit_code)
+    current = next((release for release in kept if release.is_current), None)
+    if current is not None and not is_published_whole(home, current):
+        seen = (
+            f"{home.published}: expected sha256 {expected_sha256(current.path)}, got {sha256_of(home.published)}: "
+            "it is damaged"
+        )
+        return Finding("releases", "bad", seen, "Run `tidegauge publish`.", HomeUnusable.exit_code)
+    aside = [release.path.name for release in kept if release.is_set_aside]
+    if aside:
+        return Finding("releases", "note", f"set aside as damaged: {', '.join(aside)}", "Remove them when you like.")
+    return Finding("releases", "good", f"{len(kept)} kept, each with its checksum")
 
 
 def _panels(settings: Settings, home: Home) -> Iterator[Finding]:
@@ -210,9 +260,9 @@ def _panels(settings: Settings, home: Home) -> Iterator[Finding]:
             if con is None or not con.execute(held).fetchone():
                 return
             found = panel_status(con, settings.clock())
-    except duckdb.Error as error:
+    except (duckdb.Error, HomeUnusable) as error:
         seen = f"{home.warehouse} cannot be read: {str(error).splitlines()[0]}"
-        yield Finding("panels", "bad", seen, "Run `tidegauge rebuild`.", TidegaugeError.exit_code)
+        yield Finding("panels", "bad", seen, "Run `tidegauge rebuild`.", HomeUnusable.exit_code)
         return
     for desk, reason in found.failed:
         yield Finding(

@@ -6,20 +6,27 @@ last to close a database writes its log back and deletes it: a tenth of a daily 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import create_engine, event, inspect
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
+
+from orchestration.dagster_files import set_aside
 
 if TYPE_CHECKING:
     from dagster import EventLogEntry
     from sqlalchemy import Connection, Engine
+
+_DAMAGED: Final = ("malformed", "not a database")
 
 
 class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):  # type: ignore[misc]  # Dagster's is not typed
@@ -54,9 +61,26 @@ class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):  # type: ignore[
                     self._open = None
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store an event and what follows from it (asset, check) at once."""
-        with self._connect():
-            super().store_event(event)
+        """Store an event and what follows from it (asset, check) at once.
+
+        A file that was damaged while a run goes on is set aside, and the log begins anew with this event.
+        """
+        try:
+            with self._connect():
+                super().store_event(event)
+        except DatabaseError as error:
+            if self._open is not None or not any(sign in str(error) for sign in _DAMAGED):
+                raise
+            self._begin_anew()
+            with self._connect():
+                super().store_event(event)
+
+    def _begin_anew(self) -> None:
+        with self._one_at_a_time:
+            self._engine.dispose()
+            del self._engine
+            logging.getLogger("tidegauge.dagster").warning(set_aside(Path(self.get_db_path())))
+            self._init_db()
 
     def has_table(self, table_name: str) -> bool:
         """Say whether the database has a table; Dagster asks at each event of a check."""

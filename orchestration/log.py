@@ -7,25 +7,20 @@ from logging.handlers import RotatingFileHandler
 
 from ingest.errors import HomeUnusable
 from ingest.home import Home
-from ingest.settings import Settings
+from ingest.secrets import blotted
 from orchestration.terminal import shown
 
 MAX_BYTES = 5_000_000
 
 
-class _Redacting(logging.Formatter):
-    """Blacks out a secret wherever it stands, tracebacks included."""
-
-    def __init__(self, secret: str | None) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
-        self._secret = secret
+class _Blotting(logging.Formatter):
+    """Blots out a secret wherever it stands, tracebacks included."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = shown(super().format(record), keep_lines=True)  # people read it in a terminal
-        return text.replace(self._secret, "***") if self._secret else text
+        return shown(blotted(super().format(record)), keep_lines=True)  # people read it in a terminal
 
 
-def log_to(home: Home, settings: Settings) -> None:
+def log_to(home: Home) -> None:
     """Send the log of this process to `home.log`; HomeUnusable when it cannot be written."""
     logger = logging.getLogger("tidegauge")
     for handler in list(logger.handlers):
@@ -37,8 +32,7 @@ def log_to(home: Home, settings: Settings) -> None:
         raise HomeUnusable(
             f"cannot write {home.log}: {error.strerror}. Set TIDEGAUGE_HOME to a folder you own."
         ) from error
-    key = settings.fred_api_key
-    handler.setFormatter(_Redacting(key.get_secret_value() if key is not None else None))
+    handler.setFormatter(_Blotting("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -53,11 +53,11 @@ _SERIES = (
 )
 # label, mart, its rows, column of the value, unit shown, decimals. Panel marts say themselves when they are too thin.
 _PANEL = (
-    ("Members above 200-day average", "breadth_daily", "universe = 'SPX'", "above_200dma_pct", "%", 1),
     ("Net advances, S&P 500", "breadth_daily", "universe = 'SPX'", "net_advances_count", "issues", 0),
     ("Equity ETF flows, 5 days", "etf_category_flows_daily", "category = 'all_equity'", "flow_5d_usd_mn", "USD mn", 0),
     ("Bond ETF flows, 5 days", "etf_category_flows_daily", "category = 'all_bonds'", "flow_5d_usd_mn", "USD mn", 0),
 )
+_ABOVE = ("Members above 200-day average", "breadth_daily", "universe = 'SPX'", "above_200dma_pct", "%", 1)
 _PANEL_LATE_SESSIONS, _PANEL_STALE_SESSIONS = 2, 4
 """Prices come in the evening, share counts on the morning after: older than so many sessions is late, then stale."""
 
@@ -111,7 +111,23 @@ def readings(con: duckdb.DuckDBPyConnection) -> list[Reading]:
     today = _one(con, "select max(checked_at) from meta.freshness")
     derived = [_derived(con, spec, states, today) for spec in _DERIVED]
     panel = [_of_panel(con, spec, today) for spec in _PANEL]
-    return derived + [_of_series(con, spec, states) for spec in _SERIES] + panel
+    return [*derived, *(_of_series(con, spec, states) for spec in _SERIES), _breadth(con, today), *panel]
+
+
+def _breadth(con: duckdb.DuckDBPyConnection, today: datetime | None) -> Reading:
+    """Return what the regime takes: the greatest period, our own count before the series that a user filed."""
+    own = _of_panel(con, _ABOVE, today)
+    filed = con.execute(
+        """
+        select value, period_date, known_at from (
+            from marts.observations where series_id = 'sp500_above_200dma_published'
+            qualify row_number() over (partition by period_date, provider order by known_at desc, loaded_at desc) = 1
+        )
+        where value is not null order by period_date desc, provider_rank limit 1
+        """
+    ).fetchone()
+    published = _aged(con, f"{own.label}, published series", filed, own.unit, own.decimals, today)
+    return published if (published.obs_date or date.min) > (own.obs_date or date.min) else own
 
 
 def _derived(con: duckdb.DuckDBPyConnection, spec: tuple, states: dict, today: datetime | None) -> Reading:  # type: ignore[type-arg]
@@ -135,6 +151,18 @@ def _of_panel(
         f"select {column}, session_date, known_at from marts.{mart}"  # noqa: S608  # names of this module
         f" where {rows} and {column} is not null order by session_date desc limit 1"
     ).fetchone()
+    return _aged(con, label, found, unit, decimals, today)
+
+
+def _aged(
+    con: duckdb.DuckDBPyConnection,
+    label: str,
+    found: tuple[float, date, datetime] | None,
+    unit: str,
+    decimals: int,
+    today: datetime | None,
+) -> Reading:
+    """Return a reading of the panel, its state by how many sessions have closed since."""
     if found is None or today is None:
         return Reading(label, None, decimals, unit, None, None, None, "never")
     value, day, known_at = found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ingest.catalog import SOURCES, Catalog, load_catalog
-from ingest.home import Home
+from ingest.errors import HomeUnusable
+from ingest.home import Home, home_at
 from ingest.panel_desks import PANEL_DESKS
 from ingest.settings import Settings
 from orchestration.session import Progress
@@ -16,29 +17,46 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ingest.archive import Archive
+    from ingest.errors import ArchiveDamaged
     from ingest.kit import Batch, GateResult
     from ingest.panel_kit import PanelBatch
     from warehouse.rebuild import RebuildResult
 
 
-def rebuild_home(settings: Settings, progress: Progress) -> RebuildResult:
-    """Replay the archive into a fresh build file and put it in place; AuditFailed when its rows differ from the old."""
+def rebuild_home(
+    settings: Settings,
+    progress: Progress,
+    *,
+    accept_loss: bool = False,
+    tell: Callable[[str], None] = lambda _sentence: None,
+) -> RebuildResult:
+    """Replay the archive into a fresh build file and put it in place; AuditFailed when its rows differ from the old.
+
+    HomeUnusable when something would be lost for good, ArchiveDamaged when an answer is: with `accept_loss` both are
+    told (a sentence to `tell`, before anything is done) and accepted. ClockBehind as a run.
+    """
     from ingest.archive import Archive
     from ingest.gate import gate
     from orchestration.ingestion import judge as judge_series
     from orchestration.panel_ingestion import judge as judge_panel
-    from warehouse.connection import WriterLock
+    from warehouse.connection import WriterLock, home_errors
     from warehouse.rebuild import rebuild
+    from warehouse.recorded import require_clock
 
     catalog = load_catalog()
-    home = Home(settings.home.resolve()).ensure()
+    home = home_at(settings.home)
+    require_clock(home, settings.clock())
+    home.ensure()
 
     def judge(batch: Batch, previous: pl.DataFrame) -> GateResult:
         return gate(batch, catalog, previous, batch.fetched_at)
 
     with WriterLock(home):
-        archive = Archive(home.archive)
-        return rebuild(
+        with home_errors(home):
+            _tell_loss(home, tell, accept_loss=accept_loss)
+        lost: list[ArchiveDamaged] = []
+        archive = Archive(home.archive, lost=lost if accept_loss else None)
+        done = rebuild(
             home,
             _batches(archive, catalog, progress),
             judge,
@@ -48,6 +66,42 @@ def rebuild_home(settings: Settings, progress: Progress) -> RebuildResult:
             panels=_panels(archive, progress),
             panel_gate=judge_panel,
             series_gate=lambda con, batch: judge_series(con, batch, catalog, batch.fetched_at),
+        )
+        for error in dict.fromkeys(str(error) for error in lost):
+            tell(f"left out: {error}")
+        return done
+
+
+def told_of(result: RebuildResult) -> Iterator[str]:
+    """Yield what a person should know of a rebuild, a sentence at a time."""
+    compared = (
+        "there was no sound old file" if result.rows_compared is None else f"{result.rows_compared:,} rows are the same"
+    )
+    yield f"replayed {result.batches} batches: {result.rows:,} rows; {compared}"
+    if result.recovered is not None:
+        back = result.recovered
+        yield f"from release {back.build_id}: {back.runs} runs and {back.regime_rows:,} regime rows as they were said"
+    if result.set_aside is not None:
+        yield f"the damaged file is {result.set_aside}"
+
+
+def _tell_loss(home: Home, tell: Callable[[str], None], *, accept_loss: bool) -> None:
+    """Say what will be lost before it is. Records since the newest release are said; all of them must be accepted."""
+    from ingest.archive import Archive
+    from ingest.clock import naive_utc
+    from warehouse.rebuild import foreseen_loss, records_end
+
+    loss = foreseen_loss(home)
+    if loss is not None and not accept_loss:
+        raise HomeUnusable(f"{loss}. Nothing was touched. `tidegauge rebuild --accept-loss` does it all the same.")
+    if loss is not None:
+        tell(loss)
+        return
+    end, newest = records_end(home), Archive(home.archive).newest_fetch()
+    if end is not None and newest is not None and naive_utc(newest) > end:
+        tell(
+            f"the newest sound release is of {end:%Y-%m-%d %H:%M} UTC: records of runs and checks after it, and "
+            "regime rows first computed after it, are not in it"
         )
 
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from ingest.clock import NEW_YORK
 from ingest.errors import ConfigError, HomeUnusable
-from ingest.home import Home
+from ingest.home import home_at
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def simulated(settings: Settings) -> Iterator[Settings]:
 def recorded(settings: Settings) -> Iterator[Settings]:
     """Serve the folder TIDEGAUGE_REAL_DATA as it was on RECORDED_AT, its user files put into the home first."""
     from ingest.standin.folder import folder_market, user_files
+    from warehouse.recorded import require_clock
 
     folder = settings.real_data
     if folder is None:
@@ -62,7 +63,9 @@ def recorded(settings: Settings) -> Iterator[Settings]:
         "origin": "REAL FOLDER",
         "now": settings.now or RECORDED_AT,
     }
-    home = Home(Path(changes["home"]).resolve()).ensure()
+    home = home_at(Path(changes["home"]))
+    require_clock(home, changes["now"])
+    home.ensure()
     try:
         market = folder_market(folder)
         files = user_files(folder)

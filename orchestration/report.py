@@ -120,7 +120,7 @@ def render(con: duckdb.DuckDBPyConnection) -> str:
 <section aria-labelledby="charts"><h2 id="charts">The last years</h2>
 <div class="charts">{_charts(con)}</div></section>
 <section aria-labelledby="freshness"><h2 id="freshness">Freshness</h2>
-{_freshness_table(con)}</section>
+{_sources_table(con)}{_freshness_table(con)}</section>
 {_checks_section(con)}
 </main>
 <footer>
@@ -177,17 +177,39 @@ def _freshness_table(con: duckdb.DuckDBPyConnection) -> str:
     return table("How old each series is, by its publisher's calendar.", titles, rows) + f"<p>{legend}</p>"
 
 
+def _sources_table(con: duckdb.DuckDBPyConnection) -> str:
+    """Return what went wrong with each source, once; nothing when nothing did, or in a release that does not tell."""
+    there = "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = 'sources'"
+    if con.execute(there).fetchone() is None:
+        return ""
+    found = con.execute(
+        "select source, state, answered_at, error_text from meta.sources"
+        " where state in ('failed', 'partial', 'held') order by source"
+    ).fetchall()
+    rows = "".join(
+        f'<tr><th scope="row">{e(source)}</th><td>{e(state)}</td><td class="d">{moment(answered)}</td>'
+        f"<td>{e(_short(text or ''))}</td></tr>"
+        for source, state, answered, text in found
+    )
+    titles = heads("Source", "State", "Last answer (New York)", "What went wrong")
+    return table("Sources that did not give all they were asked for.", titles, rows) if rows else ""
+
+
 def _checks_section(con: duckdb.DuckDBPyConnection) -> str:
     total = _row(con, "select count(*) as all_of_them, count(*) filter (where is_passed) as passed from meta.quality")
     failed = con.execute(
         "select asset, check_name, severity, failed_count, detail from meta.quality where not is_passed order by all"
     ).fetchall()
+    note = (
+        " None of those that failed stops a release: error-level checks of the marts and regimes do; those of a source "
+        "keep its rows out, or tell."
+    )
     rows = "".join(
         f'<tr><th scope="row">{e(a)}</th><td>{e(n)}</td><td>{e(s)}</td>'
         f'<td class="n">{e(c)}</td><td>{e(_short(_summary(d)))}</td></tr>'
         for a, n, s, c, d in failed
     )
-    told = f"{total['passed']} of {total['all_of_them']} checks passed."
+    told = f"{total['passed']} of {total['all_of_them']} checks passed.{note if failed else ''}"
     those = (
         table("Those that did not:", heads("Table", "Check", "Severity", "Rows", "What was seen"), rows) if rows else ""
     )

@@ -175,13 +175,16 @@ def _history(con: duckdb.DuckDBPyConnection) -> str:
 
 def _followed(con: duckdb.DuckDBPyConnection, present: str) -> str:
     columns = "select * from marts.regime_outcomes where dimension = 'regime_class'"
-    now = rows_of(con, f"{columns} and state = $state order by horizon_sessions_count", {"state": present})
+    kinds = rows_of(con, f"{columns} and state = $state order by horizon_sessions_count", {"state": present})
+    now = [row for row in kinds if row["return_kind"] == "price"]
     every = {
         row["state"]: row
-        for row in rows_of(con, f"{columns} and horizon_sessions_count = $horizon", {"horizon": HORIZON})
+        for row in rows_of(
+            con, f"{columns} and horizon_sessions_count = $horizon and return_kind = 'price'", {"horizon": HORIZON}
+        )
     }
     how = (
-        "The S&P 500 from the first open after the cut-off, without dividends. Windows overlap, so sessions "
+        f"The S&P 500 {_entry(now)}, without dividends. Windows overlap, so sessions "
         "overstate what is known: intervals (95 %, below the figure) count windows that fit beside one another. "
         "Any session: the same after any session of the sample. Worst tenth: one in ten sat through a deeper fall. "
         "Grey: fewer than 20 episodes, a list of cases and not a statistic."
@@ -193,7 +196,38 @@ def _followed(con: duckdb.DuckDBPyConnection, present: str) -> str:
         _outcome_rows([every[name] for name in CLASS_COLOURS if name in every], "state"),
     )
     head = '<section aria-labelledby="followed"><h2 id="followed">What followed</h2>'
-    return f'{head}<p class="sub">{e(how)}</p>{first}{second}</section>\n'
+    return f'{head}<p class="sub">{e(how)}</p>{first}{second}{_other_measures(kinds, present)}</section>\n'
+
+
+def _entry(found: list[dict[str, Any]]) -> str:
+    """Return at which price the counted sessions enter, as words."""
+    bases = {row["entry_basis"] for row in found} - {None}
+    if bases == {"close"}:
+        return "from the first close after the cut-off (no opens are held)"
+    if bases <= {"open"}:
+        return "from the first open after the cut-off"
+    return "from the first open after the cut-off, or the first close where that open is not held"
+
+
+def _other_measures(found: list[dict[str, Any]], present: str) -> str:
+    """Return the medians by the open, by closes and with dividends beside one another."""
+    cells = {(row["horizon_sessions_count"], row["return_kind"]): row for row in found}
+    rows = ""
+    for horizon in sorted({horizon for horizon, _ in cells}):
+        told = [cells.get((horizon, kind)) for kind in ("close_to_close", "total_return")]
+        rows += f'<tr><th scope="row">{e(horizon)}</th>' + "".join(
+            f'<td class="n">{_share(row["median_return_ratio"]) if row else "–"}</td>'
+            f'<td class="n">{_share(row["baseline_median_return_ratio"]) if row else "–"}</td>'
+            for row in told
+        )
+        rows += f"<td>{_note('; '.join(_lacks(row) for row in told if row and row['reason_text']))}</td></tr>"
+    titles = heads("Sessions ahead", "Close to close", "Any session", "With dividends", "Any session", "Note")
+    caption = f"Medians after {present} by other measures: from the first close, and with the dividends of SPY."
+    return table(caption, titles, rows) if rows else ""
+
+
+def _lacks(row: dict[str, Any]) -> str:
+    return f"{_word(row['return_kind'])}: {row['reason_text']}"
 
 
 def _outcome_heads(first: str) -> str:
@@ -254,15 +288,22 @@ def _validity(con: duckdb.DuckDBPyConnection) -> str:
 def _falsification(con: duckdb.DuckDBPyConnection) -> str:
     rows = ""
     for row in rows_of(con, "select * from marts.regime_falsification"):
-        verdict = {True: "MET: withdraw the class", False: "not met", None: "not measurable"}[row["is_met"]]
-        kind = {True: "red", False: "fresh", None: "ended"}[row["is_met"]]
+        is_own = row["basis"] == "own_only"
+        met = "met without substitutes" if is_own else "MET: withdraw the class"
+        verdict = {True: met, False: "not met", None: "not measurable"}[row["is_met"]]
+        kind = {True: "amber" if is_own else "red", False: "fresh", None: "ended"}[row["is_met"]]
         rows += (
-            f'<tr><th scope="row">{e(row["condition_text"])}</th><td class="n">{_number(row["value"])}</td>'
+            f'<tr><th scope="row">{e(row["condition_text"])}</th>'
+            f'<td>{"own series only" if is_own else "as published"}</td><td class="n">{_number(row["value"])}</td>'
             f'<td class="n">{e(row["comparison"])} {row["threshold_number"]:g}</td><td>{e(row["unit"])}</td>'
             f'<td><span class="s {kind}">{verdict}</span></td><td>{_note(row["reason_text"])}</td></tr>'
         )
-    titles = heads("We withdraw the headline class when", "Now", "Met at", "Unit", "State", "Note")
-    return table("Conditions stated in advance, computed in every build.", titles, rows)
+    titles = heads("We withdraw the headline class when", "Counted", "Now", "Met at", "Unit", "State", "Note")
+    caption = (
+        "Conditions stated in advance, computed in every build: of the class as published, and counting only sessions "
+        "on which it stands on no substitute series."
+    )
+    return table(caption, titles, rows)
 
 
 def _references(con: duckdb.DuckDBPyConnection) -> str:

@@ -65,6 +65,9 @@ def _run(settings: Settings, job_name: JobName, progress: Progress) -> RunOutcom
 def _execute(session: Session, job_name: JobName) -> None:
     from dagster import DagsterExecutionInterruptedError
 
+    from orchestration.dbt_state import keep_under
+
+    keep_under(session.home.dbt)  # before the assets are imported, which need the parsed project
     from orchestration.definitions import defs
     from orchestration.instance import open_instance
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, get_args
 from ingest.catalog import Catalog, load_catalog
 from ingest.clock import naive_utc
 from ingest.errors import ConfigError, TidegaugeError
-from ingest.home import Home
+from ingest.home import Home, home_at
 from ingest.kit import CheckResult
+from ingest.patience import Patience
+from ingest.secrets import blotted
 from ingest.settings import Origin, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Session:
     run_id: str
     started_at: datetime
     progress: Progress = no_progress
+    patience: Patience = field(default_factory=Patience)
     outcomes: dict[str, SourceOutcome] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
@@ -141,7 +144,7 @@ def reason_of(error: BaseException) -> str:
     """Return the sentence of an expected error, the type and first line of any other."""
     lines = str(error).splitlines()
     first = lines[0] if lines else ""
-    return first if isinstance(error, TidegaugeError) and first else f"{type(error).__name__}: {first}"
+    return first if isinstance(error, TidegaugeError) and first else blotted(f"{type(error).__name__}: {first}")
 
 
 def held_origin(home: Home) -> Origin | None:
@@ -167,15 +170,24 @@ def keep_apart(home: Home, origin: Origin) -> None:
 
 @contextmanager
 def open_session(settings: Settings, progress: Progress = no_progress) -> Iterator[Session]:
-    """Lock the home, begin a run, and end it whatever happens. HomeUnusable, AnotherWriter, ConfigError."""
-    from warehouse.connection import WriterLock
+    """Lock the home, begin a run, and end it whatever happens.
 
+    HomeUnusable, AnotherWriter, ConfigError (ClockBehind when the clock was set back): nothing was touched.
+    """
+    from orchestration.guarded import guard_logs, guard_stores
+    from warehouse.connection import WriterLock
+    from warehouse.recorded import require_clock
+
+    guard_logs()
+    guard_stores()
     catalog = load_catalog()
-    home = Home(settings.home.resolve()).ensure()
-    keep_apart(home, settings.origin)
+    home = home_at(settings.home)
     started_at = settings.clock()
+    require_clock(home, started_at)
+    keep_apart(home.ensure(), settings.origin)
     run_id = f"{naive_utc(started_at):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-    session = Session(settings, home, catalog, run_id, started_at, progress)
+    patience = Patience(settings.run_deadline_seconds)
+    session = Session(settings, home, catalog, run_id, started_at, progress, patience)
     with WriterLock(home):
         try:
             session.begin()

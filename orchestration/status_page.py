@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NEW_YORK = ZoneInfo("America/New_York")
 ERROR_LENGTH = 160
-_PAGE = re.compile(r"""['"]?<(!doctype|html|head|body)\b.*""", re.IGNORECASE)
+_PAGE = re.compile(r"[\s:]*<[!?/a-zA-Z].*$", re.DOTALL)
 _STYLES = {
     **dict.fromkeys(("ok", "fresh"), "green"),
     **dict.fromkeys(("partial", "late"), "yellow"),
@@ -41,9 +41,10 @@ def show_status(home: Home, console: Console) -> None:
         console.print(_sources(found))
     console.print(_marts(found))
     console.print(_series(found))
-    if not found.sources:  # without the build file the published one alone says what went wrong
+    if not found.sources:  # without the build file the published one alone says what went wrong, once for each error
         for error, count in Counter(_short(row["last_error"]) for row in found.freshness if row["last_error"]).items():
             console.print(f"last error of {count} series: {error}", highlight=False)
+    _show_checks(found, console)
     for sentence in found.shrinkages:
         console.print(f"[yellow]history shortened upstream, ours is kept:[/] {escape(sentence)}")
     for sentence in found.lacks:
@@ -118,6 +119,21 @@ def _show_build(found: Status, console: Console) -> None:
         console.print(f"last run: {run_id} {state}{': ' + escape(reason) if reason else ''}", highlight=False)
 
 
+def _show_checks(found: Status, console: Console) -> None:
+    """Print how many checks of the published file passed, and a line for each that did not."""
+    checks = found.checks
+    if checks is None:
+        return
+    passed = checks.count - checks.failed_count
+    told = "; those that failed stop no release" if checks.failed else ""
+    console.print(f"checks of the published file: {passed} of {checks.count} passed{told}", highlight=False)
+    for one in checks.failed:
+        style = "red" if one.severity == "error" or one.is_blocking else "yellow"
+        console.print(
+            f"  [{style}]{one.severity}[/] {one.check_name}: {escape(', '.join(one.assets))}", highlight=False
+        )
+
+
 def _sources(found: Status) -> Table:
     table = Table("source", "state", "last run (New York)", "last answer", "newest", _right("rows"), "last error")
     for one in found.sources:
@@ -158,10 +174,11 @@ def _series_row(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _short(error: str | None) -> str:
-    """Return the beginning of an error, without a page; all of it stands in ops.source_runs and in Dagster."""
-    text = " ".join((error or "").split())
-    if page := _PAGE.search(text):
-        text = f"{text[: page.start()].rstrip()} (an HTML page)"
+    """Return the beginning of an error, up to the page that came instead of an answer: that is in the archive.
+
+    The whole of it stands in ops.source_runs and in Dagster.
+    """
+    text = " ".join(_PAGE.sub("", error or "").split())
     return escape(text if len(text) <= ERROR_LENGTH else f"{text[: ERROR_LENGTH - 1]}…")
 
 

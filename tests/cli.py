@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+
+from orchestration.dbt_state import PREPARED, content_key
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "orchestration.cli"]
@@ -14,6 +17,7 @@ COMMAND = [sys.executable, "-m", "orchestration.cli"]
 
 def environment(home: Path, *, upstream: str | None = None, now: datetime | None = None, **more: str) -> dict[str, str]:
     """Return a clean environment that places a run: home, stand-in, clock."""
+    _prepare()
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("TIDEGAUGE_", "FRED_", "DAGSTER", "PYTEST"))}
     clean["TIDEGAUGE_HOME"] = str(home)
     clean["TIDEGAUGE_RETRY_WAIT_SECONDS"] = "0.01"
@@ -23,6 +27,13 @@ def environment(home: Path, *, upstream: str | None = None, now: datetime | None
     if now:
         clean["TIDEGAUGE_NOW"] = now.isoformat()
     return {**clean, **more}
+
+
+@cache
+def _prepare() -> None:
+    """Parse the project once for all runs, as `make setup` does, where it was changed since."""
+    if not (PREPARED / content_key() / "manifest.json").exists():
+        subprocess.run([sys.executable, "-m", "orchestration.dbt_bridge"], cwd=ROOT, check=True, timeout=300)
 
 
 def tidegauge(*arguments: str, env: dict[str, str], timeout: float = 280) -> subprocess.CompletedProcess[str]:

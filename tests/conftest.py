@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_socket import enable_socket, socket_allow_hosts
 
+from ingest import secrets
 from tests.cli import environment, tidegauge
 
 TESTS = Path(__file__).parent
@@ -40,6 +41,8 @@ def _no_environment_of_mine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         if name.startswith(("TIDEGAUGE_", "DAGSTER_HOME", "FRED_API_KEY")) and name != "TIDEGAUGE_REAL_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("TIDEGAUGE_HOME", str(tmp_path / "home"))
+    yield
+    secrets.forget()
 
 
 @pytest.fixture(scope="session")

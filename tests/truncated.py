@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -40,7 +40,8 @@ def regimes_without_what_came_later(build: Path, cutoff: datetime, copy: Path) -
             for table in (*(f"{source}.observations" for source in SOURCES), *DATED_PANEL):
                 con.execute(f"delete from {table} where known_at > ?", [cutoff])
             con.execute("delete from intermediate.int_observations where known_at > ?", [cutoff])
-            update_breadth(con)
+            con.execute("delete from marts.disagreements where known_at > ?", [cutoff])
+            update_breadth(con, now=cutoff.replace(tzinfo=UTC))
             _build_panel_marts(con, cutoff)
             return reconstruct(con, cutoff)
     finally:
@@ -52,9 +53,11 @@ def _build_panel_marts(con: duckdb.DuckDBPyConnection, cutoff: datetime) -> None
     last = (cutoff + timedelta(days=1)).date()
     con.execute("create table sessions_then as select * from calendar.sessions where session_date <= ?", [last])
     counts = "'breadth.daily_counts', 'breadth.market', 'marts.prices_daily', 'latest_observations', 'sessions_then'"
+    counts += f", \"timestamp '{cutoff}'\""
     flows = "'staging.stg_fund_days', 'staging.stg_splits', 'catalog.funds', 'sessions_then'"
+    flows += f", \"timestamp '{cutoff}'\""
     calls = {
-        "latest_observations": "latest_observations('intermediate.int_observations')",
+        "latest_observations": "latest_observations('intermediate.int_agreed')",
         "breadth_daily": f"breadth_daily({counts})",
         "etf_flows_daily": f"etf_flows_daily({flows})",
         "etf_category_flows_daily": "etf_category_flows_daily('etf_flows_daily', 'sessions_then')",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final, Literal
 
 import duckdb
 import polars as pl
 
+from ingest.clock import naive_utc
 from ingest.membership import with_permid
 from ingest.splits import split_adjusted_prices
 from warehouse.breadth import STANDARD, breadth_features, listing_sessions
@@ -75,19 +76,22 @@ class _Universe:
     since: date | None = None
 
 
-def update_breadth(con: duckdb.DuckDBPyConnection, *, wide: bool = False) -> BreadthUpdate:
+def update_breadth(con: duckdb.DuckDBPyConnection, *, wide: bool = False, now: datetime | None = None) -> BreadthUpdate:
     """Bring breadth.* up to the raw tables, in one transaction. calendar.sessions must be up to date.
 
-    `wide`: of USCOMMON too, beside the index.
+    `wide`: of USCOMMON too, beside the index. `now` (aware): sessions that had closed by then are counted whether
+    anybody was priced or not, since their members are known; None: those up to the last price.
     """
     counts = {table: _count(con, table) for table in (*INPUTS, *((SYMBOLS,) if wide else ()))}
     universes = _universes(con, wide=wide)
     first = _first_changed(con, counts, {ticker for one in universes for ticker in one.members["ticker"]})
+    last = None if now is None else _last_closed(con, naive_utc(now))
+    first = _first_uncounted(con, first, last)
     if first is None:
         return BreadthUpdate("nothing", None, 0, 0)
     con.begin()
     try:
-        update = _compute(con, universes, None if first == date.min else first)
+        update = _compute(con, universes, None if first == date.min else first, last)
         con.execute("delete from breadth.inputs")
         con.executemany("insert into breadth.inputs values (?, ?)", [list(item) for item in counts.items()])
         con.commit()
@@ -129,6 +133,21 @@ def _first_changed(con: duckdb.DuckDBPyConnection, counts: Mapping[str, int], ti
     return min(changed) if isinstance(reach, int) and reach <= _TAIL_SESSIONS else date.min
 
 
+def _last_closed(con: duckdb.DuckDBPyConnection, moment: datetime) -> date | None:
+    last = _one(con, "select max(session_date) from calendar.sessions where close_at <= ?", moment)
+    return last if isinstance(last, date) else None
+
+
+def _first_uncounted(con: duckdb.DuckDBPyConnection, first: date | None, last: date | None) -> date | None:
+    """Return `first`, or the first session up to `last` that has no counts yet where that is earlier."""
+    newest = _one(con, "select max(session_date) from breadth.daily_counts")
+    if last is None or not isinstance(newest, date):
+        return first
+    uncounted = "select min(session_date) from calendar.sessions where session_date > ? and session_date <= ?"
+    missing = _one(con, uncounted, newest, last)
+    return min((day for day in (first, missing) if isinstance(day, date)), default=None)
+
+
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     counted = _one(con, f"select count(*) from {table}")
     assert isinstance(counted, int)
@@ -153,8 +172,10 @@ def _universes(con: duckdb.DuckDBPyConnection, *, wide: bool) -> list[_Universe]
     return [index, _Universe(WIDE_UNIVERSE, WIDE_UNIVERSE_BASIS, listed, since)]
 
 
-def _compute(con: duckdb.DuckDBPyConnection, universes: Sequence[_Universe], first: date | None) -> BreadthUpdate:
-    """Compute the sessions from `first` on (None: all) and put them in place."""
+def _compute(
+    con: duckdb.DuckDBPyConnection, universes: Sequence[_Universe], first: date | None, last: date | None
+) -> BreadthUpdate:
+    """Compute the sessions from `first` on (None: all) up to the last price, or to `last`, and put them in place."""
     sessions = con.execute("select session_date, session_seq, close_at from calendar.sessions order by 1").pl()
     membership = pl.concat([one.members for one in universes])
     ids = membership.select(pl.col("permid").unique().sort()).with_row_index("id").cast({"id": pl.Int64})
@@ -168,14 +189,30 @@ def _compute(con: duckdb.DuckDBPyConnection, universes: Sequence[_Universe], fir
     con.execute("delete from breadth.market")
     _insert(con, "breadth.features", features.select(pl.col(name).alias(as_) for as_, name in _FEATURES.items()))
     sessions_count = 0
-    if not features.is_empty():
-        lasting = (features["session_seq"].min(), features["session_seq"].max())
-        covered = sessions.filter(pl.col("session_seq").is_between(*lasting))
+    covered = _counted_sessions(con, features, sessions, first, last)
+    if not covered.is_empty():
         counts = pl.concat([_daily_counts(con, features, one, ids, covered) for one in universes if one.members.height])
         _insert(con, "breadth.daily_counts", counts)
         sessions_count = counts.height
     _insert_market(con)
     return BreadthUpdate("all" if first is None else "tail", first, features.height, sessions_count)
+
+
+def _counted_sessions(
+    con: duckdb.DuckDBPyConnection,
+    features: pl.DataFrame,
+    sessions: pl.DataFrame,
+    first: date | None,
+    last: date | None,
+) -> pl.DataFrame:
+    """Return the sessions to count: from the first price, or `first`, up to the last price, or to `last`."""
+    begins = features["session_date"].min() if first is None else first
+    if first is not None and _one(con, "select min(session_date) from breadth.features") is None:
+        return sessions.clear()
+    ends = max((day for day in (features["session_date"].max(), last) if isinstance(day, date)), default=None)
+    if begins is None or ends is None:
+        return sessions.clear()
+    return sessions.filter(pl.col("session_date").is_between(begins, ends))
 
 
 def _membership(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,16 @@ RAW_SCHEMA = "001_raw.sql"
 """The one file that is applied once per source."""
 
 _READER_WAIT_SECONDS = 3.0
+_DAMAGED = (
+    "not a valid DuckDB database file",
+    "Could not read enough bytes",
+    "Could not read from file",
+    "Corrupt database file",
+    "Failed to load metadata",
+    "Serialization Error",
+    "Failure while replaying WAL",
+)
+_NAMED_FILE = re.compile(r'file "([^"]+)"')
 _DISK_FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Out of disk")
 
 
@@ -82,7 +93,7 @@ def is_writer_active(home: Home) -> bool:
     """Say whether a process holds the writer lock of `home` at this moment."""
     try:
         descriptor = os.open(home.lock, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -100,23 +111,49 @@ def home_errors(home: Home) -> Iterator[None]:
         yield
     except (duckdb.Error, OSError) as error:
         # DuckDB wraps a full disk in whatever it was doing: an IOException, or a fatal error at commit.
-        sentence = _home_sentence(home, str(error))
+        sentence = home_sentence(home, error)
         if sentence is None:
             raise
         raise HomeUnusable(sentence) from error
 
 
-def _home_sentence(home: Home, text: str) -> str | None:
+def home_sentence(home: Home, error: Exception, read: Path | None = None) -> str | None:
+    """Return what a person should know of an error of DuckDB or the system, None where it is not about the home.
+
+    `read` is the file that was being read, for errors that do not name it; the build file otherwise.
+    """
+    text = str(error)
     if any(sign in text for sign in _DISK_FULL):
         return f"the disk of {home.root} is full: free some space and run again; nothing that had landed is lost"
     if any(sign in text for sign in ("Read-only file system", "Permission denied", "attached in read-only mode")):
         return f"cannot write to {home.root}: it is read-only for this user. Set TIDEGAUGE_HOME to a folder you own."
-    if "not a valid DuckDB database file" in text or "Not a directory" in text:
-        return (
-            f"{home.warehouse} cannot be opened as a DuckDB file. Move it away and run `tidegauge rebuild`: "
-            "the archive holds everything that it held."
-        )
+    if isinstance(error, (NotADirectoryError, FileExistsError)):
+        return f"{error.filename or home.root} cannot be used: a file stands where a folder should be. Move it away."
+    if is_damage(error):
+        named = _NAMED_FILE.search(text)
+        return _damage_sentence(home, Path(named[1].removesuffix(".wal")) if named else read or home.warehouse)
     return None
+
+
+def is_damage(error: Exception) -> bool:
+    """Say whether DuckDB met a file that is not, or no longer, what it wrote."""
+    return isinstance(error, duckdb.Error) and any(sign in str(error) for sign in _DAMAGED)
+
+
+def _damage_sentence(home: Home, file: Path) -> str:
+    """Say which file is damaged and what to do about it: the build file and a release have different remedies."""
+    said = f"{file} is damaged and cannot be opened as a DuckDB file."
+    if file == home.published or home.releases in file.parents:
+        return (
+            f"{said} Run `tidegauge rollback` (the newest sound release takes its place) or `tidegauge publish` "
+            "(the warehouse is published again)."
+        )
+    if file == home.warehouse:
+        return (
+            f"{said} Run `tidegauge rebuild`: it puts the file aside, the archive gives every row again, and the "
+            "newest sound release what was said of regimes and runs at the time."
+        )
+    return f"{said} Move it away."
 
 
 def connect(home: Home) -> duckdb.DuckDBPyConnection:

@@ -10,6 +10,7 @@ import duckdb
 
 from ingest.errors import AuditFailed
 from ingest.home import Home
+from warehouse.connection import is_damage
 
 HEADLINES: Final[dict[str, tuple[str, ...]]] = {
     "marts.net_liquidity_weekly": ("fed_total_assets_usd_bn", "tga_usd_bn", "on_rrp_usd_bn", "net_liquidity_usd_bn"),
@@ -61,6 +62,10 @@ def losses(con: duckdb.DuckDBPyConnection, home: Home) -> list[Loss]:
         return []
     try:
         return [loss for mart, columns in HEADLINES.items() for loss in _of_mart(con, mart, columns)]
+    except duckdb.Error as error:
+        if is_damage(error):  # it opens, and a page of it does not
+            return []
+        raise
     finally:
         con.execute("detach release_before")
 

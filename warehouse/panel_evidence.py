@@ -9,8 +9,8 @@ import duckdb
 import polars as pl
 
 from ingest.evidence import Evidence
+from ingest.found_blocks import group_column
 from ingest.panel import PANEL_TABLES, PanelTable, panel_table
-from ingest.panel_blocks import group_column
 from ingest.panel_kit import PanelBatch
 from ingest.price_moves import large_moves
 from warehouse.latest import latest_of

@@ -7,23 +7,43 @@ rename. Whenever we are killed, the published file is one whole release: the old
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import shutil
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import duckdb
 
 from ingest.clock import naive_utc
-from ingest.errors import HomeUnusable, NothingPublished
+from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
 from ingest.settings import Origin
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
-from warehouse.connection import WriterLock, connect, home_errors
+from warehouse.connection import connect, home_errors
+from warehouse.keepsakes import keepsake_queries
+from warehouse.published_table import BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
+from warehouse.releases import (
+    STAMP,
+    Release,
+    build_of,
+    checksum_file,
+    forget,
+    is_published_whole,
+    releases,
+    rollback,
+    same_content,
+    set_aside_damaged,
+    sha256_of,
+    sweep,
+)
+from warehouse.releases import flush as _flush
+from warehouse.releases import switch as _switch
+from warehouse.sql import one as _one
+from warehouse.sql import quoted as _quoted
+from warehouse.sql import text as _text
+
+__all__ = ["PublishResult", "Release", "publish", "releases", "rollback"]
 
 STORAGE_VERSION: Final = "v1.0.0"
 """Drivers of DuckDB 1.x and 2.x open it."""
@@ -31,63 +51,6 @@ STORAGE_VERSION: Final = "v1.0.0"
 SIMULATED_PREFIX: Final = "SIMULATED. "
 
 _ALIAS: Final = "tidegauge"
-_STAMP: Final = "%Y%m%dT%H%M%SZ"
-_RELEASE: Final = re.compile(r"tidegauge_((\d{8}T\d{6}Z)-[0-9a-f]{8})\.duckdb")
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedTable:
-    """A table of the published file: its schema, name, comment and columns as (name, type, comment)."""
-
-    schema: str
-    name: str
-    comment: str | None
-    columns: tuple[tuple[str, str, str | None], ...]  # name, type, comment
-
-    @property
-    def path(self) -> str:
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
-
-
-BUILD: Final = PublishedTable(
-    "meta",
-    "build",
-    "Which release this file is. One row.",
-    (
-        ("build_id", "varchar", "Moment and content of the release: unique and sortable"),
-        ("built_at", "timestamp", "UTC; the moment of the run that built it"),
-        ("run_id", "varchar", "The run that built it"),
-        ("code_version", "varchar", "Version of the code that built it"),
-        ("origin", "varchar", "What the figures are: LIVE, SIMULATED or REAL FOLDER"),
-        ("is_simulated", "boolean", "The figures come from the simulated market"),
-        ("data_through_date", "date", "Newest session with a row in the marts"),
-        (
-            "content_sha256",
-            "varchar",
-            "Fingerprint of the marts, their schema and comments, the freshness states and the code version",
-        ),
-        ("tables_count", "bigint", "Tables in the schema marts"),
-        ("rows_count", "bigint", "Rows in the schema marts"),
-    ),
-)
-QUALITY: Final = PublishedTable(
-    "meta",
-    "quality",
-    "Every check of the run that built this file. One row per stage, asset and check.",
-    (
-        ("run_id", "varchar", "The run that checked"),
-        ("stage", "varchar", "gate, dbt, reconciliation, freshness or regimes"),
-        ("asset", "varchar", "The table the check guards"),
-        ("check_name", "varchar", "The check"),
-        ("severity", "varchar", "error: a failure stops the publication; warn: it is reported"),
-        ("is_passed", "boolean", "The check passed"),
-        ("failed_count", "bigint", "Rows that failed, where rows were counted"),
-        ("detail", "varchar", "What was expected and seen"),
-        ("checked_at", "timestamp", "UTC; when it was checked"),
-    ),
-)
-PUBLISH_TABLES: Final = (BUILD, QUALITY)
-"""What publication itself writes; every other table of the file is a dbt model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +61,6 @@ class PublishResult:
     build_id: str
     path: Path
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One kept release."""
-
-    build_id: str
-    path: Path
-    stamp: datetime  # aware UTC; in the order of publication
-    size_bytes: int
-    is_current: bool
 
 
 def publish(
@@ -123,23 +75,26 @@ def publish(
     """Publish the marts of the build file, unless the current release already says the same.
 
     The caller holds WriterLock and has audited the build file. `now` is aware. Keeps the last `keep` releases.
-    HomeUnusable when the disk is full or read-only; the published file is then what it was.
+    HomeUnusable when the disk is full or read-only; the published file is then what it was. Releases and a published
+    file that cannot be read are set aside or replaced: they stop nothing.
     """
     start = time.perf_counter()
     with home_errors(home):
         home.releases.mkdir(parents=True, exist_ok=True)
         home.published.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(home)
+        sweep(home)
+        set_aside_damaged(home)
         con = connect(home)
         try:
             tables = _tables(con)
             queries = as_of_queries(con, tables)
             content = _fingerprint(con, tables, queries, code_version, origin)
-            same = _same(home, content)
+            same = same_content(home, content)
             if same is not None:
-                if not same.is_current:  # it was rolled back from, or we were killed before the switch
+                is_whole = is_published_whole(home, same)
+                if not is_whole:  # rolled back from, killed before the switch, or the published file is damaged
                     _switch(home, same.path)
-                state: Literal["published", "unchanged"] = "unchanged" if same.is_current else "published"
+                state: Literal["published", "unchanged"] = "unchanged" if is_whole else "published"
                 return PublishResult(state, same.build_id, same.path, time.perf_counter() - start)
             build_id = f"{_stamp(home, now)}-{content[:8]}"
             path = home.releases / f"tidegauge_{build_id}.duckdb"
@@ -150,56 +105,25 @@ def publish(
         _check_opens(_unfinished(path), build_id, tables)
         _seal(path)
         _switch(home, path)
-        _forget(home, keep)
+        forget(home, keep)
     return PublishResult("published", build_id, path, time.perf_counter() - start)
 
 
-def releases(home: Home) -> list[Release]:
-    """Return the kept releases, newest first."""
-    named = [(path, _RELEASE.fullmatch(path.name)) for path in home.releases.glob("tidegauge_*.duckdb")]
-    found = sorted(((match[1], match[2], path) for path, match in named if match), reverse=True)
-    current = _current_path(home, [path for *_, path in found])
-    return [
-        Release(
-            build_id,
-            path,
-            datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC),
-            path.stat().st_size,
-            path == current,
-        )
-        for build_id, stamp, path in found
-    ]
+def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
+    """AuditFailed when the build `con` ends before what is published: a clock set back, or history that was lost.
 
-
-def rollback(home: Home, to: str | None = None) -> Release:
-    """Make an older release the published one and return it: the one before the current, or the one of id `to`.
-
-    Takes the writer lock. NothingPublished when there is no such release, HomeUnusable when its checksum is wrong.
+    A published file that cannot be read has no end, and is replaced.
     """
-    with WriterLock(home), home_errors(home):
-        chosen = _chosen(releases(home), to)
-        expected, seen = _expected_sha256(chosen.path), _sha256(chosen.path)
-        if seen != expected:
-            raise HomeUnusable(
-                f"release {chosen.build_id}: expected sha256 {expected}, got {seen}; the file is damaged and was not "
-                "published. Name another release to go back to."
-            )
-        _switch(home, chosen.path)
-        return next(release for release in releases(home) if release.build_id == chosen.build_id)
-
-
-def _chosen(kept: list[Release], to: str | None) -> Release:
-    if to is not None:
-        for release in kept:
-            if release.build_id == to:
-                return release
-        names = ", ".join(release.build_id for release in kept) or "none"
-        raise NothingPublished(f"no release {to}; kept are: {names}")
-    places = [place for place, release in enumerate(kept) if release.is_current]
-    after = kept[places[0] + 1 :] if places else kept
-    if not after:
-        raise NothingPublished("there is no release before the current one to go back to")
-    return after[0]
+    replaced = build_of(home.published)
+    if replaced is None or replaced.data_through_date is None:
+        return
+    through = _data_through(con, _tables(con))
+    if through is None or through < replaced.data_through_date:
+        raise AuditFailed(
+            f"audit failed: the new build ends on {through or 'no day'}, release {replaced.build_id} that it would "
+            f"replace on {replaced.data_through_date}: nothing was published. If that release is the wrong one, "
+            "`tidegauge rollback` to an older one first, or run again with --accept-loss."
+        )
 
 
 # -- what is copied ----------------------------------------------------------------------------------------------
@@ -230,7 +154,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
     return [
         PublishedTable(schema, name, comment, tuple(found[schema, name]))
         for schema, name, comment in relations
-        if not (schema == "meta" and name in {BUILD.name, QUALITY.name})
+        if not (schema == "meta" and name in {table.name for table in PUBLISH_TABLES})
     ]
 
 
@@ -299,8 +223,9 @@ def _fill(
             if table.schema == "marts":
                 rows_count += int(_one(con, f"select count(*) from {_ALIAS}.{table.path}"))
         _write_quality(con, source, str(build[2]), prefix)
+        _write_keepsakes(con, prefix)
         tables_count = sum(table.schema == "marts" for table in tables)
-        row = (*build, _data_through(con, tables), content, tables_count, rows_count)
+        row = (*build, _data_through(con, tables, f"{_ALIAS}."), content, tables_count, rows_count)
         _write_build(con, row, prefix)
         _write_as_of(con, source, queries, str(build[0]), prefix)
         con.commit()
@@ -322,7 +247,8 @@ def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str, pre
     con.execute(
         f"""
         create table {_ALIAS}.meta.quality as
-        select {", ".join(name for name, *_ in QUALITY.columns)} from {source}.ops.checks
+        select {", ".join(name for name, *_ in QUALITY.columns)}
+        from (select * replace (coalesce(is_blocking, false) as is_blocking) from {source}.ops.checks)
         where run_id = coalesce(
             (select any_value(run_id) from {source}.ops.checks where run_id = $run_id),
             (select arg_max(run_id, checked_at) from {source}.ops.checks)
@@ -332,6 +258,15 @@ def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str, pre
         {"run_id": run_id},
     )
     _comment(con, QUALITY, prefix)
+
+
+def _write_keepsakes(con: duckdb.DuckDBPyConnection, prefix: str) -> None:
+    """Copy what a rebuild could not compute again. The selects name tables of the build file, which is in use."""
+    for path, query in keepsake_queries():
+        con.execute(f"create table {_ALIAS}.{path} as {query}")
+    for table in PUBLISH_TABLES:
+        if table not in (BUILD, QUALITY):
+            _comment(con, table, prefix)
 
 
 def _write_build(con: duckdb.DuckDBPyConnection, row: tuple[Any, ...], prefix: str) -> None:
@@ -354,8 +289,11 @@ def _write_as_of(con: duckdb.DuckDBPyConnection, source: str, queries: list[AsOf
         con.execute(f"use {source}")
 
 
-def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable]) -> Any:
-    """Return the newest session of market_daily, or of the marts by session where that one is not built."""
+def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], prefix: str = "") -> date | None:
+    """Return the newest session of market_daily, or of the marts by session where that one is not built.
+
+    Of the build file, or of the database whose name and dot `prefix` is.
+    """
     by_session = [
         table
         for table in tables
@@ -364,7 +302,7 @@ def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable]) 
         and any(name == "session_date" for name, *_ in table.columns)
     ]
     wide = [table for table in by_session if table.name == "market_daily"]
-    newest = [_one(con, f"select max(session_date) from {_ALIAS}.{table.path}") for table in wide or by_session]
+    newest = [_one(con, f"select max(session_date) from {prefix}{table.path}") for table in wide or by_session]
     return max((day for day in newest if day is not None), default=None)
 
 
@@ -387,71 +325,12 @@ def _seal(path: Path) -> None:
     """Give the finished file its checksum, its mode and, last, its name."""
     unfinished = _unfinished(path)
     _flush(unfinished)
-    checksum = _checksum_file(path)
-    checksum.write_text(f"{_sha256(unfinished)}  {path.name}\n", encoding="ascii")
+    checksum = checksum_file(path)
+    checksum.write_text(f"{sha256_of(unfinished)}  {path.name}\n", encoding="ascii")
     _flush(checksum)
     unfinished.chmod(0o444)
     unfinished.rename(path)
     _flush(path.parent)
-
-
-def _switch(home: Home, path: Path) -> None:
-    """Make `path` the published file, by one rename; a hard link where the file system has them, else a copy."""
-    waiting = home.published.with_name(f"{home.published.name}.tmp")
-    waiting.unlink(missing_ok=True)
-    try:
-        os.link(path, waiting)
-    except OSError:
-        shutil.copyfile(path, waiting)
-        waiting.chmod(0o444)
-        _flush(waiting)
-    waiting.replace(home.published)
-    # A rename between two links to one file does nothing, by POSIX: published is that file already.
-    waiting.unlink(missing_ok=True)
-    _flush(home.published.parent)
-
-
-def _forget(home: Home, keep: int) -> None:
-    for release in releases(home)[keep:]:
-        if not release.is_current:
-            release.path.unlink()
-            _checksum_file(release.path).unlink(missing_ok=True)
-
-
-def _sweep(home: Home) -> None:
-    """Remove what a killed publication left behind."""
-    for leftover in (*home.releases.glob("*.tmp"), *home.releases.glob("*.tmp.wal")):
-        leftover.unlink()
-    home.published.with_name(f"{home.published.name}.tmp").unlink(missing_ok=True)
-    for checksum in home.releases.glob("*.sha256"):
-        if not checksum.with_suffix("").exists():
-            checksum.unlink()
-
-
-def _same(home: Home, content: str) -> Release | None:
-    """Return the release that says `content` already: the current one before the others."""
-    for release in sorted(releases(home), key=lambda release: not release.is_current):
-        if _build_of(release.path)[1] == content and _sha256(release.path) == _expected_sha256(release.path):
-            return release
-    return None
-
-
-def _current_path(home: Home, kept: list[Path]) -> Path | None:
-    """Return the release that is published: the same file, or a copy that says the same build."""
-    if not home.published.exists():
-        return None
-    for path in kept:
-        if path.samefile(home.published):
-            return path
-    build_id = _build_of(home.published)[0]
-    return next((path for path in kept if path.name == f"tidegauge_{build_id}.duckdb"), None)
-
-
-def _build_of(path: Path) -> tuple[str, str]:
-    with duckdb.connect(str(path), read_only=True) as con:
-        found = con.execute("select build_id, content_sha256 from meta.build").fetchone()
-    assert found is not None
-    return str(found[0]), str(found[1])
 
 
 def _stamp(home: Home, now: datetime) -> str:
@@ -460,45 +339,8 @@ def _stamp(home: Home, now: datetime) -> str:
     moment = now.astimezone(UTC).replace(microsecond=0)
     if newest is not None and moment <= newest:
         moment = newest + timedelta(seconds=1)
-    return moment.strftime(_STAMP)
+    return moment.strftime(STAMP)
 
 
 def _unfinished(path: Path) -> Path:
     return path.with_name(f"{path.name}.tmp")
-
-
-def _checksum_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _expected_sha256(path: Path) -> str:
-    """Return the checksum written beside a release, or nothing that could match where it is missing."""
-    checksum = _checksum_file(path)
-    return checksum.read_text(encoding="ascii").split()[0] if checksum.exists() else "none on record"
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _one(con: duckdb.DuckDBPyConnection, query: str) -> Any:
-    found = con.execute(query).fetchone()
-    assert found is not None
-    return found[0]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

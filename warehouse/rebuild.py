@@ -16,11 +16,13 @@ from ingest.home import Home
 from ingest.kit import Batch, GateResult
 from ingest.panel import PANEL_TABLES
 from ingest.panel_kit import PanelBatch, PanelGateResult
-from warehouse.connection import connect, home_errors, migrate
+from warehouse.connection import connect, home_errors, is_damage, migrate
+from warehouse.keepsakes import CARRIED_OVER, Recovered, newest_keeper, recover
 from warehouse.landing import held, land
 from warehouse.panel_landing import land_panel
 from warehouse.regimes.ledger import KEPT_ON_REBUILD
 from warehouse.regimes.ledger import TABLE as LEDGER
+from warehouse.releases import build_of, set_aside
 
 _COMPARED = "series_id, period_date, value, known_at, known_basis"
 _RAW = {f"{source}.observations": _COMPARED for source in SOURCES} | {
@@ -28,9 +30,6 @@ _RAW = {f"{source}.observations": _COMPARED for source in SOURCES} | {
     for table in PANEL_TABLES
 }
 """Every raw table, with the columns that a rebuild must give again."""
-
-_CARRIED_OVER = ("ops.runs", "ops.checks")
-"""What no archive holds."""
 
 Gate = Callable[[Batch, pl.DataFrame], GateResult]
 """Judges a batch against what is held (the frame of landing.held) at that point of the replay."""
@@ -44,11 +43,42 @@ PanelGate = Callable[[duckdb.DuckDBPyConnection, PanelBatch], PanelGateResult]
 
 @dataclass(frozen=True, slots=True)
 class RebuildResult:
-    """`rows_compared` is None when there was no old file to compare with."""
+    """`rows_compared` is None when there was no sound old file to compare with.
+
+    Then `recovered` says what came out of which release, None where no release keeps anything. `set_aside` is where a
+    damaged old file is now.
+    """
 
     batches: int
     rows: int
     rows_compared: int | None
+    recovered: Recovered | None = None
+    set_aside: Path | None = None
+
+
+def foreseen_loss(home: Home) -> str | None:
+    """Return what a rebuild would lose for good, as a sentence; None where nothing would be lost.
+
+    Rows come from the archive. How runs went and what was said of regimes at the time stands in the build file and in
+    releases alone.
+    """
+    if _is_sound(home.warehouse) or newest_keeper(home) is not None:
+        return None
+    there = "is damaged" if home.warehouse.exists() else "is gone"
+    return (
+        f"{home.warehouse} {there} and no sound release keeps its records: the regime rows as they were computed at "
+        "the time (basis lived) would be lost and computed anew as reconstructed ones, and so would the records of "
+        "runs and checks (ops.runs, ops.checks)"
+    )
+
+
+def records_end(home: Home) -> datetime | None:
+    """Return up to when (naive UTC) a rebuild gets the records back from a release; None where the file has them."""
+    if _is_sound(home.warehouse):
+        return None
+    keeper = newest_keeper(home)
+    build = build_of(keeper.path) if keeper is not None else None
+    return build.built_at if build is not None else None
 
 
 def rebuild(
@@ -67,8 +97,9 @@ def rebuild(
 
     `series_gate` judges in place of `gate` where a batch is held against other sources.
 
-    The caller holds WriterLock. AuditFailed when the rows differ from the old file's: then the old file stays and
-    the fresh one is left beside it as warehouse_rebuilt.duckdb.
+    The caller holds WriterLock. What no archive holds is taken from the old file; where that is gone or damaged, from
+    the newest sound release, and a damaged file is set aside. AuditFailed when the rows differ from the old file's:
+    then the old file stays and the fresh one is left beside it as warehouse_rebuilt.duckdb.
     """
     fresh = Home(home.root / "rebuild")
     rebuilt = home.warehouse.with_name("warehouse_rebuilt.duckdb")
@@ -80,18 +111,53 @@ def rebuild(
             count = _replay(con, batches, gate, series_gate, catalog, run_id, now)
             count += _replay_panels(con, panels, panel_gate, run_id, now) if panel_gate else 0
             rows = sum(_rows(con, table) for table in _RAW)
-            compared = _compare_and_carry_over(con, home) if home.warehouse.exists() else None
+            is_sound = _is_sound(home.warehouse)
+            compared = _compare_and_carry_over(con, home) if is_sound else None
+            recovered = None if is_sound else _recovered(con, home)
         except AuditFailed:
             con.close()
             fresh.warehouse.replace(rebuilt)
             raise
         finally:
             con.close()
+        aside = _set_aside(home.warehouse) if home.warehouse.exists() and not is_sound else None
         _wal_of(home.warehouse).unlink(missing_ok=True)  # DuckDB would replay it into the new file
         fresh.warehouse.replace(home.warehouse)
         fresh.build.rmdir()
         fresh.root.rmdir()
-    return RebuildResult(count, rows, compared)
+    return RebuildResult(count, rows, compared, recovered, aside)
+
+
+def _recovered(con: duckdb.DuckDBPyConnection, home: Home) -> Recovered | None:
+    keeper = newest_keeper(home)
+    return recover(con, keeper) if keeper is not None else None
+
+
+def _is_sound(path: Path) -> bool:
+    """Say whether there is a build file of which every row that a rebuild looks at can be read."""
+    if not path.exists():
+        return False
+    try:
+        with duckdb.connect(str(path), read_only=True) as con:
+            held = con.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
+            ).fetchall()
+            for (table,) in held:
+                if table in _RAW or table in CARRIED_OVER or table == LEDGER:
+                    con.execute(f"select bit_xor(hash(one)) from {table} as one").fetchall()
+    except duckdb.Error as error:
+        if is_damage(error):
+            return False
+        raise
+    return True
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a damaged file another name, and what was to be replayed into it too."""
+    aside = set_aside(path)
+    if _wal_of(path).exists():
+        _wal_of(path).replace(_wal_of(aside))
+    return aside
 
 
 def _replay(
@@ -136,13 +202,29 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home) -> int:
         raw = [table for table in _RAW if table in held]  # an old file may be from before a table
         for table in raw:
             _compare(con, table)
-        for table in _CARRIED_OVER:
-            con.execute(f"insert into {table} from old_file.{table} except all from {table}")
+        for table in CARRIED_OVER:
+            # an older file may lack a column of newer code
+            listed = ", ".join(_columns(con, table))
+            old, new = (f"select {listed} from {place}{table}" for place in ("old_file.", ""))
+            con.execute(f"insert into {table} by name {old} except all {new}")
         if LEDGER in held:
             con.execute(f"insert into {LEDGER} by name select * from old_file.{LEDGER} where {KEPT_ON_REBUILD}")
         return sum(_rows(con, table, "old_file.") for table in raw)
     finally:
         con.execute("detach old_file")
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Return the columns of `table` in the old file."""
+    schema, name = table.split(".")
+    return [
+        column
+        for (column,) in con.execute(
+            "select column_name from duckdb_columns() where database_name = 'old_file' and schema_name = ?"
+            " and table_name = ? order by column_index",
+            [schema, name],
+        ).fetchall()
+    ]
 
 
 def _compare(con: duckdb.DuckDBPyConnection, table: str) -> None:

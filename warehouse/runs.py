@@ -37,6 +37,9 @@ def record_checks(con: duckdb.DuckDBPyConnection, run_id: str, checks: Sequence[
         return
     moment = naive_utc(now)
     con.executemany(
-        "insert into ops.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [[run_id, c.stage, c.asset, c.name, c.severity, c.passed, c.failed_count, c.detail, moment] for c in checks],
+        "insert into ops.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            [run_id, c.stage, c.asset, c.name, c.severity, c.passed, c.failed_count, c.detail, moment, c.is_blocking]
+            for c in checks
+        ],
     )

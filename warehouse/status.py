@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
 from ingest.errors import NothingPublished
 from ingest.home import Home, elsewhere
-from warehouse.connection import is_writer_active
+from warehouse.connection import home_errors, is_writer_active
 
 _TRIES: Final = 3
 _WAIT_SECONDS: Final = 0.1
@@ -48,6 +47,25 @@ class MartStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedCheck:
+    """One check that failed in the run of the published file, with the tables on which it did."""
+
+    check_name: str
+    severity: str
+    assets: tuple[str, ...]
+    is_blocking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the checks of the published file said. `failed` holds a line per check; none of them stopped the release."""
+
+    count: int
+    failed_count: int
+    failed: tuple[FailedCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything `tidegauge status` shows. `freshness` holds rows of meta.freshness, column by name.
 
@@ -65,6 +83,7 @@ class Status:
     note: str | None
     lacks: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    checks: Checks | None = None
 
 
 def status(home: Home) -> Status:
@@ -86,18 +105,20 @@ def status(home: Home) -> Status:
                 None,
                 _lacks(con),
                 _gaps(con),
+                published[3],
             )
     if published[2] is None and not is_active:
         raise NothingPublished(f"nothing in {home.root} yet: `tidegauge run` or `make demo` fills it{elsewhere(home)}")
     note = "the build file is in use: sources and shrinkages are those of the published file" if published[2] else None
     note = note or "the first run is going on: nothing is published yet"
-    return Status((), *published[:2], _noted(published[1]), None, published[2], is_active, note)
+    shrinkages = _noted(published[1])
+    return Status((), *published[:2], shrinkages, None, published[2], is_active, note, checks=published[3])
 
 
 @contextmanager
 def build_file(home: Home, *, is_active: bool) -> Iterator[duckdb.DuckDBPyConnection | None]:
-    """Open the build file read-only; None when it is not there or a writer has it."""
-    con = None if is_active or not home.warehouse.exists() else _opened(home.warehouse)
+    """Open the build file read-only; None when it is not there or a writer has it, HomeUnusable when it is damaged."""
+    con = None if is_active or not home.warehouse.exists() else _opened(home)
     try:
         yield con
     finally:
@@ -105,10 +126,11 @@ def build_file(home: Home, *, is_active: bool) -> Iterator[duckdb.DuckDBPyConnec
             con.close()
 
 
-def _opened(path: Path) -> duckdb.DuckDBPyConnection | None:
+def _opened(home: Home) -> duckdb.DuckDBPyConnection | None:
     for attempt in range(_TRIES):
         try:
-            return duckdb.connect(str(path), read_only=True)
+            with home_errors(home):
+                return duckdb.connect(str(home.warehouse), read_only=True)
         except (duckdb.IOException, duckdb.ConnectionException):
             # another process writes it, or this one does
             if attempt + 1 < _TRIES:
@@ -215,16 +237,34 @@ def _last_run(con: duckdb.DuckDBPyConnection) -> tuple[str, str, str | None] | N
     ).fetchone()
 
 
-_Published = tuple[tuple[MartStatus, ...], tuple[dict[str, Any], ...], dict[str, Any] | None]
+_Published = tuple[tuple[MartStatus, ...], tuple[dict[str, Any], ...], dict[str, Any] | None, Checks | None]
 
 
 def _published(home: Home) -> _Published:
-    """Return marts, freshness and build of the published file; nothing of each while there is none."""
+    """Return marts, freshness, build and checks of the published file; nothing of each while there is none."""
     if not home.published.exists():
-        return (), (), None
+        return (), (), None, None
     with duckdb.connect(str(home.published), read_only=True) as con:
         freshness = _records(con, "select * from meta.freshness order by all") if _has(con, "meta", "freshness") else []
-        return _marts(con), tuple(freshness), _records(con, "from meta.build")[0]
+        return _marts(con), tuple(freshness), _records(con, "from meta.build")[0], _checks(con)
+
+
+def _checks(con: duckdb.DuckDBPyConnection) -> Checks | None:
+    """Return what the checks said; None of a release that is older than what is asked of it."""
+    try:
+        counted = con.execute("select count(*), count(*) filter (not is_passed) from meta.quality").fetchone()
+        failed = con.execute(
+            """
+            select check_name, severity, list(distinct asset order by asset), bool_or(is_blocking)
+            from meta.quality where not is_passed
+            group by check_name, severity order by severity, check_name
+            """
+        ).fetchall()
+    except (duckdb.BinderException, duckdb.CatalogException):
+        return None
+    assert counted is not None
+    told = tuple(FailedCheck(name, severity, tuple(assets), blocks) for name, severity, assets, blocks in failed)
+    return Checks(counted[0], counted[1], told)
 
 
 def _marts(con: duckdb.DuckDBPyConnection) -> tuple[MartStatus, ...]:

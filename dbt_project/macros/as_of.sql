@@ -35,7 +35,9 @@ end
     reads, by name. -#}
 {% macro over_what_was_known(body, ctes={}) %}
 with known_observations as (
-    {{ latest_observations('marts.observations', known_by=as_of_moment()) }}
+    {{ latest_observations(
+        '(' ~ agreed_observations(own_days('marts.observations'), 'marts.disagreements') ~ ')', known_by=as_of_moment()
+    ) }}
 ),
 known_sessions as (
     select * from marts.sessions where close_at <= {{ as_of_moment() }}
@@ -129,12 +131,19 @@ from begun
 {#- What followed, as far as it had: returns of horizons that were over, by the last close known then. -#}
 {% macro forward_returns_daily_as_of() %}
 select r.* replace (
-    case when r.entry_date <= p.last_date then r.entry_open_index end as entry_open_index
-    {%- for horizon in [5, 21, 63, 126, 252] %},
-    case when r.exit_{{ horizon }}d_date <= p.last_date then r.return_{{ horizon }}d_ratio end as return_{{ horizon }}d_ratio,
-    case
-        when r.exit_{{ horizon }}d_date <= p.last_date then r.max_adverse_{{ horizon }}d_ratio
-    end as max_adverse_{{ horizon }}d_ratio
+    case when r.entry_date <= p.last_date then r.entry_basis end as entry_basis,
+    case when r.entry_date <= p.last_date then r.entry_open_index end as entry_open_index,
+    case when r.entry_date <= p.last_date then r.entry_close_index end as entry_close_index
+    {%- for horizon in [5, 21, 63, 126, 252] %}
+    {%- for kind, exit, known in [('', 'exit', 'p'), ('close_', 'close_exit', 'p'), ('total_', 'close_exit', 'f')] %}
+    {%- set is_over = 'r.' ~ exit ~ '_' ~ horizon ~ 'd_date <= ' ~ known ~ '.last_date' %}
+    {%- for measure in (['return'] if kind == 'total_' else ['return', 'max_adverse']) %}
+    {%- set column = kind ~ measure ~ '_' ~ horizon ~ 'd_ratio' %},
+    case when {{ is_over }} then r.{{ column }} end as {{ column }}
+    {%- endfor %}
+    {%- set column = kind ~ 'return_' ~ horizon ~ 'd_reason' %},
+    case when {{ is_over }} then r.{{ column }} else 'pending' end as {{ column }}
+    {%- endfor %}
     {%- endfor %}
 )
 from marts.forward_returns_daily as r
@@ -143,5 +152,8 @@ cross join (
     from marts.observations
     where series_id = 'sp500_close' and value is not null and known_at <= {{ as_of_moment() }}
 ) as p
+cross join (
+    select max(session_date) as last_date from marts.prices_daily where ticker = 'SPY' and known_at <= {{ as_of_moment() }}
+) as f
 where r.cutoff_at <= {{ as_of_moment() }}
 {% endmacro %}

@@ -6,7 +6,8 @@
     The rule: per provider and period the newest vintage with known_at <= cut-off; a period whose newest vintage is
     NULL is gone; of the periods up to the session the greatest; of its providers the first in the catalog's order;
     then, when the period ended more calendar days ago than the provider's stale limit, value NULL and reason
-    'stale' (obs_date, known_at and provider still say what the last one was). A missing row: nothing was ever known.
+    'stale' (obs_date, known_at and provider still say what the last one was); when that period is in dispute between
+    publishers, value NULL and reason 'disputed'. A missing row: nothing was ever known.
 
     Joining sessions with all observations is quadratic. Here each vintage is placed at the session from which it can
     matter (both its moment and its period have come) and loses its place to the next vintage of its key. A key
@@ -15,8 +16,8 @@
     period overtook them, and compared with the running winner.
 
     Arguments are relation names. observations: series_id, provider, provider_rank, period_date, value, unit,
-    known_at, known_basis, loaded_at. sessions: session_seq, session_date, cutoff_at. series: series_id, frequency,
-    stale_limit_long_holiday_days. providers: series_id, provider, stale_limit_days. -#}
+    known_at, known_basis, loaded_at, is_disputed (agreed_observations). sessions: session_seq, session_date, cutoff_at.
+    series: series_id, frequency, stale_limit_long_holiday_days. providers: series_id, provider, stale_limit_days. -#}
 {% macro known_values(observations, sessions, series, providers) %}
 with placed as (
     select
@@ -32,7 +33,7 @@ spans as (
     select
         *,
         lead(seq) over newest_last as next_seq,
-        bool_or(value is null) over (newest_last rows between 1 following and unbounded following) as is_withdrawn_later
+        bool_or(value is null and not is_disputed) over (newest_last rows between 1 following and unbounded following) as is_withdrawn_later
     from placed
     window newest_last as (partition by series_id, provider, period_date order by known_at, loaded_at)
     -- replaced before the same cut-off: never seen by anyone
@@ -43,10 +44,10 @@ arrivals as (
     select
         series_id,
         seq,
-        arg_max(struct_pack(value, unit, period_date, known_at, known_basis, provider), priority) as pick,
+        arg_max(struct_pack(value, unit, period_date, known_at, known_basis, provider, is_disputed), priority) as pick,
         max(priority) as priority
     from spans
-    where value is not null and is_withdrawn_later is not true
+    where (value is not null or is_disputed) and is_withdrawn_later is not true
     group by series_id, seq
 ),
 winners as (
@@ -56,14 +57,14 @@ winners as (
 -- keys withdrawn later, on each session they were available and not overtaken
 withdrawn as (
     select w.*, n.seq as overtaken_seq
-    from (select * from spans where value is not null and is_withdrawn_later) as w
+    from (select * from spans where (value is not null or is_disputed) and is_withdrawn_later) as w
     asof left join winners as n on w.series_id = n.series_id and w.priority < n.priority
 ),
 withdrawn_on as (
     select
         w.series_id,
         s.session_seq as seq,
-        arg_max(struct_pack(value, unit, period_date, known_at, known_basis, provider), priority) as pick,
+        arg_max(struct_pack(value, unit, period_date, known_at, known_basis, provider, is_disputed), priority) as pick,
         max(priority) as priority
     from withdrawn as w
     inner join {{ sessions }} as s
@@ -96,7 +97,7 @@ select
     p.pick.known_at as known_at,
     p.pick.known_basis as known_basis,
     p.pick.provider as provider,
-    case when aged.is_stale then 'stale' end as reason
+    case when aged.is_stale then 'stale' when p.pick.is_disputed then 'disputed' end as reason
 from picked as p
 inner join {{ series }} as c on p.series_id = c.series_id
 inner join {{ providers }} as v on p.series_id = v.series_id and p.pick.provider = v.provider

@@ -30,8 +30,16 @@ left join {{ source('catalog', 'units') }} as u
 {% endmacro %}
 
 
+{#- The observations that count as periods: those of a day that the series' own calendar has (sources print month ends on
+    Saturdays, stale prices on holidays). What happened, what was known and the regimes all read these and no others. -#}
+{% macro own_days(observations) -%}
+(select * from {{ observations }} where is_own_day)
+{%- endmacro %}
+
+
 {#- The newest value of each series and period: per provider its newest vintage (a NULL one drops the provider: the
-    value was withdrawn, an older one must not revive), then the first provider in the catalog's order.
+    value was withdrawn, an older one must not revive), then the first provider in the catalog's order. A period in
+    dispute has a row whose value is NULL: nothing older stands in for it. `observations`: agreed_observations.
     `known_by`: an SQL moment; vintages known later are left out. -#}
 {% macro latest_observations(observations, known_by=none) %}
 select * from (
@@ -42,7 +50,7 @@ select * from (
         partition by series_id, period_date, provider order by known_at desc, loaded_at desc
     ) = 1
 ) as newest
-where value is not null
+where value is not null or is_disputed
 qualify row_number() over (partition by series_id, period_date order by provider_rank) = 1
 {% endmacro %}
 
@@ -76,16 +84,17 @@ where s.session_date >= (
 
 
 {#- One series carried to each session: the value of the last period on or before it, with that period's date, while
-    it is at most `limit_days` (an SQL expression over s.session_date) calendar days old; beyond that the value is
-    NULL and only the date tells how old the last one is. -#}
+    it is at most `limit_days` (an SQL expression over s.session_date) calendar days old; beyond that, and while that
+    period is in dispute, the value is NULL and only the date tells how old the last one is. -#}
 {% macro carried(observations, sessions, series_id, limit_days) %}
 select
     s.session_date,
     s.session_seq,
     case when s.session_date - o.period_date <= {{ limit_days }} then o.value end as value,
-    case when s.session_date - o.period_date <= {{ limit_days }} then o.period_date end as obs_date,
-    case when s.session_date - o.period_date <= {{ limit_days }} then o.known_at end as known_at,
-    o.period_date as last_date
+    case when s.session_date - o.period_date <= {{ limit_days }} and o.value is not null then o.period_date end as obs_date,
+    case when s.session_date - o.period_date <= {{ limit_days }} and o.value is not null then o.known_at end as known_at,
+    o.period_date as last_date,
+    o.period_date is not null and o.value is null as is_disputed
 from {{ sessions }} as s
 asof left join (
     select period_date, value, known_at from {{ observations }} where series_id = '{{ series_id }}'
@@ -105,32 +114,4 @@ asof left join (
 {#- Calendar days for which a Tokyo yield may be carried. -#}
 {% macro tokyo_limit_days(day) -%}
 case when {{ in_tokyo_long_holiday(day) }} then 10 else 7 end
-{%- endmacro %}
-
-
-{#- The value so many sessions before. Not lag() with an offset, here and wherever a mart is also stored as a macro: DuckDB
-    2.0 reads it back from a file of storage version 1.0.0 without the offset. -#}
-{% macro value_before(column, sessions_count, order_by='session_seq') -%}
-first_value({{ column }}) over (
-    order by {{ order_by }} rows between {{ sessions_count }} preceding and {{ sessions_count }} preceding
-)
-{%- endmacro %}
-
-
-{#- Percentile (0-100) of the session's value among the last `sessions_count` sessions, itself included: the share of
-    values not above it. NULL until so many sessions have passed, and while more than 5 % of them have no value.
-    Not cume_dist() with an order of its own: drivers before 1.3 could not open a file that has it in a macro. -#}
-{% macro rolling_percentile(column, sessions_count) -%}
-{%- set last = "over (order by session_seq rows between " ~ (sessions_count - 1) ~ " preceding and current row)" -%}
-case
-    when {{ column }} is not null
-        and row_number() over (order by session_seq) >= {{ sessions_count }}
-        and count({{ column }}) {{ last }} >= {{ (sessions_count * 0.95) | round(0, 'ceil') | int }}
-        then round(
-            100.0
-            * len(list_filter(list({{ column }}) {{ last }}, lambda other: other <= {{ column }}))
-            / count({{ column }}) {{ last }},
-            6
-        )
-end
 {%- endmacro %}

@@ -23,6 +23,7 @@ FundCategory = Literal[
     "growth",
     "small_cap",
     "gov_bond",
+    "aggregate_bond",
     "ig_credit",
     "hy_credit",
     "short_duration",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ingest.catalog.calendars import CalendarName
 from ingest.catalog.release import ReleaseRule
 
 SourceName = Literal[
@@ -55,6 +56,10 @@ class Provider(_Entry):
     code: str
     unit: str
     release: ReleaseRule
+    derived_from: tuple[str, ...] = Field(
+        default=(),
+        description="Series that the provider computes this one from: its release waits for theirs from that provider.",
+    )
     stale_limit_days: int | None = Field(default=None, ge=1, description="Overrides the series' limit.")
 
 
@@ -65,6 +70,10 @@ class Series(_Entry):
     title: str
     publisher: str
     frequency: Frequency
+    calendar: CalendarName | None = Field(
+        default=None,
+        description="The days that are periods of a daily series; rows of other days stay observations and no more.",
+    )
     week_ends: Literal["wednesday", "friday", "saturday"] | None = Field(
         default=None, description="The weekday that dates a weekly period, where the release rule does not tell."
     )
@@ -79,6 +88,10 @@ class Series(_Entry):
     rolling_history_years: int | None = Field(default=None, description="The provider keeps only so many years.")
     starts: date | None = Field(default=None, description="First period that any provider ever printed.")
     ends: date | None = Field(default=None, description="Last period of a discontinued series.")
+    agree_within: float | None = Field(
+        default=None, gt=0, description="How far two publishers may be apart and print one value, in the mart's unit."
+    )
+    agree_within_ratio: float | None = Field(default=None, gt=0, lt=1, description="The same as a share of the value.")
     providers: tuple[Provider, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -86,6 +99,22 @@ class Series(_Entry):
         sources = [provider.source for provider in self.providers]
         if len(sources) != len(set(sources)):
             raise ValueError(f"a source stands twice in providers: {sources}")
+        return self
+
+    @model_validator(mode="after")
+    def _tolerance_where_publishers_can_differ(self) -> Series:
+        publishers = [provider.source for provider in self.providers if provider.source != "user_file"]
+        tolerances = [self.agree_within, self.agree_within_ratio].count(None)
+        if len(publishers) > 1 and tolerances != 1:
+            raise ValueError(f"{publishers} print it: give agree_within or agree_within_ratio, and not both")
+        if len(publishers) == 1 and tolerances != 2:
+            raise ValueError("only one publisher prints it: there is nothing to agree with")
+        return self
+
+    @model_validator(mode="after")
+    def _daily_series_keep_a_calendar(self) -> Series:
+        if (self.calendar is not None) != (self.frequency == "daily"):
+            raise ValueError(f"a daily series has a calendar, any other none: {self.frequency}, {self.calendar}")
         return self
 
     def provider(self, source: str) -> Provider:

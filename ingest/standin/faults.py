@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import threading
@@ -29,6 +30,7 @@ Kind = Literal[
     "wrong_encoding",
     "bad_key",
     "reset",
+    "echo",
     "rewritten",
 ]
 _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
@@ -41,6 +43,7 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "shortened": frozenset({"since"}),
     "changed_unit": frozenset({"scale"}),
     "changed_column": frozenset({"old", "new"}),
+    "echo": frozenset({"text", "code", "inside", "headers", "gzip"}),
     "rewritten": frozenset({"change"}),
 }
 _COLUMNS: Final[Mapping[str, str]] = {
@@ -112,6 +115,8 @@ class Faults:
         wrong_encoding  the text in UTF-16
         bad_key         FRED's 400
         reset           the connection is reset
+        echo            the answer says `text`: alone with status `code` (200), or in the place of each string `inside`
+                        of the real answer; `headers`: more of them; gzip: True packs it
         rewritten       the body as the function `change` makes it of the right one
         """
         if kind not in get_args(Kind):
@@ -119,7 +124,7 @@ class Faults:
         unknown = options.keys() - _OPTIONS.get(kind, frozenset())
         if unknown:
             raise ValueError(f"fault {kind} has no option {', '.join(sorted(unknown))}")
-        missing = {"frozen": "as_of", "shortened": "since", "rewritten": "change"}.get(kind)
+        missing = {"frozen": "as_of", "shortened": "since", "echo": "text", "rewritten": "change"}.get(kind)
         if missing is not None and missing not in options:
             raise ValueError(f"fault {kind} needs {missing}")
         fault = Fault(re.compile(pattern), kind, times, options, after)
@@ -200,6 +205,19 @@ def _wrong_encoding(_: Fault, __: Request, response: Response) -> Response:
     return _rewritten(response, lambda data: data.decode("utf-8", errors="replace").encode("utf-16"))
 
 
+def _echo(fault: Fault, _: Request, response: Response) -> Response:
+    text = str(fault.options["text"]).encode()
+    if "inside" in fault.options:
+        told = _rewritten(response, lambda data: data.replace(str(fault.options["inside"]).encode(), text))
+    else:
+        told = Response(text, "text/plain", status=int(fault.options.get("code", 200)))
+    headers = {**told.headers, **fault.options.get("headers", {})}
+    if fault.options.get("gzip"):
+        headers["Content-Encoding"] = "gzip"
+        return replace(told, body=gzip.compress(told.body), headers=headers)
+    return replace(told, headers=headers)
+
+
 def _changed(fault: Fault, _: Request, response: Response) -> Response:
     if response.status != 200:
         return response
@@ -227,5 +245,6 @@ _SPOILERS: Mapping[str, Callable[[Fault, Request, Response], Response]] = {
     "bad_key": _bad_key,
     "changed_column": _changed_column,
     "wrong_encoding": _wrong_encoding,
+    "echo": _echo,
     "rewritten": _changed,
 }

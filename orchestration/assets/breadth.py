@@ -36,7 +36,7 @@ def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
     session: Session = context.resources.session
     with session.step():
         session.progress("computing breadth", 0, None)
-        update = update_breadth(session.con, wide=session.settings.wide_universe)
+        update = update_breadth(session.con, wide=session.settings.wide_universe, now=session.settings.clock())
     metadata = {"extent": update.extent, "feature_rows": update.feature_rows, "sessions": update.sessions}
     for table in BREADTH_TABLES:
         yield MaterializeResult(asset_key=AssetKey(table.split(".")), metadata=metadata)

@@ -7,6 +7,7 @@ from dagster import AssetExecutionContext
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from orchestration import audit, dbt_bridge
+from orchestration.dbt_state import keep_under
 from orchestration.session import Session
 
 
@@ -30,6 +31,7 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
     with session.step():
         audit.require_answers(list(session.outcomes.values()))
         session.let_go()
+        keep_under(session.home.dbt)
         results = yield from dbt_bridge.build(
             context,
             warehouse=session.home.warehouse,

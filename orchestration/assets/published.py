@@ -22,7 +22,7 @@ RELEASED_SCHEMAS = ("marts", "meta")
 def published(context: AssetExecutionContext) -> MaterializeResult:
     """Audit the build and put it in place as one file by one rename; without a new row the old release stays."""
     from warehouse.losses import require_no_loss
-    from warehouse.publish import publish
+    from warehouse.publish import publish, require_no_shorter
 
     session: Session = context.resources.session
     with session.step():
@@ -31,6 +31,7 @@ def published(context: AssetExecutionContext) -> MaterializeResult:
         if not session.home.published.exists():
             audit.require_headline(session.con)
         elif not session.settings.accept_loss:
+            require_no_shorter(session.home, session.con)
             require_no_loss(session.con, session.home)
         session.let_go()
         release = session.release = publish(

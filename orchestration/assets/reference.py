@@ -11,8 +11,10 @@ from orchestration.session import Session
 REFERENCE_TABLES = {
     "catalog.series": "What each series is: title, publisher, unit, limits. From ingest/catalog/series.yml.",
     "catalog.providers": "Who provides each series, in order of preference.",
+    "catalog.tolerances": "How far two publishers of a series may be apart and print one value.",
     "catalog.units": "Published unit to unit of the marts.",
     "catalog.funds": "The funds whose flows we follow. From ingest/catalog/funds.yml.",
+    "calendar.days": "Days of each calendar that a daily series keeps.",
     "calendar.sessions": "NYSE sessions with their cut-offs.",
     "calendar.releases": "What each provider is due to print around the run.",
 }

@@ -21,7 +21,14 @@ from warehouse.regimes.tables import CHECKS, REGIME_TABLES, table_of
 from warehouse.regimes.truth import TRUTH_TABLES
 
 LEDGER_KEY = AssetKey(["regime", "days"])
-_READS = {"breadth_daily", "etf_category_flows_daily", "etf_flows_weekly", "market_daily", "observations"}
+_READS = {
+    "breadth_daily",
+    "etf_category_flows_daily",
+    "etf_flows_weekly",
+    "market_daily",
+    "observations",
+    "prices_daily",
+}
 
 
 def _key(table: str) -> AssetKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import pytest
 
 from ingest.home import Home
 from tests.manifest.conftest import RUN_AT
-from warehouse.publish import PublishedTable, publish
+from warehouse.publish import publish
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.episodes import EPISODES
 from warehouse.regimes.forward_returns import FORWARD_RETURNS
 
@@ -289,11 +290,33 @@ def test_returns_show_when_their_last_close_is_known(stored: Any):
         [{"series_id": "sp500_close", "period_date": day, "value": 1.0, "known_at": known} for day, known in closes],
         macro=False,
     )
+    prices = PublishedTable(
+        "marts",
+        "prices_daily",
+        None,
+        (("ticker", "varchar", None), ("session_date", "date", None), ("known_at", "timestamp", None)),
+    )
+    fund = [{"ticker": "SPY", "session_date": day, "known_at": known + timedelta(hours=1)} for day, known in closes]
+    stored(prices, fund, macro=False)
     row = {"session_date": date(2026, 2, 2), "cutoff_at": datetime(2026, 2, 3, 14, 15), "entry_date": date(2026, 2, 3)}
     row |= {"entry_open_index": 100.0, "exit_5d_date": date(2026, 2, 9), "return_5d_ratio": 0.01}
+    row |= {"entry_basis": "open", "entry_close_index": 101.0, "close_exit_5d_date": date(2026, 2, 9)}
+    row |= {"close_return_5d_ratio": 0.03, "close_max_adverse_5d_ratio": 0.0, "total_return_5d_ratio": 0.04}
+    row |= {"return_252d_reason": "pending"}
     con = stored(FORWARD_RETURNS, [row | {"max_adverse_5d_ratio": -0.02, "exit_21d_date": date(2026, 3, 4)}])
     shown = "select entry_open_index, exit_5d_date, return_5d_ratio, max_adverse_5d_ratio, return_21d_ratio from m(?)"
     assert con.execute(shown, [datetime(2026, 2, 3, 14, 14)]).fetchall() == []
     assert con.execute(shown, [datetime(2026, 2, 3, 14, 15)]).fetchall() == [(None, date(2026, 2, 9), None, None, None)]
     assert con.execute(shown, [datetime(2026, 2, 9, 21)]).fetchall() == [(100.0, date(2026, 2, 9), None, None, None)]
     assert con.execute(shown, [datetime(2026, 2, 9, 22)]).fetchall() == [(100.0, date(2026, 2, 9), 0.01, -0.02, None)]
+    others = (
+        "select entry_basis, entry_close_index, close_return_5d_ratio, close_max_adverse_5d_ratio,"
+        " total_return_5d_ratio, return_5d_reason, total_return_5d_reason, return_252d_reason from m(?)"
+    )
+    pending = "pending"
+    at_open = [(None, None, None, None, None, pending, pending, pending)]
+    assert con.execute(others, [datetime(2026, 2, 3, 14, 15)]).fetchall() == at_open
+    by_close = [("open", 101.0, 0.03, 0.0, None, None, pending, pending)]
+    assert con.execute(others, [datetime(2026, 2, 9, 22)]).fetchall() == by_close
+    with_fund = [("open", 101.0, 0.03, 0.0, 0.04, None, None, pending)]
+    assert con.execute(others, [datetime(2026, 2, 9, 23)]).fetchall() == with_fund

@@ -21,6 +21,7 @@ MARTS = {
     "breadth_survivor_biased_daily",
     "breadth_symbol_daily",
     "concentration_daily",
+    "disagreements",
     "etf_category_flows_daily",
     "etf_flows_daily",
     "etf_flows_weekly",
@@ -72,7 +73,7 @@ def built(dbt, empty_warehouse: Path) -> Any:
 
 def test_schemas_hold_what_architecture_names(manifest):
     assert {node.name for node in models(manifest, "marts")} == MARTS
-    assert {node.name for node in models(manifest, "meta")} == {"freshness", "payloads"}
+    assert {node.name for node in models(manifest, "meta")} == {"freshness", "payloads", "sources"}
 
 
 def test_an_empty_warehouse_builds_and_passes_its_own_checks(built):
@@ -127,7 +128,7 @@ def test_comments_reach_the_file(built, empty_warehouse: Path):
             "select count(*) from duckdb_tables() where schema_name in ('marts', 'meta') and comment is not null"
         ).fetchone()
     assert not without
-    assert tables == (len(MARTS) + 2,)
+    assert tables == (len(MARTS) + 3,)
 
 
 def test_every_test_declares_its_severity_and_every_tolerance_its_reason(manifest):
@@ -143,8 +144,8 @@ def test_every_source_is_staged_and_united(manifest):
     assert {name for name in staged if name.endswith("__observations")} == {
         f"stg_{source}__observations" for source in SOURCES
     }
-    united = next(node for node in models(manifest, "intermediate") if node.name == "int_observations")
-    assert {name.split(".")[-1] for name in united.depends_on.nodes} == {
+    united = next(node for node in models(manifest, "intermediate") if node.name == "int_observations_all")
+    assert {name.split(".")[-1] for name in united.depends_on.nodes if ".stg_" in name} == {
         name for name in staged if name.endswith("__observations")
     }
 
@@ -190,6 +191,32 @@ def statuses(results: Any) -> dict[str, str]:
     return {result.node.name: str(result.status) for result in results}
 
 
+def test_a_value_on_which_publishers_differ_is_in_no_mart(dbt, warehouse: Path):
+    """Known of both at the cut-off of Thursday's session; Friday's is undisputed."""
+    disputed, agreed = date(2026, 1, 29), date(2026, 1, 30)
+    insert(warehouse, "cboe", "vix_close", "Index", {disputed: 20.37, agreed: 17.36})
+    insert(warehouse, "fred", "vix_close", "Index", {disputed: 17.76, agreed: 17.36})
+    with duckdb.connect(str(warehouse)) as con:
+        con.execute("update cboe.observations set known_at = period_date + interval 26 hour")
+        con.execute("update fred.observations set known_at = period_date + interval 37 hour")
+    select = ("build", "--exclude-resource-type", "unit_test", "--select", "+volatility_daily", "+market_known_daily")
+    seen = statuses(dbt(warehouse, *select, "observations"))
+    assert seen["publishers_agree"] == "warn"
+    assert set(seen.values()) <= {"success", "pass", "warn"}
+    with duckdb.connect(str(warehouse)) as con:
+        closes = "select session_date, vix_index from marts.volatility_daily where session_date >= ? order by 1 limit 2"
+        assert con.execute(closes, [disputed]).fetchall() == [(disputed, None), (agreed, 17.36)]
+        known = con.execute(
+            "select vix_index, vix_obs_date, unknown_reasons from marts.market_known_daily where session_date = ?",
+            [disputed],
+        ).fetchone()
+        kept = con.execute("select value from marts.observations where period_date = ? order by 1", [disputed])
+        assert kept.fetchall() == [(17.76,), (20.37,)]
+    assert known is not None
+    assert known[:2] == (None, disputed)
+    assert "vix_close: providers differ on 2026-01-29" in known[2]
+
+
 def test_an_unknown_unit_stops_the_marts(dbt, warehouse: Path):
     insert(warehouse, "fred", "fed_total_assets", "Trillions of U.S. Dollars", {date(2026, 1, 28): 6.587})
     seen = statuses(dbt(warehouse, "build", "--exclude-resource-type", "unit_test"))
@@ -207,6 +234,41 @@ def test_reverse_repo_in_another_unit_is_an_error_and_a_single_difference_is_not
     with duckdb.connect(str(warehouse)) as con:
         con.execute("update fred.observations set value = value * 1000 where series_id = 'on_rrp'")
     assert statuses(dbt(warehouse, *select))["on_rrp_new_york_fed_equals_fred"] == "fail"
+
+
+def test_rows_of_other_days_are_observations_and_nothing_else(dbt, warehouse: Path):
+    """A month end on a Saturday, a stale price on a holiday of the series' own publisher; weeks count as dated."""
+    insert(warehouse, "fred", "hy_oas", "Percent", {date(2026, 1, 30): 2.81, date(2026, 1, 31): 2.83})
+    insert(warehouse, "fred", "vix_close", "Index", {date(2026, 1, 16): 15.9, date(2026, 1, 19): 18.8})
+    insert(warehouse, "fred", "effr", "Percent", {date(2025, 10, 13): 4.1, date(2025, 10, 14): 4.1})
+    insert(warehouse, "japan_mof", "jgb_10y_yield", "%", {date(2026, 1, 12): 2.1, date(2026, 1, 19): 2.2})
+    insert(warehouse, "fred", "fed_total_assets", "Millions of U.S. Dollars", {date(2025, 12, 24): 6.5e6})
+    insert(warehouse, "fred", "initial_claims", "Number", {date(2026, 1, 24): 209000.0})
+    insert(warehouse, "fred", "unrate", "Percent", {date(2025, 11, 1): 4.5})
+    assert set(statuses(dbt(warehouse, "run")).values()) == {"success"}
+    with duckdb.connect(str(warehouse)) as con:
+        strays = con.execute(
+            "select series_id, period_date from marts.observations where not is_own_day order by all"
+        ).fetchall()
+        assert strays == [
+            ("effr", date(2025, 10, 13)),  # Columbus day: a session, but no day of the Reserve Banks
+            ("hy_oas", date(2026, 1, 31)),
+            ("jgb_10y_yield", date(2026, 1, 12)),  # Coming of Age day
+            ("vix_close", date(2026, 1, 19)),  # Martin Luther King day
+        ]
+        assert con.execute("select count(*) from marts.observations where is_own_day").fetchone() == (7,)
+        for relation in ("int_observations", "int_observations_latest"):  # what the marts and the regimes read
+            held = con.execute(f"select series_id, period_date from intermediate.{relation}").fetchall()
+            assert len(held) == 7, relation
+            assert not set(held) & set(strays), relation
+        # the value known on the Monday is Friday's, in the wide row and in the long one
+        known = con.execute(
+            "select hy_oas_bp, hy_oas_obs_date from marts.market_known_daily where session_date = '2026-02-03'"
+        ).fetchall()
+        assert known == [(281.0, date(2026, 1, 30))]
+        assert con.execute(
+            "select last_period_date, periods_count from marts.series where series_id = 'hy_oas'"
+        ).fetchall() == [(date(2026, 1, 30), 1)]
 
 
 @pytest.mark.parametrize(("nav", "status"), [(90.5, "pass"), (89.0, "warn"), (111.0, "warn"), (109.5, "pass")])

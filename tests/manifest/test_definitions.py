@@ -21,6 +21,7 @@ from ingest.panel_gate import rule_names
 from ingest.series_blocks import BLOCK_CHECKS
 from orchestration.assets.panels import PANEL_CHECKS
 from orchestration.assets.sources import GATE_CHECKS, shown_name
+from orchestration.dbt_bridge import ensure_manifest
 from orchestration.definitions import defs
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ FIXED_KEYS = {
     *(table.id.replace(".", "/") for table in PANEL_TABLES),
     *(f"breadth/{name}" for name in ("features", "daily_counts", "market")),
     *(f"catalog/{name}" for name in ("series", "providers", "units", "funds")),
-    *(f"calendar/{name}" for name in ("sessions", "releases")),
+    *(f"calendar/{name}" for name in ("days", "sessions", "releases")),
     *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),
     "published/tidegauge",
     "regime/days",
@@ -64,7 +65,7 @@ def graph():
 
 @pytest.fixture(scope="module")
 def manifest():
-    return json.loads((ROOT / "dbt_project" / "target" / "manifest.json").read_text())
+    return json.loads(ensure_manifest().read_text())
 
 
 def test_asset_keys(graph):

@@ -12,10 +12,10 @@ import pytest
 
 from docs.generate import METHOD
 from docs.method_tables import BLOCK, MEASURE_TEXTS, comparison_text, core_check_sql, filled
+from warehouse.regimes.columns import COLUMN_NAMES
 from warehouse.regimes.evaluate import evaluate_day
 from warehouse.regimes.thresholds import Threshold, thresholds
 from warehouse.regimes.types import (
-    COLUMN_NAMES,
     DIMENSIONS,
     BreadthInputs,
     CreditInputs,

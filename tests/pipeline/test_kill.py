@@ -70,10 +70,13 @@ def survive(kills: int, seed: int, tmp_path: Path) -> tuple[list[tuple[object, .
                 env=environment(battered, upstream=upstream.url, now=SECOND),
                 log=tmp_path / f"victim-{number}.log",
             )
-            time.sleep(dice.uniform(0.1, 0.95) * usual)
+            moment = dice.uniform(0.1, 0.95) * usual
+            time.sleep(moment)
             os.killpg(victim.pid, signal.SIGKILL)
             victim.wait()
             assert_whole(battered)
+            said = (tmp_path / f"victim-{number}.log").read_text(errors="replace").split("\n")
+            print(f"kill {number + 1} of {kills} after {moment:.1f} s, survived; it was at: {(['', *said])[-2]!r}")
         again = tidegauge("run", env=environment(battered, upstream=upstream.url, now=SECOND))
         assert again.returncode == 0, again.stdout + again.stderr
         assert_whole(battered)
@@ -91,4 +94,11 @@ def test_three_kills(tmp_path: Path):
 @pytest.mark.timeout(1800)
 def test_twenty_kills(tmp_path: Path):
     battered, untouched = survive(20, seed=2, tmp_path=tmp_path)
+    assert battered == untouched
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_forty_more_kills(tmp_path: Path):
+    battered, untouched = survive(40, seed=3, tmp_path=tmp_path)
     assert battered == untouched

@@ -11,7 +11,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def forget(warehouse: Path, cutoff: datetime) -> None:
         for table in (*(table.id for table in PANEL_TABLES), *(f"{source}.observations" for source in SOURCES)):
             con.execute(f"delete from {table} where known_at > ?", [cutoff])
         con.execute("delete from breadth.inputs")
-        assert update_breadth(con).extent == "all"
+        assert update_breadth(con, now=cutoff.replace(tzinfo=UTC)).extent == "all"
         con.execute("checkpoint")
 
 

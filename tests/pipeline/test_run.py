@@ -149,7 +149,12 @@ def test_one_bad_source_stops_nobody_and_is_not_green(copied, standin):
     assert found["answered"] is False
     with duckdb.connect(str(copied.published), read_only=True) as con:
         told = con.execute("select last_error from meta.freshness where series_id = 'ofr_fsi'").fetchone()
-    assert "503" in told[0]
+        sources = con.execute("select state, error_text from meta.sources where source = 'ofr'").fetchone()
+        blocking = con.execute("select bool_and(is_passed) from meta.quality where is_blocking").fetchone()
+    assert told[0] in (None, "ofr: failed")
+    assert sources[0] == "failed"
+    assert "503" in sources[1]
+    assert blocking == (True,), "what blocks and failed is never published"
 
 
 def test_a_bug_in_one_source_stops_nobody(copied, standin, monkeypatch):

@@ -99,3 +99,23 @@ def test_advances_and_declines_equal_a_plain_loop(real_data, counts):
         ours = counts.row(by_predicate=pl.col("session_date") == day, named=True)
         counted = [ours[f"{name}_count"] for name in ("advances", "declines", "unchanged", "members")]
         assert counted == [*seen, len(members)], day
+
+
+def test_members_go_on_where_prices_end(published):
+    """Prices end on 2025-07-24; who is a member is known to the last session before the run."""
+    for mart in ("breadth_daily", "breadth_survivor_biased_daily"):
+        rows = published.execute(
+            "select count(*), max(session_date), min(members_count), max(priced_count), count(advances_count),"
+            f" count(above_200dma_pct), any_value(reason_text), count(distinct reason_text) from marts.{mart}"
+            " where session_date > '2025-07-24'"
+        ).fetchone()
+        assert rows == (189, date(2026, 4, 24), 503, 0, 0, 0, "coverage", 1), mart
+
+
+def test_survivors_speak_for_the_index_from_half_of_it_on(published):
+    told = published.execute(
+        "select min(priced_count / members_count), count(*) from marts.breadth_survivor_biased_daily"
+        " where above_200dma_pct is not null"
+    ).fetchone()
+    assert told[0] >= 0.5
+    assert told[1] > 1_500

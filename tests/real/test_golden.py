@@ -159,6 +159,40 @@ def test_vix_close_equals_freds_copy_on_every_shared_session(warehouse, real_dat
     assert [row for row in shared if abs(row[1] - row[2]) > 0.005] == []
 
 
+def test_a_vix_on_which_cboe_and_fred_differ_is_nobodys(published):
+    """2026-02-06: 20.37 in the copy of Cboe's file, 17.76 at FRED, both known on Monday morning."""
+    assert published.execute(
+        "select vix_index, vix_band from marts.volatility_daily where session_date = '2026-02-06'"
+    ).fetchone() == (None, None)
+    known, why = published.execute(
+        "select vix_index, unknown_reasons from marts.market_known_daily where session_date = '2026-02-06'"
+    ).fetchone()
+    assert known is None
+    assert "vix_close: providers differ on 2026-02-06" in why
+    state = "select volatility_state, volatility_reason from marts.regime_daily where session_date = '2026-02-06'"
+    assert published.execute(state).fetchone() == ("unknown", "disputed")
+    prints = "select value from marts.observations where series_id = 'vix_close' and period_date = '2026-02-06'"
+    assert sorted(published.execute(prints).fetchall()) == [(17.76,), (20.37,)]
+    as_of = "select vix_index from marts.volatility_daily_as_of(timestamp '{}') where session_date = '2026-02-06'"
+    assert published.execute(as_of.format("2026-02-08 08:00:00")).fetchone() == (20.37,)
+    assert published.execute(as_of.format("2026-02-08 08:15:00")).fetchone() == (None,)
+    disputed = "select distinct series_id, period_date from marts.disagreements order by all"
+    assert published.execute(disputed).fetchall() == [
+        ("sp500_close", date(2021, 8, 11)),
+        ("vix_close", date(2026, 2, 6)),
+    ]
+
+
+def test_a_yield_change_over_a_closure_of_the_exchange_counts(published):
+    """From 4.84 on 2001-09-10 to 4.63 on the next session: without it the volatility of 09-17 had too few changes."""
+    row = published.execute(
+        "select us_10y_pct, us_10y_realised_vol_21d_bp from marts.rates_volatility_daily"
+        " where session_date in ('2001-09-10', '2001-09-17') order by session_date"
+    ).fetchall()
+    assert [yields for yields, _ in row] == [4.84, 4.63]
+    assert row[1][1] > row[0][1]
+
+
 def test_put_call_equals_the_real_page(published, real_data: Path):
     page = (real_data / "cboe" / "daily_market_statistics_2020-06-15.html").read_text()
     printed = dict(re.findall(r'\\"name\\":\\"([A-Z ]+PUT/CALL RATIO)\\",\\"value\\":\\"([0-9.]+)\\"', page))

@@ -170,8 +170,55 @@ def test_known_episodes_are_found_as_far_as_they_can_be_tested(published):
 
 
 def test_the_falsification_conditions_are_computed(published):
-    rows = dict(published.execute("select condition, is_met from marts.regime_falsification").fetchall())
-    assert len(rows) == 4
-    met = {name for name, is_met in rows.items() if is_met}
+    rows = published.execute("select condition, basis, is_met, value from marts.regime_falsification").fetchall()
+    assert len(rows) == 8
     print(rows)
-    assert not met & {"restless", "wrong_episode"}, rows
+    met = {row[:2] for row in rows if row[2]}
+    assert not {name for name, _ in met} & {"restless", "wrong_episode"}, rows
+    # our own count reaches back as far as its recorded prices: most sessions would be unknown without the published one
+    often = {basis: value for condition, basis, _, value in rows if condition == "often_unknown"}
+    assert often["with_proxies"] < 0.05 < 0.5 < often["own_only"]
+
+
+def test_a_class_on_a_published_series_says_so(published):
+    rows = {
+        str(row[0]): row[1:]
+        for row in published.execute(
+            "select session_date, regime_class_quality, json_extract(inputs_json, '$.breadth.above_200dma_pct.value'),"
+            " json_extract(inputs_json, '$.breadth.coverage_ratio.value'), explain_text from marts.regime_daily"
+            " where session_date in ('2025-07-24', '2025-07-25', '2025-07-28', '2026-04-01')"
+        ).fetchall()
+    }
+    assert [rows[day][0] for day in sorted(rows)] == ["own", "proxy", "proxy", None]
+    # of breadth the greatest period: the published figure of the day stands before our own of 24 July (65.94)
+    assert float(rows["2025-07-25"][1]) == pytest.approx(67.40, abs=0.006)
+    assert float(rows["2025-07-28"][1]) == pytest.approx(64.21, abs=0.006)
+    assert rows["2025-07-25"][2] is None, "nobody counted"
+    assert "published series" in rows["2025-07-25"][3]
+    assert "breadth (stale, last value used of 2026-03-27)" in rows["2026-04-01"][3]
+    unsaid = published.execute(
+        "select count(*) from marts.regime_daily where breadth_quality = 'proxy' and core_score is not null"
+        " and explain_text not like '%published series%'"
+    ).fetchone()
+    assert unsaid == (0,)
+
+
+def test_outcomes_are_told_by_closes_where_no_open_is_held(published):
+    """The recorded history has closes of the index and no opens, and no dividends of SPY."""
+    rows = published.execute(
+        "select return_kind, sum(sessions_count), sum(unpriced_sessions_count), sum(pending_sessions_count),"
+        " any_value(entry_basis), string_agg(reason_text, '; ') from marts.regime_outcomes"
+        " where dimension = 'regime_class' and horizon_sessions_count = 63 group by 1 order by 1"
+    ).fetchall()
+    by_kind = {row[0]: row[1:] for row in rows}
+    assert by_kind["price"][:4] == by_kind["close_to_close"][:4]
+    assert by_kind["price"][0] > 4_400
+    assert by_kind["price"][1:4] == (0, 63, "close")
+    assert by_kind["total_return"][0] == 0
+    assert "the dividends of SPY" in by_kind["total_return"][4]
+    shown, by_hand = published.execute(
+        "select f.return_21d_ratio, x.sp500_close_index / e.sp500_close_index - 1 from marts.forward_returns_daily as f"
+        " join marts.market_daily as e on e.session_date = f.entry_date"
+        " join marts.market_daily as x on x.session_date = f.exit_21d_date where f.session_date = '2020-03-16'"
+    ).fetchone()
+    assert shown == pytest.approx(by_hand, abs=1e-8)

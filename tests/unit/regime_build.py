@@ -8,7 +8,8 @@ from datetime import date, datetime, time, timedelta
 import duckdb
 import polars as pl
 
-from warehouse.regimes.types import DIMENSIONS, ROW_COLUMNS
+from warehouse.regimes.columns import ROW_COLUMNS
+from warehouse.regimes.types import DIMENSIONS
 
 TYPES = {
     "varchar": pl.String,
@@ -30,6 +31,7 @@ def build_file(sessions: int = 400, origin: str = "SIMULATED", explain: str = "T
     _put(con, "calendar.sessions", _sessions(days))
     _put(con, "marts.regime_daily", regime_rows(days[:sessions], explain))
     _put(con, "marts.market_daily", _market(days[:sessions], origin))
+    _put(con, "marts.prices_daily", _fund(days[:sessions]))
     breadth = pl.DataFrame({"session_date": days[:sessions]}).with_columns(
         universe=pl.lit("SPX"), above_200dma_pct=pl.lit(60.0), coverage_ratio=pl.lit(1.0)
     )
@@ -51,6 +53,7 @@ def regime_rows(days: list[date], explain: str = "Told.") -> pl.DataFrame:
         "regime_class_raw": [CLASSES[place // 10 % len(CLASSES)] for place in places],
         "core_score": [(0, 0, 1, 3, 5, 9, 2, 0)[place // 10 % 8] for place in places],
         "core_score_raw": [(0, 0, 1, 3, 5, 9, 2, 0)[place // 10 % 8] for place in places],
+        "regime_class_quality": ["own"] * len(days),
         "liquidity_dashboard_state": ["mixed"] * len(days),
         "sentiment_state": ["normal"] * len(days),
         "explain_text": [explain] * len(days),
@@ -100,6 +103,19 @@ def _market(days: list[date], origin: str) -> pl.DataFrame:
     }
     numbers = {name: pl.Float64 for name in columns if name not in ("session_date", "data_origin")}
     return pl.DataFrame(columns, schema_overrides=numbers)
+
+
+def _fund(days: list[date]) -> pl.DataFrame:
+    """SPY, a tenth of the index, which pays every 91 days; the adjusted close has what it paid before."""
+    paid = [0.5 if place % 91 == 0 else None for place in range(len(days))]
+    return pl.DataFrame(
+        {
+            "session_date": days,
+            "ticker": ["SPY"] * len(days),
+            "close_dividend_adjusted_usd": [300.0 + place / 5 for place in range(len(days))],
+            "dividend_usd": paid,
+        }
+    )
 
 
 def _observations(days: list[date]) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from warehouse.regimes.types import (
 START = date(2024, 2, 12)
 """In no tax season and far from a quarter's end."""
 
-QUIET: dict[str, float] = {
+QUIET: dict[str, float | str] = {
     "nl_change_4w_ratio": 0.005,
     "nl_change_13w_ratio": 0.0,
     "emergency_change_4w_usd_bn": 0.0,
@@ -48,6 +48,7 @@ QUIET: dict[str, float] = {
     "breadth.coverage_ratio": 0.99,
     "is_adl_divergence": 0.0,
     "is_zweig_thrust": 0.0,
+    "is_published": "missing",
     "flow_5d_zscore": 0.0,
     "flow_5d_usd_mn": 100.0,
     "etf_flows.coverage_ratio": 0.9,

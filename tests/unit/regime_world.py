@@ -60,7 +60,9 @@ def world(rows: pl.DataFrame | None = None) -> duckdb.DuckDBPyConnection:
     con.execute(
         """
         create table intermediate.int_observations (series_id varchar, provider varchar, provider_rank bigint,
-            period_date date, value double, known_at timestamp, known_basis varchar, loaded_at timestamp);
+            period_date date, value double, known_at timestamp, known_basis varchar, loaded_at timestamp,
+            is_disputed boolean default false);
+        create view intermediate.int_agreed as from intermediate.int_observations;
         """
     )
     _reference(con)
@@ -107,6 +109,7 @@ def breadth(spine: Spine) -> pl.DataFrame:
         is_covered=pl.lit(True),
         is_adl_divergence=pl.lit(False),
         is_zweig_thrust=pl.lit(False),
+        reason_text=pl.lit(None, dtype=pl.String),
         known_at=pl.col("session_date").cast(pl.Datetime("us")) + pl.duration(hours=23),
         settled_at=pl.col("session_date").cast(pl.Datetime("us")) + pl.duration(hours=23),
     )

@@ -15,7 +15,7 @@ import pytest
 
 from tests.unit.query_home import publish_small
 from warehouse.asof import _MOMENT, WITHOUT_AS_OF, AsOf, as_of_queries, clock_of, moment_of, new_york_statements
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 
 
 @pytest.mark.parametrize(

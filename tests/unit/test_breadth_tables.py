@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pytest
@@ -82,6 +82,40 @@ def test_a_day_more_is_a_tail_and_equals_the_whole(con):
     con.execute("delete from breadth.inputs")
     assert update_breadth(con).extent == "all"
     assert [table(con, name) for name in TABLES] == by_tail
+
+
+def test_members_are_counted_up_to_the_last_session_that_had_closed_priced_or_not(con):
+    """Prices end in the middle; who is a member goes on to be known."""
+    loaded(con, 300)
+    now = datetime.combine(DAYS[309], datetime.min.time(), UTC) + timedelta(hours=21)
+    counts = "select session_date, members_count, priced_count from breadth.daily_counts order by 1"
+    update = update_breadth(con, now=now)
+    assert (update.extent, update.sessions) == ("all", 310)
+    assert con.execute(counts).fetchall()[-11:] == [(DAYS[299], 2, 2), *[(day, 2, 0) for day in DAYS[300:310]]]
+    assert update_breadth(con, now=now).extent == "nothing"
+    update = update_breadth(con, now=now + timedelta(days=6))  # no new price, more sessions over
+    assert (update.extent, update.first_session, update.feature_rows) == ("tail", DAYS[310], 0)
+    more = con.execute(counts).fetchall()
+    assert more[-2:] == [(day, 2, 0) for day in DAYS[len(more) - 2 : len(more)]]
+    by_tail = [table(con, name) for name in TABLES]
+    con.execute("delete from breadth.inputs")
+    update_breadth(con, now=now + timedelta(days=6))
+    assert [table(con, name) for name in TABLES] == by_tail
+    for phase, ticker in enumerate(("AAA", "BBB", "CCC")):  # and the price comes after all
+        landed(con, "yahoo.prices", closes(ticker, DAYS, phase)[300])
+    assert update_breadth(con, now=now + timedelta(days=6)).first_session == DAYS[300]
+    assert con.execute(counts).fetchall()[300:302] == [(DAYS[300], 2, 2), (DAYS[301], 2, 0)]
+
+
+def test_long_after_the_last_price_members_are_still_counted(con):
+    loaded(con, 20)
+    update_breadth(con, now=datetime.combine(DAYS[19], datetime.min.time(), UTC) + timedelta(hours=22))
+    update = update_breadth(con, now=NOW)
+    assert (update.extent, update.first_session) == ("tail", DAYS[20])
+    assert con.execute("select count(*), max(session_date) from breadth.daily_counts").fetchone() == (
+        len(DAYS),
+        DAYS[-1],
+    )
 
 
 def test_a_restated_close_is_computed_from_its_session_on(con):

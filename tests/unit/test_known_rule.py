@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
 DAY = date(2026, 1, 26)  # a Monday
 
-# Per provider and period the newest vintage; no NULL ones; the greatest period; the first provider; then its age.
+# Per provider and period the newest vintage; no NULL ones, unless publishers differ; the greatest period; the first
+# provider; then its age.
 PLAIN_RULE = """
 with newest as (
     select s.session_date, o.*
@@ -26,13 +27,15 @@ with newest as (
 ),
 chosen as (
     select * from newest
-    where value is not null
+    where value is not null or is_disputed
     qualify row_number() over (partition by session_date, series_id order by period_date desc, provider_rank) = 1
 )
 select c.session_date, c.series_id,
     case when c.session_date - c.period_date <= p.stale_limit_days then c.value end as value,
     c.period_date as obs_date, c.known_at, c.provider,
-    case when c.session_date - c.period_date <= p.stale_limit_days then null else 'stale' end as reason
+    case
+        when c.session_date - c.period_date > p.stale_limit_days then 'stale' when c.is_disputed then 'disputed'
+    end as reason
 from chosen as c join providers as p using (series_id, provider)
 order by all
 """
@@ -52,7 +55,8 @@ def con() -> duckdb.DuckDBPyConnection:
         """
         create table sessions (session_seq bigint, session_date date, cutoff_at timestamp);
         create table observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
-            value double, unit varchar, known_at timestamp, known_basis varchar, loaded_at timestamp);
+            value double, unit varchar, known_at timestamp, known_basis varchar, loaded_at timestamp,
+            is_disputed boolean);
         create table series (series_id varchar, frequency varchar, stale_limit_long_holiday_days bigint);
         create table providers (series_id varchar, provider varchar, stale_limit_days bigint);
         insert into series values ('x', 'daily', null), ('y', 'daily', null);
@@ -63,7 +67,10 @@ def con() -> duckdb.DuckDBPyConnection:
 
 
 def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]) -> None:
-    """Sessions get a cut-off at 14:15 the next day; rows are (series, provider, period, value, known_at)."""
+    """Sessions get a cut-off at 14:15 the next day; rows are (series, provider, period, value, known_at).
+
+    A value of 0 stands for a period in dispute: it has none.
+    """
     con.execute("delete from sessions; delete from observations")
     for n, day in enumerate(sessions, 1):
         cutoff = datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1)
@@ -71,8 +78,8 @@ def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]
     for n, (series, provider, period, value, known_at) in enumerate(rows):
         loaded_at = datetime(2026, 3, 1, 0, 59 - n)  # the first row landed last
         con.execute(
-            "insert into observations values (?, ?, ?, ?, ?, 'pct', ?, 'captured', ?)",
-            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at],
+            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?)",
+            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, value == 0],
         )
 
 
@@ -85,7 +92,7 @@ ROW = st.tuples(
     st.sampled_from(["x", "y"]),
     st.sampled_from(["first", "second"]),
     st.integers(-3, 9).map(lambda n: DAY + timedelta(days=n)),
-    st.none() | st.integers(1, 999).map(float),
+    st.none() | st.integers(1, 999).map(float) | st.just(0.0),
     st.integers(-4, 26).map(lambda n: datetime(2026, 1, 26) + timedelta(hours=12 * n)),
 )
 
@@ -157,3 +164,26 @@ def test_tokyo_gets_longer_over_new_year(con: duckdb.DuckDBPyConnection) -> None
         assert [(row[1], row[2]) for row in known(con)] == [("x", None), ("y", 1.0), ("x", None), ("y", None)]
     finally:
         con.execute("update series set stale_limit_long_holiday_days = null")
+
+
+def test_a_period_in_dispute_has_no_value_and_nothing_older_stands_in(con: duckdb.DuckDBPyConnection) -> None:
+    fill(
+        con,
+        [DAY + timedelta(days=n) for n in range(4)],
+        [
+            ("x", "first", DAY - timedelta(days=3), 7.0, datetime(2026, 1, 24)),
+            ("x", "first", DAY, 8.0, datetime(2026, 1, 27)),
+            ("x", "first", DAY, 0.0, datetime(2026, 1, 28)),  # the other one prints something else
+            ("x", "second", DAY, 0.0, datetime(2026, 1, 28)),
+            ("x", "first", DAY, None, datetime(2026, 1, 29)),  # and is believed
+            ("x", "second", DAY, 9.0, datetime(2026, 1, 29)),
+            ("x", "first", DAY + timedelta(days=3), 5.0, datetime(2026, 1, 29, 12)),
+        ],
+    )
+    told = [(row[2], row[3], row[5], row[6]) for row in known(con)]
+    assert told == [
+        (8.0, DAY, "first", None),
+        (None, DAY, "first", "disputed"),
+        (9.0, DAY, "second", None),
+        (5.0, DAY + timedelta(days=3), "first", None),
+    ]

@@ -15,7 +15,8 @@ import pytest
 from ingest.catalog.calendars import working_days
 from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.errors import ConfigError
-from ingest.panel import panel_table
+from ingest.magnitudes import FIRST_PERIODS, MAGNITUDES
+from ingest.panel import PANEL_TABLES, panel_table
 from ingest.panel_gate import Evidence, large_moves, panel_gate, rule_names
 from ingest.panel_kit import PanelBatch, PanelGateResult
 from tests.unit.test_panel_landing import price, rows_of
@@ -70,12 +71,22 @@ def test_every_check_of_a_table_is_declared():
         assert sorted(names) == sorted(rule_names(panel_table(table_id)))
 
 
-def test_a_doubled_key_holds_the_desk_back():
-    result = judged(*walk(10, 11), price("AAA", DAYS[1], 11.5))
-    assert result.held_back is not None
-    assert "share their key" in result.held_back
-    assert all(rows.is_empty() for rows in result.accepted.values())
-    assert refused(result) == [(DAYS[1], "key_is_unique")] * 2
+def test_two_bars_of_one_day_refuse_their_ticker_alone_and_name_both():
+    result = judged(*walk(10, 11), price("BBB", DAYS[1], 7.0), price("AAA", DAYS[1], 11.5))
+    assert result.held_back is None
+    assert result.accepted["yahoo.prices"]["ticker"].to_list() == ["BBB"]
+    assert {reason for _, reason in refused(result)} == {"key_is_unique"}
+    reasons = result.refused["yahoo.prices"]["reason"].unique().to_list()
+    assert reasons == [reasons[0]]
+    assert f"two rows for {DAYS[1]}: " in reasons[0]
+    assert "11.0" in reasons[0]
+    assert "11.5" in reasons[0]
+
+
+def test_a_bar_that_came_twice_counts_once():
+    result = judged(*walk(10, 11), *walk(10, 11)[1:])
+    assert result.refused["yahoo.prices"].is_empty()
+    assert result.accepted["yahoo.prices"].height == 2
 
 
 def test_a_missing_key_holds_the_desk_back():
@@ -246,3 +257,33 @@ def test_an_empty_batch_has_nothing_to_judge():
     result = judged()
     assert (result.checks, result.held_back) == ([], None)
     assert "reason" in result.refused["yahoo.prices"].columns
+
+
+@pytest.mark.parametrize("value", [1e308, 1e300, 5e-324, -1e308])
+def test_sizes_that_no_value_has_are_refused(value):
+    rows = [("SPY", day, 500.0, 1e9, None) for day in DAYS]
+    for column in (2, 3, 4):
+        bad = [row if at != 3 else (*row[:column], value, *row[column + 1 :]) for at, row in enumerate(rows)]
+        result = judged(*bad, table_id="ishares.fund_days")
+        assert [day for day, _ in refused(result, "ishares.fund_days")] == [DAYS[3]]
+        assert not next(check for check in result.checks if check.name == "values_are_possible").passed
+
+
+def test_every_number_of_a_panel_table_has_a_bound_and_every_table_a_first_day():
+    for table in PANEL_TABLES:
+        assert table.name in FIRST_PERIODS
+        assert {column.name for column in table.values if column.dtype == pl.Float64} <= MAGNITUDES.keys()
+
+
+def test_a_bar_of_several_sizes_is_refused():
+    rows = walk(100, 101, 102, 103)
+    for column in (2, 3, 4):
+        bad = (*rows[2][:column], 10_200.0 if column < 4 else 1.02, *rows[2][column + 1 :])
+        assert [day for day, _ in refused(judged(*rows[:2], bad, rows[3]))] == [DAYS[2]]
+
+
+@pytest.mark.parametrize("day", [date(1773, 6, 1), date(2016, 6, 10)])
+def test_a_day_years_before_all_others_is_refused(day):
+    assert refused(judged(price("AAA", day, 100.0), *walk(100, 101, 102, 103))) == [(day, "period_is_sensible")]
+    fund = [("SPY", on, 500.0, 1e9, None) for on in (day, *DAYS)]
+    assert refused(judged(*fund, table_id="ssga.fund_days"), "ssga.fund_days") == [(day, "period_is_sensible")]

@@ -59,7 +59,7 @@ def build(home: Home, version: int = 1, rows: int = 10) -> None:
     con.execute("delete from ops.checks")
     for run, passed in (("run 0", False), ("run 1", True)):
         con.execute(
-            "insert into ops.checks values (?, 'dbt', 'marts.credit_daily', 'unique', 'error', ?, 0, null, ?)",
+            "insert into ops.checks values (?, 'dbt', 'marts.credit_daily', 'unique', 'error', ?, 0, null, ?, true)",
             [run, passed, datetime(2026, 3, 6)],
         )
     con.close()
@@ -98,7 +98,8 @@ def test_the_published_file_is_whole_read_only_and_described(home):
             11,
         )
     ]
-    assert ask(home.published, "select run_id, is_passed from meta.quality") == [("run 1", True)]
+    quality = ask(home.published, "select run_id, is_passed, is_blocking from meta.quality")
+    assert quality == [("run 1", True, True)]
     assert ask(home.published, "select tags['storage_version'] from duckdb_databases() where path is not null") == [
         ("v1.0.0+",)
     ]
@@ -108,7 +109,12 @@ def test_the_published_file_is_whole_read_only_and_described(home):
     ]
     comments = dict(ask(home.published, "select schema_name || '.' || table_name, comment from duckdb_tables()"))
     assert comments.pop("marts.credit_daily") == "Credit spreads, the market's price of risk. One row per session."
-    assert set(comments) == {"marts.sessions", "meta.payloads", "meta.freshness", "meta.build", "meta.quality"}
+    assert set(comments) == {
+        "marts.sessions",
+        "meta.payloads",
+        "meta.freshness",
+        *(f"meta.{name}" for name in ("build", "quality", "runs", "checks", "regime_ledger")),
+    }
     assert all(comments.values())
     uncommented = "select table_name, column_name from duckdb_columns() where comment is null and schema_name = 'meta' "
     assert ask(home.published, uncommented + "and table_name in ('build', 'quality')") == []

@@ -11,18 +11,16 @@ from typing import Any
 import pytest
 
 from tests.unit.regime_days import QUIET, START, day
+from warehouse.regimes.columns import COLUMN_NAMES, ROW_COLUMNS, RegimeRow
 from warehouse.regimes.evaluate import evaluate_day
 from warehouse.regimes.types import (
-    COLUMN_NAMES,
     CORE,
     DIMENSIONS,
     MODEL_VERSION,
-    ROW_COLUMNS,
     SCORED,
     DayInputs,
     InputValue,
     Memory,
-    RegimeRow,
     each_input,
     inputs_from_json,
     inputs_to_json,
@@ -227,6 +225,8 @@ def test_every_input_has_its_outage_tested_or_is_no_dimensions_own() -> None:
         "vvix_above_110_streak_count",
         "vix_vix3m_ratio",
         "put_call_total_percentile",
+        "put_call_window_count",
+        "usdjpy_volatility_window_count",
         "coverage_ratio",
         "is_adl_divergence",
         "is_zweig_thrust",
@@ -282,8 +282,13 @@ def test_explanation_of_a_class_that_waits() -> None:
 
 
 def test_explanation_of_the_unknown() -> None:
-    text = said(day(hy_oas_bp="stale", hy_oas_change_21d_bp="stale", breadth_coverage_ratio=0.9))
-    assert text.startswith("Unknown: the core score lacks credit (stale, last of 2024-02-03) and breadth (coverage).")
+    old = InputValue(None, date(2024, 2, 3), reason="stale", last_used_date=date(2024, 2, 2))
+    text = said(day(hy_oas_bp=old, hy_oas_change_21d_bp="stale", breadth_coverage_ratio=0.9))
+    assert text.startswith(
+        "Unknown: the core score lacks credit (stale, last value used of 2024-02-02) and breadth (coverage)."
+    )
+    never = said(day(hy_oas_bp="stale", hy_oas_change_21d_bp="stale"))
+    assert never.startswith("Unknown: the core score lacks credit (stale)."), "a value that no row used is none"
     assert "0 of 5 layers tight, 1 unknown" in text
 
 
@@ -300,6 +305,30 @@ def test_explanation_with_substitutes() -> None:
     )
     assert "10-year yield volatility 100.0 bp (elevated, 1 point)" in text
     assert "Baa over the 10-year 260 bp (+0 in 21 sessions, widening, 1 point)" in text
+
+
+def test_explanation_names_a_published_series_whether_it_gives_points_or_not() -> None:
+    filed = InputValue(1.0, date(2024, 2, 12), datetime(2024, 2, 12, 22))
+    nobody = InputValue(reason="not counted")
+    given = {"is_published": filed, "breadth_coverage_ratio": nobody}
+    assert "60.0 % of S&P 500 members above their 200-day average (published series, ok)" in said(day(**given))
+    weak = said(day(**given, above_200dma_pct=40.0))
+    assert "from 40.0 % of S&P 500 members above their 200-day average (published series, weak, 1 point)." in weak
+    beside = said(day(**given, vix_index=26.0))
+    assert "from VIX 26.00 (fear, 1 point); breadth by the published series." in beside
+
+
+def test_the_class_has_a_quality_of_its_own() -> None:
+    def quality(**changes) -> object:
+        return rows_of([day(**changes)])[-1]["regime_class_quality"]
+
+    absent = {"hy_oas_bp": "missing", "hy_oas_change_21d_bp": "missing"}
+    assert quality() == "own"
+    assert quality(is_published=InputValue(1.0, date(2024, 2, 12))) == "proxy"
+    assert quality(**absent) == "proxy"
+    assert quality(**absent, baa_10y_bp="missing") is None, "unknown"
+    assert quality(session_date=date(2008, 10, 10)) == "own", "TED lifts nothing here"
+    assert quality(session_date=date(2008, 10, 10), ted_spread_bp=420.0) == "proxy"
 
 
 def test_explanation_holds_for_any_day() -> None:

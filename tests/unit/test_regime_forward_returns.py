@@ -30,8 +30,10 @@ def prices(bars: dict[date, tuple[float | None, float | None, float | None]]) ->
             "open": [b[0] for b in told],
             "low": [b[1] for b in told],
             "close": [b[2] for b in told],
+            "total": [None] * len(told),
+            "dividend": [None] * len(told),
         },
-        schema_overrides={"open": pl.Float64, "low": pl.Float64, "close": pl.Float64},
+        schema_overrides=dict.fromkeys(("open", "low", "close", "total", "dividend"), pl.Float64),
     )
 
 
@@ -88,10 +90,88 @@ def test_an_open_at_the_very_cut_off_is_too_early():
     assert row["entry_date"] == date(2024, 1, 17)
 
 
+NEWEST = SESSIONS[300]
+"""A row so late that every horizon of January is over: with closes alone too."""
+
+
+def first_of(bars: pl.DataFrame, newest: date = NEWEST) -> dict:
+    """Return what followed FRIDAY's row, in a file whose newest row is that of `newest`."""
+    return forward_returns(rows(FRIDAY, newest), CALENDAR, bars).row(0, named=True)
+
+
+def test_without_its_open_a_holding_begins_at_the_close_and_says_so():
+    """In at Tuesday's close of 101, out at the fifth close after it (70, on the 23rd); the lowest close is that one."""
+    row = first_of(prices(BARS | {TUESDAY: (None, 97.0, 101.0)}))
+    assert (row["entry_date"], row["entry_basis"]) == (TUESDAY, "close"), "the market was open: we lack its price"
+    assert (row["entry_open_index"], row["entry_close_index"]) == (None, 101.0)
+    assert row["exit_5d_date"] == row["close_exit_5d_date"] == date(2024, 1, 23)
+    assert row["return_5d_ratio"] == row["close_return_5d_ratio"] == pytest.approx(70 / 101 - 1)
+    assert row["max_adverse_5d_ratio"] == pytest.approx(70 / 101 - 1)
+    assert row["return_5d_reason"] is None
+
+
+def test_the_measure_by_closes_stands_beside_the_one_by_the_open():
+    row = first_of(prices(BARS))
+    assert (row["entry_basis"], row["exit_5d_date"], row["close_exit_5d_date"]) == (
+        "open",
+        date(2024, 1, 22),
+        date(2024, 1, 23),
+    )
+    assert row["return_5d_ratio"] == pytest.approx(0.06)
+    assert row["close_return_5d_ratio"] == pytest.approx(70 / 101 - 1)
+    rising = {day: (100.0, 90.0, 101.0 + place) for place, day in enumerate(SESSIONS)}
+    assert first_of(prices(rising))["close_max_adverse_5d_ratio"] == 0.0, "by closes it never fell"
+
+
+def test_a_horizon_that_is_over_without_a_price_is_unpriced_and_one_that_is_not_over_pending():
+    closes_end = prices(BARS).with_columns(
+        close=pl.when(pl.col("session_date") < date(2024, 1, 22)).then("close"),
+        open=pl.lit(None, pl.Float64),
+        low=pl.lit(None, pl.Float64),
+    )
+    over = first_of(closes_end)
+    assert (over["entry_basis"], over["return_5d_ratio"], over["return_5d_reason"]) == ("close", None, "unpriced")
+    assert over["close_return_5d_reason"] == over["return_252d_reason"] == "unpriced"
+    early = first_of(closes_end, newest=date(2024, 1, 22))  # the fifth session after the entry is the 23rd
+    assert early["return_5d_reason"] == early["close_return_5d_reason"] == "pending"
+    nothing = first_of(prices({day: (None, None, None) for day in SESSIONS}))
+    assert (nothing["entry_basis"], nothing["return_5d_reason"]) == (None, "unpriced")
+
+
+def with_fund(dividends: dict[date, float], lacking: tuple[date, ...] = ()) -> pl.DataFrame:
+    """The index at 100 and SPY, whose adjusted close rises by a tenth every session."""
+    total = [None if day in lacking else 50 + place / 10 for place, day in enumerate(SESSIONS)]
+    return prices({}).with_columns(
+        total=pl.Series(total, dtype=pl.Float64),
+        dividend=pl.Series([dividends.get(day) for day in SESSIONS], dtype=pl.Float64),
+    )
+
+
+QUARTERLY = {SESSIONS[place]: 1.5 for place in range(5, 310, 63)}
+ENTRY = SESSIONS.index(TUESDAY)
+
+
+def test_the_total_return_is_that_of_the_fund_over_the_same_closes():
+    row = first_of(with_fund(QUARTERLY))
+    for horizon in HORIZONS:
+        expected = (50 + (ENTRY + horizon) / 10) / (50 + ENTRY / 10) - 1
+        assert row[f"total_return_{horizon}d_ratio"] == pytest.approx(expected, abs=1e-7)
+        assert (row[f"total_return_{horizon}d_reason"], row[f"close_return_{horizon}d_ratio"]) == (None, 0.0)
+
+
+def test_a_total_return_needs_the_dividends_of_its_holding():
+    none = first_of(with_fund({}))
+    assert (none["total_return_5d_ratio"], none["total_return_5d_reason"]) == (None, "dividends")
+    late = first_of(with_fund({day: paid for day, paid in QUARTERLY.items() if day > TUESDAY}))
+    assert late["total_return_5d_reason"] == "dividends", "what was paid before the first one held is not known"
+    gap = first_of(with_fund({day: paid for day, paid in QUARTERLY.items() if day != SESSIONS[68]}))
+    assert (gap["total_return_126d_reason"], gap["total_return_63d_reason"]) == ("dividends", None)
+    unpriced = first_of(with_fund(QUARTERLY, lacking=(SESSIONS[ENTRY + 5],)))
+    assert (unpriced["total_return_5d_reason"], unpriced["total_return_21d_reason"]) == ("unpriced", None)
+    assert first_of(with_fund(QUARTERLY), newest=TUESDAY)["total_return_5d_reason"] is None, "the closes are there"
+
+
 def test_a_missing_price_makes_null_and_nothing_else():
-    no_open = forward_returns(rows(FRIDAY), CALENDAR, prices(BARS | {TUESDAY: (None, 97.0, 101.0)})).row(0, named=True)
-    assert no_open["entry_date"] == TUESDAY, "the market was open: we lack its price"
-    assert no_open["return_5d_ratio"] is None
     no_close = forward_returns(rows(FRIDAY), CALENDAR, prices(BARS | {date(2024, 1, 22): (108.0, 105.0, None)})).row(
         0, named=True
     )
@@ -118,7 +198,10 @@ def test_a_row_whose_entry_is_beyond_the_calendar_has_no_entry():
     )
     found = forward_returns(row, CALENDAR, prices({})).row(0, named=True)
     assert found["session_date"] == last
-    assert [found[name] for name in found if name not in ("session_date", "cutoff_at")] == [None] * 17
+    others = [name for name in found if name not in ("session_date", "cutoff_at")]
+    assert {name: found[name] for name in others if found[name] is not None} == {
+        name: "pending" for name in others if name.endswith("_reason")
+    }
 
 
 def test_every_horizon_counts_its_sessions_from_the_entry():

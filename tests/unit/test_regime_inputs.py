@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -184,7 +185,87 @@ def test_the_carry_changes_over_21_sessions_at_either_cutoff():
     close = read(rows, "2020-03-02", "2020-03-02 21:15").carry  # the yields of the day are not out yet
     assert (close.carry_2y_change_21d_bp.value, close.carry_2y_change_21d_bp.obs_date) == (21.0, date(2020, 2, 28))
     bond_holiday = [row for row in yields("23:00") if (row.series_id, row.period) != ("us_2y_yield", "2020-03-02")]
-    assert read(of_rows(*bond_holiday), "2020-03-02").carry.carry_2y_change_21d_bp.value == 19.0  # as in carry_daily
+    found = read(of_rows(*bond_holiday), "2020-03-02").carry
+    assert (found.carry_2y_bp.value, found.carry_2y_bp.obs_date) == (122.0, date(2020, 2, 28))
+    change = found.carry_2y_change_21d_bp
+    assert (change.value, change.obs_date) == (21.0, date(2020, 2, 28)), "a carried yield ends no change"
+
+
+def test_the_change_of_the_carry_begins_with_the_last_day_that_has_both_yields():
+    """The session 21 back is a holiday of one of them: the last one before it, at most five calendar days older."""
+    both = yields("23:00")
+    sessions = sorted({row.period for row in both})
+    assert sessions[3] == "2020-01-30", "21 sessions before 2 March, a Thursday"
+
+    def without(*gone: str) -> tuple[float | None, str | None]:
+        kept = [row for row in both if row.series_id != "jgb_2y_yield" or row.period not in gone]
+        found = read(of_rows(*kept), "2020-03-02").carry.carry_2y_change_21d_bp
+        return found.value, found.reason
+
+    assert without() == (21.0, None)
+    assert without(sessions[3]) == (22.0, None)
+    assert without(*sessions[1:4]) == (24.0, None)  # Monday the 27th, three days older
+    older = (
+        Row("us_2y_yield", "2020-01-24", 0.98, "2020-01-24 23:00"),
+        Row("jgb_2y_yield", "2020-01-24", -0.01, "2020-01-24 23:00"),
+    )
+    kept = [row for row in both if row.series_id != "jgb_2y_yield" or row.period not in sessions[:4]]
+    change = read(of_rows(*older, *kept), "2020-03-02").carry.carry_2y_change_21d_bp
+    assert change.reason == "missing", "Friday the 24th is six days older"
+
+
+def test_a_holiday_of_tokyo_keeps_the_last_change_while_its_yield_may_be_read():
+    dollar = daily("us_2y_yield", "2020-03-06", [round(1 + 0.02 * n, 2) for n in range(40)])
+    yen = daily("jgb_2y_yield", "2020-02-25", [round(0.01 * n, 2) for n in range(32)])
+    found = read(of_rows(*dollar, *yen), "2020-03-02").carry  # six days after, the limit is seven; that of dollars five
+    assert (found.carry_2y_change_21d_bp.value, found.carry_2y_change_21d_bp.obs_date) == (21.0, date(2020, 2, 25))
+    assert read(of_rows(*dollar, *yen), "2020-03-04").carry.carry_2y_change_21d_bp.reason == "stale"
+
+
+# -- percentiles and volatility ----------------------------------------------------------------------------------
+
+
+def test_a_percentile_needs_all_its_values_and_says_how_many_there_are():
+    ratios = [0.8 + 0.001 * n for n in range(266)]
+    rows = daily("put_call_total_ratio", "2020-03-02", ratios, "23:00")
+
+    def ranked(kept: list[Row]) -> tuple[float | None, float | None]:
+        found = read(of_rows(*kept), "2020-03-02").options_sentiment
+        return found.put_call_total_percentile.value, found.put_call_window_count.value
+
+    assert ranked(rows[-252:]) == (100.0, 252.0)
+    assert ranked(rows[-251:]) == (None, 251.0)
+    lowest = Row("put_call_total_ratio", "2020-03-02", 0.0, "2020-03-02 23:00")
+    assert ranked([*rows[:-1], lowest])[0] == pytest.approx(100 / 252, abs=1e-6)
+    gaps = [row for place, row in enumerate(rows) if place not in range(200, 213)]
+    assert ranked(gaps) == (100.0, 252.0), "13 gaps: the last 252 values lie within 265 sessions"
+    assert ranked([row for place, row in enumerate(rows) if place not in range(200, 214)]) == (None, 251.0)
+
+
+def test_the_rank_of_the_yen_needs_all_its_volatilities():
+    rates = [100 + (n * 37 % 11) * 0.1 for n in range(756 + 21)]
+    rows = daily("usdjpy", "2020-03-02", rates)
+    full = read(of_rows(*rows), "2020-03-02").carry
+    assert full.usdjpy_volatility_window_count.value == 756.0
+    assert full.usdjpy_volatility_21d_percentile.value is not None
+    short = read(of_rows(*rows[3:]), "2020-03-02").carry  # the first of 19 steps is the first volatility
+    assert (short.usdjpy_volatility_21d_percentile.value, short.usdjpy_volatility_21d_percentile.reason) == (
+        None,
+        "warm-up",
+    )
+    assert short.usdjpy_volatility_window_count.value == 755.0
+
+
+def test_a_change_that_spans_a_closure_of_the_exchange_is_in_the_realised_volatility():
+    """September 2001: nothing from the 11th to the 14th; the change from the 10th to the 17th is one of 21."""
+    days = [day for day in world.reference()[0].dates if date(2001, 8, 1) <= day <= date(2001, 9, 17)]
+    assert (days[-2], days[-1]) == (date(2001, 9, 10), date(2001, 9, 17))
+    levels = [4.84] * (len(days) - 1) + [4.63]
+    rows = [Row("us_10y_yield", str(day), level, f"{day} 22:00") for day, level in zip(days, levels, strict=True)]
+    found = read(of_rows(*rows), "2001-09-17").rates_volatility.proxy_rate_volatility_bp.value
+    assert found == pytest.approx(21 / math.sqrt(21) * math.sqrt(252), abs=1e-5), "-21 bp and twenty times none"
+    gap = [row for row in rows if not "2001-08-31" <= row.period <= "2001-09-07"]
+    assert read(of_rows(*gap), "2001-09-17").rates_volatility.proxy_rate_volatility_bp.reason == "missing"
 
 
 def test_the_change_of_the_carry_warms_up_and_tells_a_gap():
@@ -306,12 +387,45 @@ def test_a_published_series_stands_for_a_count_that_is_not_there():
     assert (own.above_200dma_pct.value, own.is_published.value) == (52.0, None)
     gone = panel(above_200dma_pct=(2, None), is_covered=(2, False), coverage_ratio=(2, 0.7))
     for found in (read(filed, "2020-03-02", panel=gone).breadth, read(filed, "2020-03-02").breadth):
-        assert (found.above_200dma_pct.value, found.is_published.value, found.coverage_ratio.value) == (44.0, 1.0, 1.0)
+        assert (found.above_200dma_pct.value, found.is_published.value) == (44.0, 1.0)
+        assert found.coverage_ratio.value is None, "nobody counted"
     assert found.is_adl_divergence.reason == "missing"
     rows = world.rows_between(filed, Panel(world.EMPTY, world.EMPTY), "2020-02-28", "2020-03-09")
     told = rows.select("breadth_state", "breadth_quality").rows()
     assert told[0] == ("weak", "proxy")
     assert told[-1] == ("unknown", None)  # seven days after the last value
+
+
+def test_of_breadth_the_greatest_period_counts_and_of_one_period_our_own_count():
+    filed = of_rows(*daily("sp500_above_200dma_published", "2020-03-04", [43.0, 44.0, 45.0, 46.0, 47.0]))
+    seen = []
+    for day in ("2020-02-28", "2020-03-02", "2020-03-03", "2020-03-04"):
+        found = read(filed, day, panel=panel()).breadth
+        seen.append((found.above_200dma_pct.value, str(found.above_200dma_pct.obs_date), found.is_published.value))
+    assert seen == [
+        (51.0, "2020-02-28", None),
+        (52.0, "2020-03-02", None),
+        (46.0, "2020-03-03", 1.0),
+        (47.0, "2020-03-04", 1.0),
+    ]
+    late = of_rows(*daily("sp500_above_200dma_published", "2020-03-02", [44.0]))
+    assert read(late, "2020-03-04", panel=panel()).breadth.above_200dma_pct.value == 52.0, "equally old: our own"
+
+
+def test_a_class_that_stands_on_a_published_series_says_so():
+    filed = of_rows(*daily("sp500_above_200dma_published", "2020-03-03", [33.0, 44.0, 45.0]))
+    kept = world.vintages().filter(pl.col("series_id") != "sp500_above_200dma_published")
+    rows = world.rows_between(pl.concat([kept, filed]), panel(), "2020-02-27", "2020-03-09").to_dicts()
+    by_day = {str(row["session_date"]): row for row in rows}
+    assert by_day["2020-03-02"]["regime_class_quality"] == "own"
+    assert "published series" not in by_day["2020-03-02"]["explain_text"]
+    on_file = by_day["2020-03-04"]
+    assert (on_file["regime_class_quality"], on_file["breadth_quality"]) == ("proxy", "proxy")
+    assert "published series" in on_file["explain_text"]
+    assert "coverage_ratio" not in (on_file["latest_only_inputs"] or "")
+    gone = by_day["2020-03-09"]
+    assert (gone["regime_class"], gone["regime_class_quality"], gone["breadth_reason"]) == ("unknown", None, "stale")
+    assert "breadth (stale, last value used of 2020-03-03)" in gone["explain_text"], "the newest value that was used"
 
 
 @pytest.mark.parametrize(("day", "breadth", "flows"), [("2020-03-06", None, None), ("2020-03-09", "stale", "stale")])

@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 
 from tests.unit import regime_world as world
 from tests.unit.test_known_rule import DAY, ROW, con, fill, known, known_sql  # noqa: F401  # `con` is a fixture
-from warehouse.regimes.knowledge import VINTAGES_SCHEMA, Limits, Replay, Spine
+from warehouse.regimes.knowledge import DISPUTED, VINTAGES_SCHEMA, Limits, Replay, Spine
 
 LIMITS = {name: Limits(False, {"first": 4, "second": 6}, None) for name in ("x", "y")}
 
 
 def replay_of(con: duckdb.DuckDBPyConnection, limits: dict[str, Limits] = LIMITS) -> Replay:  # noqa: F811
     sessions = con.execute("select session_date, cutoff_at, cutoff_at as close_cutoff_at from sessions").pl()
-    return Replay(
-        con.execute(f"select {', '.join(VINTAGES_SCHEMA)} from observations").pl(), Spine.of(sessions), limits
-    )
+    columns = ", ".join((*VINTAGES_SCHEMA, DISPUTED))
+    return Replay(con.execute(f"select {columns} from observations").pl(), Spine.of(sessions), limits)
 
 
 def told(replay: Replay) -> list[tuple]:
@@ -32,8 +31,8 @@ def told(replay: Replay) -> list[tuple]:
         for series_id in replay.series_ids:
             one = replay[series_id].last(position)
             if one is not None:
-                value, reason = (None, "stale") if one.is_stale else (one.value, None)
-                found.append((day, series_id, value, one.obs_date, one.known_at, one.provider, reason))
+                value = None if one.reason else one.value
+                found.append((day, series_id, value, one.obs_date, one.known_at, one.provider, one.reason))
     return sorted(found, key=str)
 
 

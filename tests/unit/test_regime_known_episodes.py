@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from warehouse.regimes.columns import COLUMN_NAMES
 from warehouse.regimes.composites import class_of
 from warehouse.regimes.followed import _MEASURES
 from warehouse.regimes.known_episodes import (
@@ -18,7 +19,6 @@ from warehouse.regimes.known_episodes import (
     regime_known_episodes,
     with_published_breadth,
 )
-from warehouse.regimes.types import COLUMN_NAMES
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 10)
 
@@ -225,6 +225,8 @@ def test_our_own_score_stays_and_other_gaps_are_not_filled():
 def test_what_was_found_says_whose_breadth_it_was():
     row = found(expect("maximum", "core_score_raw", 5, 6), [5] * 10, is_breadth_published=[False] * 9 + [True])
     assert row["found_text"] == "maximum 5 on 2024-01-01; breadth from the published series"
+    by_rule = found(expect("maximum", "core_score_raw", 5, 6), [5] * 10, breadth_quality=[None] * 9 + ["proxy"])
+    assert by_rule["found_text"] == "maximum 5 on 2024-01-01; breadth from the published series"
 
 
 def test_columns():

@@ -16,7 +16,12 @@ FIRST = date(2024, 1, 1)
 
 
 def sample(
-    states: list[str], results: list[float | None], worst: list[float | None] | None = None, **more: list[str | None]
+    states: list[str],
+    results: list[float | None],
+    worst: list[float | None] | None = None,
+    why: list[str | None] | None = None,
+    basis: str = "open",
+    **more: list[str | None],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return regime rows with `states` of credit on consecutive days, and their returns over each horizon."""
     days = [FIRST + timedelta(days=place) for place in range(len(states))]
@@ -28,18 +33,28 @@ def sample(
         | more,
         schema_overrides={"latest_only_inputs": pl.String},
     )
-    told: dict[str, list] = {"session_date": days, "cutoff_at": cutoffs}
+    told: dict[str, list] = {"session_date": days, "cutoff_at": cutoffs, "entry_basis": [basis] * len(states)}
+    over = [place for place, result in enumerate(results) if result is not None]
+    lacking = [
+        None if result is not None else "unpriced" if over and place < over[-1] else "pending"
+        for place, result in enumerate(results)
+    ]
     for horizon in HORIZONS:
-        told[f"return_{horizon}d_ratio"] = results
-        told[f"max_adverse_{horizon}d_ratio"] = worst or results
-    return rows, pl.DataFrame(told, schema_overrides={name: pl.Float64 for name in told if name.endswith("_ratio")})
+        for kind in ("", "close_", "total_"):
+            told[f"{kind}return_{horizon}d_ratio"] = results
+            told[f"{kind}return_{horizon}d_reason"] = why or lacking
+        told[f"max_adverse_{horizon}d_ratio"] = told[f"close_max_adverse_{horizon}d_ratio"] = worst or results
+    kinds = {name: pl.Float64 if name.endswith("_ratio") else pl.String for name in told if "return" in name}
+    kinds |= {name: pl.Float64 for name in told if "max_adverse" in name}
+    return rows, pl.DataFrame(told, schema_overrides=kinds | {"entry_basis": pl.String})
 
 
-def cell(found: pl.DataFrame, state: str, horizon: int = 5, dimension: str = "credit") -> dict:
+def cell(found: pl.DataFrame, state: str, horizon: int = 5, dimension: str = "credit", kind: str = "price") -> dict:
     return found.row(
         by_predicate=(pl.col("dimension") == dimension)
         & (pl.col("state") == state)
-        & (pl.col("horizon_sessions_count") == horizon),
+        & (pl.col("horizon_sessions_count") == horizon)
+        & (pl.col("return_kind") == kind),
         named=True,
     )
 
@@ -171,4 +186,40 @@ def test_sessions_with_revised_inputs_are_in_no_figure():
 def test_rows_are_one_per_dimension_state_and_horizon():
     found = regime_outcomes(*sample(STATES, RETURNS))
     assert found.columns == [name for name, *_ in OUTCOMES.columns]
-    assert found.height == found.select("dimension", "state", "horizon_sessions_count").unique().height == 2 * 5
+    key = ["dimension", "state", "horizon_sessions_count", "return_kind"]
+    assert found.height == found.select(key).unique().height == 2 * 5 * 3
+
+
+def test_where_every_horizon_is_over_and_no_price_is_held_nothing_is_pending():
+    found = regime_outcomes(*sample(["tight"] * 6, [None] * 6, why=["unpriced"] * 5 + ["pending"]))
+    for kind in ("price", "close_to_close", "total_return"):
+        told = cell(found, "tight", kind=kind)
+        assert (told["sessions_count"], told["unpriced_sessions_count"], told["pending_sessions_count"]) == (0, 5, 1)
+        assert (told["median_return_ratio"], told["entry_basis"]) == (None, None)
+        assert told["reason_text"] == "the horizon is not over; the horizon is over and a price is lacking"
+    counted = cell(regime_outcomes(*sample(["tight"] * 2, [0.01, 0.02])), "tight")
+    assert counted["reason_text"] is None
+
+
+def test_a_row_says_at_which_price_its_sessions_entered():
+    rows, returns = sample(["tight"] * 4, [0.01] * 4, basis="close")
+    by_close = regime_outcomes(rows, returns)
+    assert cell(by_close, "tight")["entry_basis"] == "close"
+    mixed = returns.with_columns(entry_basis=pl.Series(["open", "close", "open", "open"]))
+    assert cell(regime_outcomes(rows, mixed), "tight")["entry_basis"] == "mixed"
+    assert cell(regime_outcomes(rows, mixed), "tight", kind="close_to_close")["entry_basis"] == "close"
+
+
+def test_each_kind_has_figures_of_its_own():
+    rows, returns = sample(["tight"] * 6, [0.01] * 6)
+    other = returns.with_columns(
+        *(pl.lit(0.02).alias(f"close_return_{horizon}d_ratio") for horizon in HORIZONS),
+        *(pl.lit(None, pl.Float64).alias(f"total_return_{horizon}d_ratio") for horizon in HORIZONS),
+        *(pl.lit("dividends").alias(f"total_return_{horizon}d_reason") for horizon in HORIZONS),
+    )
+    found = regime_outcomes(rows, other)
+    assert cell(found, "tight")["median_return_ratio"] == 0.01
+    assert cell(found, "tight", kind="close_to_close")["median_return_ratio"] == 0.02
+    total = cell(found, "tight", kind="total_return")
+    assert (total["sessions_count"], total["unpriced_sessions_count"]) == (0, 6)
+    assert total["reason_text"] == "the dividends of SPY over the holding are not held"

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from tests.unit import regime_world as world
+from warehouse.regimes.forward_returns import FORWARD_RETURNS
 from warehouse.regimes.ledger import LedgerUpdate, regime_daily_sql, update_ledger
 from warehouse.regimes.tables import (
     CHECKS,
@@ -40,15 +41,25 @@ BREAKS = {
     "core_score_is_the_sum_of_its_points": [change("core_score = core_score + 1"), change("volatility_points = null")],
     "plumbing_score_is_the_sum_of_its_points": [change("plumbing_score = 9"), change("plumbing_score = null")],
     "unknown_has_a_reason": [change("volatility_reason = 'stale'"), change("volatility_state = 'unknown'")],
+    "quality_of_the_class_is_told": [
+        change("regime_class_quality = null"),
+        change("regime_class_quality = 'good'"),
+        change("breadth_quality = 'proxy', regime_class_quality = 'own'"),
+    ],
     "counts_add_up": [
         change("dashboard_easing_count = dashboard_easing_count + 1"),
         change("panic_5d_true_count = null"),
     ],
     "rows_have_their_close": [change("regime_class_at_close = null"), change("cutoff_at_close_at = cutoff_at")],
     "entries_come_after_the_cutoff": ["update marts.forward_returns_daily set entry_date = session_date"],
+    "returns_say_why_they_are_missing": [
+        "update marts.forward_returns_daily set total_return_252d_reason = null",
+        "update marts.forward_returns_daily set return_5d_ratio = 0.1",
+        "update marts.forward_returns_daily set return_5d_ratio = 0.1, return_5d_reason = null",
+    ],
     **{
         f"{table}_key_is_unique": [f"insert into marts.{table} from marts.{table}"]
-        for table in ("regime_episodes", "forward_returns_daily", "regime_outcomes")
+        for table in ("regime_episodes", "forward_returns_daily", "regime_outcomes", "regime_falsification")
     },
 }
 
@@ -66,6 +77,8 @@ def history() -> Iterator[duckdb.DuckDBPyConnection]:
             columns = ", ".join(f'null::{kind} as "{name}"' for name, kind, _ in table.columns)
             con.execute(f"create table marts.{table.name} as select {columns}")
         con.execute("update marts.forward_returns_daily set session_date = '2020-02-13', entry_date = '2020-02-14'")
+        reasons = [f"{name} = 'pending'" for name, *_ in FORWARD_RETURNS.columns if name.endswith("_reason")]
+        con.execute(f"update marts.forward_returns_daily set {', '.join(reasons)}")
         yield con
 
 

@@ -13,7 +13,9 @@ from warehouse.regimes.validity import (
     MEASURES,
     MIN_PAIRS,
     VALIDITY,
+    Evidence,
     References,
+    own_only,
     regime_falsification,
     regime_validity,
     stands,
@@ -212,7 +214,9 @@ def condition(rows: pl.DataFrame, name: str, episodes: pl.DataFrame = NO_EPISODE
         {"reference": ["ofr_fsi"], "measure": ["spearman"], "value": [rank], "reason_text": [None]},
         schema={"reference": pl.String, "measure": pl.String, "value": pl.Float64, "reason_text": pl.String},
     )
-    return regime_falsification(rows, validity, episodes).row(by_predicate=pl.col("condition") == name, named=True)
+    told = Evidence(rows, validity, episodes)
+    is_asked = (pl.col("condition") == name) & (pl.col("basis") == "with_proxies")
+    return regime_falsification(told, told).row(by_predicate=is_asked, named=True)
 
 
 def test_more_than_five_percent_unknown_since_2019():
@@ -258,7 +262,26 @@ def test_the_rank_correlation_is_the_one_of_the_validity_table():
     assert condition(classes(["CALM"]), "low_rank_correlation")["is_met"] is None
 
 
-def test_one_row_per_condition():
-    found = regime_falsification(classes(["CALM"]), regime_validity(by_week([0]), references()), NO_EPISODES)
+def test_one_row_per_condition_and_basis():
+    told = Evidence(classes(["CALM"]), regime_validity(by_week([0]), references()), NO_EPISODES)
+    found = regime_falsification(told, told)
     assert found.columns == [name for name, *_ in FALSIFICATION.columns]
-    assert found["condition"].to_list() == [name for name, *_ in CONDITIONS]
+    assert found.select("condition", "basis").rows() == [
+        (name, basis) for name, *_ in CONDITIONS for basis in ("with_proxies", "own_only")
+    ]
+
+
+def test_a_class_that_stands_on_a_substitute_is_unknown_to_the_second_count():
+    rows = classes(["CALM"] * 90 + ["STRESS"] * 10).with_columns(
+        regime_class_raw="regime_class",
+        core_score=pl.lit(3),
+        core_score_raw=pl.lit(3),
+        regime_class_quality=pl.Series(["own"] * 25 + ["proxy"] * 65 + ["own"] * 10),
+    )
+    kept = own_only(rows)
+    assert kept["core_score"].null_count() == kept["core_score_raw"].null_count() == 65
+    assert set(kept["regime_class_raw"]) == {"CALM", "STRESS", "unknown"}
+    nothing = regime_validity(by_week([0]), references())
+    found = regime_falsification(Evidence(rows, nothing, NO_EPISODES), Evidence(kept, nothing, NO_EPISODES))
+    often = found.filter(pl.col("condition") == "often_unknown").select("basis", "value", "is_met").rows()
+    assert often == [("with_proxies", 0.0, False), ("own_only", 0.65, True)]

@@ -62,6 +62,30 @@ def test_what_followed_has_its_doubts_beside_it(page: str):
     assert '<tr class="few">' in followed, "fewer than twenty episodes are grey"
 
 
+def test_what_followed_says_at_which_price_it_began_and_shows_the_other_measures(tmp_path: Path):
+    con = published(tmp_path)
+    page = regime_sections(con)
+    assert "from the first open after the cut-off, without dividends" in page
+    assert "Close to close" in page
+    assert "With dividends" in page
+    con.execute("update marts.regime_outcomes set entry_basis = 'close' where entry_basis is not null")
+    con.execute(
+        "update marts.regime_outcomes set median_return_ratio = null, reason_text = 'no dividends of <SPY>'"
+        " where return_kind = 'total_return'"
+    )
+    page = regime_sections(con)
+    assert "from the first close after the cut-off (no opens are held)" in page
+    assert "total return: no dividends of &lt;SPY&gt;" in page
+
+
+def test_the_conditions_of_withdrawal_are_told_as_published_and_on_own_series(tmp_path: Path):
+    con = published(tmp_path)
+    con.execute("update marts.regime_falsification set is_met = (condition = 'often_unknown')")
+    page = regime_sections(con)
+    assert page.count("as published</td>") == page.count("own series only</td>") == 4
+    assert page.count("MET: withdraw the class") == page.count("met without substitutes") == 1
+
+
 def test_validity_shows_conditions_references_and_episodes(page: str):
     assert "We withdraw the headline class when" in page
     assert "agreement is consistency, not proof" in page

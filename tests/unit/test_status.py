@@ -20,7 +20,7 @@ from tests.unit.test_publish import build, publish_now
 from warehouse.connection import WriterLock, connect, migrate
 from warehouse.panel_landing import land_panel
 from warehouse.runs import begin_run, finish_run, record_checks
-from warehouse.status import MartStatus, status
+from warehouse.status import FailedCheck, MartStatus, status
 
 
 @pytest.fixture
@@ -102,6 +102,35 @@ def test_marts_are_those_that_analysts_see(home):
     assert [row["state"] for row in found.freshness] == ["fresh"]
 
 
+def test_failed_checks_of_the_published_file_are_told_once_each(home):
+    run_once(home)
+    build(home)
+    con = connect(home)
+    frozen = [
+        CheckResult(f"{source}.observations", "upstream_is_not_frozen", "error", False, 2, "{}", "freshness")
+        for source in ("fred", "cboe")
+    ]
+    record_checks(con, "run 1", [*frozen, CheckResult("meta.freshness", "late", "warn", False, 1, "", "dbt")], utc(9))
+    con.close()
+    publish_now(home)
+    checks = status(home).checks
+    assert (checks.count, checks.failed_count) == (4, 3)
+    assert checks.failed == (
+        FailedCheck("upstream_is_not_frozen", "error", ("cboe.observations", "fred.observations"), False),
+        FailedCheck("late", "warn", ("meta.freshness",), False),
+    )
+
+
+def test_the_checks_of_a_run_before_blocking_was_told_block_nothing(home):
+    build(home)
+    con = connect(home)
+    con.execute("update ops.checks set is_blocking = null")
+    con.close()
+    publish_now(home)
+    with duckdb.connect(str(home.published), read_only=True) as release:
+        assert release.execute("select is_blocking from meta.quality").fetchall() == [(False,)]
+
+
 def test_during_a_run_the_published_file_answers(home):
     run_once(home)
     build(home)
@@ -155,7 +184,7 @@ def test_runs_and_checks_are_only_added():
     with pytest.raises(ValueError, match="run b was never begun"):
         finish_run(con, "b", "failed", datetime(2026, 3, 9, tzinfo=UTC), "why")
     record_checks(con, "a", [], utc(9))
-    record_checks(con, "a", [CheckResult("marts.x", "unique", "warn", False, 3, "3 rows", "dbt")], utc(9))
+    record_checks(con, "a", [CheckResult("marts.x", "unique", "warn", False, 3, "3 rows", "dbt", True)], utc(9))
     assert con.execute("select * exclude (checked_at) from ops.checks").fetchall() == [
-        ("a", "dbt", "marts.x", "unique", "warn", False, 3, "3 rows")
+        ("a", "dbt", "marts.x", "unique", "warn", False, 3, "3 rows", True)
     ]

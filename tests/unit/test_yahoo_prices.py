@@ -19,7 +19,7 @@ from ingest.kit import Payload
 from ingest.panel import panel_table
 from ingest.panel_collect import collect_panel
 from ingest.panel_desks import panel_desk
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
 from ingest.settings import Settings
 from ingest.sources import yahoo_prices
 from tests.unit.fakes import payload_of
@@ -154,6 +154,9 @@ def test_a_live_bar_behind_the_first_of_its_day_counts() -> None:
     document = stock([10.0, 10.5, 10.4, 10.6, 10.7], days=(*SESSIONS, "2026-11-17"))
     stamps = document["chart"]["result"][0]["timestamp"]
     stamps[-1] += 6 * 3600
+    with pytest.raises(SourceChanged, match=r"one bar of 2026-11-17, got two that differ, with close 10\.6 and 10\.7"):
+        prices(document)
+    document["chart"]["result"][0]["meta"]["regularMarketTime"] = stamps[-1]  # says which of them is live
     assert prices(document)[date(2026, 11, 17)] == 10.7
 
 
@@ -494,3 +497,13 @@ def test_a_stand_in_is_not_paced_and_a_far_upstream_is() -> None:
 
     assert pause("http://127.0.0.1:8765") == 0.0
     assert pause(None) == pause("https://mirror.test") == 0.5
+
+
+def test_a_dividend_in_another_currency_is_named_and_left_out_and_the_rest_stands() -> None:
+    dividends = {"2026-11-13": {"amount": 0.25, "currency": "USD"}, "2026-11-16": {"amount": 40.0, "currency": "JPY"}}
+    with pytest.raises(
+        PartOfPanelChanged, match=r"expected unit 'USD' of the dividend of 2026-11-16, got 'JPY'"
+    ) as told:
+        parse(with_events(stock([5.0, 5.25, 5.4, 5.5]), dividends=dividends))
+    assert told.value.tables["yahoo.dividends"]["dividend_usd"].to_list() == [0.25]
+    assert told.value.tables["yahoo.prices"].height == 4

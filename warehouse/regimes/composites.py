@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from warehouse.regimes.dimensions import bp, covered_reason, credit_inputs, index, percent, ratio, size
+from warehouse.regimes.dimensions import bp, breadth_reason, covered_reason, credit_inputs, index, percent, ratio, size
 from warehouse.regimes.fold import fold_publication, raw_level
-from warehouse.regimes.thresholds import Measure, Measures, all_of, ladder, number, rule
+from warehouse.regimes.thresholds import PROXY, Measure, Measures, all_of, ladder, number, rule
 from warehouse.regimes.types import CORE, LAYERS, PLUMBING, SCORED, UNKNOWN, DayInputs, DimensionState, Memory
 
 States = Mapping[str, DimensionState]
@@ -25,6 +25,7 @@ _UNWIND: Final = "unwind"
 
 DASHBOARD_ORDER: Final = ("easy", "mixed", "tight_unconfirmed", "tight_confirmed", "deleveraging")
 CLASSES: Final = ("CALM", "NORMAL", "CAUTION", "STRESS", "CRISIS")
+OWN: Final = "own"
 
 
 # ---- B: the liquidity dashboard ------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ def _side(legs: Legs, names: Sequence[str]) -> Side:
 
 def _sentiment_measures(inputs: DayInputs, states: States) -> dict[str, Measure]:
     breadth, flows = inputs.breadth, inputs.etf_flows
-    is_breadth_known = covered_reason("breadth", breadth.coverage_ratio, breadth.above_200dma_pct) is None
+    is_breadth_known = breadth_reason(breadth) is None
     is_flow_known = covered_reason("etf_flows", flows.coverage_ratio, flows.flow_5d_zscore) is None
     return {
         "vix": index(inputs.volatility.vix_index),
@@ -252,6 +253,7 @@ class Headline:
     core_score_raw: int | None
     plumbing_score: int | None
     driver: str | None
+    quality: str | None
     is_partial: bool
     top_drivers: tuple[tuple[str, int], ...]
 
@@ -265,6 +267,7 @@ def step_headline(memory: Memory, states: States) -> tuple[Memory, Headline]:
     raw = lifted(core, plumbing, _known(states["funding"]))
     sessions = int(number("regime_class", "publication"))
     memory, published = fold_publication(CLASSES, sessions, memory, raw)
+    driver = None if raw == UNKNOWN else "plumbing" if raw != core else "core"
     return memory, Headline(
         regime_class=published,
         raw_class=raw,
@@ -272,10 +275,19 @@ def step_headline(memory: Memory, states: States) -> tuple[Memory, Headline]:
         core_score=score,
         core_score_raw=total(states[name].raw_points for name in CORE),
         plumbing_score=plumbing,
-        driver=None if raw == UNKNOWN else "plumbing" if raw != core else "core",
+        driver=driver,
+        quality=class_quality(states, driver),
         is_partial=bool(missing),
         top_drivers=top_drivers(states),
     )
+
+
+def class_quality(states: States, driver: str | None) -> str | None:
+    """Return `proxy` where a substitute series spoke in what made the class, else `own`; None of an unknown class."""
+    if driver is None:
+        return None
+    lifting = [name for name in PLUMBING if states[name].points] if driver == "plumbing" else []
+    return PROXY if any(states[name].quality == PROXY for name in (*CORE, *lifting)) else OWN
 
 
 def total(points: Iterable[int | None]) -> int | None:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from warehouse.regimes.fold import STALE, Folded, Observation, fold_ladder, is_past_limit, raw_level
 from warehouse.regimes.thresholds import MAIN, PROXY, Measures, exit_count, ladder, rule
-from warehouse.regimes.types import UNKNOWN, DayInputs, DimensionState, FundingDay, InputValue, Memory
+from warehouse.regimes.types import UNKNOWN, BreadthInputs, DayInputs, DimensionState, FundingDay, InputValue, Memory
 
 Step: TypeAlias = Callable[[Memory, DayInputs], tuple[Memory, DimensionState]]
 Flags: TypeAlias = dict[str, bool | float | None]
@@ -316,10 +316,17 @@ def step_breadth(memory: Memory, inputs: DayInputs) -> tuple[Memory, DimensionSt
         "is_zweig_thrust": truth(given.is_zweig_thrust),
     }
     entry = given.above_200dma_pct
-    reason = covered_reason("breadth", given.coverage_ratio, entry)
+    reason = breadth_reason(given)
     observation = Observation({"above_200dma": index(entry)}, entry.obs_date, entry.is_new, reason=reason)
     memory, state = _folded("breadth", memory, inputs, observation, flags)
     return memory, replace(state, quality=PROXY) if truth(given.is_published) else state
+
+
+def breadth_reason(given: BreadthInputs) -> str | None:
+    """Return why breadth is unknown. A published series is taken as its publisher gives it: nobody counted coverage."""
+    if truth(given.is_published):
+        return reason_of(given.above_200dma_pct)
+    return covered_reason("breadth", given.coverage_ratio, given.above_200dma_pct)
 
 
 def covered_reason(dimension: str, coverage: InputValue, *entries: InputValue) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.frames import shaped
 from warehouse.regimes.types import DIMENSIONS, UNKNOWN
 

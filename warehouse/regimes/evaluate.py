@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
+from warehouse.regimes.columns import RegimeRow
 from warehouse.regimes.composites import (
     EASING,
     NEITHER,
@@ -20,16 +21,7 @@ from warehouse.regimes.composites import (
 )
 from warehouse.regimes.dimensions import STEPS, percentile_state, two_of_three_state
 from warehouse.regimes.explain import explain
-from warehouse.regimes.types import (
-    MODEL_VERSION,
-    UNKNOWN,
-    Cell,
-    DayInputs,
-    Memory,
-    RegimeRow,
-    each_input,
-    inputs_to_json,
-)
+from warehouse.regimes.types import MODEL_VERSION, UNKNOWN, Cell, DayInputs, Memory, each_input, inputs_to_json
 
 
 def evaluate_day(memory: Memory, inputs: DayInputs) -> tuple[Memory, RegimeRow]:
@@ -73,6 +65,7 @@ def _headline_cells(headline: Headline) -> dict[str, Cell]:
         "core_score_raw": headline.core_score_raw,
         "plumbing_score": headline.plumbing_score,
         "driver": headline.driver,
+        "regime_class_quality": headline.quality,
         "is_partial": headline.is_partial,
         "top_drivers": ", ".join(f"{name} {points}" for name, points in headline.top_drivers) or None,
     }

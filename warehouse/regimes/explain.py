@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from warehouse.regimes.composites import TIGHTENING, Dashboard, Headline, Sentiment, States
-from warehouse.regimes.dimensions import SOFR_BEGINS, credit_inputs
+from warehouse.regimes.dimensions import SOFR_BEGINS, credit_inputs, truth
 from warehouse.regimes.thresholds import PROXY, number
 from warehouse.regimes.types import CORE, LAYERS, PLUMBING, UNKNOWN, DayInputs, InputValue
 
@@ -33,18 +33,35 @@ def explain(
 
 def _unknown_sentence(inputs: DayInputs, states: States) -> str:
     gaps = [
-        f"{NAMES[name]} ({states[name].reason}{_last_seen(inputs, name)})"
+        f"{NAMES[name]} ({states[name].reason}{_last_used(inputs, name)})"
         for name in CORE
         if states[name].state == UNKNOWN
     ]
     return f"Unknown: the core score lacks {_listed(gaps)}."
 
 
-def _last_seen(inputs: DayInputs, name: str) -> str:
+def _last_used(inputs: DayInputs, name: str) -> str:
+    """Return of which day the newest value was that a row had of a dimension, whichever series gave it."""
     group = getattr(inputs, name)
-    entries = (getattr(group, entry) for entry in group.__dataclass_fields__)
-    dates = [e.obs_date for e in entries if isinstance(e, InputValue) and e.value is None and e.obs_date is not None]
-    return f", last of {max(dates)}" if dates else ""
+    entries = [getattr(group, entry) for entry in SPEAKING[name]]
+    used = [e.last_used_date for e in entries if e.value is None and e.last_used_date is not None]
+    return f", last value used of {max(used)}" if used else ""
+
+
+SPEAKING: Final[Mapping[str, tuple[str, ...]]] = {
+    "volatility": ("vix_index",),
+    "credit": ("hy_oas_bp", "hy_oas_change_21d_bp", "baa_10y_bp", "baa_10y_change_21d_bp"),
+    "rates_volatility": ("move_index", "proxy_rate_volatility_bp"),
+    "breadth": ("above_200dma_pct",),
+}
+"""The inputs without which a dimension of the core is unknown."""
+
+STAND_INS: Final[Mapping[str, str]] = {
+    "credit": "credit by Baa over the 10-year",
+    "rates_volatility": "rates volatility by the 10-year yield",
+    "breadth": "breadth by the published series",
+}
+"""What spoke where the quality of a dimension is `proxy`."""
 
 
 def _class_sentence(inputs: DayInputs, states: States, headline: Headline) -> str:
@@ -54,7 +71,10 @@ def _class_sentence(inputs: DayInputs, states: States, headline: Headline) -> st
         why = f"from {_listed(parts)}"
     else:
         why = f"with {_listed([_with(FIGURES[name](inputs), _word(states[name].state)) for name in CORE])}"
-    return f"{headline.regime_class}: core score {headline.core_score} of 12, {why}{_lift(inputs, states, headline)}."
+    unsaid = [STAND_INS[name] for name in CORE if states[name].quality == PROXY and scored and name not in scored]
+    by = f"; {_listed(unsaid)}" if unsaid else ""
+    lift = _lift(inputs, states, headline)
+    return f"{headline.regime_class}: core score {headline.core_score} of 12, {why}{by}{lift}."
 
 
 def _lift(inputs: DayInputs, states: States, headline: Headline) -> str:
@@ -117,7 +137,9 @@ def _rates_volatility(inputs: DayInputs) -> str:
 
 
 def _breadth(inputs: DayInputs) -> str:
-    return f"{_number(inputs.breadth.above_200dma_pct, 1)} % of S&P 500 members above their 200-day average"
+    given = inputs.breadth
+    share = f"{_number(given.above_200dma_pct, 1)} % of S&P 500 members above their 200-day average"
+    return f"{share} (published series)" if truth(given.is_published) else share
 
 
 def _funding(inputs: DayInputs) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.episodes import EPISODES, regime_episodes
 from warehouse.regimes.forward_returns import FORWARD_RETURNS, forward_returns
 from warehouse.regimes.known_episodes import KNOWN_EPISODES, regime_known_episodes, with_published_breadth
@@ -21,7 +21,9 @@ from warehouse.regimes.truth import CONFUSION, DETECTION, TRUTH, TRUTH_TABLES, c
 from warehouse.regimes.validity import (
     FALSIFICATION,
     VALIDITY,
+    Evidence,
     References,
+    own_only,
     regime_falsification,
     regime_validity,
 )
@@ -53,23 +55,32 @@ _MEASURES: Final = (
 def derive(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -> dict[PublishedTable, pl.DataFrame]:
     """Return every table derived from marts.regime_daily, the frames in the columns and types of their tables.
 
-    Reads marts.regime_daily, marts.observations, marts.market_daily, marts.breadth_daily, marts.etf_flows_weekly and
-    calendar.sessions. `truth` is the simulator's own account of its regimes (LATENT_SCHEMA, Parquet), which the session
-    of a rehearsal carries; without it, and for every market that is not simulated, there are no tables of the truth.
+    Reads marts.regime_daily, marts.observations, marts.market_daily, marts.breadth_daily, marts.prices_daily,
+    marts.etf_flows_weekly and calendar.sessions. `truth` is the simulator's own account of its regimes (LATENT_SCHEMA,
+    Parquet), which the session of a rehearsal carries; without it, and for every market that is not simulated, there
+    are no tables of the truth.
     """
     rows = con.execute("select * from marts.regime_daily order by session_date").pl()
     sessions = con.execute("select session_date, open_at, session_seq from calendar.sessions").pl()
     is_simulated = _is_simulated(con)
     returns = forward_returns(rows, sessions, _prices(con))
-    validity = regime_validity(rows, _references(con))
-    episodes = regime_known_episodes(with_published_breadth(_beside_measures(con, rows)), is_simulated=is_simulated)
+    references = _references(con)
+    validity = regime_validity(rows, references)
+    measures = _measures(con)
+    episodes = regime_known_episodes(with_published_breadth(_beside(rows, measures)), is_simulated=is_simulated)
+    own = own_only(rows)
+    evidence_of_own = Evidence(
+        own,
+        regime_validity(own, references),
+        regime_known_episodes(_beside(own, measures), is_simulated=is_simulated),
+    )
     found = {
         EPISODES: regime_episodes(rows),
         FORWARD_RETURNS: returns,
         OUTCOMES: regime_outcomes(rows, returns),
         VALIDITY: validity,
         KNOWN_EPISODES: episodes,
-        FALSIFICATION: regime_falsification(rows, validity, episodes),
+        FALSIFICATION: regime_falsification(Evidence(rows, validity, episodes), evidence_of_own),
     }
     if truth is not None and is_simulated:
         met = regime_truth(rows, pl.read_parquet(truth))
@@ -83,12 +94,14 @@ def _is_simulated(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _prices(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Return session_date, open, low, close of the S&P 500."""
+    """Return session_date, open, low, close of the S&P 500, and total, dividend of SPY, which pays its dividends."""
     return con.execute(
         """
         select
-            session_date, sp500_open_index as open, sp500_low_index as low, sp500_close_index as close
-        from marts.market_daily
+            session_date, m.sp500_open_index as open, m.sp500_low_index as low, m.sp500_close_index as close,
+            p.close_dividend_adjusted_usd as total, p.dividend_usd as dividend
+        from marts.market_daily as m
+        full join (select * from marts.prices_daily where ticker = 'SPY') as p using (session_date)
         """
     ).pl()
 
@@ -110,10 +123,10 @@ def _references(con: duckdb.DuckDBPyConnection) -> References:
     return References(observations, weekly, breadth)
 
 
-def _beside_measures(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return `rows` with what happened on each session: breadth is our own count where it covers the index, else the
-    published series."""
-    measures = con.execute(
+def _measures(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Return what happened on each session: breadth is our own count where it covers the index, else the published
+    series."""
+    return con.execute(
         f"""
         with published as (
             select period_date as session_date, value from marts.observations
@@ -131,4 +144,7 @@ def _beside_measures(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> pl.D
         """,
         {"enough": number("breadth", "coverage", "coverage")},
     ).pl()
+
+
+def _beside(rows: pl.DataFrame, measures: pl.DataFrame) -> pl.DataFrame:
     return rows.join(measures, on="session_date", how="left", maintain_order="left")

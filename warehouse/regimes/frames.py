@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 if TYPE_CHECKING:
-    from warehouse.publish import PublishedTable
+    from warehouse.published_table import PublishedTable
 
 _TYPES: Final[dict[str, pl.DataType]] = {
     "varchar": pl.String(),

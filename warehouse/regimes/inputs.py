@@ -5,10 +5,14 @@ then. Nothing is computed ahead: the older values inside a window are those know
 
 Decisions that quant.md leaves open, the same for every input:
 - Rows of days that are no NYSE sessions are dropped before sessions are counted (weekend month-ends of ICE, holidays).
-- A change over n sessions ends at the newest session with a value, not at the row's own. Where the session n before has
-  none (a bond holiday), the last value before it serves, while it is at most BASE_DAYS calendar days older.
-- The carry of a session takes the last yield of each leg; its change ends at the newest session on which either leg has
-  a yield of its own.
+- A change over n sessions ends at the newest session with a value of its own, which need not be the row's. It begins
+  with the newest value at or before the session n back, at most BASE_DAYS calendar days older than that session (a bond
+  holiday). The marts have the same definition (the macro `base_before`): as of the cut-off both give one number.
+- The carry of a session takes the last yield of each leg; of its own is a carry of which both yields are of that day.
+- A percentile ranks among the last so many values, which must lie within the sessions of which they are 95 %.
+- Of breadth the greatest period counts, our own count before the published series where both have it.
+- A period on which publishers differ (marts.disagreements) has no value: an observation without one, so `unknown` at
+  once and no older value in its stead, as long as it is the newest.
 - A derived input is as old as the oldest of its newest parts, and became known with the last of them.
 - A row of breadth that lacks coverage is an observation (unknown); funds report one issuer after another, so a row of
   flows that lacks coverage is none: the last covered one counts until it is stale.
@@ -90,10 +94,9 @@ IORB_FROM: Final = date(2021, 7, 29)
 
 _VOLATILITY_SESSIONS, _VOLATILITY_STEPS = 21, 19  # a window may lack two steps
 _CARRY_LEGS = ("us_2y_yield", "jgb_2y_yield")
-_CARRY_SESSIONS = 756
-_PUT_CALL_SESSIONS = 252
-_COMPLETE = 0.95  # of a percentile's window
-_STEP_DAYS = 5  # a yield change over more calendar days is no daily change
+_YEN_VALUES = 756
+_PUT_CALL_VALUES = 252
+_COMPLETE = 0.95  # of the sessions that a percentile's values lie in
 
 
 # -- rows of the panel -------------------------------------------------------------------------------------------
@@ -139,12 +142,12 @@ class Panel:
 
 _PANEL_COLUMNS: Final = {
     "breadth_daily": (
-        "universe = 'SPX'",
+        "universe = 'SPX' and reason_text is distinct from 'not yet'",  # its prices are still on their way
         "settled_at",
         ("above_200dma_pct", "coverage_ratio", "is_covered", "is_adl_divergence", "is_zweig_thrust"),
     ),
     "etf_category_flows_daily": (
-        "category = 'all_us_equity'",
+        "category = 'all_us_equity' and coverage_ratio is not null",  # one row where some fund was to report
         "flow_settled_at",
         ("flow_5d_zscore", "flow_5d_usd_mn", "coverage_ratio"),
     ),
@@ -220,6 +223,11 @@ class InputReader:
             }
             if dimension == "funding" and group.days:
                 changes["days"] = self._marked_days(group.days)
+            changes |= {
+                attribute: _last_used(found[name], self._seen[name])
+                for name, attribute in names
+                if found[name].value is None and name in self._seen
+            }
             groups[dimension] = replace(group, **changes) if changes else group
         return replace(inputs, **groups)
 
@@ -238,6 +246,10 @@ class InputReader:
 
 def _as_new(value: InputValue) -> InputValue:
     return InputValue(value.value, value.obs_date, value.known_at, True, value.reason, value.known_basis)
+
+
+def _last_used(missing: InputValue, period: date) -> InputValue:
+    return InputValue(None, missing.obs_date, missing.known_at, False, missing.reason, missing.known_basis, period)
 
 
 _GROUPS: Final[dict[str, type]] = {
@@ -280,6 +292,9 @@ class _At:
         """Return a series, the position of its newest session with a value (-1: none), and that value."""
         history = self.replay[series_id]
         place = history.last_session(self.position)
+        disputed = history.disputed_session(self.position)
+        if disputed > place:
+            return history, disputed, _value(history.on_session(disputed, self.position))
         return history, place, MISSING if place < 0 else _value(history.on_session(place, self.position))
 
     def change(self, series_id: str, sessions: int) -> InputValue:
@@ -341,6 +356,8 @@ def _level(at: _At, week: date) -> tuple[float, list[Known]] | None:
     rrp = at.replay["on_rrp"].last_by(week)
     if rrp is not None and (week - rrp.obs_date).days > RRP_DAYS:
         rrp = None
+    if rrp is not None and rrp.is_disputed:
+        return None
     if rrp is None and week >= FIRST_RRP:
         return None
     level = assets.value - tga.value - (rrp.value if rrp is not None else 0.0)
@@ -378,7 +395,7 @@ def _lent(programme: History, week: date) -> float | None:
     if last is None:
         return 0.0
     if last.obs_date == week:
-        return last.value
+        return None if last.is_disputed else last.value
     return 0.0 if last.is_stale else None
 
 
@@ -404,13 +421,16 @@ def _funding(at: _At) -> FundingInputs:
         )
     if place >= 0 and not days:
         newest = InputValue(obs_date=at.spine.dates[place], reason="missing")
+    rate_now = at.newest("sofr")[2]
+    if rate_now.reason == "disputed":
+        newest = rate_now
     return FundingInputs(newest, tuple(reversed(days)), at.newest("ted_spread")[2])
 
 
 def _rate_on_reserves(at: _At, day: date) -> Known | None:
     """Return the rate in force on `day`; it holds until it is changed, as long as it is not stale."""
     found = at.replay["iorb" if day >= IORB_FROM else "ioer"].last_by(day)
-    return None if found is None or found.is_stale else found
+    return None if found is None or found.reason else found
 
 
 def _rates_volatility(at: _At) -> RatesVolatilityInputs:
@@ -426,8 +446,10 @@ def _realised_volatility(at: _At) -> InputValue:
     first = max(place - _VOLATILITY_SESSIONS - BASE_DAYS, 0)
     places = first + np.flatnonzero(~np.isnan(history.grid[first : place + 1]))
     steps = 100 * np.diff(history.grid[places])
-    ends = places[1:]
-    daily = (np.diff(at.spine.numbers[places]) <= _STEP_DAYS) & (ends > place - _VOLATILITY_SESSIONS)
+    ends, begins = places[1:], places[:-1]
+    # a change over one session, however long the exchange was closed between the two
+    daily = at.spine.numbers[ends - 1] - at.spine.numbers[begins] <= BASE_DAYS
+    daily &= ends > place - _VOLATILITY_SESSIONS
     if int(daily.sum()) < _VOLATILITY_STEPS or not daily[-1]:
         return _without(newest, at.why(history, place - _VOLATILITY_SESSIONS))
     return _with(newest, round(float(np.std(steps[daily], ddof=1)) * math.sqrt(252), 6))
@@ -435,15 +457,8 @@ def _realised_volatility(at: _At) -> InputValue:
 
 def _carry(at: _At) -> CarryInputs:
     """R4: US 2-year over Japan 2-year with each leg's own limit, its 21-session change, and the yen."""
-    carry = _carry_on(at, at.position)
-    change = carry
-    if carry.value is not None:
-        place = max(at.replay[leg].last_session(at.position) for leg in _CARRY_LEGS)
-        before = _carry_on(at, place - 21) if place >= 21 else MISSING
-        if before.value is None:
-            change = _without(carry, "missing" if before.obs_date is not None else "warm-up")
-        else:
-            change = _with(carry, round(carry.value - before.value, 6))
+    carry = _carry_now(at)
+    change = _carry_change(at) if carry.value is not None else carry
     dollar, place, newest = at.newest("usdjpy")
     returned = newest
     if newest.value is not None:
@@ -452,28 +467,52 @@ def _carry(at: _At) -> CarryInputs:
             returned = _without(newest, at.why(dollar, place - 10))
         else:
             returned = _with(newest, round(newest.value / base - 1, 9))
-    return CarryInputs(carry, change, returned, _yen_percentile(dollar, place, newest))
+    return CarryInputs(carry, change, returned, *_yen_percentile(at, dollar, place, newest))
 
 
-def _carry_on(at: _At, place: int) -> InputValue:
-    """Return the carry of the session at `place` in basis points, as known now; the yen leg is hours older."""
-    dollar, yen = (at.replay[leg].last(place) for leg in _CARRY_LEGS)
+def _carry_now(at: _At) -> InputValue:
+    """Return the carry in basis points, of the last yield of each leg; the yen leg is hours older."""
+    dollar, yen = (at.replay[leg].last(at.position) for leg in _CARRY_LEGS)
     if dollar is None or yen is None:
         return MISSING
-    carry = _derived(round(100 * (dollar.value - yen.value), 6), [dollar, yen])
-    return _without(carry, "stale") if dollar.is_stale or yen.is_stale else carry
+    return _derived(round(100 * (dollar.value - yen.value), 6), [dollar, yen])
 
 
-def _yen_percentile(history: History, place: int, newest: InputValue) -> InputValue:
-    """Return where the 21-session volatility of the yen stands among its last 756 sessions."""
+def _carry_change(at: _At) -> InputValue:
+    """Return the 21-session change of the carry, from and to sessions on which both yields are printed.
+
+    While one of them is closed for a holiday the last such session stands, as long as that yield may be read. Where
+    publishers differ on a newer one there is no change: an older session does not speak for it.
+    """
+    dollar, yen = (at.replay[leg] for leg in _CARRY_LEGS)
+    for leg in _CARRY_LEGS:
+        if (newest := at.newest(leg)[2]).reason == "disputed":
+            return newest
+    own = np.flatnonzero(~np.isnan(dollar.grid[: at.position + 1] + yen.grid[: at.position + 1]))
+    if not len(own):
+        return MISSING
+    place = int(own[-1])
+    legs = [leg.on_session(place, at.position) for leg in (dollar, yen)]
+    level = round(100 * (legs[0].value - legs[1].value), 6)
+    now = _derived(level, [leg._replace(is_stale=False) for leg in legs])
+    if all(leg.is_stale for leg in legs):
+        return _without(now, "stale")
+    before = own[own <= place - 21]
+    base = int(before[-1]) if len(before) else -1
+    if base < 0 or int(at.spine.numbers[place - 21] - at.spine.numbers[base]) > BASE_DAYS:
+        reasons = {at.why(leg, place - 21) for leg in (dollar, yen)}
+        return _without(now, "warm-up" if "warm-up" in reasons else "missing")
+    return _with(now, round(level - round(100 * float(dollar.grid[base] - yen.grid[base]), 6), 6))
+
+
+def _yen_percentile(at: _At, history: History, place: int, newest: InputValue) -> tuple[InputValue, InputValue]:
+    """Return where the 21-session volatility of the yen stands among its last 756 values, and how many there are."""
     if newest.value is None:
-        return newest
-    window = _CARRY_SESSIONS + _VOLATILITY_SESSIONS
-    if place + 1 < window:
-        return _without(newest, "warm-up")
-    steps = np.diff(np.log(history.grid[place - window + 1 : place + 1]))
-    volatility = _rolling_deviation(steps, _VOLATILITY_SESSIONS, _VOLATILITY_STEPS)[-_CARRY_SESSIONS:]
-    return _ranked(newest, volatility)
+        return newest, newest
+    first = max(place - _span(_YEN_VALUES) - _VOLATILITY_SESSIONS + 1, 0)
+    steps = np.diff(np.log(history.grid[first : place + 1]))
+    volatility = _rolling_deviation(steps, _VOLATILITY_SESSIONS, _VOLATILITY_STEPS)
+    return _ranked(at, history, place, newest, volatility, _YEN_VALUES, _VOLATILITY_STEPS)
 
 
 def _rolling_deviation(steps: Floats, window: int, needed: int) -> Floats:
@@ -494,14 +533,25 @@ def _rolling_sum(values: Floats, window: int) -> Floats:
     return sums
 
 
-def _ranked(newest: InputValue, window: Floats) -> InputValue:
-    """Return the share (0-100) of the values of `window` not above its last one, once 95 % of them are there."""
-    there = window[~np.isnan(window)]
-    if np.isnan(window[-1]):
-        return _without(newest, "missing")
-    if len(there) < math.ceil(_COMPLETE * len(window)):
-        return _without(newest, "warm-up")
-    return _with(newest, round(100.0 * float((there <= window[-1]).sum()) / len(there), 6))
+def _span(needed: int) -> int:
+    """Return within how many sessions so many values must lie: a rank among values of years ago is none of a year."""
+    return math.floor(needed / _COMPLETE)
+
+
+def _ranked(
+    at: _At, history: History, place: int, newest: InputValue, values: Floats, needed: int, before: int = 0
+) -> tuple[InputValue, InputValue]:
+    """Return the share (0-100) of the last `needed` values not above the last one, and how many values there are.
+
+    `values`: one for each session up to that at `place`, NaN where there is none; `history`: what they are made of, the
+    first of them of so many sessions `before`.
+    """
+    window = values[-_span(needed) :]
+    there = window[~np.isnan(window)][-needed:]
+    count = _with(newest, float(len(there)))
+    if len(there) < needed or np.isnan(window[-1]):
+        return _without(newest, at.why(history, place - needed + 1 - before)), count
+    return _with(newest, round(100.0 * float((there <= window[-1]).sum()) / needed, 6)), count
 
 
 def _credit(at: _At) -> CreditInputs:
@@ -542,25 +592,37 @@ def _streak(at: _At, bound: float) -> InputValue:
 def _options_sentiment(at: _At) -> OptionsSentimentInputs:
     """R7: the total put/call ratio and its place among the last 252 sessions."""
     history, place, newest = at.newest("put_call_total_ratio")
-    ranked = newest
-    if newest.value is not None:
-        if place + 1 < _PUT_CALL_SESSIONS:
-            ranked = _without(newest, "warm-up")
-        else:
-            ranked = _ranked(newest, history.grid[place - _PUT_CALL_SESSIONS + 1 : place + 1])
-    return OptionsSentimentInputs(newest, ranked)
+    if newest.value is None:
+        return OptionsSentimentInputs(newest, newest, newest)
+    ranked = _ranked(at, history, place, newest, history.grid[: place + 1], _PUT_CALL_VALUES)
+    return OptionsSentimentInputs(newest, *ranked)
 
 
 def _breadth(at: _At, rows: PanelRows) -> BreadthInputs:
-    """R8: the newest settled row of the S&P 500; without one that says anything, the series that a user filed."""
+    """R8: the newest settled row of the S&P 500, or the series that a user filed where that has a greater period.
+
+    A row of ours that says nothing has no period to compare: the published series stands for it while it is not stale.
+    """
     place = rows.newest(at.day, at.cutoff)
     own = BreadthInputs() if place < 0 else _own_breadth(at, rows, place)
     published = at.newest("sp500_above_200dma_published")[2]
-    if own.above_200dma_pct.value is not None or published.value is None:
+    counted = own.above_200dma_pct
+    if published.value is None:
+        # where neither speaks, the later of the two says since when
+        is_later = counted.value is None and _period(published) > _period(counted)
+        return replace(own, above_200dma_pct=published) if is_later else own
+    if counted.value is not None and _period(counted) >= _period(published):
         return own
     return replace(
-        own, above_200dma_pct=published, coverage_ratio=_with(published, 1.0), is_published=_with(published, 1.0)
+        own,
+        above_200dma_pct=published,
+        coverage_ratio=InputValue(reason="not counted"),
+        is_published=_with(published, 1.0),
     )
+
+
+def _period(value: InputValue) -> date:
+    return value.obs_date or date.min
 
 
 def _own_breadth(at: _At, rows: PanelRows, place: int) -> BreadthInputs:
@@ -663,8 +725,8 @@ def _two_of_three(unemployment: History, stamped: InputValue, month: date) -> In
 
 def _value(known: Known) -> InputValue:
     """Return a known value as an input: too old, it has none."""
-    if known.is_stale:
-        return InputValue(None, known.obs_date, known.known_at, reason="stale", known_basis=known.known_basis)
+    if known.reason:
+        return InputValue(None, known.obs_date, known.known_at, reason=known.reason, known_basis=known.known_basis)
     return InputValue(known.value, known.obs_date, known.known_at, known_basis=known.known_basis)
 
 
@@ -678,12 +740,12 @@ def _derived(value: float, parts: Iterable[Known], beside: InputValue | None = N
         dates.append(beside.obs_date)
         moments.append(beside.known_at)
         bases.add(beside.known_basis or "")
-    is_stale = any(part.is_stale for part in listed)
+    reasons = {part.reason for part in listed} - {None}
     return InputValue(
-        None if is_stale else value,
+        None if reasons else value,
         min(dates),
         max(moments),
-        reason="stale" if is_stale else None,
+        reason="stale" if "stale" in reasons else "disputed" if reasons else None,
         known_basis="latest_only" if "latest_only" in bases else listed[0].known_basis,
     )
 

@@ -3,9 +3,11 @@
 `Replay` holds every vintage of the series asked for, in the order in which they became known. `advance(cutoff)`
 applies those known by then; from then on each `History` shows the series as somebody could read it at that moment:
 per provider and period the newest vintage, a NULL one taking the period away, and of the providers that have the
-period the first in the catalog's order. Time only moves forward; a whole history is one pass.
+period the first in the catalog's order. A period on which publishers differ is there and has no value. Time only moves
+forward; a whole history is one pass.
 
-The same rule as the dbt macro `known_values`, which serves market_known_daily: a test holds them together.
+The same rule as the dbt macro `known_values`, which serves market_known_daily, over the same relation
+(intermediate.int_observations: periods that are days of their series' own calendar): a test holds them together.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ VINTAGES_SCHEMA: Final = {
     "known_basis": pl.String,
     "loaded_at": pl.Datetime("us"),
 }
+DISPUTED: Final = "is_disputed"
+"""A column that vintages may have: TRUE where the value is NULL because publishers differ (marts.disagreements)."""
+
 _NONE: Final = -1
 _MANY: Final = 2000  # from so many vintages on it is cheaper to look at every period once
 _NAN: Final = float("nan")
@@ -132,7 +137,10 @@ class Limits:
 
 
 class Known(NamedTuple):
-    """A value as known at the moment of the replay; past its limit `is_stale`, and then it must not be used."""
+    """A value as known at the moment of the replay; past its limit `is_stale`, and then it must not be used.
+
+    `is_disputed`: publishers differ on the period, and the value is NaN.
+    """
 
     value: float
     obs_date: date
@@ -140,6 +148,12 @@ class Known(NamedTuple):
     known_basis: str
     provider: str
     is_stale: bool
+    is_disputed: bool = False
+
+    @property
+    def reason(self) -> str | None:
+        """Return why the value must not be used; None when it may be."""
+        return "stale" if self.is_stale else "disputed" if self.is_disputed else None
 
 
 class History:
@@ -168,6 +182,7 @@ class History:
         self._sessions: Integers = np.where(on_session, places, _NONE)
         self._places: dict[int, int] = {int(s): i for i, s in enumerate(self._sessions.tolist()) if s >= 0}
         self._newest = _NONE
+        self._disputed: set[int] = set()  # positions of sessions whose period has no value because publishers differ
 
     # -- what was known ----------------------------------------------------------------------------------------
 
@@ -193,7 +208,8 @@ class History:
         place = bisect_right(self._numbers, day_number(day)) - 1
         if place < 0 or self._dates[place] != day or self._replay.winners[self._first + place] < 0:
             return None
-        return self._known(place, None, False)
+        known = self._known(place, None, False)
+        return None if known.is_disputed else known
 
     def value_on(self, day: date) -> float:
         """Return the known value of exactly the period `day`, NaN when there is none."""
@@ -212,8 +228,12 @@ class History:
         found = np.flatnonzero(~np.isnan(grid[: position + 1]))
         return int(found[-1]) if len(found) else _NONE
 
+    def disputed_session(self, position: int) -> int:
+        """Return the position of the last session up to `position` whose period is in dispute; -1 when none is."""
+        return max((place for place in self._disputed if place <= position), default=_NONE)
+
     def on_session(self, place: int, position: int) -> Known:
-        """Return the value of the session at `place`, which must have one, as seen from that at `position`."""
+        """Return what counts for the session at `place`, which must have a row, as seen from that at `position`."""
         spine = self._replay.spine
         return self._known(self._places[place], int(spine.numbers[position]), spine.in_long_holiday[position])
 
@@ -238,19 +258,24 @@ class History:
 
     # -- written by the replay alone ---------------------------------------------------------------------------
 
-    def place(self, period: int, value: float) -> None:
-        """Take the value that now counts for the period numbered `period`; NaN: none does."""
-        session = self._sessions[period]
+    def place(self, period: int, value: float, *, is_there: bool) -> None:
+        """Take the value that now counts for the period numbered `period`; NaN: none, or, if it is there, disputed."""
+        session = int(self._sessions[period])
         if session >= 0:
             self.grid[session] = value
-        if period > self._newest and value == value:
+            if is_there and value != value:
+                self._disputed.add(session)
+            else:
+                self._disputed.discard(session)
+        if period > self._newest and is_there:
             self._newest = period
 
-    def place_all(self, values: Floats) -> None:
+    def place_all(self, values: Floats, is_there: npt.NDArray[np.bool_]) -> None:
         """Take the values that now count for all periods."""
         on_session = self._sessions >= 0
         self.grid[self._sessions[on_session]] = values[on_session]
-        found = np.flatnonzero(~np.isnan(values))
+        self._disputed = set(self._sessions[on_session & is_there & np.isnan(values)].tolist())
+        found = np.flatnonzero(is_there)
         self._newest = int(found[-1]) if len(found) else _NONE
 
 
@@ -258,10 +283,15 @@ class Replay:
     """Every vintage of some series; `advance` moves the moment at which they are seen."""
 
     def __init__(self, vintages: pl.DataFrame, spine: Spine, limits: Mapping[str, Limits]) -> None:
-        """Take VINTAGES_SCHEMA (any order) and the limits by series; series without a vintage have an empty history."""
+        """Take VINTAGES_SCHEMA (any order), perhaps with DISPUTED, and the limits by series.
+
+        A series without a vintage has an empty history.
+        """
         self.spine = spine
         ordered = vintages.sort("known_at", "loaded_at")
         self.values: Floats = ordered["value"].fill_null(float("nan")).to_numpy()
+        disputed = ordered.get_column(DISPUTED, default=pl.Series([False])).fill_null(value=False)
+        self._counts = ~np.isnan(self.values) | disputed.to_numpy()  # a NULL that is no dispute takes its provider away
         self._moments: Integers = ordered["known_at"].to_physical().to_numpy()
         self._bases, self._base_names = _coded(ordered["known_basis"])
         self._providers, self._provider_names = _coded(ordered["provider"])
@@ -319,6 +349,7 @@ class Replay:
             self._base_names[int(self._bases[event])],
             self.provider(event),
             is_stale,
+            bool(np.isnan(self.values[event])),
         )
 
     def advance(self, cutoff: datetime) -> None:
@@ -339,11 +370,11 @@ class Replay:
         self._slots[self._keys[event]] = event
         winner, value = _NONE, _NAN
         for slot in self._slots[period * self._ranks : (period + 1) * self._ranks].tolist():
-            if slot >= 0 and not np.isnan(self.values[slot]):
+            if slot >= 0 and self._counts[slot]:
                 winner, value = slot, float(self.values[slot])
                 break
         self.winners[period] = winner
-        self._owners[owner].place(period - self._starts[owner], value)
+        self._owners[owner].place(period - self._starts[owner], value, is_there=winner >= 0)
 
     def _apply_all(self, until: int) -> None:
         # of several vintages of one slot the last one stays
@@ -352,11 +383,12 @@ class Replay:
         self.winners[:] = _NONE
         for rank in range(self._ranks - 1, -1, -1):
             candidate = slots[:, rank]
-            counts = (candidate >= 0) & ~np.isnan(self.values[candidate])
+            counts = (candidate >= 0) & self._counts[candidate]
             self.winners[counts] = candidate[counts]
         values = np.where(self.winners >= 0, self.values[self.winners], np.nan)
         for owner, history in enumerate(self._owners):
-            history.place_all(values[self._starts[owner] : self._starts[owner + 1]])
+            part = slice(self._starts[owner], self._starts[owner + 1])
+            history.place_all(values[part], self.winners[part] >= 0)
 
 
 def _coded(texts: pl.Series) -> tuple[Integers, list[str]]:
@@ -397,11 +429,14 @@ def read_limits(con: duckdb.DuckDBPyConnection) -> dict[str, Limits]:
 def read_vintages(
     con: duckdb.DuckDBPyConnection, series_ids: Sequence[str], known_by: datetime | None = None
 ) -> pl.DataFrame:
-    """Return the vintages of `series_ids` in the unit of the marts; with `known_by` (naive UTC) those known then."""
-    columns = ", ".join(VINTAGES_SCHEMA)
+    """Return the vintages of `series_ids` in the unit of the marts, those in dispute without a value.
+
+    With `known_by` (naive UTC) those known then.
+    """
+    columns = ", ".join((*VINTAGES_SCHEMA, DISPUTED))
     return con.execute(
         f"""
-        select {columns} from intermediate.int_observations
+        select {columns} from intermediate.int_agreed
         where list_contains($series_ids, series_id) and ($known_by is null or known_at <= $known_by)
         """,
         {"series_ids": list(series_ids), "known_by": known_by},

@@ -18,11 +18,11 @@ from typing import Any, Final, Literal, get_args
 
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.composites import CLASSES, class_of
 from warehouse.regimes.fold import raw_level
 from warehouse.regimes.frames import schema_of
-from warehouse.regimes.thresholds import ladder
+from warehouse.regimes.thresholds import PROXY, ladder
 from warehouse.regimes.types import CORE, PLUMBING, UNKNOWN
 
 EXPECTATIONS: Final = Path(__file__).with_name("known_episodes.csv")
@@ -37,8 +37,8 @@ KNOWN_EPISODES: Final = PublishedTable(
     "regime_known_episodes",
     "Known episodes and quiet months: what the design expected of the rules, and what they said. "
     "Raw scores, as the expectations are; the cut-off of the next morning sees a spread of the day before, so that a "
-    "day may slip by one. Where our own breadth does not cover the index, raw scores take it from a published series, "
-    "and found_text says so. One row per episode and aspect.",
+    "day may slip by one. Where the class, or a raw score without breadth of ours, takes it from a published series, "
+    "found_text says so. One row per episode and aspect.",
     (
         ("episode", "varchar", "Name of the episode"),
         ("kind", "varchar", "episode, negative control (nothing was to be seen) or yearly mean"),
@@ -208,10 +208,14 @@ def _row(expectation: Expectation, window: pl.DataFrame, *, is_simulated: bool) 
 
 
 def _breadth_note(expectation: Expectation, window: pl.DataFrame) -> str:
-    stands_on_it = expectation.column in ("core_score_raw", "regime_class_raw")
-    if stands_on_it and "is_breadth_published" in window.columns and window["is_breadth_published"].any():
-        return "; breadth from the published series"
-    return ""
+    if not expectation.column.startswith(("core_score", "regime_class")):
+        return ""
+    by_row = {
+        "breadth_quality": pl.col("breadth_quality") == PROXY,
+        "is_breadth_published": pl.col("is_breadth_published"),
+    }
+    marks = [window.select(mark.any()).item() for name, mark in by_row.items() if name in window.columns]
+    return "; breadth from the published series" if any(marks) else ""
 
 
 def _known(expectation: Expectation, window: pl.DataFrame) -> pl.DataFrame:

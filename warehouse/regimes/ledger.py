@@ -22,20 +22,13 @@ import duckdb
 import polars as pl
 
 from ingest.errors import AuditFailed
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.records import shown
+from warehouse.regimes.columns import ROW_COLUMNS
 from warehouse.regimes.evaluate import evaluate_day
 from warehouse.regimes.inputs import SERIES, InputReader, Panel, read_panel
 from warehouse.regimes.knowledge import Replay, Spine, read_replay
-from warehouse.regimes.types import (
-    DIMENSIONS,
-    MODEL_VERSION,
-    ROW_COLUMNS,
-    DayInputs,
-    InputValue,
-    Memory,
-    each_input,
-)
+from warehouse.regimes.types import DIMENSIONS, MODEL_VERSION, DayInputs, InputValue, Memory, each_input
 
 CutoffName = Literal["next_morning", "at_close"]
 CUTOFFS: Final[tuple[CutoffName, ...]] = ("at_close", "next_morning")

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import date
+from functools import cache
+from itertools import product
 from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
 import numpy as np
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.episodes import episodes_of, long_states
-from warehouse.regimes.forward_returns import HORIZONS
+from warehouse.regimes.forward_returns import HORIZONS, NO_DIVIDENDS, PENDING, UNPRICED
 from warehouse.regimes.frames import schema_of
 from warehouse.regimes.statistics import (
     Counts,
@@ -45,17 +46,29 @@ OUTCOMES: Final = PublishedTable(
     "past, not a forecast and no advice. Windows overlap: neighbouring sessions share most of their returns, so "
     "sessions_count overstates what is known; windows_count and episodes_count do not. Sessions are those of the "
     "dimension's sample: from its first known state to the last session whose horizon is over. "
-    "One row per dimension, state and horizon.",
+    "One row per dimension, state, horizon and kind of return.",
     (
         ("dimension", "varchar", "What has the state, as in regime_episodes"),
         ("state", "varchar", "The published state; unknown included"),
-        ("horizon_sessions_count", "bigint", "Sessions held from the first open after the cut-off"),
+        ("horizon_sessions_count", "bigint", "Sessions held after the cut-off"),
+        (
+            "return_kind",
+            "varchar",
+            "price, from the first open after the cut-off, or by entry_basis; close_to_close, from the first close "
+            "after it; total_return, the same with dividends. As the columns of forward_returns_daily",
+        ),
+        (
+            "entry_basis",
+            "varchar",
+            "Price at which the counted sessions enter: open, close (where no open is held) or mixed; NULL where none "
+            "is counted",
+        ),
         ("sessions_count", "bigint", "Sessions in the state whose horizon is over; their windows overlap"),
         ("pending_sessions_count", "bigint", "Sessions in the state whose horizon is not over: in no figure here"),
         (
             "unpriced_sessions_count",
             "bigint",
-            "Sessions in the state that lack a price of the index: in no figure here",
+            "Sessions in the state whose horizon is over and that lack a price, or a dividend: in no figure here",
         ),
         (
             "revised_sessions_count",
@@ -92,8 +105,20 @@ OUTCOMES: Final = PublishedTable(
         ("baseline_median_return_ratio", "double", "Median return after them: the unconditional baseline"),
         ("baseline_hit_rate_ratio", "double", "Share of them with a return above 0"),
         ("baseline_median_max_adverse_ratio", "double", "Median of their maximum adverse excursions"),
+        ("reason_text", "varchar", "Why no session is counted; NULL where some are"),
     ),
 )
+
+
+KINDS: Final = ("price", "close_to_close", "total_return")
+_COLUMNS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        "price": ("return_{}d_ratio", "max_adverse_{}d_ratio", "entry_basis"),
+        "close_to_close": ("close_return_{}d_ratio", "close_max_adverse_{}d_ratio", ""),
+        "total_return": ("total_return_{}d_ratio", "", ""),
+    }
+)
+"""Of each kind the columns of FORWARD_RETURNS: return, excursion, and at which price it enters (without: a close)."""
 
 
 def regime_outcomes(
@@ -113,18 +138,28 @@ def regime_outcomes(
     known = pl.col("session_date").filter(pl.col("state") != UNKNOWN).min().over("dimension")
     sampled = numbered.filter(pl.col("session_date") >= known)
     found = []
-    for horizon in HORIZONS:
-        result, worst = pl.col(f"return_{horizon}d_ratio"), pl.col(f"max_adverse_{horizon}d_ratio")
-        is_over = returns.sort("session_date")[f"return_{horizon}d_ratio"].is_not_null()
-        weights = block_weights(int(is_over.sum()), horizon, resamples, seed)
+    weights_of = cache(block_weights)  # kinds that lack the same sessions are drawn alike
+    for horizon, kind in product(HORIZONS, KINDS):
+        result, worst, basis = (column.format(horizon) for column in _COLUMNS[kind])
+        is_over = returns.sort("session_date")[result].is_not_null()
+        weights = weights_of(int(is_over.sum()), horizon, resamples, seed)
         # which of the resampled sessions a session is: they are those whose horizon is over, in their order
         drawn = (is_over.cast(pl.Int64).cum_sum() - 1).alias("drawn")
-        told = sampled.with_columns(result.alias("result"), worst.alias("worst"), drawn.gather(sampled["place"]))
+        told = sampled.with_columns(
+            drawn.gather(sampled["place"]),
+            result=pl.col(result),
+            why=pl.col(result.replace("_ratio", "_reason")),
+            worst=pl.col(worst) if worst else pl.lit(None, pl.Float64()),
+            by=pl.col(basis) if basis else pl.lit("close"),
+        )
         for (dimension,), sample in told.group_by("dimension", maintain_order=True):
-            found += _of_sample(str(dimension), sample, horizon, weights)
+            found += [row | {"return_kind": kind} for row in _of_sample(str(dimension), sample, horizon, weights)]
     order = {name: place for place, name in enumerate(numbered["dimension"].unique(maintain_order=True))}
     return pl.DataFrame(found, schema=schema_of(OUTCOMES), orient="row").sort(
-        pl.col("dimension").replace_strict(order, return_dtype=pl.Int64), "state", "horizon_sessions_count"
+        pl.col("dimension").replace_strict(order, return_dtype=pl.Int64),
+        "state",
+        "horizon_sessions_count",
+        pl.col("return_kind").cast(pl.Enum(KINDS)),
     )
 
 
@@ -149,9 +184,15 @@ def _inputs(dimensions: tuple[str, ...]) -> set[str]:
     return {entry.name for dimension in dimensions for entry in fields(groups[dimension])} - _NO_FIGURES
 
 
-_NO_FIGURES: Final = {"coverage_ratio", "has_all_three_months", "sahm_two_of_three_pct"}
-"""Whether a month or a panel is complete is no figure that a revision changes, and two dimensions have a
-`coverage_ratio`; the last is of a column beside the state."""
+_NO_FIGURES: Final = {
+    "coverage_ratio",
+    "has_all_three_months",
+    "sahm_two_of_three_pct",
+    "put_call_window_count",
+    "usdjpy_volatility_window_count",
+}
+"""How much of a month, a panel or a window is there is no figure that a revision changes, and two dimensions have a
+`coverage_ratio`; that of two months is of a column beside the state."""
 
 _STANDS_ON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -166,13 +207,13 @@ _STANDS_ON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 def _of_sample(dimension: str, sample: pl.DataFrame, horizon: int, weights: Counts) -> list[dict[str, Any]]:
     """Return the rows of one dimension and horizon; `weights`: how often each session comes in each resample."""
     over = sample.filter(pl.col("result").is_not_null() & ~pl.col("is_revised"))
-    last = over["session_date"].max() if over.height else date.min
     lacks = pl.col("result").is_null() & ~pl.col("is_revised")
-    is_pending = pl.col("session_date") > pl.lit(last)
+    is_pending = pl.col("why") == PENDING
     left_out = sample.group_by("state").agg(
         pending_sessions_count=(lacks & is_pending).sum(),
         unpriced_sessions_count=(lacks & ~is_pending).sum(),
         revised_sessions_count=pl.col("is_revised").sum(),
+        reasons=pl.col("why").filter(lacks).unique().sort(),
     )
     baseline = _summary(over["result"].to_numpy(), over["worst"].to_numpy())
     by_state = {str(key[0]): part for key, part in over.partition_by("state", as_dict=True).items()}
@@ -181,6 +222,7 @@ def _of_sample(dimension: str, sample: pl.DataFrame, horizon: int, weights: Coun
         at = by_state.get(counts["state"], over.clear())
         results = at["result"].to_numpy()
         told = _summary(results, at["worst"].to_numpy())
+        reasons = counts.pop("reasons")
         windows = windows_that_fit(at["place"].to_numpy(), horizon)
         episodes = at["episode_number"].n_unique()
         hits = None if told["hit_rate"] is None else wilson(told["hit_rate"], windows)
@@ -213,9 +255,29 @@ def _of_sample(dimension: str, sample: pl.DataFrame, horizon: int, weights: Coun
                 "baseline_median_return_ratio": baseline["median"],
                 "baseline_hit_rate_ratio": baseline["hit_rate"],
                 "baseline_median_max_adverse_ratio": baseline["worst_median"],
+                "entry_basis": _basis(at["by"]),
+                "reason_text": None if at.height else _told(reasons),
             }
         )
     return found
+
+
+def _basis(by: pl.Series) -> str | None:
+    bases = by.drop_nulls().unique().to_list()
+    return "mixed" if len(bases) > 1 else str(bases[0]) if bases else None
+
+
+def _told(reasons: list[str | None]) -> str:
+    """Return why no session is counted as a sentence."""
+    texts = [_WHY[reason] for reason in reasons if reason is not None]
+    return "; ".join(texts) or "every session has an input that may have been revised since"
+
+
+_WHY: Final = {
+    NO_DIVIDENDS: "the dividends of SPY over the holding are not held",
+    PENDING: "the horizon is not over",
+    UNPRICED: "the horizon is over and a price is lacking",
+}
 
 
 def _summary(results: Doubles, worst: Doubles) -> dict[str, float | None]:

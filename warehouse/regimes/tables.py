@@ -10,10 +10,11 @@ from typing import Final, Literal
 import duckdb
 
 from ingest.kit import CheckResult
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.records import shown
 from warehouse.regimes.composites import CLASSES
 from warehouse.regimes.followed import FOLLOWED_TABLES, derive
+from warehouse.regimes.forward_returns import HORIZONS
 from warehouse.regimes.ledger import REGIME_DAILY, TABLE, LedgerUpdate, regime_daily_sql
 from warehouse.regimes.types import CORE, DIMENSIONS, MODEL_VERSION, PLUMBING, UNKNOWN
 
@@ -92,7 +93,8 @@ _KEYS: Final = {
     "regime_daily": "session_date",
     "regime_episodes": "dimension, episode_number",
     "forward_returns_daily": "session_date",
-    "regime_outcomes": "dimension, state, horizon_sessions_count",
+    "regime_outcomes": "dimension, state, horizon_sessions_count, return_kind",
+    "regime_falsification": "condition, basis",
 }
 _CLASSES: Final = (*CLASSES, UNKNOWN)
 
@@ -156,6 +158,14 @@ def _rules() -> Iterator[Rule]:
         ),
     )
     yield Rule(
+        "quality_of_the_class_is_told",
+        "regime_daily",
+        "A class says whether it stands on its own series or on a substitute; breadth that nobody counted has none.",
+        condition="(regime_class_raw = 'unknown') = (regime_class_quality is null)"
+        " and coalesce(regime_class_quality in ('own', 'proxy'), true)"
+        " and not coalesce(breadth_quality = 'proxy' and regime_class_quality = 'own', false)",
+    )
+    yield Rule(
         "counts_add_up",
         "regime_daily",
         "Five layers and four legs a side, each true, false or unknown.",
@@ -182,6 +192,21 @@ def _rules() -> Iterator[Rule]:
         "forward_returns_daily",
         "A return begins with an open after the cut-off, on a later session.",
         condition="coalesce(entry_date > session_date, true)",
+    )
+    yield Rule(
+        "returns_say_why_they_are_missing",
+        "forward_returns_daily",
+        "A return is missing exactly when it says why, and a holding that has one says at which price it began.",
+        condition=" and ".join(
+            [
+                *(
+                    f"({kind}return_{horizon}d_ratio is null) = ({kind}return_{horizon}d_reason is not null)"
+                    for kind in ("", "close_", "total_")
+                    for horizon in HORIZONS
+                ),
+                "(coalesce(return_5d_ratio, return_21d_ratio) is null or entry_basis is not null)",
+            ]
+        ),
     )
 
 
@@ -211,7 +236,7 @@ def check_tables(con: duckdb.DuckDBPyConnection, update: LedgerUpdate, published
 
 def _result(name: str, severity: Literal["error", "warn"], failed: int, table: str = REGIME_DAILY.name) -> CheckResult:
     detail = "" if not failed else f"{failed} rows: {CHECKS[name]}"
-    return CheckResult(f"marts.{table}", name, severity, not failed, failed, detail, "regimes")
+    return CheckResult(f"marts.{table}", name, severity, not failed, failed, detail, "regimes", severity == "error")
 
 
 def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 from warehouse.regimes.frames import schema_of, shaped
 from warehouse.regimes.types import UNKNOWN
 

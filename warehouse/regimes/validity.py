@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 import polars as pl
 
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
+from warehouse.regimes.composites import OWN
 from warehouse.regimes.frames import schema_of
 from warehouse.regimes.statistics import sign_agreement, spearman, top_overlap
 from warehouse.regimes.types import UNKNOWN
@@ -50,10 +51,16 @@ VALIDITY: Final = PublishedTable(
 FALSIFICATION: Final = PublishedTable(
     "marts",
     "regime_falsification",
-    "The conditions, stated in advance, under which the headline class is to be withdrawn, with where they stand. "
-    "One row per condition.",
+    "The conditions, stated in advance, under which the headline class is to be withdrawn, with where they stand: as "
+    "published, and counting only the sessions whose class stands on its own series (regime_class_quality). "
+    "One row per condition and basis.",
     (
         ("condition", "varchar", "Short name of the condition"),
+        (
+            "basis",
+            "varchar",
+            "with_proxies: every class as published; own_only: a class that stands on a substitute counts as unknown",
+        ),
         ("condition_text", "varchar", "The condition as a sentence"),
         ("value", "double", "Where it stands, in `unit`; NULL where it cannot be measured"),
         ("unit", "varchar", "ratio, sessions (per change) or classes (apart)"),
@@ -140,23 +147,46 @@ def regime_validity(rows: pl.DataFrame, references: References) -> pl.DataFrame:
     return pl.DataFrame(found, schema=schema_of(VALIDITY))
 
 
-def regime_falsification(rows: pl.DataFrame, validity: pl.DataFrame, known_episodes: pl.DataFrame) -> pl.DataFrame:
-    """Return FALSIFICATION of `rows` (session_date, regime_class), of VALIDITY and of the known episodes."""
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the conditions are held against: `rows` (session_date, regime_class), VALIDITY and the known episodes."""
+
+    rows: pl.DataFrame
+    validity: pl.DataFrame
+    known_episodes: pl.DataFrame
+
+
+def own_only(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of regime_daily without the classes and scores that stand on a substitute series."""
+    is_own = pl.col("regime_class_quality").fill_null("") == OWN
+    return rows.with_columns(
+        *(pl.when(is_own).then(pl.col(name)).alias(name) for name in ("core_score", "core_score_raw")),
+        *(
+            pl.when(is_own).then(pl.col(name)).otherwise(pl.lit(UNKNOWN)).alias(name)
+            for name in ("regime_class", "regime_class_raw")
+        ),
+    )
+
+
+def regime_falsification(as_published: Evidence, own: Evidence) -> pl.DataFrame:
+    """Return FALSIFICATION of the classes as published, and of those that stand on no substitute."""
     found = []
     for name, text, unit, comparison, threshold in CONDITIONS:
-        value, reason = _CONDITION[name](rows, validity, known_episodes)
-        found.append(
-            {
-                "condition": name,
-                "condition_text": text,
-                "value": None if value is None else round(value, 6),
-                "unit": unit,
-                "comparison": comparison,
-                "threshold_number": threshold,
-                "is_met": stands(value, comparison, threshold),
-                "reason_text": reason,
-            }
-        )
+        for basis, evidence in (("with_proxies", as_published), ("own_only", own)):
+            value, reason = _CONDITION[name](evidence)
+            found.append(
+                {
+                    "condition": name,
+                    "basis": basis,
+                    "condition_text": text,
+                    "value": None if value is None else round(value, 6),
+                    "unit": unit,
+                    "comparison": comparison,
+                    "threshold_number": threshold,
+                    "is_met": stands(value, comparison, threshold),
+                    "reason_text": reason,
+                }
+            )
     return pl.DataFrame(found, schema=schema_of(FALSIFICATION))
 
 
@@ -333,27 +363,23 @@ CONDITIONS: Final[tuple[tuple[str, str, str, Comparison, float], ...]] = (
 )
 UNKNOWN_SINCE: Final = date(2019, 1, 1)
 
-_Condition = Callable[[pl.DataFrame, pl.DataFrame, pl.DataFrame], tuple[float | None, str | None]]
+_Condition = Callable[[Evidence], tuple[float | None, str | None]]
 
 
-def _low_rank_correlation(
-    _rows: pl.DataFrame, validity: pl.DataFrame, _episodes: pl.DataFrame
-) -> tuple[float | None, str | None]:
-    found = validity.filter((pl.col("reference") == "ofr_fsi") & (pl.col("measure") == "spearman"))
+def _low_rank_correlation(evidence: Evidence) -> tuple[float | None, str | None]:
+    found = evidence.validity.filter((pl.col("reference") == "ofr_fsi") & (pl.col("measure") == "spearman"))
     return found["value"][0], found["reason_text"][0]
 
 
-def _often_unknown(
-    rows: pl.DataFrame, _validity: pl.DataFrame, _episodes: pl.DataFrame
-) -> tuple[float | None, str | None]:
-    since = rows.filter(pl.col("session_date") >= UNKNOWN_SINCE)
+def _often_unknown(evidence: Evidence) -> tuple[float | None, str | None]:
+    since = evidence.rows.filter(pl.col("session_date") >= UNKNOWN_SINCE)
     if since.is_empty():
         return None, f"no session since {UNKNOWN_SINCE}"
     return int((since["regime_class"].fill_null(UNKNOWN) == UNKNOWN).sum()) / since.height, None
 
 
-def _restless(rows: pl.DataFrame, _validity: pl.DataFrame, _episodes: pl.DataFrame) -> tuple[float | None, str | None]:
-    classes = rows.sort("session_date")["regime_class"].fill_null(UNKNOWN)
+def _restless(evidence: Evidence) -> tuple[float | None, str | None]:
+    classes = evidence.rows.sort("session_date")["regime_class"].fill_null(UNKNOWN)
     known = classes.filter(classes != UNKNOWN)
     changes = int((known != known.shift(1)).sum()) if known.len() else 0
     if known.len() < 252:
@@ -361,10 +387,8 @@ def _restless(rows: pl.DataFrame, _validity: pl.DataFrame, _episodes: pl.DataFra
     return (known.len() / changes, None) if changes else (float(known.len()), "it never changed")
 
 
-def _wrong_episode(
-    _rows: pl.DataFrame, _validity: pl.DataFrame, episodes: pl.DataFrame
-) -> tuple[float | None, str | None]:
-    tested = episodes.filter(pl.col("classes_off_count").is_not_null()).sort(
+def _wrong_episode(evidence: Evidence) -> tuple[float | None, str | None]:
+    tested = evidence.known_episodes.filter(pl.col("classes_off_count").is_not_null()).sort(
         "classes_off_count", "first_date", descending=[True, False]
     )
     if tested.is_empty():

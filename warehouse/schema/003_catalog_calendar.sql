@@ -16,7 +16,8 @@ create table if not exists catalog.series (
     licence varchar not null,
     is_revised boolean not null,
     rolling_history_years bigint,
-    end_date date
+    end_date date,
+    calendar varchar
 );
 create table if not exists catalog.providers (
     series_id varchar not null,
@@ -26,10 +27,19 @@ create table if not exists catalog.providers (
     unit_published varchar not null,
     stale_limit_days bigint not null
 );
+create table if not exists catalog.tolerances (
+    series_id varchar not null,
+    agree_within double,
+    agree_within_ratio double
+);
 create table if not exists catalog.units (
     unit_published varchar not null,
     unit varchar not null,
     factor double not null
+);
+create table if not exists calendar.days (
+    calendar varchar not null,
+    day date not null
 );
 create table if not exists calendar.sessions (
     session_date date not null,
@@ -63,6 +73,9 @@ comment on column catalog.providers.provider_rank is '1 for the preferred provid
 comment on column catalog.providers.code is 'The publisher''s own code';
 comment on column catalog.providers.unit_published is 'Unit as published; a user file is written in the unit of the marts';
 comment on column catalog.providers.stale_limit_days is 'The limit of this provider: its own where the catalog gives one, else that of the series';
+comment on table catalog.tolerances is 'How far two publishers of a series may be apart and print one value: one of the two columns. One row per series that more than one publisher prints.';
+comment on column catalog.tolerances.agree_within is 'In the unit of the marts';
+comment on column catalog.tolerances.agree_within_ratio is 'A share of the larger value';
 comment on table catalog.units is 'Mart value = published value x factor. One row per published and mart unit.';
 comment on table calendar.sessions is 'NYSE sessions from 1990 to 15 days after the run. One row per session.';
 comment on column calendar.sessions.open_at is 'UTC';

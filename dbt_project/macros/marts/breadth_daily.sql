@@ -1,13 +1,16 @@
 {#- Breadth of each universe on each session (quant.md 5.1, 5.3 to 5.8). Counts are facts about whoever was priced; a
     statement about the universe needs 95 % of it priced (breadth_coverage_gate_ratio), and is NULL with a reason below.
     The advance-decline line is then carried, and flagged. McClellan and Zweig fold over the sessions and come from
-    warehouse/breadth_market.py, by the same gate. -#}
-{% macro breadth_daily(counts, market, prices, observations, sessions) %}
+    warehouse/breadth_market.py, by the same gate. Prices of a session come in for some hours after it: so long one that
+    lacks them is "not yet" covered, and what it lacks then is settled. `now`: an SQL moment. -#}
+{% macro breadth_daily(counts, market, prices, observations, sessions, now) %}
 {%- set gate = var('breadth_coverage_gate_ratio') %}
 with covered as (
     select
         c.*,
         s.session_seq,
+        -- closes are printed in the evening; what is not there twelve hours after the bell is missing
+        s.close_at + interval 12 hours as due_at,
         c.priced_count / nullif(c.members_count, 0) as coverage,
         -- nobody priced is nothing to count, however low the gate
         c.priced_count > 0 and c.priced_count / nullif(c.members_count, 0) >= {{ gate }} as is_covered
@@ -21,13 +24,17 @@ counted as (
         session_date,
         session_seq,
         known_at,
-        settled_at,
+        case
+            when not coalesce(is_covered, false) and due_at <= {{ now }} then greatest(settled_at, due_at)
+            else settled_at
+        end as settled_at,
         members_count,
         priced_count,
         coverage,
         coalesce(is_covered, false) as is_covered,
         case
             when members_count = 0 then 'no members'
+            when not coalesce(is_covered, false) and due_at > {{ now }} then 'not yet'
             when not coalesce(is_covered, false) then 'coverage'
         end as reason,
         {%- for name in [
@@ -57,7 +64,14 @@ index_level as (
     select
         s.session_date,
         max(o.known_at) over (order by s.session_seq) as settled_at,
-        o.value >= max(o.value) over last_252 and count(o.value) over last_252 = 252 as is_high_252d,
+        -- as for a stock: 252 sessions since the first close, of which 240 have one
+        case
+            when count(o.value) over last_252 >= 240
+                and s.session_seq - 251 >= min(case when o.value is not null then s.session_seq end) over (
+                    order by s.session_seq
+                )
+                then o.value >= max(o.value) over last_252
+        end as is_high_252d,
         o.value / lag(o.value) over (order by s.session_seq) - 1 as sp500_return
     from {{ sessions }} as s
     left join (

@@ -9,6 +9,11 @@ select
     coalesce(f.ticker, m.ticker) as ticker,
     m.security_name,
     m.sector,
+    case
+        when m.sector is not null then null
+        when m.end_date is not null then 'left the index: the list has sectors of its members only'
+        else 'the list has no sector'
+    end as sector_reason,
     f.close_usd,
     round(f.return_ratio, 10) as return_ratio,
     f.return_ratio is not null as is_priced,

@@ -25,6 +25,8 @@ fx as (
 steps as (
     select
         y.*,
+        -- with a yield that is carried over a holiday it is no carry of the session's own
+        case when y.us_2y_date = y.session_date and y.jp_2y_date = y.session_date then y.carry end as own_carry,
         f.usdjpy,
         f.usdjpy_known_at,
         f.broad_dollar,
@@ -36,8 +38,8 @@ steps as (
 moves as (
     select
         *,
-        round(carry - {{ value_before('carry', 21) }}, 6) as carry_change_21d,
-        round(usdjpy / {{ value_before('usdjpy', 10) }} - 1, 9) as usdjpy_return_10d,
+        round(own_carry - {{ base_before('own_carry', 21) }}, 6) as carry_change_21d,
+        round(usdjpy / {{ base_before('usdjpy', 10) }} - 1, 9) as usdjpy_return_10d,
         -- a missing day takes two of the daily changes
         case
             when usdjpy_step is not null and count(usdjpy_step) over last_21 >= 19
@@ -49,7 +51,6 @@ moves as (
         end as usdjpy_vol_63d
     from steps
     window
-        by_session as (order by session_seq),
         last_21 as (order by session_seq rows between 20 preceding and current row),
         last_63 as (order by session_seq rows between 62 preceding and current row)
 )
@@ -68,6 +69,7 @@ select
     usdjpy_return_10d as usdjpy_return_10d_ratio,
     usdjpy_vol_21d as usdjpy_vol_21d_pct,
     {{ rolling_percentile('usdjpy_vol_21d', 756) }} as usdjpy_vol_21d_3y_percentile,
+    {{ rolling_percentile_count('usdjpy_vol_21d', 756) }} as usdjpy_vol_21d_3y_percentile_window_count,
     usdjpy_vol_63d as usdjpy_vol_63d_pct,
     -- percent over percent: the spread in bp is a hundredth of a percent
     round(carry / 100 / nullif(usdjpy_vol_63d, 0), 9) as carry_to_risk_ratio,

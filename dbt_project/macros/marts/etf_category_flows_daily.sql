@@ -3,7 +3,8 @@
 
     The panel of a month is fixed on its first session: funds with at least 63 sessions behind them; a fund that closes
     leaves on that day and stays in history. A daily figure takes flows of one session; a window of 5 or 21 sessions also
-    those of up to 3, and only funds whose flows cover all of it. Below 80 % of the panel's assets everything is NULL. -#}
+    those of up to 3, and only funds whose flows cover all of it. Below 80 % of the panel's assets everything is NULL.
+    A category has a row for every session on which one of its funds is active, with a reason where there is no flow. -#}
 {% macro etf_category_flows_daily(flows, sessions) %}
 {%- set windows = [5, 21] %}
 with calendar as (
@@ -17,6 +18,7 @@ days as (
     select f.*, s.session_seq
     from {{ flows }} as f
     inner join {{ sessions }} as s on f.session_date = s.session_date
+    where {{ has_report('f') }}
 ),
 life as (
     select
@@ -92,7 +94,7 @@ windowed as (
         {%- endfor %}
 ),
 categories as (
-    select distinct category, category as shown_as from life
+    select distinct category, category as shown_as from {{ flows }}
     union all
     select category, unnest(groups) from (values
         ('us_equity_broad', ['all_equity', 'all_us_equity', 'all_funds']),
@@ -102,6 +104,7 @@ categories as (
         ('small_cap', ['all_equity', 'all_us_equity', 'all_funds']),
         ('intl_equity', ['all_equity', 'all_funds']),
         ('gov_bond', ['all_bonds', 'all_funds']),
+        ('aggregate_bond', ['all_bonds', 'all_funds']),
         ('ig_credit', ['all_bonds', 'all_funds']),
         ('hy_credit', ['all_bonds', 'all_funds']),
         ('short_duration', ['all_bonds', 'all_funds']),
@@ -152,6 +155,48 @@ gated as (
         {%- endfor %}
     from summed
 ),
+-- every session on which a fund of the category is active
+spine as (
+    select
+        g.shown_as as category,
+        f.session_date,
+        any_value(s.session_seq) as session_seq,
+        count(*) as active_count,
+        bool_or({{ has_report('f') }}) as has_report,
+        bool_or(f.reason_text = 'not yet') as is_pending,
+        max(f.known_at) as row_known_at,
+        max(f.flow_settled_at) as row_flow_settled_at,
+        max(f.settled_at) as row_settled_at
+    from {{ flows }} as f
+    inner join {{ sessions }} as s on f.session_date = s.session_date
+    inner join categories as g on f.category = g.category
+    group by g.shown_as, f.session_date
+),
+placed as (
+    select
+        p.category,
+        p.session_date,
+        p.session_seq,
+        p.active_count,
+        g.* exclude (
+            category, session_date, session_seq, known_at, flow_settled_at, settled_at
+        ),
+        case
+            when g.flow_1d is not null then null
+            when p.is_pending then 'not yet'
+            when g.category is not null then 'coverage'
+            when p.has_report then 'warm-up: no fund has 63 sessions behind it'
+            else 'no report'
+        end as reason,
+        -- that a flow is missing is known when it was due
+        coalesce(g.known_at, p.row_known_at) as known_at,
+        case
+            when g.flow_1d is not null then g.flow_settled_at else greatest(g.flow_settled_at, p.row_flow_settled_at)
+        end as flow_settled_at,
+        case when g.flow_1d is not null then g.settled_at else greatest(g.settled_at, p.row_settled_at) end as settled_at
+    from spine as p
+    left join gated as g on p.category = g.category and p.session_date = g.session_date
+),
 -- each against the 252 sessions before it, itself left out
 scored as (
     select
@@ -160,34 +205,40 @@ scored as (
         case when count(share_{{ n }}d) over before_it >= 126
             then (share_{{ n }}d - avg(share_{{ n }}d) over before_it)
                 / nullif(stddev_samp(share_{{ n }}d) over before_it, 0) end as zscore_{{ n }}d,
+        count(share_{{ n }}d) over before_it as window_count_{{ n }}d,
         {%- endfor %}
         case when count(share_5d) over before_it >= 126
             then (share_5d - median(share_5d) over before_it)
                 / nullif(1.4826 * mad(share_5d) over before_it, 0) end as robust_zscore_5d
-    from gated
+    from placed
     window before_it as (partition by category order by session_seq rows between 252 preceding and 1 preceding)
 )
 select
     session_date,
     category,
     starts_with(category, 'all_') as is_group,
-    funds_count,
-    known_funds_count,
+    active_count as active_funds_count,
+    coalesce(funds_count, 0) as funds_count,
+    coalesce(known_funds_count, 0) as known_funds_count,
     round(panel_assets, 6) as panel_net_assets_usd_mn,
     round(coverage_1d, 6) as coverage_ratio,
     flow_1d is not null as is_covered,
-    case when flow_1d is null then 'coverage' end as reason_text,
+    reason as reason_text,
     round(flow_1d, 6) as flow_usd_mn,
     round(share_1d, 8) as flow_pct,
     round(zscore_1d, 6) as flow_zscore,
+    window_count_1d as flow_zscore_window_count,
     round(flow_5d, 6) as flow_5d_usd_mn,
     round(share_5d, 8) as flow_5d_pct,
     round(zscore_5d, 6) as flow_5d_zscore,
+    window_count_5d as flow_5d_zscore_window_count,
     round(robust_zscore_5d, 6) as flow_5d_robust_zscore,
+    window_count_5d as flow_5d_robust_zscore_window_count,
     round(flow_ex_heartbeat_5d, 6) as flow_5d_ex_heartbeat_usd_mn,
     round(flow_21d, 6) as flow_21d_usd_mn,
     round(share_21d, 8) as flow_21d_pct,
     round(zscore_21d, 6) as flow_21d_zscore,
+    window_count_21d as flow_21d_zscore_window_count,
     round(flow_ex_heartbeat_21d, 6) as flow_21d_ex_heartbeat_usd_mn,
     zscore_5d >= 2 and share_5d > 0 as is_extreme_inflow,
     zscore_5d <= -2 and share_5d < 0 as is_extreme_outflow,

@@ -1,8 +1,9 @@
 {#- Net flow of each fund (quant.md 6.1, 6.2, 6.4), on the session whose orders it is of: v = t - lag, where t is the date
     the issuer prints. Everything on the split basis of t. ProShares restates its history to today's basis, so there the
     AUM form serves and no split is applied. What cannot be trusted is NULL with a reason; flow_computed_usd_mn still
-    shows what the formula gave. -#}
-{% macro etf_flows_daily(fund_days, splits, funds, sessions) %}
+    shows what the formula gave. A session of an active fund that no report tells of is a row too: "not yet" until the
+    cut-off after the report's date, "no report" from then on. `now`: an SQL moment. -#}
+{% macro etf_flows_daily(fund_days, splits, funds, sessions, now) %}
 with reports as (
     select
         c.ticker,
@@ -164,45 +165,119 @@ scored as (
         *,
         case when reason is null and span = 1 then flow_share end as daily_share
     from matched
+),
+told as (
+    select
+        s.session_date,
+        r.ticker,
+        r.issuer,
+        r.category,
+        r.report_date,
+        r.lag::bigint as share_lag_sessions_count,
+        r.so as shares_outstanding_count,
+        v.nav_used as nav_usd,
+        round(r.aum / 1e6, 6) as net_assets_usd_mn,
+        round(r.aum_before / 1e6, 6) as net_assets_before_usd_mn,
+        r.k as split_ratio,
+        round(r.nav_return, 10) as nav_return_ratio,
+        r.span::bigint as span_sessions_count,
+        r.unchanged::bigint as unchanged_sessions_count,
+        case when r.reason is null then round(r.flow, 6) end as flow_usd_mn,
+        case when r.reason is null then round(r.flow_share, 8) end as flow_pct,
+        round(
+            (r.daily_share - avg(r.daily_share) over last_252) / nullif(stddev_samp(r.daily_share) over last_252, 0)
+            * case when count(r.daily_share) over last_252 >= 126 then 1 end, 6
+        ) as flow_zscore,
+        count(r.daily_share) over last_252 as flow_zscore_window_count,
+        round(r.flow_ex_heartbeat, 6) as flow_ex_heartbeat_usd_mn,
+        round(r.flow, 6) as flow_computed_usd_mn,
+        r.is_launch,
+        r.is_closed,
+        r.is_stale,
+        coalesce(r.reason like 'quarantined%', false) as is_quarantined,
+        r.is_heartbeat,
+        {{ in_quarterly_expiry_week('s.session_date') }} as is_quarterly_expiry_week,
+        r.reason as reason_text,
+        -- where the count is rounded by more than the tolerance, any count within it fits: that proves nothing
+        case
+            when r.printed_aum is null then 'not checked: the issuer prints no net assets'
+            when r.rounding > 0.001 * r.printed_aum
+                then 'not checked: the count is rounded by more than 0.1 % of net assets'
+            else 'checked'
+        end as identity_text,
+        r.provider,
+        r.known_at,
+        max(r.flow_final_at) over (partition by r.ticker order by r.t) as flow_settled_at,
+        max(r.final_at) over (partition by r.ticker order by r.t) as settled_at
+    from scored as r
+    inner join {{ sessions }} as s on s.session_seq = r.t - r.lag
+    cross join lateral (
+        select case when r.lag = 0 or r.t_before is null then r.nav else r.nav_before / r.k end as nav_used
+    ) as v
+    window last_252 as (partition by r.ticker order by r.t rows between 252 preceding and 1 preceding)
+),
+-- from its first day, and where the catalog has none from the first day that flows are asked for, to its last
+life as (
+    select
+        f.ticker,
+        f.issuer,
+        f.category,
+        f.share_lag_sessions as lag,
+        least(coalesce(f.active_from, {{ asked_from() }}), min(r.session_date)) as from_date,
+        least(f.active_to, max(r.session_date) filter (where r.is_last and r.is_closed)) as to_date,
+        min(r.known_at) as first_known_at
+    from {{ funds }} as f
+    left join (
+        select *, row_number() over (partition by ticker order by session_date desc) = 1 as is_last from told
+    ) as r on f.ticker = r.ticker
+    group by f.ticker, f.issuer, f.category, f.share_lag_sessions, f.active_from, f.active_to
+),
+gaps as (
+    select
+        s.session_date,
+        l.ticker,
+        l.issuer,
+        l.category,
+        l.lag,
+        -- a report dated after the last session that has closed is still to come
+        coalesce(d.cutoff_at > {{ now }}, true) as is_pending,
+        s.close_at,
+        greatest(d.cutoff_at, case when s.session_date < {{ asked_from() }} then l.first_known_at end) as missed_at
+    from life as l
+    inner join {{ sessions }} as s
+        on s.session_date >= l.from_date and s.session_date <= coalesce(l.to_date, date '9999-12-31')
+    left join {{ sessions }} as d on s.session_seq + l.lag = d.session_seq
+    where not exists (select 1 from told as r where l.ticker = r.ticker and s.session_date = r.session_date)
 )
+select * from told
+union all by name
 select
-    s.session_date,
-    r.ticker,
-    r.issuer,
-    r.category,
-    r.report_date,
-    r.lag::bigint as share_lag_sessions_count,
-    r.so as shares_outstanding_count,
-    v.nav_used as nav_usd,
-    round(r.aum / 1e6, 6) as net_assets_usd_mn,
-    round(r.aum_before / 1e6, 6) as net_assets_before_usd_mn,
-    r.k as split_ratio,
-    round(r.nav_return, 10) as nav_return_ratio,
-    r.span::bigint as span_sessions_count,
-    r.unchanged::bigint as unchanged_sessions_count,
-    case when r.reason is null then round(r.flow, 6) end as flow_usd_mn,
-    case when r.reason is null then round(r.flow_share, 8) end as flow_pct,
-    round(
-        (r.daily_share - avg(r.daily_share) over last_252) / nullif(stddev_samp(r.daily_share) over last_252, 0)
-        * case when count(r.daily_share) over last_252 >= 126 then 1 end, 6
-    ) as flow_zscore,
-    round(r.flow_ex_heartbeat, 6) as flow_ex_heartbeat_usd_mn,
-    round(r.flow, 6) as flow_computed_usd_mn,
-    r.is_launch,
-    r.is_closed,
-    r.is_stale,
-    coalesce(r.reason like 'quarantined%', false) as is_quarantined,
-    r.is_heartbeat,
-    {{ in_quarterly_expiry_week('s.session_date') }} as is_quarterly_expiry_week,
-    r.reason as reason_text,
-    r.provider,
-    r.known_at,
-    max(r.flow_final_at) over (partition by r.ticker order by r.t) as flow_settled_at,
-    max(r.final_at) over (partition by r.ticker order by r.t) as settled_at
-from scored as r
-inner join {{ sessions }} as s on s.session_seq = r.t - r.lag
-cross join lateral (
-    select case when r.lag = 0 or r.t_before is null then r.nav else r.nav_before / r.k end as nav_used
-) as v
-window last_252 as (partition by r.ticker order by r.t rows between 252 preceding and 1 preceding)
+    session_date,
+    ticker,
+    issuer,
+    category,
+    lag::bigint as share_lag_sessions_count,
+    false as is_launch,
+    false as is_closed,
+    false as is_stale,
+    false as is_quarantined,
+    false as is_heartbeat,
+    {{ in_quarterly_expiry_week('session_date') }} as is_quarterly_expiry_week,
+    case when is_pending then 'not yet' else 'no report' end as reason_text,
+    case when is_pending then close_at else missed_at end as known_at,
+    case when is_pending then close_at else missed_at end as flow_settled_at,
+    case when is_pending then close_at else missed_at end as settled_at
+from gaps
 {% endmacro %}
+
+
+{#- Nobody asks for flows of a fund before this day, unless its issuer tells of them (ingest/catalog/funds.yml). -#}
+{% macro asked_from() -%}
+date '2012-01-03'
+{%- endmacro %}
+
+
+{#- TRUE for a row of etf_flows_daily that rests on a report. -#}
+{% macro has_report(row) -%}
+({{ row }}.reason_text is distinct from 'not yet' and {{ row }}.reason_text is distinct from 'no report')
+{%- endmacro %}

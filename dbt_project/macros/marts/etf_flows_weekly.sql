@@ -26,7 +26,8 @@ summed as (
     select
         w.category,
         w.week_end_date,
-        count(f.session_date) as sessions_count,
+        -- sessions that a panel was to report on: others have a row too
+        count(f.panel_net_assets_usd_mn) as sessions_count,
         sum(f.known_flow_usd_mn) as flow,
         sum(f.known_net_assets_usd_mn) / nullif(sum(f.panel_net_assets_usd_mn), 0) as coverage,
         max(f.known_at) as known_at,

@@ -31,8 +31,12 @@ days as (
         c.benchmark_ticker,
         r.net_assets_usd_mn as assets,
         r.net_assets_before_usd_mn as assets_before,
-        r.span_sessions_count as span,
-        case when r.span_sessions_count = 1 then b.index_return end as benchmark_return,
+        -- sessions since the report before, whatever the flow between the two is of: a run of unchanged shares that ends
+        -- spreads its flow over all of it, but a fund trades at every close
+        least(
+            r.span_sessions_count, s.session_seq - lag(s.session_seq) over (partition by r.ticker order by s.session_seq)
+        ) as span,
+        b.index_return as benchmark_return,
         r.nav_return_ratio / c.leverage as implied_return,
         r.flow_usd_mn as reported_flow,
         f.flow_usd_mn as flow,
@@ -43,18 +47,22 @@ days as (
     inner join {{ sessions }} as s on r.report_date = s.session_date
     left join benchmark as b on c.benchmark_ticker = b.ticker and r.report_date = b.session_date
     -- with a lag of one session the orders of this session stand in the next report
-    left join {{ flows }} as f on r.ticker = f.ticker and r.report_date = f.session_date
+    left join {{ flows }} as f
+        on r.ticker = f.ticker and r.report_date = f.session_date and {{ has_report('f') }}
 ),
 measured as (
     select
         *,
-        coalesce(benchmark_return, implied_return) as index_return,
-        lag(assets, 252) over by_session as assets_252,
+        coalesce(case when span = 1 then benchmark_return end, implied_return) as index_return,
+        span = 1 and benchmark_return is not null as is_of_benchmark,
+        {{ base_before('assets', 252, then_date='date_252', partition_by='ticker') }} as assets_252,
         case when count(reported_flow) over last_252 = 252 then sum(reported_flow) over last_252 end as flow_252
-    from days
-    window
-        by_session as (partition by ticker order by session_seq),
-        last_252 as (partition by ticker order by session_seq rows between 251 preceding and current row)
+    from (
+        select d.*, s.session_date as date_252
+        from days as d
+        left join {{ sessions }} as s on d.session_seq - 252 = s.session_seq
+    )
+    window last_252 as (partition by ticker order by session_seq rows between 251 preceding and current row)
 )
 select
     m.session_date,
@@ -66,7 +74,7 @@ select
     round(m.assets_before, 6) as net_assets_before_usd_mn,
     round(m.index_return, 10) as index_return_ratio,
     case
-        when m.benchmark_return is not null then 'benchmark' when m.implied_return is not null then 'implied by NAV'
+        when m.is_of_benchmark then 'benchmark' when m.implied_return is not null then 'implied by NAV'
     end as index_return_basis,
     round(m.flow, 6) as flow_usd_mn,
     round(m.leverage * m.flow, 6) as exposure_flow_usd_mn,

@@ -38,7 +38,7 @@ select
     p.sp500_low as sp500_low_index,
     p.sp500_close as sp500_close_index,
     round(
-        100 * (p.sp500_close / lag(p.sp500_close) over (order by s.session_seq) - 1), 6
+        100 * (p.sp500_close / {{ base_before('p.sp500_close', 1, seq='s.session_seq', day='s.session_date') }} - 1), 6
     ) as sp500_return_1d_pct,
     nl.net_liquidity_usd_bn,
     nl.net_liquidity_change_5d_usd_bn,

@@ -61,7 +61,8 @@ with wide as (
         {%- for series_id, name, unit in known_inputs() %},
         max(value) filter (where series_id = '{{ series_id }}') as {{ name }}_{{ unit }},
         max(obs_date) filter (where series_id = '{{ series_id }}') as {{ name }}_obs_date,
-        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at
+        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at,
+        max(reason) filter (where series_id = '{{ series_id }}') as {{ name }}_reason
         {%- endfor %},
         string_agg(series_id, ', ' order by series_id)
             filter (where value is not null and known_basis = 'latest_only') as latest_only_inputs
@@ -107,7 +108,10 @@ select
         {%- for series_id, name, unit in known_inputs() %},
         case
             when n.{{ name }}_{{ unit }} is null and (e.{{ series_id }} is null or n.session_date <= e.{{ series_id }})
-                then '{{ series_id }}: ' || coalesce('stale since ' || n.{{ name }}_obs_date, 'missing')
+                then '{{ series_id }}: ' || case
+                    when n.{{ name }}_reason = 'disputed' then 'providers differ on ' || n.{{ name }}_obs_date
+                    else coalesce('stale since ' || n.{{ name }}_obs_date, 'missing')
+                end
         end
         {%- endfor %}
     ), '') as unknown_reasons,

@@ -10,13 +10,16 @@ with legs as (
         a.obs_date as assets_date,
         a.known_at as assets_known_at,
         a.last_date as assets_last_date,
+        a.is_disputed as assets_is_disputed,
         t.value as tga,
         t.obs_date as tga_date,
         t.known_at as tga_known_at,
         t.last_date as tga_last_date,
+        t.is_disputed as tga_is_disputed,
         r.obs_date as rrp_date,
         r.known_at as rrp_known_at,
         r.last_date as rrp_last_date,
+        r.is_disputed as rrp_is_disputed,
         -- before the facility's first operation there was nothing to subtract
         case when a.session_date < date '2013-09-23' then coalesce(r.value, 0.0) else r.value end as rrp,
         a.session_date < date '2013-09-23' and r.value is null as is_before_facility
@@ -28,7 +31,13 @@ with legs as (
     )
 ),
 netted as (
-    select *, round(assets - tga - rrp, 6) as net_liquidity from legs
+    select
+        *,
+        round(assets - tga - rrp, 6) as net_liquidity,
+        -- net liquidity and assets are each session's own by definition; the other two when they are of its date
+        case when tga_date = session_date then tga end as own_tga,
+        case when rrp_date = session_date or is_before_facility then rrp end as own_rrp
+    from legs
 )
 select
     session_date,
@@ -48,16 +57,24 @@ select
             then greatest(assets_date, tga_date, rrp_date) - least(assets_date, tga_date, rrp_date)
     end as net_liquidity_mixed_days,
     case when net_liquidity is not null then greatest(assets_known_at, tga_known_at, rrp_known_at) end as known_at,
-    round(net_liquidity - {{ value_before('net_liquidity', 5) }}, 6) as net_liquidity_change_5d_usd_bn,
-    round(assets - {{ value_before('assets', 5) }}, 6) as fed_total_assets_change_5d_usd_bn,
-    round(tga - {{ value_before('tga', 5) }}, 6) as tga_change_5d_usd_bn,
-    round(rrp - {{ value_before('rrp', 5) }}, 6) as on_rrp_change_5d_usd_bn,
+    round(net_liquidity - {{ base_before('net_liquidity', 5) }}, 6) as net_liquidity_change_5d_usd_bn,
+    round(assets - {{ base_before('assets', 5) }}, 6) as fed_total_assets_change_5d_usd_bn,
+    round(own_tga - {{ base_before('own_tga', 5) }}, 6) as tga_change_5d_usd_bn,
+    round(own_rrp - {{ base_before('own_rrp', 5) }}, 6) as on_rrp_change_5d_usd_bn,
     nullif(concat_ws(
         '; ',
-        case when assets is null then 'fed_total_assets: ' || coalesce('none since ' || assets_last_date, 'never any') end,
-        case when tga is null then 'tga_daily: ' || coalesce('none since ' || tga_last_date, 'never any') end,
-        case when rrp is null then 'on_rrp: ' || coalesce('none since ' || rrp_last_date, 'never any') end
+        {{ missing_leg('fed_total_assets', 'assets') }},
+        {{ missing_leg('tga_daily', 'tga') }},
+        {{ missing_leg('on_rrp', 'rrp') }}
     ), '') as missing_reason
 from netted
-window by_session as (order by session_seq)
 {% endmacro %}
+
+
+{#- Why a leg is missing, and since when; NULL while it is there. -#}
+{% macro missing_leg(series_id, leg) -%}
+case
+    when {{ leg }} is null and {{ leg }}_is_disputed then '{{ series_id }}: providers differ on ' || {{ leg }}_last_date
+    when {{ leg }} is null then '{{ series_id }}: ' || coalesce('none since ' || {{ leg }}_last_date, 'never any')
+end
+{%- endmacro %}

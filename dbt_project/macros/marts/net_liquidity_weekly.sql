@@ -37,7 +37,7 @@ with_rrp as (
 ),
 -- operation days of Thursday to Wednesday
 rrp_weeks as (
-    select h.week_date, avg(r.value) as rrp_mean
+    select h.week_date, case when count(r.value) = count(*) then avg(r.value) end as rrp_mean
     from h41 as h
     inner join rrp as r on r.period_date between h.week_date - 6 and h.week_date
     group by h.week_date

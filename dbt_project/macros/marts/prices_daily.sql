@@ -22,6 +22,23 @@ on_basis as (
     inner join {{ sessions }} as s on p.session_date = s.session_date
     asof left join later_splits as l on p.ticker = l.ticker and p.session_date < l.session_date
 ),
+-- Prices that came adjusted have neither a split nor a dividend, however long they are; in a large panel as traded nearly
+-- every ticker has one. Only Yahoo lists both with its prices.
+long_histories as (
+    select provider, ticker from {{ prices }}
+    where provider = 'yahoo'
+    group by provider, ticker
+    having max(session_date) - min(session_date) >= 1825
+),
+with_events as (
+    select ticker from {{ splits }} union select ticker from {{ dividends }}
+),
+bases as (
+    select h.provider, if(count(*) >= 20 and count(e.ticker) * 20 < count(*), 'adjusted', 'as_traded') as price_basis
+    from long_histories as h
+    left join with_events as e on h.ticker = e.ticker
+    group by h.provider
+),
 stepped as (
     select
         *,
@@ -96,10 +113,12 @@ select
             )
     end as total_return_ratio,
     p.provider,
+    coalesce(b.price_basis, 'as_traded') as price_basis,
     p.known_at,
     case when p.sessions_since = 1 then greatest(p.known_at, p.known_at_before, k.known_at, d.known_at) end as return_known_at,
     p.basis_known_at
 from stepped as p
+left join bases as b on p.provider = b.provider
 left join split_days as k on p.ticker = k.ticker and p.session_date = k.session_date
 left join dividend_returns as d on p.ticker = d.ticker and p.session_date = d.session_date
 left join {{ dividends }} as e on p.ticker = e.ticker and p.session_date = e.session_date

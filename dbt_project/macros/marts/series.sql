@@ -8,6 +8,7 @@ with periods as (
         max(period_date) as last_period_date,
         count(*) as periods_count
     from {{ observations }}
+    where value is not null
     group by series_id
 )
 select

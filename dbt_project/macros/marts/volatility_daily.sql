@@ -27,8 +27,8 @@ folded as (
         last_value(armed_now ignore nulls) over (
             order by session_seq rows between unbounded preceding and 1 preceding
         ) as armed_before,
-        vix - {{ value_before('vix', 5) }} as vix_change_5d,
-        sp500 / {{ value_before('sp500', 5) }} - 1 as sp500_return_5d,
+        vix - {{ base_before('vix', 5) }} as vix_change_5d,
+        sp500 / {{ base_before('sp500', 5) }} - 1 as sp500_return_5d,
         case when count(vix_high) over last_5 = 5 then max(vix_high) over last_5 end as high_5d,
         case when count(vix_high) over five_before = 5 then max(vix_high) over five_before end as high_5d_before
     from marked

@@ -2,4 +2,4 @@
 {% set passed %}(
     select session_seq, session_date, cutoff_at from {{ ref('sessions') }} where cutoff_at <= {{ run_at() }}
 ){% endset %}
-{{ known_values(ref('int_observations'), passed, source('catalog', 'series'), source('catalog', 'providers')) }}
+{{ known_values(ref('int_agreed'), passed, source('catalog', 'series'), source('catalog', 'providers')) }}

@@ -1,1 +1,1 @@
-{{ latest_observations(ref('int_observations')) }}
+{{ latest_observations(ref('int_agreed')) }}

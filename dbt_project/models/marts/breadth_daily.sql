@@ -3,5 +3,6 @@
     source('breadth', 'market'),
     ref('prices_daily'),
     ref('int_observations_latest'),
-    ref('sessions')
+    ref('sessions'),
+    run_at()
 ) }}

@@ -1,1 +1,1 @@
-{{ concentration_daily(ref('stg_holdings'), ref('sessions')) }}
+{{ concentration_daily(ref('stg_holdings'), source('catalog', 'funds'), ref('sessions'), run_at()) }}

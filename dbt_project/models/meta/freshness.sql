@@ -20,6 +20,7 @@ limits as (
         s.data_through_date,
         s.known_at,
         coalesce(s.provider, f.provider) as calendar_provider,
+        p.provider_rank,
         p.stale_limit_days,
         -- a month dated on its first day ends on its last
         ({{ run_at() }})::date
@@ -43,19 +44,34 @@ due as (
     where r.provider <> 'user_file'  -- nobody is due to write one
     group by l.series_id
 ),
-last_runs as (
-    select source, arg_max(state, recorded_at) as state, arg_max(struct_pack(error), recorded_at).error as error
-    from {{ source('ops', 'source_runs') }}
-    group by source
+judged as (
+    select
+        l.*,
+        d.expected_period_date,
+        d.expected_by_at,
+        case
+            when l.data_through_date is null and l.calendar_provider = 'user_file' then 'optional'
+            when l.data_through_date is null then 'never'
+            when l.end_date <= ({{ run_at() }})::date then 'ended'
+            when l.age_days > l.stale_limit_days then 'stale'
+            when l.data_through_date < d.expected_period_date then 'late'
+            else 'fresh'
+        end as state
+    from limits as l
+    left join due as d on l.series_id = d.series_id
 ),
+-- whose failure may be why the series is what it is: of a fresh one only that of a provider that should have served it
 errors as (
     select
-        p.series_id,
-        string_agg(r.source || ': ' || r.state || coalesce(': ' || r.error, ''), '; ' order by p.provider_rank) as last_error
-    from {{ source('catalog', 'providers') }} as p
-    inner join last_runs as r on p.provider = r.source
-    where r.state in ('failed', 'partial', 'held')
-    group by p.series_id
+        j.series_id,
+        string_agg(r.source || ': ' || r.state, '; ' order by p.provider_rank) as last_error
+    from judged as j
+    inner join {{ source('catalog', 'providers') }} as p on j.series_id = p.series_id
+    inner join {{ ref('sources') }} as r on p.provider = r.source
+    where
+        (j.state in ('late', 'stale', 'never') and r.state in ('failed', 'partial', 'held'))
+        or (j.state = 'fresh' and r.state in ('failed', 'held') and p.provider_rank < j.provider_rank)
+    group by j.series_id
 ),
 last_shrinkages as (
     select series_id, source, arg_max(served_from, seen_at) as served_from, arg_max(held_from, seen_at) as held_from
@@ -78,21 +94,13 @@ select
     l.data_through_date,
     l.known_at,
     l.age_days,
-    d.expected_period_date,
-    d.expected_by_at,
-    case
-        when l.data_through_date is null and l.calendar_provider = 'user_file' then 'optional'
-        when l.data_through_date is null then 'never'
-        when l.end_date <= ({{ run_at() }})::date then 'ended'
-        when l.age_days > l.stale_limit_days then 'stale'
-        when l.data_through_date < d.expected_period_date then 'late'
-        else 'fresh'
-    end as state,
+    l.expected_period_date,
+    l.expected_by_at,
+    l.state,
     l.stale_limit_days,
     e.last_error,
     h.shrinkage_note,
     {{ run_at() }} as checked_at
-from limits as l
-left join due as d on l.series_id = d.series_id
+from judged as l
 left join errors as e on l.series_id = e.series_id
 left join shrinkages as h on l.series_id = h.series_id

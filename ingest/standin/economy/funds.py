@@ -42,7 +42,7 @@ _UNIT = 50_000
 _QUIET_BELOW: Final = -0.6
 _ACTIVE_SHARE: Final = 0.7257
 """Below which normal draw a session has no orders, and the share of sessions that have some."""
-_HAVENS: Final = ("gov_bond", "short_duration", "gold")
+_HAVENS: Final = ("gov_bond", "aggregate_bond", "short_duration", "gold")
 _BASIS_POINTS: Final = {  # daily orders by regime: calm, late cycle, stress, crisis, recovery
     "risk": np.array([2.5, 1.5, -5.0, -11.0, 4.5]),
     "haven": np.array([1.0, 1.5, 7.0, 9.0, -1.0]),
@@ -194,6 +194,7 @@ def _returns(driven: Drivers, fund: Fund, noise: Path) -> Path:
         "growth": 1.05 * index + 0.5 * technology + 0.0015 * noise,
         "small_cap": 1.15 * index + 0.005 * noise,
         "gov_bond": duration * ten + driven.us_10y / 25200,
+        "aggregate_bond": duration * (ten + 0.3 * spread) + driven.us_10y / 25200,
         "short_duration": duration * two + driven.us_2y / 25200,
         "ig_credit": duration * (ten + spread) + driven.us_10y / 25200,
         "hy_credit": duration * (two + spread) + 0.1 * index + driven.us_10y / 25200,

@@ -33,7 +33,7 @@ _PARTS: Final = {  # category: the funds that show it, and the week's noise in m
     ),
     "world_equity": (("intl_equity",), 250.0),
     "hybrid": ((), 60.0),
-    "taxable_bond": (("gov_bond", "ig_credit", "hy_credit", "short_duration"), 300.0),
+    "taxable_bond": (("gov_bond", "aggregate_bond", "ig_credit", "hy_credit", "short_duration"), 300.0),
     "municipal_bond": ((), 180.0),
     "commodity": (("gold", "commodity", "crypto"), 120.0),
 }

@@ -1,0 +1,53 @@
+{#- What looks back over sessions: the change over n of them, and the rank of a value among its last ones. A mart has no
+    other way to do either, so that one definition serves them all, their `..._as_of(ts)` and the regimes. -#}
+
+{#- What a change over n sessions starts from: the newest own value at or before the session n back, at most 5 calendar days
+    older than that session; else NULL. `column` must be NULL on a session without a value of its own (a carried one is
+    none), so that a change ends at an own value too. The session n back is counted by number, so rows may be missing:
+    `then_date` is its date where its row may be. Rows before the frame cannot serve: 5 days hold no more than 5 sessions. -#}
+{% macro base_before(column, sessions_count, seq='session_seq', day='session_date', then_date=none, partition_by=none) -%}
+{%- set by = "over (" ~ ("partition by " ~ partition_by ~ " " if partition_by else "") ~ "order by " ~ seq ~ " range between " -%}
+{%- set nearby = by ~ (sessions_count + 5) ~ " preceding and " ~ sessions_count ~ " preceding)" -%}
+{%- set then = by ~ sessions_count ~ " preceding and " ~ sessions_count ~ " preceding)" -%}
+case
+    when {{ then_date or "first_value(" ~ day ~ ") " ~ then }}
+        - last_value(case when {{ column }} is not null then {{ day }} end ignore nulls) {{ nearby }} <= 5
+        then last_value({{ column }} ignore nulls) {{ nearby }}
+end
+{%- endmacro %}
+
+
+{#- How many values rolling_percentile has in its window: what it used where it has a value, how far it is where not. They
+    must lie within the sessions of which they are 95 %: a rank among values of years ago would be none of a year. -#}
+{% macro rolling_percentile_count(column, values_count, seq='session_seq') -%}
+least(
+    {{ values_count }},
+    count({{ column }}) over (
+        order by {{ seq }}
+        range between {{ (values_count / 0.95) | round(0, 'floor') | int - 1 }} preceding and current row
+    )
+)
+{%- endmacro %}
+
+
+{#- Percentile (0-100) of the session's value among its last `values_count` values, itself included: the share of them not
+    above it. NULL without a value, and until the window is full of values.
+    Not cume_dist() with an order of its own: drivers before 1.3 could not open a file that has it in a macro. -#}
+{% macro rolling_percentile(column, values_count, seq='session_seq') -%}
+case
+    when {{ column }} is not null and {{ rolling_percentile_count(column, values_count, seq) }} = {{ values_count }}
+        then round(
+            100.0
+            * len(list_filter(
+                -- rows without a value are a partition of their own, so that the frame counts values
+                list({{ column }}) over (
+                    partition by {{ column }} is null order by {{ seq }}
+                    rows between {{ values_count - 1 }} preceding and current row
+                ),
+                lambda other: other <= {{ column }}
+            ))
+            / {{ values_count }},
+            6
+        )
+end
+{%- endmacro %}

@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+{{ agreed_observations(ref('int_observations'), ref('disagreements')) }}

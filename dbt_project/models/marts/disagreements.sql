@@ -1,0 +1,1 @@
+{{ disagreements(ref('int_observations'), source('catalog', 'tolerances')) }}

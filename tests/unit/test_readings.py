@@ -1,0 +1,73 @@
+"""The readings show what the regime takes: the greatest period of breadth, whoever counted it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import duckdb
+
+from orchestration.readings import Reading, readings
+
+TODAY = datetime(2026, 4, 2, 14, 20)
+
+
+def published(own: list[tuple], filed: list[tuple]) -> duckdb.DuckDBPyConnection:
+    """Return a published file with breadth alone: `own` rows of ours, `filed` vintages of the published series."""
+    con = duckdb.connect()
+    con.execute(
+        """
+        create schema marts; create schema meta;
+        create table meta.freshness (series_id varchar, state varchar, age_days bigint, provider varchar,
+            data_through_date date, checked_at timestamp);
+        create table marts.series (series_id varchar, unit varchar);
+        create table marts.sessions as select unnest(range(date '2026-03-20', date '2026-04-10', interval 1 day))::date
+            as session_date, session_date + interval 20 hour as close_at;
+        create table marts.breadth_daily (session_date date, universe varchar, above_200dma_pct double,
+            net_advances_count bigint, known_at timestamp);
+        create table marts.observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
+            value double, unit varchar, known_at timestamp, loaded_at timestamp);
+        create table marts.etf_category_flows_daily (session_date date, category varchar, flow_5d_usd_mn double,
+            known_at timestamp);
+        create table marts.net_liquidity_daily (session_date date, net_liquidity_usd_bn double, known_at timestamp,
+            fed_total_assets_obs_date date, tga_obs_date date, on_rrp_obs_date date);
+        create table marts.carry_daily (session_date date, carry_2y_bp double, us_2y_obs_date date, jp_2y_obs_date date,
+            us_2y_known_at timestamp, jp_2y_known_at timestamp);
+        """
+    )
+    con.execute("insert into meta.freshness values ('vix_close', 'fresh', 1, 'cboe', '2026-04-01', ?)", [TODAY])
+    for day, value in own:
+        con.execute("insert into marts.breadth_daily values (?, 'SPX', ?, 1, ?)", [day, value, TODAY])
+    for day, value, known_at in filed:
+        con.execute(
+            "insert into marts.observations values"
+            " ('sp500_above_200dma_published', 'user_file', 1, ?, ?, 'pct', ?::timestamp, ?::timestamp)",
+            [day, value, known_at, known_at],
+        )
+    return con
+
+
+def breadth(own: list[tuple], filed: list[tuple]) -> Reading:
+    (found,) = [one for one in readings(published(own, filed)) if one.label.startswith("Members above")]
+    return found
+
+
+OWN = [("2025-07-23", 65.0), ("2025-07-24", 65.936255)]
+FILED = [("2026-03-26", 44.0, "2026-03-26 22:00"), ("2026-03-27", 42.1471, "2026-03-27 22:00")]
+
+
+def test_a_published_series_that_goes_on_is_shown_and_named():
+    found = breadth(OWN, FILED)
+    assert found.label == "Members above 200-day average, published series"
+    assert (found.value, found.obs_date, found.state) == (42.1471, date(2026, 3, 27), "stale")
+
+
+def test_our_own_count_is_shown_where_it_is_as_new():
+    found = breadth([*OWN, ("2026-03-27", 41.0)], FILED)
+    assert (found.label, found.value) == ("Members above 200-day average", 41.0)
+    assert breadth(OWN, []).value == 65.936255
+    assert breadth([], []).state == "never"
+
+
+def test_a_withdrawn_figure_does_not_revive():
+    found = breadth(OWN, [*FILED, ("2026-03-27", None, "2026-03-30 22:00")])
+    assert (found.value, found.obs_date) == (44.0, date(2026, 3, 26))

@@ -1,0 +1,110 @@
+"""How a table of the published file is declared, and those that publication itself writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from warehouse.sql import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTable:
+    """A table of the published file: its schema, name, comment and columns as (name, type, comment)."""
+
+    schema: str
+    name: str
+    comment: str | None
+    columns: tuple[tuple[str, str, str | None], ...]  # name, type, comment
+
+    @property
+    def path(self) -> str:
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
+
+
+BUILD: Final = PublishedTable(
+    "meta",
+    "build",
+    "Which release this file is. One row.",
+    (
+        ("build_id", "varchar", "Moment and content of the release: unique and sortable"),
+        ("built_at", "timestamp", "UTC; the moment of the run that built it"),
+        ("run_id", "varchar", "The run that built it"),
+        ("code_version", "varchar", "Version of the code that built it"),
+        ("origin", "varchar", "What the figures are: LIVE, SIMULATED or REAL FOLDER"),
+        ("is_simulated", "boolean", "The figures come from the simulated market"),
+        ("data_through_date", "date", "Newest session with a row in the marts"),
+        (
+            "content_sha256",
+            "varchar",
+            "Fingerprint of the marts, their schema and comments, the freshness states and the code version",
+        ),
+        ("tables_count", "bigint", "Tables in the schema marts"),
+        ("rows_count", "bigint", "Rows in the schema marts"),
+    ),
+)
+_CHECKED: Final = (
+    ("run_id", "varchar", "The run that checked"),
+    ("stage", "varchar", "gate, dbt, reconciliation, freshness or regimes"),
+    ("asset", "varchar", "The table the check guards"),
+    ("check_name", "varchar", "The check"),
+    (
+        "severity",
+        "varchar",
+        "error: something is wrong; warn: worth a look. Which failure stops a release says is_blocking",
+    ),
+    (
+        "is_blocking",
+        "boolean",
+        "A failure stops the release, so none is in here: error-level checks of the marts and the regimes. Those "
+        "of a source stop none: they keep its rows, or its whole answer, out, or only tell",
+    ),
+    ("is_passed", "boolean", "The check passed"),
+    ("failed_count", "bigint", "Rows that failed, where rows were counted"),
+    ("detail", "varchar", "What was expected and seen"),
+    ("checked_at", "timestamp", "UTC; when it was checked"),
+)
+QUALITY: Final = PublishedTable(
+    "meta",
+    "quality",
+    "Every check of the run that built this file. One row per stage, asset and check.",
+    _CHECKED,
+)
+CHECKS: Final = PublishedTable(
+    "meta",
+    "checks",
+    "Every check of every run up to this file; `tidegauge rebuild` takes it back where the warehouse is lost. "
+    "One row per run, stage, asset and check.",
+    _CHECKED,
+)
+RUNS: Final = PublishedTable(
+    "meta",
+    "runs",
+    "What became of each run up to this file; `tidegauge rebuild` takes it back where the warehouse is lost. "
+    "One row per run and change of state.",
+    (
+        ("run_id", "varchar", "The run"),
+        ("started_at", "timestamp", "UTC; when it started"),
+        ("finished_at", "timestamp", "UTC; when it came to this state; NULL when it started"),
+        ("state", "varchar", "started, built, published, unchanged or failed"),
+        ("reason", "varchar", "Why it failed"),
+        ("recorded_at", "timestamp", "UTC; when this was written down"),
+    ),
+)
+REGIME_LEDGER: Final = PublishedTable(
+    "meta",
+    "regime_ledger",
+    "The regime rows that no archive gives again: those that were lived, and those of older model versions; "
+    "`tidegauge rebuild` takes them back where the warehouse is lost. Read marts.regime_daily instead. "
+    "One row per session, cut-off and model version.",
+    (
+        ("session_date", "date", "The NYSE session"),
+        ("cutoff_name", "varchar", "next_morning: 09:15 New York on the next session; at_close: 16:15 on the day"),
+        ("model_version", "varchar", "Version of rules and thresholds"),
+        ("basis", "varchar", "lived: computed before the next session's cut-off; reconstructed: later"),
+        ("computed_at", "timestamp", "UTC; when the row was computed"),
+        ("row_json", "varchar", "The whole row as it stands in the ledger, column by name (JSON)"),
+    ),
+)
+PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER)
+"""What publication itself writes; every other table of the file is a dbt model or of the regimes."""
