@@ -78,14 +78,14 @@ class NothingPublished(TidegaugeError):
     exit_code = 7
 
 
-class UnknownRelease(NothingPublished):
-    """A release was named that is not kept: wrong usage."""
+class QueryRefused(TidegaugeError):
+    """The SQL of a query cannot run, is not read-only, or its rows cannot go where they should."""
 
     exit_code = 2
 
 
-class QueryRefused(TidegaugeError):
-    """The SQL of a query cannot run, is not read-only, or its rows cannot go where they should."""
+class UnknownRelease(NothingPublished):
+    """A release was named that is not kept: wrong usage."""
 
     exit_code = 2
 

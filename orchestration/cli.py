@@ -343,6 +343,20 @@ def _called(arguments: list[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _reader_gone() -> int:
+    """End well where a reader such as `head` has seen enough; nothing more may be written at the exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _usage(error: Any) -> str:
+    """Return what is wrong with a command line, and after it how the command is used."""
+    usage = f"\n{error.ctx.get_usage()}" if getattr(error, "ctx", None) is not None else ""
+    return f"tidegauge: {error.format_message()}{usage}"
+
+
 def _unusable(error: Exception) -> int:
     """Tell which file of the home is damaged or in the way, where that is it; 0 otherwise."""
     from warehouse.connection import home_sentence
@@ -357,20 +371,6 @@ def _unusable(error: Exception) -> int:
         return 0
     _complain(f"tidegauge: {sentence}")
     return HomeUnusable.exit_code
-
-
-def _reader_gone() -> int:
-    """End well where a reader such as `head` has seen enough; nothing more may be written at the exit."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
-
-
-def _usage(error: Any) -> str:
-    """Return what is wrong with a command line, and after it how the command is used."""
-    usage = f"\n{error.ctx.get_usage()}" if getattr(error, "ctx", None) is not None else ""
-    return f"tidegauge: {error.format_message()}{usage}"
 
 
 def _full_disk() -> int:

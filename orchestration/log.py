@@ -17,7 +17,7 @@ class _Blotting(logging.Formatter):
     """Blots out a secret wherever it stands, tracebacks included."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return blotted(shown(super().format(record), keep_lines=True))  # people read it in a terminal
+        return shown(blotted(super().format(record)), keep_lines=True)  # people read it in a terminal
 
 
 def log_to(home: Home) -> None:

@@ -114,10 +114,10 @@ def search(
 
 
 def _home() -> Home:
-    from ingest.home import Home
+    from ingest.home import home_at
     from ingest.settings import load_settings
 
-    return Home(load_settings().home.resolve())
+    return home_at(load_settings().home)
 
 
 def _format(form: str | None) -> Format | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
-from warehouse.publish import PublishedTable
+from warehouse.published_table import PublishedTable
 
 HOSTILE = "404: \x1b]0;owned\x07\x1b[2J\x9b31m rev\u202eersed \u2066iso\u2069 zero\u200bwidth :100: [red]x[/]"
 """What a body from outside may hold: escape sequences, a C1 introducer, direction overrides, pictures, markup."""

@@ -109,7 +109,7 @@ def test_status_and_the_log_show_no_hidden_character(home: Path, capsys, monkeyp
         )
     text = asked(capsys, "status")
     assert ":100:" in text
-    assert "(an HTML page)" in text
+    assert "last error of 1 series: 404:" in text
     assert "DOCTYPE" not in text
     assert not [sign for sign in STEERING if sign in text]
 
