@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
+import polars as pl
+
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
 from ingest.kit import Payload
@@ -34,6 +36,26 @@ def require_sessions(payload: Payload, start: date, end: date, held: Collection[
     if len(missing) > max(MISSING_SESSIONS_ALLOWED, len(sessions) // 10):
         seen = f"a short answer: {len(missing)} are missing, the first {missing[0]}, the last {missing[-1]}"
         raise changed(payload, f"a close for each of the {len(sessions)} sessions from {start} on", seen)
+
+
+def without_zeros(bars: pl.DataFrame, suffix: str = "", volume: str | None = None) -> pl.DataFrame:
+    """Return bars in which a zero is NULL beside a good close: open, high, low (each with `suffix`), and `volume`.
+
+    A provider that lacks an open or a range prints 0. What is unknown must not cost the close. A volume of zero is a
+    value on a day without a trade; on a day whose price moved it is none.
+    """
+    is_good = (pl.col(f"close{suffix}") > 0).fill_null(value=False)
+    names = [f"{name}{suffix}" for name in ("open", "high", "low")]
+    columns = [pl.when(~(_is_zero(name) & is_good)).then(pl.col(name)).alias(name) for name in names]
+    if volume is not None:
+        prices = [pl.col(name) for name in (*names, f"close{suffix}")]
+        has_moved = (pl.min_horizontal(*prices) < pl.max_horizontal(*prices)).fill_null(value=False)
+        columns.append(pl.when(~(_is_zero(volume) & is_good & has_moved)).then(pl.col(volume)).alias(volume))
+    return bars.with_columns(columns)
+
+
+def _is_zero(name: str) -> pl.Expr:
+    return (pl.col(name) == 0).fill_null(value=False)
 
 
 def named(names: Sequence[str]) -> str:

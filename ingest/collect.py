@@ -11,6 +11,7 @@ import polars as pl
 from ingest.archive import Archive
 from ingest.catalog import Catalog, SourceName
 from ingest.clock import Clock, naive_utc
+from ingest.doubles import SERIES_KEY, one_row_each
 from ingest.errors import SourceError
 from ingest.gathering import archived_batches, fetched, parsed
 from ingest.kit import (
@@ -25,6 +26,7 @@ from ingest.kit import (
     Window,
     empty_rows,
 )
+from ingest.patience import Patience
 from ingest.settings import Settings
 from ingest.sources import source_module
 
@@ -43,6 +45,7 @@ def build_context(
     since: Mapping[str, date | None] | None = None,
     held: Mapping[str, frozenset[date]] | None = None,
     landed: frozenset[str] = frozenset(),
+    patience: Patience | None = None,
     progress: Callable[[str, int, int | None], None] = _no_progress,
 ) -> FetchContext:
     """Return the context of one source's fetch; series that `since` and `held` do not name count as not held."""
@@ -56,6 +59,7 @@ def build_context(
         clock=clock,
         http=http,
         progress=progress,
+        patience=patience or Patience(),
         landed=landed,
     )
 
@@ -145,14 +149,14 @@ class _Gathered:
         )
 
     def _rows(self) -> pl.DataFrame:
-        """Return all rows. Where payloads overlap the later one speaks; doubles in one payload are for the gate."""
+        """Return all rows, repeats left out. Where payloads overlap the later one speaks; clashes are for the gate."""
         if not self.frames:
             return empty_rows().with_columns(pl.lit(None, dtype=pl.Datetime("us")).alias("fetched_at"))
         rows = pl.concat([frame.with_columns(_order=pl.lit(number)) for number, frame in enumerate(self.frames)])
         if len(self.frames) > 1:
             key = ["series_id", "period_date", "stated_at"]
             rows = rows.filter(pl.col("_order") == pl.col("_order").max().over(key))
-        return rows.drop("_order")
+        return one_row_each(rows.drop("_order"), SERIES_KEY)
 
     def _trusted_windows(self) -> tuple[Window, ...]:
         """Return the windows, each once, but for those without an end of series of which a part was lost.

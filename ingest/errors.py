@@ -6,7 +6,37 @@ bug and exits with 1.
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from ingest.secrets import blotted
+
+MOST_CHARACTERS: Final = 400
+"""Of a sentence about a source; lists of names are cut before. What a publisher sent has at most MOST_SEEN of them."""
+
+MOST_SEEN: Final = 160
+
+_LOOKED_AT: Final = 4096
+_PAGE: Final = re.compile(
+    r"<(?:!doctype|html|head|body|title|script|style|div|span|h\d|p|br|meta|center)\b", re.IGNORECASE
+)
+_UNSEEN: Final = re.compile(r"<(script|style|head)\b.*?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TAG: Final = re.compile(r"<!--.*?-->|<[^<>]*>?", re.DOTALL)
+
+
+def told(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Return `text` as one line of at most `most` characters; of a web page its title, or its words without tags.
+
+    Bodies belong to the archive: a sentence about one is read by people, on pages and terminals.
+    """
+    text = text[:_LOOKED_AT]
+    if page := _PAGE.search(text):
+        title = _TITLE.search(text)
+        shown = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text[page.start() :]))
+        text = f"{text[: page.start()]} {shown}"
+    flat = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
 class TidegaugeError(Exception):
@@ -70,11 +100,19 @@ class SourceError(TidegaugeError):
     def __init__(self, source: str, payload: str, message: str) -> None:
         self.source = source
         self.payload = blotted(payload)
-        super().__init__(f"{source}: {payload}: {message}")
+        super().__init__(f"{source}: {payload}: {told(blotted(message))}")
 
 
 class SourceUnavailable(SourceError):
     """No answer could be had: transport error, time-out, 429 or 5xx after every retry."""
+
+
+class NotAsked(SourceUnavailable):
+    """Nothing was asked: the host has been silent in this run, or the time for asking is over (`is_over`)."""
+
+    def __init__(self, source: str, payload: str, message: str, *, is_over: bool) -> None:
+        self.is_over = is_over
+        super().__init__(source, payload, message)
 
 
 class SourceRefused(SourceError):
@@ -85,9 +123,9 @@ class SourceChanged(SourceError):
     """An answer came, and it is not what the contract says. The payload is kept, the source is held back."""
 
     def __init__(self, source: str, payload: str, *, expected: str, seen: str) -> None:
-        self.expected = blotted(expected)
-        self.seen = blotted(seen)
-        super().__init__(source, payload, f"expected {expected}, got {seen}")
+        self.expected = told(blotted(expected), MOST_SEEN)
+        self.seen = told(blotted(seen), MOST_SEEN)
+        super().__init__(source, payload, f"expected {self.expected}, got {self.seen}")
 
 
 class SymbolUnknown(SourceChanged):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import Any, Final
 
 import polars as pl
@@ -40,27 +41,29 @@ def _is_sequence(column: Any) -> bool:
     return isinstance(column, (list, tuple, pl.Series))
 
 
-def dated_part(payload: Payload, rows: Sequence[Sequence[Any]], days: pl.Series) -> int:
-    """Return how many rows from the top are dated; SourceChanged when data stand behind the first row that is not.
+def dated_rows(payload: Payload, rows: Sequence[list[Any]], days: pl.Series) -> tuple[list[list[Any]], pl.Series]:
+    """Return the rows that have a date, and their dates; SourceChanged where figures stand in a row that has none.
 
-    Issuers end their files with disclaimers. A date that cannot be read in the middle must not cut the history short.
+    Issuers put disclaimers into their files, mostly at the end. Of a row that stands twice one is returned; a date
+    that stands twice with different cells is refused with both.
     """
-    undated = days.is_null().arg_true()
-    count = int(undated[0]) if len(undated) else len(days)
-    if not count:
+    if days.null_count() == len(days):
         raise changed(payload, "at least one dated row", quoted(rows[0][0] if rows else "a header and no rows"))
-    for row, on in zip(rows[count:], days[count:], strict=True):
-        if on is not None or not is_blank(row[1:]):
-            raise changed(payload, "nothing but disclaimers behind the last dated row", quoted(row[0]))
-    return count
+    dated: dict[date, list[Any]] = {}
+    for row, on in zip(rows, days, strict=True):
+        if on is None:
+            if not is_blank(row[1:]):
+                raise changed(payload, "nothing but disclaimers in a row without a date", quoted(row[0]))
+        elif on not in dated:
+            dated[on] = row
+        elif dated[on] != row:
+            raise changed(payload, f"each date once, also {on}", f"it twice: {_differing(dated[on], row)}")
+    return list(dated.values()), pl.Series(list(dated), dtype=pl.Date)
 
 
-def refuse_doubles(payload: Payload, days: Sequence[date] | pl.Series) -> None:
-    """Raise SourceChanged when a date stands twice: nobody knows which row counts."""
-    series = pl.Series(days, dtype=pl.Date)
-    doubled = series.filter(series.is_duplicated())
-    if len(doubled):
-        raise changed(payload, f"each date once, also {doubled[0]}", "it twice")
+def _differing(one: Sequence[Any], other: Sequence[Any]) -> str:
+    pairs = [(left, right) for left, right in zip_longest(one, other, fillvalue="") if left != right]
+    return f"{quoted(pairs[0][0])} and {quoted(pairs[0][1])}"
 
 
 def require_identity(payload: Payload, rows: pl.DataFrame) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ import polars as pl
 
 from ingest.catalog import Catalog, Series
 from ingest.clock import NEW_YORK
+from ingest.doubles import SERIES_KEY, clashes, one_row_each
 from ingest.evidence import SeriesEvidence
 from ingest.expectations import Check, Verdict, positions, validate
 from ingest.kit import Batch, CheckResult, GateResult
@@ -48,6 +50,7 @@ def gate(
     `now` is aware. `evidence`: the values held, and those of other providers; without it only the batch speaks.
     Returned frames have the columns of `batch.rows`, `refused` with `reason` behind them.
     """
+    batch = replace(batch, rows=one_row_each(batch.rows, SERIES_KEY))
     if batch.rows.is_empty():
         return GateResult(batch.rows, _refused(batch.rows.with_columns(reason=pl.lit(""))), (), None)
     today = now.astimezone(NEW_YORK).date()
@@ -68,7 +71,9 @@ def gate(
     series_verdicts = validate(series, _series_checks(), f"{batch.source} series", pages)
     out_of_bounds = positions(row_verdicts, ("value_not_above_bounds", "value_not_below_bounds"))
     changed_units = _changed_units(rows, out_of_bounds)
-    inside = rows.with_columns(value=pl.when(~pl.col("position").is_in(out_of_bounds)).then("value"))
+    clashing = clashes(rows, SERIES_KEY, "series_id", ["value"])
+    is_doubtful = pl.col("position").is_in(out_of_bounds) | pl.col("series_id").is_in(list(clashing))
+    inside = rows.with_columns(value=pl.when(~is_doubtful).then("value"))
     blocks = find_series_blocks(inside, catalog, batch.source, evidence or SeriesEvidence())
     reasons = _reasons(rows, series, row_verdicts, series_verdicts, out_of_bounds, changed_units, latest, blocks)
     judged = batch.rows.with_columns(reasons)
@@ -170,8 +175,7 @@ def _row_checks(latest: date) -> list[Check]:
             gxe.ExpectCompoundColumnsToBeUnique(
                 column_list=["series_id", "period_date", "stated_at"], ignore_row_if="never"
             ),
-            "rows that share series, period and moment with another",
-            holds_back=True,
+            "rows that share series, period and moment with another, series refused",
         ),
         Check(
             "value_not_above_bounds",
@@ -309,7 +313,8 @@ def _reasons(
         "series_id",
         pl.format("stale answer: newest period {}, we hold {}", "came_last", "last_period").alias("reason"),
     )
-    whole = blocks.series | dict(stale.iter_rows()) | dict(changed_units.iter_rows())
+    whole = clashes(rows, SERIES_KEY, "series_id", ["value"]) | blocks.series
+    whole |= dict(stale.iter_rows()) | dict(changed_units.iter_rows())
     reasons = rows["series_id"].replace_strict(whole, default=None, return_dtype=pl.String).to_list()
     for place in positions(row_verdicts, ("period_is_not_ahead",)):
         reasons[place] = reasons[place] or f"period {rows['period_date'][place]} lies after {latest}"

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+import csv
 import logging
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import TypeVar
+from typing import Final, TypeVar
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+import polars as pl
 
 from ingest.archive import Archive, Entry
-from ingest.errors import ArchiveDamaged, SourceChanged, SourceError, TidegaugeError
+from ingest.errors import ArchiveDamaged, NotAsked, SourceChanged, SourceError, TidegaugeError
 from ingest.kit import Payload
 
 _log = logging.getLogger("tidegauge.collect")
 
 Rows = TypeVar("Rows")
 
+DECLARED: Final = (
+    pl.exceptions.PolarsError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    csv.Error,
+    expat.ExpatError,
+    ElementTree.ParseError,
+    UnicodeError,
+    RecursionError,
+    OverflowError,
+)
+"""What libraries raise on bytes they cannot read: the answer's fault. Anything else that is no SourceError is ours."""
+
 
 def fetched(source: str, fetch: Callable[[], Iterable[Payload | SourceError]]) -> Iterator[Payload | SourceError]:
     """Yield what `fetch` gives; what it raises about the source becomes its last item."""
     try:
-        yield from fetch()
+        for item in fetch():
+            yield item
+            if isinstance(item, NotAsked) and item.is_over:
+                return  # nothing that is asked from now on would be answered
     except SourceError as error:
         yield error
     except (TidegaugeError, MemoryError):
         raise
+    except DECLARED as error:
+        yield _unreadable(source, "fetch", error)
     except Exception as error:  # noqa: BLE001 - named as a problem and logged, so that other sources go on
         # fetch peeks into answers (page counts, totals): one that nobody foresaw breaks it like a parse
         _log.exception("%s: fetch broke", source)
@@ -39,6 +66,8 @@ def parsed(source: str, payload: Payload, parse: Callable[[Payload], Rows]) -> R
         return error
     except (TidegaugeError, MemoryError):
         raise
+    except DECLARED as error:
+        return _unreadable(source, payload.name, error)
     except Exception as error:  # noqa: BLE001 - named as a problem and logged, so that other payloads go on
         _log.exception("%s: %s: parse broke", source, payload.name)
         return _unforeseen(source, payload.name, error)
@@ -73,6 +102,12 @@ def _payloads(archive: Archive, entries: Iterable[Entry]) -> Iterator[Payload]:
             headers=entry.headers,
             meta=entry.meta,
         )
+
+
+def _unreadable(source: str, payload: str, error: Exception) -> SourceChanged:
+    what = "one nested too deep" if isinstance(error, RecursionError) else f"{type(error).__name__}: {error}"
+    _log.warning("%s: %s: cannot be read: %s", source, payload, what.partition("\n")[0])
+    return SourceChanged(source, payload, expected="an answer that can be read", seen=what)
 
 
 def _unforeseen(source: str, payload: str, error: Exception) -> SourceChanged:

@@ -47,6 +47,7 @@ _INVESCO: Final[Mapping[str, tuple[str, ...]]] = {
     "as_of": ("Date",),
 }
 _INVESCO_CLASS: Final = "Class of Shares"
+_ANY_NUMBER: Final = re.compile(r"[-+]?[\d,]+(?:\.\d*)?")
 _NUMBERS: Final = frozenset({"weight_pct", "shares", "market_value_usd"})
 
 
@@ -111,7 +112,7 @@ def invesco_holdings(payload: Payload, table_id: str = "ishares.holdings") -> Ho
     `table_id` only picks the columns: Invesco's files come by hand and have no table of their own.
     """
     expected = "CSV with a header Fund Ticker, Holding Ticker, Weight"
-    table = csv_rows(payload, expected)
+    table = csv_rows(payload, expected, may_end_bare=True)  # ends in a date, which all rows must share
     known = {alias for aliases in (_INVESCO["fund"], _INVESCO["holding_ticker"]) for alias in aliases}
     start = next((at for at, row in enumerate(table) if len(known & set(row)) == 2), None)
     if start is None:
@@ -145,15 +146,36 @@ def _until_filled(row: Row) -> Row:
 
 
 def _positions(payload: Payload, table: list[Row], width: int, columns: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the rows up to the first that is not a position; SourceChanged when positions stand behind it."""
-    is_position = [len(row) >= width and not is_blank(row) for row in table]
-    count = is_position.index(False) if False in is_position else len(table)
-    if not count:
+    """Return the positions, wherever disclaimers stand; SourceChanged for a row that is neither.
+
+    A row that stands twice counts once. Two positions of one name and ticker that differ in figures alone are a clash.
+    """
+    rows: list[Row] = []
+    for row in table:
+        if len(row) >= width and not is_blank(row):
+            rows.append(row)
+        elif len(row) > 2 and not is_blank(row):
+            raise changed(payload, "nothing but positions and disclaimers", quoted(row[0] or row[1]))
+    if not rows:
         raise changed(payload, "at least one position", "a header and no rows")
-    for row, is_more in zip(table[count:], is_position[count:], strict=True):
-        if is_more or (len(row) > 2 and not is_blank(row)):
-            raise changed(payload, "nothing but disclaimers behind the last position", quoted(row[0] or row[1]))
-    return [_position(payload, number, row, columns) for number, row in enumerate(table[:count], start=1)]
+    once = list({tuple(map(str, row)): row for row in rows}.values())
+    found = [_position(payload, number, row, columns) for number, row in enumerate(once, start=1)]
+    figures = {at for value, at in columns.items() if value in _NUMBERS}
+    first: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row, position in zip(once, found, strict=True):
+        what = tuple("" if _is_figure(at, cell, figures) else str(cell) for at, cell in enumerate(row))
+        other = first.setdefault(what, position)
+        if other is not position and position["holding_name"] is not None:
+            names = sorted(_NUMBERS & position.keys())
+            both = " and ".join(", ".join(f"{name} {one[name]}" for name in names) for one in (other, position))
+            holding = f"{position['holding_ticker'] or ''} {position['holding_name']}".strip()
+            raise changed(payload, f"one position of {quoted(holding)}", f"two, with {both}")
+    return found
+
+
+def _is_figure(at: int, cell: Any, figures: set[int]) -> bool:
+    """Whether a cell is one of the figures read, or any other number: what two lots of one position differ in."""
+    return at in figures or not isinstance(cell, str) or bool(_ANY_NUMBER.fullmatch(cell))
 
 
 def _position(payload: Payload, number: int, row: Row, columns: Mapping[str, int]) -> dict[str, Any]:

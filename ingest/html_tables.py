@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 _UNSEEN = frozenset({"style", "script", "sup"})
 _MOST_SPANNED = 1_000
+MOST_CELLS = 300_000
 
 
 @dataclass(slots=True)
@@ -64,10 +65,16 @@ class _Reader(HTMLParser):
 
 
 def html_tables(text: str) -> dict[str, list[list[str]]]:
-    """Return every table that has an id. A cell that spans rows or columns stands in each of them."""
+    """Return every table that has an id. A cell that spans rows or columns stands in each of them.
+
+    ValueError where the tables have more than MOST_CELLS cells.
+    """
     reader = _Reader()
     reader.feed(text)
     reader.close()
+    count = sum(cell.rows * cell.columns for rows in reader.tables.values() for row in rows for cell in row)
+    if count > MOST_CELLS:
+        raise ValueError(f"{count} cells in tables")
     return {name: _spread(rows) for name, rows in reader.tables.items()}
 
 

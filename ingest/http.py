@@ -5,21 +5,17 @@ One thread asks at a time. Client libraries that bring their own transport are w
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import logging
 import random
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache
 from types import TracebackType
-from typing import Any, Final
-from urllib.parse import quote, quote_plus, urlencode, urljoin, urlsplit
+from typing import Final
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import httpx
 import stamina
@@ -29,12 +25,23 @@ from ingest.archive import Archive, kept_headers, sha256_of
 from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.kit import Payload
+from ingest.patience import Patience
 from ingest.secrets import blotted, guard
 from ingest.settings import Settings
+from ingest.transport import (
+    CONNECT_SECONDS,
+    MAX_BODY_BYTES,
+    MAX_REDIRECTS,
+    REDIRECTS,
+    Watchdog,
+    advice,
+    causes,
+    excerpt,
+    redirect_target,
+    retry_after,
+    status_text,
+)
 
-MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-MAX_REDIRECTS: Final = 5
-MAX_RETRY_AFTER_SECONDS: Final = 120.0
 MAX_WAIT_SECONDS: Final = 30.0
 REQUESTS_PER_SECOND: Final[Mapping[str, float]] = {
     "api.stlouisfed.org": 2.0,  # 120 a minute, and since 2026 per second
@@ -43,7 +50,6 @@ REQUESTS_PER_SECOND: Final[Mapping[str, float]] = {
 }
 DEFAULT_REQUESTS_PER_SECOND: Final = 5.0
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _log = logging.getLogger("tidegauge.http")
 
 
@@ -54,6 +60,14 @@ class _TryAgainError(Exception):
         self.reason = reason
         self.wait = wait
         super().__init__(reason)
+
+
+class _SilenceError(_TryAgainError):
+    """Time passed and nothing came: such a try counts against its host (ingest.patience)."""
+
+
+class _NoConnectionError(_TryAgainError):
+    """The host could not be reached. That costs no time, so it counts once the tries are used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +103,9 @@ class _Answer:
 class Upstream:
     """Implements ingest.kit.Http on httpx. Use it as a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings, clock: Clock, archive: Archive) -> None:
+    def __init__(self, settings: Settings, clock: Clock, archive: Archive, patience: Patience | None = None) -> None:
         self._settings = settings
+        self._patience = patience or Patience()
         self._clock = clock
         self._archive = archive
         self._base = settings.upstream.rstrip("/") if settings.upstream else None
@@ -170,8 +185,9 @@ class Upstream:
         """Return the answer, archived. See ingest.kit.Http.get.
 
         A request has `request_attempts` tries of `request_timeout_seconds` each. SourceUnavailable: no answer, 429 or
-        5xx after every try. SourceRefused: 401, 403. SourceChanged: any other status outside `accept_status`, a body
-        beyond 64 MiB, a redirect that leads nowhere.
+        5xx after every try; NotAsked, one of them: a host silent before in this run, the run's deadline passed.
+        SourceRefused: 401, 403. SourceChanged: any other status outside `accept_status`, a body beyond 64 MiB, a
+        redirect to another publisher or away from https.
         """
         ask = _Ask(
             source=source,
@@ -197,7 +213,7 @@ class Upstream:
         return self._archive.put(payload, self._batch)
 
     def _with_retries(self, ask: _Ask) -> _Answer:
-        attempts = self._settings.request_attempts
+        attempts = 1 if self._patience.has_no_network else self._settings.request_attempts
         first_wait = self._settings.retry_wait_seconds
         try:
             for attempt in stamina.retry_context(
@@ -211,20 +227,33 @@ class Upstream:
                 with attempt:
                     return self._once(ask, attempt.num, attempts)
         except _TryAgainError as error:
+            if isinstance(error, _NoConnectionError):
+                self._patience.silent(ask.host, error.reason)
             tries = f"{attempts} tries" if attempts > 1 else "1 try"
             raise SourceUnavailable(
                 ask.source,
                 ask.name,
                 f"no answer from {ask.host} after {tries}: {error.reason}. "
-                f"{_advice(error.reason)}; what was landed before stays.",
+                f"{advice(error.reason)}; what was landed before stays.",
             ) from None  # the cause may carry the URL with its key
         raise AssertionError("retry_context either returns an answer or raises")
 
     def _once(self, ask: _Ask, number: int, attempts: int) -> _Answer:
         """Ask once, following redirects; _TryAgainError where another try may help."""
+        self._patience.require(ask.source, ask.name, ask.host)
         try:
             answer = self._follow(ask)
+            self._patience.answered(ask.host)
             self._judge(ask, answer)
+        except _SilenceError as error:
+            _log.warning("%s: %s: try %d of %d failed: %s", ask.source, ask.name, number, attempts, error.reason)
+            if self._patience.is_over:
+                raise self._patience.over(ask.source, ask.name) from None
+            if self._patience.silent(ask.host, error.reason) and number < attempts:
+                times = "twice in a row" if number > 1 else "again"
+                message = f"{ask.host} was silent {times} ({error.reason}) and is not asked any more in this run"
+                raise SourceUnavailable(ask.source, ask.name, f"{message}; what was landed before stays") from None
+            raise
         except _TryAgainError as error:
             _log.warning("%s: %s: try %d of %d failed: %s", ask.source, ask.name, number, attempts, error.reason)
             raise
@@ -232,25 +261,24 @@ class Upstream:
 
     def _follow(self, ask: _Ask) -> _Answer:
         public, secrets = ask.url, ask.secret_params
-        deadline = time.monotonic() + self._settings.request_timeout_seconds
+        seconds = self._patience.seconds_for(self._settings.request_timeout_seconds)
+        deadline = time.monotonic() + seconds
         for _ in range(MAX_REDIRECTS + 1):
             self._pace(urlsplit(public).hostname or "")
-            answer = self._send(ask, _with_query(self.rewrite(public), secrets), deadline)
-            if answer.status not in _REDIRECTS:
+            answer = self._send(ask, _with_query(self.rewrite(public), secrets), deadline, seconds)
+            if answer.status not in REDIRECTS:
                 return answer
             public, secrets = self._location(ask, public, answer), {}
             _log.info("%s: %s: redirected to %s", ask.source, ask.name, ask.redact(public))
         raise SourceChanged(ask.source, ask.name, expected="an answer", seen=f"more than {MAX_REDIRECTS} redirects")
 
     def _location(self, ask: _Ask, public: str, answer: _Answer) -> str:
-        """Return the public address a redirect leads to. A stand-in may answer with its own address or a path."""
+        """Return the public address a redirect leads to; see ingest.transport.redirect_target."""
         location = answer.headers.get("location", "")
-        if self._base is not None and location.startswith(self._base + "/"):
-            return "https://" + location[len(self._base) + 1 :]
-        target = urljoin(public, location)
-        if not location or urlsplit(target).scheme != "https":
+        target = redirect_target(public, location, self._base)
+        if target is None:
             seen = f"HTTP {answer.status} to {ask.redact(location) or 'nowhere'}"
-            raise SourceChanged(ask.source, ask.name, expected="a redirect to an https address", seen=seen)
+            raise SourceChanged(ask.source, ask.name, expected="a redirect to an https address of the host", seen=seen)
         return target
 
     def _pace(self, host: str) -> None:
@@ -263,31 +291,39 @@ class Upstream:
             time.sleep(due - now)
         self._next_at[host] = max(due, now) + 1.0 / REQUESTS_PER_SECOND.get(host, DEFAULT_REQUESTS_PER_SECOND)
 
-    def _send(self, ask: _Ask, url: str, deadline: float) -> _Answer:
-        """Send one request and read its body, all before `deadline` (monotonic seconds)."""
+    def _send(self, ask: _Ask, url: str, deadline: float, seconds: float) -> _Answer:
+        """Send one request and read its body, all before `deadline` (monotonic seconds), `seconds` from the first."""
         left = max(deadline - time.monotonic(), 0.001)
-        late = f"no complete answer within {self._settings.request_timeout_seconds:g} seconds"
-        with _Watchdog(left, self._sockets) as watchdog:
+        late = f"no complete answer within {seconds:.3g} seconds"
+        times = httpx.Timeout(left, connect=min(left, CONNECT_SECONDS))
+        with Watchdog(left, self._sockets) as watchdog:
             try:
                 with self._client.stream(
-                    "GET", url, headers=dict(ask.headers), timeout=left, extensions={"trace": watchdog.trace}
+                    "GET", url, headers=dict(ask.headers), timeout=times, extensions={"trace": watchdog.trace}
                 ) as response:
                     return _Answer(response.status_code, response.headers, _read(ask, response, deadline, late))
+            except httpx.ConnectTimeout:
+                reason = late if left < CONNECT_SECONDS else f"no connection within {CONNECT_SECONDS:g} seconds"
+                raise _SilenceError(reason) from None
             except httpx.TimeoutException:
-                raise _TryAgainError(late) from None
+                raise _SilenceError(late) from None
             except httpx.DecodingError:
                 raise SourceChanged(
                     ask.source, ask.name, expected="a body", seen="one that cannot be unpacked"
                 ) from None
             except (httpx.TransportError, OSError) as error:
-                raise _TryAgainError(late if watchdog.bit else _reason(ask, error)) from None
+                if watchdog.bit:
+                    raise _SilenceError(late) from None
+                kind = _NoConnectionError if isinstance(error, httpx.ConnectError) else _TryAgainError
+                raise kind(_reason(ask, error)) from None
 
     def _judge(self, ask: _Ask, answer: _Answer) -> None:
         if answer.status in ask.accept_status:
             return
         if answer.status == 429 or answer.status >= 500:
-            raise _TryAgainError(_status_text(answer.status), _retry_after(answer.headers, self._clock))
-        seen = f"{_status_text(answer.status)} from {ask.host}{_excerpt(ask, answer.body)}"
+            raise _TryAgainError(status_text(answer.status), retry_after(answer.headers, self._clock))
+        body = ask.redact(answer.body[:4096].decode("utf-8", "replace"))
+        seen = f"{status_text(answer.status)} from {ask.host}{excerpt(body)}"
         if answer.status in (401, 403):
             raise SourceRefused(ask.source, ask.name, f"the publisher refused the request: {seen}")
         expected = " or ".join(f"HTTP {status}" for status in ask.accept_status)
@@ -300,36 +336,6 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-class _Watchdog:
-    """Cuts the connection at the deadline. A server that sends a byte now and then defeats every socket time-out."""
-
-    def __init__(self, seconds: float, sockets: list[socket.socket]) -> None:
-        self.bit = False
-        self._sockets = sockets  # of the client: a connection kept alive was opened by an earlier request
-        self._timer = threading.Timer(seconds, self._bite)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Watchdog:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Learn the sockets of this request from httpcore's trace events."""
-        found = info.get("return_value")
-        if event.endswith((".connect_tcp.complete", ".start_tls.complete")) and found is not None:
-            self._sockets[:] = [known for known in self._sockets if known.fileno() != -1]
-            self._sockets.append(found.get_extra_info("socket"))
-
-    def _bite(self) -> None:
-        self.bit = True
-        for one in list(self._sockets):
-            with contextlib.suppress(OSError):  # closed in the meantime: there is nothing left to cut
-                one.shutdown(socket.SHUT_RDWR)
-
-
 def _read(ask: _Ask, response: httpx.Response, deadline: float, late: str) -> bytes:
     """Return the unpacked body; h11 raises on one shorter than its Content-Length."""
     parts: list[bytes] = []
@@ -340,7 +346,7 @@ def _read(ask: _Ask, response: httpx.Response, deadline: float, late: str) -> by
             limit = f"at most {MAX_BODY_BYTES // 1024**2} MiB"
             raise SourceChanged(ask.source, ask.name, expected=limit, seen="a larger body")
         if time.monotonic() > deadline:
-            raise _TryAgainError(late)
+            raise _SilenceError(late)
         parts.append(part)
     return b"".join(parts)
 
@@ -354,29 +360,6 @@ def _wait_of(error: Exception) -> bool | float:
     return error.wait + random.uniform(0, min(1.0, error.wait / 10))  # noqa: S311 - jitter, not a secret
 
 
-def _retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
-    """Return the seconds of a Retry-After (a number, or a date against the server's own), None where there is none."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        seconds = float(value)
-    else:
-        moment, now = _http_date(value), _http_date(headers.get("date", "")) or clock()
-        if moment is None:
-            return None
-        seconds = (moment - now).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _with_query(url: str, params: Mapping[str, str]) -> str:
     if not params:
         return url
@@ -385,7 +368,7 @@ def _with_query(url: str, params: Mapping[str, str]) -> str:
 
 def _reason(ask: _Ask, error: BaseException) -> str:
     """Say in plain words what broke: the system's own reason where there is one."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, socket.gaierror):
             return "its name could not be resolved"
         if isinstance(cause, OSError) and cause.strerror:
@@ -394,27 +377,3 @@ def _reason(ask: _Ask, error: BaseException) -> str:
         return "the answer broke off"
     text = ask.redact(str(error)).removeprefix("[Errno 111] ")
     return text.lower() if text else type(error).__name__
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _advice(reason: str) -> str:
-    if "429" in reason:
-        return "Too many requests; wait some minutes and run again"
-    if reason.startswith("HTTP"):
-        return "The publisher has trouble; run again later"
-    return "Check the network"
-
-
-def _status_text(status: int) -> str:
-    phrase = httpx.codes.get_reason_phrase(status)
-    return f"HTTP {status} ({phrase.lower()})" if phrase else f"HTTP {status}"
-
-
-def _excerpt(ask: _Ask, body: bytes) -> str:
-    text = " ".join(ask.redact(body[:4000].decode("utf-8", "replace"))[:400].split())
-    return f": {text[:120]}" if text else ""

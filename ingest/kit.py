@@ -13,6 +13,7 @@ import polars as pl
 from ingest.catalog.models import Provider, Series, SourceName
 from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceError
+from ingest.patience import Patience
 from ingest.settings import Settings
 
 ROWS_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType(
@@ -141,6 +142,7 @@ class FetchContext:
     clock: Clock
     http: Http
     progress: Callable[[str, int, int | None], None]  # (what, done, of)
+    patience: Patience = field(default_factory=Patience)  # of the run
     landed: frozenset[str] = frozenset()  # sha256 of the bodies whose rows have landed whole: may be asked "if changed"
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from ingest.archive import Archive
 from ingest.clock import naive_utc
+from ingest.doubles import one_row_each, panel_key
 from ingest.errors import SourceError, SymbolUnknown
 from ingest.gathering import archived_batches, fetched, parsed
 from ingest.kit import Http, Payload
@@ -169,7 +170,7 @@ class _Gathered:
         )
 
     def _rows(self, table: PanelTable) -> pl.DataFrame:
-        """Return all rows. Where payloads overlap the later one speaks; doubles in one payload are for the gate."""
+        """Return all rows, repeats left out. Where payloads overlap the later one speaks; clashes are for the gate."""
         frames = self.frames.get(table.id)
         if not frames:
             return empty_table(table)
@@ -182,7 +183,7 @@ class _Gathered:
                     pl.col("_order") == pl.col("_last")
                 )
                 rows = rows.drop("_last")
-        return rows.drop("_order")
+        return one_row_each(rows.drop("_order"), panel_key(table))
 
     def _trusted_windows(self) -> tuple[PanelWindow, ...]:
         """Return the windows, each once, but for groups of which a part may have been lost.

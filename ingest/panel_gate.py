@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
 from ingest.dividend_sense import DIVIDEND_CHECK, senseless_dividends
+from ingest.doubles import one_row_each, panel_clashes, panel_key
 from ingest.evidence import Evidence
 from ingest.expectations import Check, Verdict, validate
 from ingest.found_blocks import (
@@ -58,9 +60,12 @@ def rule_names(table: PanelTable) -> dict[str, str]:
 def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGateResult:
     """Judge one desk's batch. `now` is aware.
 
-    Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Doubled keys hold the desk
-    back: one answer that says two things is not read right.
+    Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Repeats count once; two
+    rows with one key that differ refuse their group (ticker, fund): nothing says which of them counts.
     """
+    batch = replace(
+        batch, tables={name: one_row_each(rows, panel_key(panel_table(name))) for name, rows in batch.tables.items()}
+    )
     today = now.astimezone(NEW_YORK).date()
     accepted: dict[str, pl.DataFrame] = {}
     refused: dict[str, pl.DataFrame] = {}
@@ -87,7 +92,9 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
             if rule.holds_back and not verdict.passed
         ]
         told = {**blocks.rows.get(table_id, {}), **{at: f"{DIVIDEND_CHECK}: {why}" for at, why in senseless.items()}}
-        judged = rows.with_columns(_reasons(rows, verdicts, told, whole.get(table_id)))
+        clash = panel_clashes(table, rows, group_column(table)).alias("clash")
+        judged = rows.with_columns(clash, _reasons(rows, verdicts, told, whole.get(table_id)))
+        judged = judged.with_columns(reason=pl.coalesce("key_is_unique: " + pl.col("clash"), "reason")).drop("clash")
         accepted[table_id] = judged.filter(pl.col("reason").is_null()).drop("reason")
         refused[table_id] = judged.filter(pl.col("reason").is_not_null())
         if table.name in ("prices", "fund_days"):
@@ -111,8 +118,12 @@ def _block_checks(table: PanelTable) -> tuple[str, ...]:
 
 
 def _keyed(table: PanelTable, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows as they are, or none where one lacks a key: then the desk is held back anyway."""
-    return rows.clear() if any(rows[column.name].null_count() for column in table.keys) else rows
+    """Return the rows without groups in which two clash; none where a key is missing: the desk is held back anyway."""
+    keys = [column.name for column in table.keys]
+    if rows.select(keys).null_count().sum_horizontal().sum():
+        return rows.clear()
+    sound = rows.filter(panel_clashes(table, rows, group_column(table)).is_null())
+    return sound.clear() if sound.select(keys).is_duplicated().any() else sound
 
 
 def _groups_held(batch: PanelBatch, tables: Mapping[str, PanelTable], blocks: Blocks) -> dict[str, dict[str, str]]:

@@ -13,6 +13,7 @@ from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceError, SymbolUnknown
 from ingest.kit import CheckResult, Http, Payload
 from ingest.panel import PanelSource
+from ingest.patience import Patience
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class PanelContext:
     tickers: Sequence[str] = ()  # wanted symbols, Yahoo's spelling
     former: Set[str] = frozenset()  # those of them that left the index: nobody need know them any more
     since: Mapping[str, date | None] = field(default_factory=dict)  # per group: the newest period held
+    patience: Patience = field(default_factory=Patience)  # of the run
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import polars as pl
 
 from ingest.catalog.calendars import working_days
 from ingest.dividend_sense import DIVIDEND_CHECK
+from ingest.doubles import panel_key
 from ingest.expectations import Severity
 from ingest.found_blocks import MOVE_CHECK, group_column
 from ingest.magnitudes import FIRST_PERIODS, MAGNITUDES, is_impossible
@@ -49,7 +50,7 @@ class Rule:
 
 _EVERY_TABLE: Final = (
     Rule("keys_are_there", "error", "missing_keys", "rows without a key", at_most=0, holds_back=True),
-    Rule("key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, holds_back=True),
+    Rule("key_is_unique", "error", "rows_of_key", "rows that share their key with another", at_most=1, refuses=True),
     Rule(
         "values_are_finite", "error", "unfinite_values", "rows with an infinite value or NaN", at_most=0, refuses=True
     ),
@@ -201,7 +202,7 @@ def _of_every_row(table: PanelTable, today: date) -> list[pl.Expr]:
         pl.sum_horizontal(pl.col(name).is_null() for name in (*keys, "payload_sha256", "fetched_at"))
         .cast(pl.Int64)
         .alias("missing_keys"),
-        pl.len().over(keys).cast(pl.Int64).alias("rows_of_key"),
+        pl.len().over(panel_key(table)).cast(pl.Int64).alias("rows_of_key"),
         pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_finite().not_().fill_null(False) for name in numbers))
         .cast(pl.Int64)
         .alias("unfinite_values"),

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from ingest.catalog.models import Provider
+from ingest.days import is_note
 from ingest.errors import SourceChanged
 from ingest.kit import ROWS_SCHEMA, Pair, Payload, Window, empty_rows
+from ingest.limits import oversize_of_json, oversize_of_text
 
 _SEEN_CHARACTERS = 80
 _FIRST_YEAR = 1000
+_PAGE: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body|script|title|meta|center)\b")
+_PROLOGUES: Final = ((b"<!--", b"-->"), (b"<?", b"?>"))
+_PAGE_STARTS_WITHIN: Final = 4096
 
 
 def changed(payload: Payload, expected: str, seen: str) -> SourceChanged:
@@ -33,12 +39,28 @@ def quoted(text: object) -> str:
 
 
 def refuse_no_data(payload: Payload, expected: str) -> None:
-    """Raise SourceChanged for an empty body and for a web page that came in place of data."""
-    start = payload.body[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    """Raise SourceChanged for an empty body and for a web page (a challenge, an apology) that came in place of data."""
+    start = payload.body[:_PAGE_STARTS_WITHIN].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         raise changed(payload, expected, "an empty body")
-    if start.startswith((b"<!doctype html", b"<html")):
+    if _PAGE.match(_behind_prologue(start)):
         raise changed(payload, expected, "an HTML page")
+
+
+def _behind_prologue(start: bytes) -> bytes:
+    """Return `start` without the comments and declarations that a page may begin with."""
+    while True:
+        ends = [end for begin, end in _PROLOGUES if start.startswith(begin)]
+        if not ends or ends[0] not in start:
+            return start
+        start = start.partition(ends[0])[2].lstrip()
+
+
+def refuse_oversize(payload: Payload, measure: Callable[[bytes], tuple[str, str] | None]) -> None:
+    """Raise SourceChanged where `measure` (of ingest.limits) finds the body beyond what any publisher sends."""
+    found = measure(payload.body)
+    if found is not None:
+        raise changed(payload, *found)
 
 
 def text_of(payload: Payload, expected: str) -> str:
@@ -52,15 +74,54 @@ def text_of(payload: Payload, expected: str) -> str:
         ) from None
 
 
-def json_of(payload: Payload, expected: str) -> Any:
-    """Return the JSON document of the body."""
+def lines_of(payload: Payload, expected: str, *, may_end_bare: bool = False) -> list[str]:
+    """Return the lines of a text body. SourceChanged where the last one has no end: it may have been cut in a cell.
+
+    `may_end_bare` is for publishers whose own files end so; `csv_of` then looks at the last cell.
+    """
+    refuse_oversize(payload, oversize_of_text)
     text = text_of(payload, expected)
+    lines = text.splitlines()
+    if not may_end_bare and lines and lines[-1].strip():
+        refuse_cut(payload, text, lines[-1])
+    return lines
+
+
+def refuse_cut(payload: Payload, text: str, last: str) -> None:
+    """Raise SourceChanged where `text` ends without a line end."""
+    if text[-1:] not in ("\n", "\r"):
+        raise changed(payload, "a last line with its end", f"a text cut off in {quoted(last)}")
+
+
+def json_of(payload: Payload, expected: str) -> Any:
+    """Return the JSON document of the body. A member that stands twice in one object must say the same twice."""
+    text = text_of(payload, expected)
+    refuse_oversize(payload, oversize_of_json)
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            _refuse_clash(payload, pairs)
+        return found
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=members)
     except json.JSONDecodeError as error:
         raise changed(
-            payload, expected, f"JSON broken at character {error.pos}: {quoted(text[error.pos - 20 :])}"
+            payload, expected, f"JSON broken at character {error.pos}: {quoted(text[max(error.pos - 20, 0) :])}"
         ) from None
+    except RecursionError:
+        raise changed(payload, expected, "JSON nested too deep") from None
+    except ValueError as error:  # a whole number of more digits than Python converts
+        raise changed(payload, expected, f"JSON that cannot be read: {error}") from None
+
+
+def _refuse_clash(payload: Payload, pairs: Sequence[tuple[str, Any]]) -> None:
+    said: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in said and said[name] != value:
+            raise changed(payload, f"{quoted(name)} once in an object", f"{quoted(said[name])} and {quoted(value)}")
+        said[name] = value
 
 
 def field(payload: Payload, record: Any, name: str, where: str) -> Any:
@@ -111,19 +172,67 @@ def day(payload: Payload, value: Any, form: str, where: str) -> date:
 
 
 def csv_of(payload: Payload, lines: Sequence[str], expected: str) -> pl.DataFrame:
-    """Return a frame of texts from CSV lines, the first of which is the header; blank lines are skipped.
+    """Return a frame of texts from CSV lines, the first of which is the header; blank lines and repeats are left out.
 
-    SourceChanged when a line has more or fewer cells than the header: that is how a cut or shifted file shows.
+    SourceChanged when a line has more or fewer cells than the header (that is how a cut or shifted file shows), when a
+    column stands twice, when the last cell of a body without a last line end is written shorter than its column.
     """
-    filled = [line for line in lines if line.strip()]
+    filled = list(dict.fromkeys(line.strip("\r\n") for line in lines if line.strip()))
     if not filled:
         raise changed(payload, expected, "no header line")
     width = filled[0].count(",")
     for line in filled:
         if line.count(",") != width:
             raise changed(payload, f"{width + 1} cells in each line of {expected}", quoted(line))
-    frame = pl.read_csv("\n".join(filled).encode(), infer_schema=False, empty_string_is_null=False)
-    return frame.rename({name: name.strip() for name in frame.columns}).with_columns(pl.all().str.strip_chars())
+    refuse_doubled_names(payload, [name.strip().strip('"') for name in filled[0].split(",")])
+    try:
+        frame = pl.read_csv("\n".join(filled).encode(), infer_schema=False, empty_string_is_null=False)
+        frame = frame.rename({name: name.strip() for name in frame.columns}).with_columns(pl.all().str.strip_chars())
+    except pl.exceptions.PolarsError as error:
+        raise changed(payload, expected, f"a CSV that cannot be read: {error}") from None
+    if payload.body[-1:] not in (b"\n", b"\r"):
+        _refuse_short_cell(payload, frame)
+    return frame
+
+
+def table_lines(payload: Payload, lines: Sequence[str], is_header: Callable[[str], bool], expected: str) -> list[str]:
+    """Return the header and the lines of the table, wherever the header and the notes around it stand.
+
+    SourceChanged where there is no header, or figures above it that are no line of the table.
+    """
+    header = next((line for line in lines if is_header(line)), None)
+    if header is None:
+        raise changed(payload, expected, quoted(next((line for line in lines if line.strip()), "")))
+    at = lines.index(header)
+    above = [line for line in lines[:at] if not is_note(line.split(","))]
+    cut = next((line for line in above if line.count(",") != header.count(",")), None)
+    if cut is not None:
+        raise changed(payload, f"notes above the header of {expected}", quoted(cut))
+    return [header, *above, *(line for line in lines[at + 1 :] if line != header)]
+
+
+def refuse_doubled_names(payload: Payload, names: Sequence[str]) -> None:
+    """Raise SourceChanged for a column that stands twice: nothing says which of the two counts."""
+    doubled = next((name for name in names if name and names.count(name) > 1), None)
+    if doubled is not None:
+        raise changed(payload, "each column once", f"{quoted(doubled)} twice")
+
+
+def _refuse_short_cell(payload: Payload, frame: pl.DataFrame) -> None:
+    """Raise SourceChanged where the last cell has fewer decimals than all others of its column, or is the only blank.
+
+    The last line of such a body is the last of the frame only where the source keeps its order, so all are looked at
+    by their place in the body.
+    """
+    cell = payload.body[-64:].decode("utf-8", "replace").rpartition("\n")[2].rpartition(",")[2].strip().strip('"')
+    column = frame.to_series(frame.width - 1)
+    others = column.filter(column != "")
+    decimals = others.str.extract(r"\.(\d*)$").str.len_chars().fill_null(0)
+    most = decimals.mode().max() if len(others) else None
+    found = len(cell.rpartition(".")[2]) if "." in cell else 0
+    is_uniform = len(others) > 1 and (decimals == most).sum() >= len(others) - 1
+    if is_uniform and isinstance(most, int) and most > 0 and found < most:
+        raise changed(payload, f"{most} decimals in the last cell, as above it", f"{quoted(cell)}: cut off")
 
 
 def dates_of(payload: Payload, frame: pl.DataFrame, column: str, form: str) -> pl.Series:

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=60.0, gt=0, description="Total deadline of one request.")
     request_attempts: int = Field(default=4, ge=1, description="Tries per request on transport errors, 429 and 5xx.")
     retry_wait_seconds: float = Field(default=1.0, ge=0, description="First wait between tries; doubles, with jitter.")
+    run_deadline_seconds: float = Field(
+        default=2700.0, gt=0, description="How long one run asks publishers; what is left then is not asked."
+    )
     wide_universe: bool = Field(
         default=False, description="Ask the prices of every listed common stock too, for breadth of USCOMMON."
     )

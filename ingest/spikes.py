@@ -11,7 +11,9 @@ from ingest.catalog.models import Series
 SPIKE_CHECK: Final = "spikes_are_confirmed"
 
 _AROUND: Final = 11  # periods whose middle value is where the series is
-_ALONE: Final = 3.0  # so many times the share where nobody else can be asked: markets do fall and recover
+# So many times the share where nobody else can be asked: stock markets fall and recover, rates of exchange do not.
+_ALONE: Final = {"rate": 1.5}
+_ALONE_OTHERWISE: Final = 3.0
 _SECOND_WITHIN: Final = "4d"
 
 
@@ -74,7 +76,8 @@ def _alone(measured: pl.DataFrame, series: Series, share: float) -> dict[int, st
     """Return values that nobody else has and that come back wholly on the next period."""
     limit = pl.lit(series.plausible.max_step)
     if share:
-        limit = pl.min_horizontal(limit, _ALONE * share * pl.col("before").abs())
+        times = _ALONE.get(series.unit, _ALONE_OTHERWISE)
+        limit = pl.min_horizontal(limit, times * share * pl.col("before").abs())
     up, down = pl.col("value") - pl.col("before"), pl.col("value") - pl.col("after")
     found = measured.filter(
         pl.col("second").is_null(),

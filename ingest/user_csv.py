@@ -16,7 +16,8 @@ from ingest.archive import sha256_of
 from ingest.clock import NEW_YORK, Clock, naive_utc
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.kit import Payload
-from ingest.parsing import changed, quoted, text_of
+from ingest.limits import oversize_of_text
+from ingest.parsing import changed, quoted, refuse_oversize, text_of
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
@@ -51,13 +52,14 @@ def user_lines(payload: Payload, required: Sequence[str], optional: Sequence[str
     The header has all of `required` in this order, then any of `optional` in theirs.
     """
     expected = f"a header {','.join(required)}{''.join(f'[,{name}]' for name in optional)}"
-    texts = text_of(payload, expected).splitlines()
+    refuse_oversize(payload, oversize_of_text)
+    texts = text_of(payload, expected).splitlines()  # written by hand: the last line may have no end
     header = [name.strip().lower() for name in texts[0].split(",")] if texts else []
     given = [name for name in optional if name in header]
     if header != [*required, *given]:
         raise changed(payload, expected, quoted(texts[0] if texts else ""))
     table = pl.DataFrame({"line": range(2, len(texts) + 1), "text": pl.Series(texts[1:], dtype=pl.String)})
-    table = table.filter(pl.col("text").str.strip_chars() != "")
+    table = table.filter(pl.col("text").str.strip_chars() != "").unique("text", keep="first", maintain_order=True)
     if table.is_empty():
         raise changed(payload, "at least one line of values", "a header alone")
     refuse_first(

@@ -31,17 +31,23 @@ SESSIONS_ASKED_AGAIN: Final = 30
 NO_BARS: Final = "a chart without a single price"
 
 _CURRENCY_IS_CLOSED = time(17, 0)
+_ACCEPTED: Final = 202  # a bot check answers so
+_SAME_PRICE: Final = 1e-6  # Yahoo's prices are float32, written with more digits than they have
 _UNKNOWN: Final = "Not Found"
 _LAST_STAMP: Final = 10**10  # the year 2286: milliseconds lie behind it
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One symbol's bars. `days` has one date per bar, `quotes` lists of as many cells; both in Yahoo's order."""
+    """One symbol's bars, in Yahoo's order.
+
+    `days` and `stamps` (unix seconds) have one entry per bar, `quotes` lists of as many cells.
+    """
 
     meta: Mapping[str, Any]
     zone: ZoneInfo
     days: pl.Series
+    stamps: pl.Series
     quotes: Mapping[str, Any]
     events: Mapping[str, Any]
 
@@ -73,20 +79,24 @@ def read_chart(payload: Payload) -> Chart:
     SourceChanged on an error in place of a chart, another symbol or bar length, stamps or lists that are none.
     """
     symbol = payload.meta["symbol"]
+    if payload.status == _ACCEPTED:
+        raise changed(payload, f"a chart of {symbol}", "HTTP 202 and no chart")
     result = _result(payload, json_of(payload, f"JSON of a chart of {symbol}"))
     meta = field(payload, result, "meta", "the chart")
     for name, expected in (("symbol", symbol), ("dataGranularity", "1d")):
         if field(payload, meta, name, "meta") != expected:
             raise changed(payload, f"meta.{name} {expected}", quoted(meta[name]))
     zone = _zone(payload, meta)
-    days = days_of(payload, zone, listed(payload, result, "timestamp", "the chart") if "timestamp" in result else [])
+    stamps = listed(payload, result, "timestamp", "the chart") if "timestamp" in result else []
+    days = days_of(payload, zone, stamps)
     quotes = listed(payload, field(payload, result, "indicators", "the chart"), "quote", "indicators")
     if len(quotes) != 1:
         raise changed(payload, "one list of quotes", str(len(quotes)))
     events = result.get("events") or {}
     if not isinstance(events, dict):
         raise changed(payload, "events of the chart to be an object", quoted(events))
-    return Chart(meta=meta, zone=zone, days=days, quotes=quotes[0], events=events)
+    numbers = pl.Series("_stamp", stamps, dtype=pl.Int64)
+    return Chart(meta=meta, zone=zone, days=days, stamps=numbers, quotes=quotes[0], events=events)
 
 
 def days_of(payload: Payload, zone: ZoneInfo, stamps: Sequence[Any]) -> pl.Series:
@@ -131,13 +141,44 @@ def last_day(payload: Payload) -> date:
     return last_closed_day(payload.fetched_at, _CURRENCY_IS_CLOSED if is_currency else EXCHANGE_IS_CLOSED)
 
 
-def closed_bars(payload: Payload, bars: pl.DataFrame) -> pl.DataFrame:
+def closed_bars(payload: Payload, chart: Chart, bars: pl.DataFrame, close: str) -> pl.DataFrame:
     """Return the bars (column `session_date`) of the days that were over when the chart was fetched, oldest first.
 
-    While a market trades, Yahoo sends today a second time as a live bar behind the first: the later one counts.
+    `close` is the column that makes a bar a price. Of two bars of one session the priced one counts; of two that say
+    the same, one. While a market trades, Yahoo sends today a second time as a live bar behind the first, stamped with
+    meta.regularMarketTime: that one counts. SourceChanged, with both, where nothing tells which of the two counts.
     """
-    closed = bars.filter(pl.col("session_date") <= last_day(payload))
-    return closed.unique("session_date", keep="last").sort("session_date")
+    closed = bars.with_columns(_stamp=chart.stamps).filter(pl.col("session_date") <= last_day(payload))
+    doubled = closed.filter(pl.col("session_date").is_duplicated())
+    if not doubled.is_empty():
+        names = [name for name in bars.columns if name != "session_date"]
+        priced = closed.filter(pl.col(close).is_not_null() | pl.col(close).is_null().all().over("session_date")).unique(
+            ["session_date", *names], keep="last", maintain_order=True
+        )
+        stamp = pl.col("_stamp")
+        is_live = (stamp == pl.lit(_whole(chart.meta.get("regularMarketTime")), dtype=pl.Int64)).fill_null(value=False)
+        is_live &= (stamp == stamp.max().over("session_date")) & (stamp > stamp.min().over("session_date"))
+        has_live = is_live.any().over("session_date")
+        closed = priced.filter(~has_live | is_live)
+        _refuse_two_bars(payload, closed, names, close)
+        closed = closed.unique("session_date", keep="last", maintain_order=True)
+    return closed.drop("_stamp").sort("session_date")
+
+
+def _refuse_two_bars(payload: Payload, closed: pl.DataFrame, names: Sequence[str], close: str) -> None:
+    for (on,), bars in closed.filter(pl.col("session_date").is_duplicated()).group_by("session_date"):
+        if any(_differ(bars[name].drop_nulls()) for name in names if name != "volume"):
+            told = " and ".join(f"{bar[close]}" for bar in bars.head(2).to_dicts())
+            raise changed(payload, f"one bar of {on}", f"two that differ, with {close} {told}")
+
+
+def _differ(prices: pl.Series) -> bool:
+    low, high = prices.min(), prices.max()
+    return isinstance(low, float) and isinstance(high, float) and high - low > _SAME_PRICE * abs(high)
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LAST_STAMP else None
 
 
 def _result(payload: Payload, document: Any) -> dict[str, Any]:

@@ -26,10 +26,14 @@ from curl_cffi import requests
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
+from ingest.errors import SourceChanged, SourceError
+from ingest.patience import Patience
 from ingest.settings import Settings
+from ingest.transport import MAX_BODY_BYTES, MAX_REDIRECTS, REDIRECTS, redirect_target
 
 SECONDS_BETWEEN_REQUESTS = 0.5
 _CHART_PATH = "/v8/finance/chart/"
+_CHART_HOST = "query2.finance.yahoo.com"
 
 # yfinance opens its caches (time zones, cookies) once per process and cannot move them later: ours vanish with it.
 _CACHES = tempfile.TemporaryDirectory(prefix="tidegauge-yfinance-")
@@ -39,12 +43,22 @@ yfinance.set_tz_cache_location(_CACHES.name)
 _TROUBLE = (YFException, requests.exceptions.RequestException, LookupError, ValueError, TypeError, AttributeError)
 
 
+_STOP = 0xFFFFFFFF  # what curl takes from a callback for "no more"
+
 # A price among the closes; without one the parser is asked whether there is any.
 _CLOSE = re.compile(rb'"close"\s*:\s*\[[^\]]*\d')
 
 
 class TooManyRequests(Exception):
     """Yahoo answered 429: whatever is asked next will be refused too."""
+
+
+class _AgainstTheRulesError(Exception):
+    """An answer that no client of ours takes: too large, or a redirect elsewhere."""
+
+    def __init__(self, expected: str, seen: str) -> None:
+        self.expected, self.seen = expected, seen
+        super().__init__(seen)
 
 
 class _ChartCaughtError(Exception):
@@ -57,6 +71,7 @@ class Answer:
 
     `body` are the bytes of its last chart answer, empty when there was none. `is_history` is False when that answer
     was only the one yfinance asks to learn a symbol's time zone. `has_bars` says whether a close stands in it.
+    `problem` is set where nothing was asked, or the answer broke the rules of every client: too large, elsewhere.
     """
 
     url: str = ""
@@ -65,6 +80,7 @@ class Answer:
     is_history: bool = False
     has_bars: bool = False
     failure: str = "no chart was asked for"
+    problem: SourceError | None = None
 
 
 class YahooClient:
@@ -74,14 +90,15 @@ class YahooClient:
     another run's bytes.
     """
 
-    def __init__(self, settings: Settings, rewrite: Callable[[str], str]) -> None:
+    def __init__(self, settings: Settings, rewrite: Callable[[str], str], patience: Patience | None = None) -> None:
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what it logs, we raise
         # yfinance's own use of pandas, nothing a reader could change; catch_warnings does not go with threads
         warnings.filterwarnings("ignore", module="yfinance")
         yfinance.config.debug.hide_exceptions = False
         YfData.cache_get.cache_clear()
         self._timeout = settings.request_timeout_seconds
-        self._session = _Session(settings, rewrite)
+        self._patience = patience or Patience()
+        self._session = _Session(settings, rewrite, self._patience)
 
     def history(self, symbol: str, start: date, end: date, *, zone: str | None = None) -> Answer:
         """Return what Yahoo has from `start` to before `end`; TooManyRequests on the first 429.
@@ -89,6 +106,11 @@ class YahooClient:
         `zone` is the exchange's time zone where the caller knows it: yfinance asks a second time to learn it.
         """
         answer = self._session.answer = Answer()
+        try:
+            self._patience.require("yahoo", symbol, _CHART_HOST)
+        except SourceError as error:
+            answer.problem = error
+            return answer
         ticker = yfinance.Ticker(symbol, session=self._session)
         if zone is not None:
             ticker._tz = zone
@@ -98,6 +120,8 @@ class YahooClient:
             answer.has_bars = _CLOSE.search(answer.body) is not None
         except YFRateLimitError:
             raise TooManyRequests from None
+        except _AgainstTheRulesError as error:
+            answer.problem = SourceChanged("yahoo", symbol, expected=error.expected, seen=error.seen)
         except _TROUBLE as error:
             answer.failure += f"; yfinance: {type(error).__name__}"
         return answer
@@ -106,8 +130,11 @@ class YahooClient:
 class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip curl_cffi
     """Asks where `rewrite` says, keeps what a chart request brought, and stops at the first 429."""
 
-    def __init__(self, settings: Settings, rewrite: Callable[[str], str]) -> None:
+    def __init__(self, settings: Settings, rewrite: Callable[[str], str], patience: Patience | None = None) -> None:
         super().__init__(impersonate="chrome")
+        self._patience = patience or Patience()
+        self._timeout = settings.request_timeout_seconds
+        self._base = settings.upstream.rstrip("/") if settings.upstream else None
         self._here = threading.local()
         self._rewrite = rewrite
         self._attempts = settings.request_attempts
@@ -131,33 +158,83 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         if _CHART_PATH not in urlsplit(url).path:
             return self._once(method, url, *args, **kwargs)
         self.answer.body = b""
-        for attempt in range(1, self._attempts + 1):
+        attempts = 1 if self._patience.has_no_network else self._attempts
+        for attempt in range(1, attempts + 1):
             if attempt > 1:
                 time.sleep(self._first_wait * 2 ** (attempt - 2))
-            response = self._try(attempt, method, url, *args, **kwargs)
+            response, is_given_up = self._try(attempt, attempts, method, url, *args, **kwargs)
             if response is not None:
                 self._keep(url, kwargs.get("params") or {}, response)
                 return response
+            if is_given_up:
+                break
         raise requests.exceptions.RequestException(self.answer.failure)
 
-    def _try(self, attempt: int, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        """Return the answer, None where another try may help."""
+    def _try(self, attempt: int, attempts: int, method: str, url: str, *args: Any, **kwargs: Any) -> tuple[Any, bool]:
+        """Return the answer, None where another try may help; and whether the host is not to be asked any more."""
         try:
             response = self._once(method, url, *args, **kwargs)
         except requests.exceptions.RequestException as error:
-            self.answer.failure = f"{type(error).__name__} on try {attempt} of {self._attempts}"
-            return None
+            self.answer.failure = f"{type(error).__name__} on try {attempt} of {attempts}"
+            is_silence = isinstance(error, requests.exceptions.Timeout) or attempt == attempts
+            host = urlsplit(url).hostname or ""
+            return None, is_silence and self._patience.silent(host, self.answer.failure)
+        self._patience.answered(urlsplit(url).hostname or "")
         if response.status_code >= 500:
-            self.answer.failure = f"HTTP {response.status_code} on try {attempt} of {self._attempts}"
-            return None
-        return response
+            self.answer.failure = f"HTTP {response.status_code} on try {attempt} of {attempts}"
+            return None, False
+        return response, False
 
     def _once(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Ask once, redirects followed on the same host alone; all of it before the deadline of one request."""
+        deadline = time.monotonic() + self._patience.seconds_for(self._timeout)
+        is_chart = _CHART_PATH in urlsplit(url).path
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._send(method, url, deadline, *args, **kwargs)
+            if response.status_code not in REDIRECTS:
+                return response
+            target = redirect_target(url, response.headers.get("location", ""), self._base, same_host=True)
+            if target is None:
+                if not is_chart:
+                    return response  # a page of consent, say: nothing that is needed
+                seen = f"HTTP {response.status_code} to {response.headers.get('location') or 'nowhere'}"
+                raise _AgainstTheRulesError("a redirect to an https address of the same host", seen)
+            url = target
+            kwargs.pop("params", None)  # the address of a redirect has its own
+        raise _AgainstTheRulesError("an answer", f"more than {MAX_REDIRECTS} redirects")
+
+    def _send(self, method: str, url: str, deadline: float, *args: Any, **kwargs: Any) -> Any:
+        """Send one request and keep its body as it comes, up to what any answer may have."""
         with self._turn:
             mine = max(self._free_at, time.monotonic())
             self._free_at = mine + self._pause
         time.sleep(max(0.0, mine - time.monotonic()))
-        return super().request(method, self._rewrite(url), *args, **kwargs)
+        parts: list[bytes] = []
+        size = 0
+
+        def take(part: bytes) -> int:
+            nonlocal size
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                return _STOP
+            parts.append(part)
+            return len(part)
+
+        asked = {
+            **kwargs,
+            "allow_redirects": False,
+            "content_callback": take,
+            "timeout": max(deadline - time.monotonic(), 0.001),
+        }
+        try:
+            response = super().request(method, self._rewrite(url), *args, **asked)
+        except requests.exceptions.RequestException:
+            if size > MAX_BODY_BYTES:
+                expected = f"at most {MAX_BODY_BYTES // 1024**2} MiB"
+                raise _AgainstTheRulesError(expected, "a larger body") from None
+            raise
+        response.content = b"".join(parts)
+        return response
 
     def _keep(self, url: str, params: Mapping[str, object], response: Any) -> None:
         if response.status_code == 429:

@@ -52,6 +52,7 @@ def ingest_source(session: Session, source: SourceName, progress: Progress) -> S
     progress(f"asking {source}", 0, None)
 
     def ask() -> SourceOutcome:
+        require_time(session, source)
         batch = _collect(session, source, progress)
         return _land(session, batch, _gate(session, batch))
 
@@ -74,6 +75,12 @@ def attempted(
     return record(problem)
 
 
+def require_time(session: Session, name: str) -> None:
+    """Raise NotAsked where the run's time for asking is over; the user's own files are not asked for."""
+    if session.patience.is_over and not name.startswith("user_"):
+        raise session.patience.over(name, "run")
+
+
 def require_own_upstream(session: Session) -> None:
     """ConfigError where figures that are not live would be mixed with those of the publishers."""
     if session.settings.origin != "LIVE" and session.settings.upstream is None:
@@ -92,7 +99,7 @@ def _collect(session: Session, source: SourceName, progress: Progress) -> Batch:
 
     newest: dict[str, date | None] = dict(held(session.con, source).select("series_id", "last_period").iter_rows())
     clock = session.settings.clock
-    with Upstream(session.settings, clock, Archive(session.home.archive)) as upstream:
+    with Upstream(session.settings, clock, Archive(session.home.archive), session.patience) as upstream:
         context = build_context(
             source,
             session.catalog,
@@ -102,6 +109,7 @@ def _collect(session: Session, source: SourceName, progress: Progress) -> Batch:
             since=newest,
             held=held_periods(session.con, source, ASKED_DAY_BY_DAY.get(source, ())),
             landed=_landed_bodies(session, source, newest),
+            patience=session.patience,
             progress=progress,
         )
         return collect(source, context)

@@ -10,7 +10,7 @@ from ingest.clock import NEW_YORK
 from ingest.errors import SourceError
 from ingest.panel_desks import PanelDesk
 from ingest.panel_kit import PanelBatch, PanelGateResult
-from orchestration.ingestion import SourceOutcome, attempted, keep_pages, require_own_upstream
+from orchestration.ingestion import SourceOutcome, attempted, keep_pages, require_own_upstream, require_time
 from orchestration.session import Progress, Session
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def ingest_desk(session: Session, desk: PanelDesk, progress: Progress) -> Source
     progress(f"asking {desk.name}", 0, None)
 
     def ask() -> SourceOutcome:
+        require_time(session, desk.name)
         batch = _collect(session, desk, progress)
         return _land(session, batch, judge(session.con, batch))
 
@@ -56,7 +57,7 @@ def _collect(session: Session, desk: PanelDesk, progress: Progress) -> PanelBatc
     clock = session.settings.clock
     today = clock().astimezone(NEW_YORK).date()
     fund_source = FUND_SOURCES.get(desk.name)
-    with Upstream(session.settings, clock, Archive(session.home.archive)) as upstream:
+    with Upstream(session.settings, clock, Archive(session.home.archive), session.patience) as upstream:
         context = PanelContext(
             source=desk.source,
             settings=session.settings,
@@ -67,6 +68,7 @@ def _collect(session: Session, desk: PanelDesk, progress: Progress) -> PanelBatc
             tickers=_tickers(session, desk, today),
             former=former_tickers(session.con, today) if desk.name in PRICE_DESKS else frozenset(),
             since=dict(held_groups(session.con, desk.table_ids[0])),
+            patience=session.patience,
         )
         return collect_panel(desk, context)
 

@@ -19,6 +19,7 @@ from ingest.clock import naive_utc
 from ingest.errors import ConfigError, TidegaugeError
 from ingest.home import Home, home_at
 from ingest.kit import CheckResult
+from ingest.patience import Patience
 from ingest.secrets import blotted
 from ingest.settings import Origin, Settings
 
@@ -47,6 +48,7 @@ class Session:
     run_id: str
     started_at: datetime
     progress: Progress = no_progress
+    patience: Patience = field(default_factory=Patience)
     outcomes: dict[str, SourceOutcome] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
@@ -184,7 +186,8 @@ def open_session(settings: Settings, progress: Progress = no_progress) -> Iterat
     require_clock(home, started_at)
     keep_apart(home.ensure(), settings.origin)
     run_id = f"{naive_utc(started_at):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-    session = Session(settings, home, catalog, run_id, started_at, progress)
+    patience = Patience(settings.run_deadline_seconds)
+    session = Session(settings, home, catalog, run_id, started_at, progress, patience)
     with WriterLock(home):
         try:
             session.begin()

@@ -28,13 +28,14 @@ from ingest.parsing import (
     dates_of,
     field,
     json_of,
+    lines_of,
     listed,
     number,
     numbers_of,
     quoted,
     rows_of,
     series_of,
-    text_of,
+    table_lines,
     together,
     windows_of,
 )
@@ -127,11 +128,9 @@ def _index(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     """Return the wanted columns. A last row of long ago is no fault here: meta.freshness says how old it is."""
     symbol = payload.meta["symbol"]
     expected = f"CSV with a header DATE,OPEN,HIGH,LOW,CLOSE or DATE,{symbol}"
-    lines = text_of(payload, expected).splitlines()
-    start = next((at for at, line in enumerate(lines) if line.upper().startswith("DATE,")), None)
-    if start is None:
-        raise changed(payload, expected, quoted(lines[0]))
-    frame = csv_of(payload, lines[start:], expected)
+    lines = lines_of(payload, expected)
+    table = table_lines(payload, lines, lambda line: line.upper().startswith("DATE,"), expected)
+    frame = csv_of(payload, table, expected)
     if frame.columns not in (_OHLC, ["DATE", symbol]):
         raise changed(payload, expected, quoted(",".join(frame.columns)))
     if frame.is_empty():
@@ -178,12 +177,9 @@ def _product(pair: Pair) -> str:
 def _archive(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     """Return ratio, puts and calls of one product up to the archive's last day."""
     expected = "CSV with a header DATE,CALL,PUT,TOTAL,P/C Ratio"
-    lines = text_of(payload, expected).splitlines()
-    headers = (at for at, line in enumerate(lines) if _ARCHIVE_HEADER.match(line.strip().upper()))
-    start = next(headers, None)
-    if start is None:
-        raise changed(payload, expected, quoted(next(line for line in lines if line.strip())))
-    frame = csv_of(payload, lines[start:], expected)
+    lines = lines_of(payload, expected)
+    table = table_lines(payload, lines, lambda line: bool(_ARCHIVE_HEADER.match(line.strip().upper())), expected)
+    frame = csv_of(payload, table, expected)
     days = dates_of(payload, frame, frame.columns[0], "%m/%d/%Y")
     columns = {name: numbers_of(payload, frame, frame.columns[at]) for name, at in _ARCHIVE_COLUMNS.items()}
     _require_ratios(payload, days, **columns)
@@ -277,9 +273,9 @@ def _ratios(payload: Payload, document: Any) -> dict[str, list[float | None]]:
     ratios: dict[str, list[float | None]] = {}
     for record in listed(payload, document, "ratios", "the page"):
         name = field(payload, record, "name", "a ratio")
-        if name in ratios:
-            raise changed(payload, f"one {name}", "two")
-        ratios[name] = [number(payload, field(payload, record, "value", str(name)), (), str(name))]
+        found = [number(payload, field(payload, record, "value", str(name)), (), str(name))]
+        if not isinstance(name, str) or ratios.setdefault(name, found) != found:
+            raise changed(payload, f"one {name}", f"two: {ratios.get(name, [None])[0]} and {found[0]}")
     if _RATIO_NAMES["total"] not in ratios:
         raise changed(payload, _RATIO_NAMES["total"], f"only {', '.join(map(str, ratios)) or 'nothing'}")
     return ratios
@@ -290,13 +286,14 @@ def _volume(payload: Payload, document: Any, product: str, member: str) -> list[
 
     A product's entry is a list of records, in older pages one record alone. The sum of all products is never absent.
     """
-    if product not in document and product != _VOLUME_NAMES["total"]:
+    if isinstance(document, dict) and product not in document and product != _VOLUME_NAMES["total"]:
         return []
     entry = field(payload, document, product, "the page")
     records = [entry] if isinstance(entry, dict) else entry
     if not isinstance(records, list):
         raise changed(payload, f"{product} to be a list or an object", quoted(entry))
     volumes = [record for record in records if field(payload, record, "name", product) == "VOLUME"]
+    volumes = [record for at, record in enumerate(volumes) if record not in volumes[:at]]
     if len(volumes) > 1 or (records and not volumes):
         raise changed(payload, f"one VOLUME in {product}", f"{len(volumes)} in {quoted(records)}")
     where = f"{member} of {product}"

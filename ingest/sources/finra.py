@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
@@ -65,10 +64,14 @@ def parse(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     table = [row for row in sheet if not is_blank(row)]
     if not table:
         raise changed(payload, "at least one month", "a header and no rows")
+    table = [row for row in table if row != header]
     months = [_month(payload, row[0]) for row in table]
-    month, times = Counter(months).most_common(1)[0]
-    if times > 1:
-        raise changed(payload, "each month once", f"{month:%Y-%m} {times} times")
+    found: dict[date, list[Any]] = {}
+    for month, row in zip(months, table, strict=True):
+        if found.setdefault(month, row)[1:] != row[1:]:
+            both = " and ".join(quoted(", ".join(map(str, one[1:]))) for one in (found[month], row))
+            raise changed(payload, "each month once", f"{month:%Y-%m} twice: {both}")
+    months, table = list(found), list(found.values())
     place = {code: at for at, code in enumerate(HEADER.values())}
     return together([rows_of(payload, pair, months, _values(payload, table, place[pair[1].code])) for pair in pairs])
 

@@ -26,7 +26,20 @@ from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
 from ingest.kit import FetchContext, Pair, Payload, Window, empty_rows
-from ingest.parsing import changed, csv_of, dates_of, numbers_of, quoted, refuse_no_data, rows_of, text_of, windows_of
+from ingest.limits import oversize_of_xml
+from ingest.paging import Paging
+from ingest.parsing import (
+    changed,
+    csv_of,
+    dates_of,
+    lines_of,
+    numbers_of,
+    quoted,
+    refuse_no_data,
+    refuse_oversize,
+    rows_of,
+    windows_of,
+)
 from ingest.secrets import is_guardable
 
 API: Final = "https://api.stlouisfed.org/fred"
@@ -100,7 +113,7 @@ def _csv(payload: Payload, pair: Pair) -> pl.DataFrame:
     refuse_no_data(payload, expected)
     if payload.body.startswith(b"PK"):
         raise changed(payload, expected, "a ZIP file")
-    lines = text_of(payload, expected).splitlines()
+    lines = lines_of(payload, expected)
     header = [name.strip() for name in lines[0].split(",")]
     # the first column was DATE until December 2024, so it is read by its place
     if len(header) != 2 or header[0] not in ("observation_date", "DATE") or header[1] != code:
@@ -182,12 +195,12 @@ class _Client:
             raise SourceChanged("fred", code, expected="vintage dates", seen=str(error)) from None
 
     def _pages(self, params: Mapping[str, str], meta: Mapping[str, str]) -> Iterator[Payload]:
-        offset, count = 0, 1
-        while offset < count:
+        offset, has_more, paging = 0, True, Paging(MAX_ROWS)
+        while has_more:
             page = {**params, "limit": str(MAX_ROWS), "offset": str(offset)}
             payload = self._ask(f"{API}/series/observations", page, {**meta, "offset": str(offset)})
-            count = _count(payload)
             yield payload
+            has_more = paging.has_more(payload, payload.body.count(b"<observation "), _count(payload))
             offset += MAX_ROWS
 
     def _ask(self, url: str, params: Mapping[str, str], meta: Mapping[str, str]) -> Payload:
@@ -285,19 +298,20 @@ def _refuse_error(payload: Payload) -> None:
 
 def _xml(payload: Payload) -> ElementTree.Element:
     refuse_no_data(payload, "XML of the FRED API")
+    refuse_oversize(payload, oversize_of_xml)
     if b"<!DOCTYPE" in payload.body or b"<!ENTITY" in payload.body:
         raise changed(payload, "XML without DOCTYPE and entities", "a document that declares them")
     try:
         # a document without a DOCTYPE cannot declare entities, so there is nothing that could expand
         return ElementTree.fromstring(payload.body)  # noqa: S314
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
         raise changed(
             payload, "XML of the FRED API", f"{quoted(payload.body[:60].decode('utf-8', 'replace'))} ({error})"
         ) from None
 
 
 def _count(payload: Payload) -> int:
-    found = re.search(rb'\bcount="(\d+)"', payload.body[:4096])
+    found = re.search(rb'\bcount="(\d{1,18})"', payload.body[:4096])
     if found is None:
         raise changed(payload, "observations with a count", quoted(payload.body[:80].decode("utf-8", "replace")))
     return int(found[1])

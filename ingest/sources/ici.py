@@ -20,8 +20,9 @@ from typing import Any, Final
 import polars as pl
 
 from ingest.clock import NEW_YORK
+from ingest.doubles import clashes, one_row_each
 from ingest.errors import SourceError
-from ingest.fund_days import no_panel_rows, panel_rows, refuse_doubles
+from ingest.fund_days import no_panel_rows, panel_rows
 from ingest.kit import Payload
 from ingest.panel_kit import PanelContext, PanelWindow
 from ingest.parsing import changed, quoted
@@ -179,8 +180,9 @@ def _weeks(payload: Payload, sheet: Sequence[Row], days: pl.Series, columns: Map
             figures = {name: number_of(payload, row[at], _GAPS, f"{name} of {on}") for name, at in columns.items()}
             weeks.append({"week_end_date": on, **figures})
     schema = {"week_end_date": pl.Date(), **{name: pl.Float64() for name in _CATEGORIES}}
-    table = pl.DataFrame(weeks, schema=schema).sort("week_end_date")
-    refuse_doubles(payload, table["week_end_date"])
+    table = one_row_each(pl.DataFrame(weeks, schema=schema), ["week_end_date"]).sort("week_end_date")
+    for clash in clashes(table, ["week_end_date"], None, _CATEGORIES).values():
+        raise changed(payload, "each week once", clash)
     _require_weeks(payload, table["week_end_date"])
     _require_sums(payload, table)
     return table

@@ -13,19 +13,19 @@ Breaks  SourceChanged on a web page in place of the document, other columns, dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import polars as pl
 
 from ingest.catalog.funds import Fund
 from ingest.errors import SourceError
-from ingest.fund_days import dated_part, panel_rows, refuse_doubles
+from ingest.fund_days import dated_rows, panel_rows
 from ingest.holdings import holdings_windows, ishares_holdings
 from ingest.kit import Payload
 from ingest.panel_kit import PanelContext, PanelWindow
 from ingest.parsing import changed, quoted
-from ingest.workbooks import days_of, number_of, spreadsheet_xml_sheet
+from ingest.workbooks import Row, days_of, number_of, spreadsheet_xml_sheet
 
 DOCUMENT_URL = "https://www.blackrock.com/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
 HOLDINGS_URL = "https://www.ishares.com/us/products/{code}/fund/1467271812596.ajax"
@@ -88,22 +88,21 @@ def _history(payload: Payload) -> pl.DataFrame:
     header = sheet[0] if sheet else []
     if header[: len(_HEADER)] != _HEADER or header[len(_HEADER) :] not in _OPTIONAL:
         raise changed(payload, f"the columns {', '.join(_HEADER)} and perhaps Non-FV NAV", quoted(", ".join(header)))
-    body = sheet[1:]
+    body: Sequence[Row] = [row for row in sheet[1:] if row != header]
     days = days_of([row[0] if row else "" for row in body], _DATE)
-    count = dated_part(payload, body, days)
-    for row in body[:count]:
+    body, days = dated_rows(payload, body, days)
+    for row in body:
         if len(row) < len(_HEADER):
             raise changed(payload, f"{len(header)} cells in each row of Historical", quoted(", ".join(row)))
-    refuse_doubles(payload, days[:count])
     return panel_rows(
         payload,
         "ishares.fund_days",
         {
             "ticker": payload.meta["fund"],
-            "report_date": days[:count],
-            "nav_usd": [number_of(payload, row[1], _GAPS, f"NAV per Share on {row[0]}") for row in body[:count]],
+            "report_date": days,
+            "nav_usd": [number_of(payload, row[1], _GAPS, f"NAV per Share on {row[0]}") for row in body],
             "shares_outstanding_count": [
-                number_of(payload, row[3], _GAPS, f"Shares Outstanding on {row[0]}") for row in body[:count]
+                number_of(payload, row[3], _GAPS, f"Shares Outstanding on {row[0]}") for row in body
             ],
             "net_assets_usd": None,
         },

@@ -4,8 +4,8 @@ Where   https://www.mof.go.jp/english/policy/jgbs/reference/interest_rate (keyle
         end of last month, jgbcme.csv for the current month; both are asked each time
 Grain   one row per Tokyo business day from 1974-09-24; dates YYYY/M/D, or M/D/YY where Excel saved the file again
 Units   percent, stated in the title line as "(Unit : %)"; "-" is a tenor not issued then
-Breaks  SourceChanged without title unit, without a wanted tenor, or when dated lines go on behind the first line that
-        is none (the file ends in Japanese footnotes, Shift-JIS). More tenors are welcome: the file has grown before
+Breaks  SourceChanged without title unit, without a wanted tenor, on figures behind a cell that is no date. Footnotes
+        (Japanese, Shift-JIS, mostly at the end) are passed over. More tenors are welcome: the file has grown before
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from typing import Final
 
 import polars as pl
 
+from ingest.days import is_footnote, written_day
 from ingest.errors import SourceChanged, SourceError
 from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.limits import oversize_of_text
 from ingest.parsing import (
     changed,
     csv_of,
     numbers_of,
     quoted,
+    refuse_cut,
     refuse_no_data,
+    refuse_oversize,
     require_unit,
     rows_of,
     series_of,
@@ -37,8 +41,8 @@ HISTORY_URL = f"{_FOLDER}/historical/jgbcme_all.csv"
 CURRENT_URL = f"{_FOLDER}/jgbcme.csv"
 
 _EXPECTED = "CSV with a title, a line starting Date,1Y and dated lines"
-_LONG_DATE: Final = re.compile(rb"(\d{4})/(\d{1,2})/(\d{1,2})$")
-_SHORT_DATE: Final = re.compile(rb"(\d{1,2})/(\d{1,2})/(\d{2})$")
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_SHORT_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})")  # as Excel in America saves the file
 _UNIT: Final = re.compile(r"\(\s*Unit\s*:\s*([^)]*?)\s*\)")
 _FIRST_YEAR = 74  # the file starts in 1974, so a two-digit year below that is of this century
 
@@ -99,38 +103,41 @@ def windows(payload: Payload, rows: pl.DataFrame) -> list[Window]:
 
 
 def _split(payload: Payload) -> tuple[str, str, list[tuple[date, str]]]:
-    """Return the text above the header, the header, and the dated lines with their dates; footnotes are left out."""
-    lines = [line.rstrip(b"\r") for line in payload.body.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
-    start = next((number for number, line in enumerate(lines) if line.startswith(b"Date,")), None)
-    if start is None:
-        raise changed(payload, "a line starting Date,", quoted(_text(lines[0])))
+    """Return the title, the header, and the dated lines with their dates, in whatever order the file has them."""
+    refuse_oversize(payload, oversize_of_text)
+    body = payload.body.removeprefix(b"\xef\xbb\xbf")
+    lines = [line for line in map(_text, _LINE_END.split(body)) if line.strip()]
+    header = next((line for line in lines if line.startswith("Date,")), None)
+    if header is None:
+        raise changed(payload, "a line starting Date,", quoted(lines[0] if lines else ""))
+    width = header.count(",") + 1
+    title = next((line for line in lines if _UNIT.search(line)), None)
     dated: list[tuple[date, str]] = []
-    rest = iter(lines[start + 1 :])
-    for line in rest:
-        found = _date(payload, line)
-        if found is None:
-            break
-        dated.append((found, _text(line)))
-    for line in rest:
-        if _date(payload, line) is not None:
-            raise changed(payload, "nothing but footnotes behind the last dated line", quoted(_text(line)))
-    return _text(b" ".join(lines[:start])), _text(lines[start]), dated
+    for line in lines:
+        if line in (header, title):
+            continue
+        found = _date(payload, line.split(",", 1)[0])
+        if found is not None:
+            dated.append((found, line))
+        elif not is_footnote(line.split(","), width):
+            raise changed(payload, "a date in front of figures", quoted(line))
+    if lines[-1] in {line for _, line in dated}:
+        refuse_cut(payload, _text(body[-1:]), lines[-1])
+    repeated = dict.fromkeys(dated)
+    return title or lines[0], header, list(repeated)
 
 
 def _text(line: bytes) -> str:
     return line.decode("cp932", errors="replace")
 
 
-def _date(payload: Payload, line: bytes) -> date | None:
-    cell = line.split(b",", 1)[0].strip()
-    if found := _LONG_DATE.match(cell):
-        year, month, day = (int(part) for part in found.groups())
-    elif found := _SHORT_DATE.match(cell):
-        month, day, year = (int(part) for part in found.groups())
-        year += 1900 if year >= _FIRST_YEAR else 2000
-    else:
-        return None
+def _date(payload: Payload, cell: str) -> date | None:
+    """Return the day that a cell writes, None where it is no date or one with two meanings (2/11/2026)."""
+    text = cell.strip().strip('"')
     try:
-        return date(year, month, day)
+        if found := _SHORT_DATE.fullmatch(text):
+            month, day, year = (int(part) for part in found.groups())
+            return date(year + (1900 if year >= _FIRST_YEAR else 2000), month, day)
+        return written_day(text)
     except ValueError:
-        raise changed(payload, "dates that exist", quoted(_text(cell))) from None
+        raise changed(payload, "dates that exist", quoted(text)) from None

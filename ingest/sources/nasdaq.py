@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from ingest.bars import last_closed_day, named, require_sessions
+from ingest.bars import last_closed_day, named, require_sessions, without_zeros
 from ingest.catalog.calendars import working_days
 from ingest.catalog.funds import load_funds
 from ingest.clock import NEW_YORK
@@ -63,9 +63,9 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     bars: dict[date, list[float | None]] = {}
     for row in listed(payload, table, "rows", "tradesTable"):
         on = day(payload, field(payload, row, "date", "a row"), "%m/%d/%Y", "a row")
-        if on in bars:
-            raise changed(payload, f"{on} once", "it again")
-        bars[on] = [_cell(payload, row, name, on) for name in _BARS]
+        bar = [_cell(payload, row, name, on) for name in _BARS]
+        if bars.setdefault(on, bar) != bar:
+            raise changed(payload, f"{on} once", f"two bars: {_told(bars[on])} and {_told(bar)}")
     end = last_closed_day(payload.fetched_at)
     closed = {on: bar for on, bar in sorted(bars.items()) if on <= end}
     held = [on for on, bar in closed.items() if bar[_BARS.index("close")] is not None]
@@ -76,7 +76,8 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
         f"{name}_{'shares' if name == 'volume' else 'usd'}": [bar[at] for bar in closed.values()]
         for at, name in enumerate(_BARS)
     }
-    return {_TABLE: panel_rows(payload, _TABLE, {"ticker": symbol, "session_date": list(closed), **columns})}
+    rows = panel_rows(payload, _TABLE, {"ticker": symbol, "session_date": list(closed), **columns})
+    return {_TABLE: without_zeros(rows, "_usd", "volume_shares")}
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
@@ -126,20 +127,26 @@ def _table(payload: Payload, symbol: str) -> dict[str, Any] | None:
     document = json_of(payload, f"JSON of the history of {symbol}")
     data = field(payload, document, "data", "the answer")
     if data is None:
-        told = (document.get("status") or {}).get("bCodeMessage") or ()
+        status = document.get("status")
+        told = (status.get("bCodeMessage") if isinstance(status, dict) else None) or ()
         if any(isinstance(entry, dict) and entry.get("code") == _UNKNOWN_SYMBOL for entry in told):
             return None
         raise changed(payload, f"a history of {symbol}", f"no data: {quoted(document.get('status'))}")
     stated = field(payload, data, "symbol", "data")
     if re.sub(r"\W", ".", str(stated).upper()) != _nasdaq_spelling(symbol):
         raise changed(payload, f"data.symbol {_nasdaq_spelling(symbol)}", quoted(stated))
-    table: dict[str, Any] | None = field(payload, data, "tradesTable", "data")
-    if not table or not table.get("rows"):
+    table = field(payload, data, "tradesTable", "data")
+    if not isinstance(table, dict) or not table.get("rows"):
         raise changed(payload, "prices", "a history without a row")
     total, rows = field(payload, data, "totalRecords", "data"), listed(payload, table, "rows", "tradesTable")
     if total != len(rows):
         raise changed(payload, f"{total} rows, as totalRecords says", str(len(rows)))
-    return table
+    found: dict[str, Any] = table
+    return found
+
+
+def _told(bar: Sequence[float | None]) -> str:
+    return ", ".join("-" if cell is None else f"{cell:g}" for cell in bar)
 
 
 def _cell(payload: Payload, row: Any, name: str, on: date) -> float | None:
@@ -148,6 +155,6 @@ def _cell(payload: Payload, row: Any, name: str, on: date) -> float | None:
     if not isinstance(text, str):
         raise changed(payload, f"a text for {name} of {on}", quoted(text))
     found = number_of(payload, text.removeprefix("$"), ("N/A", ""), f"{name} of {on}")
-    if found is not None and (found < 0 or (found == 0 and name != "volume")):
+    if found is not None and (found < 0 or (found == 0 and name == "close")):
         raise changed(payload, f"a number above zero for {name} of {on}", quoted(text))
     return found

@@ -17,11 +17,11 @@ from typing import Final
 import polars as pl
 
 from ingest.clock import NEW_YORK, naive_utc
-from ingest.errors import SourceError
+from ingest.errors import SourceChanged, SourceError
 from ingest.fund_days import panel_rows
 from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
-from ingest.parsing import changed, quoted, text_of
+from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
+from ingest.parsing import changed, lines_of, quoted
 
 DIRECTORIES: Final[Mapping[str, str]] = {
     "nasdaqlisted.txt": (
@@ -52,15 +52,21 @@ def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
 
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     """Return the directory's symbols on the day the file was made, test issues left out."""
-    lines = text_of(payload, "a symbol directory").splitlines()
+    lines = lines_of(payload, "a symbol directory")
     header = DIRECTORIES[payload.name]
-    if lines[0] != header:
-        raise changed(payload, f"the header {header}", quoted(lines[0]))
-    filled = [line for line in lines[1:] if line.strip()]
-    made = _made(payload, filled[-1] if filled else lines[0])
-    cells = _cells(payload, header, filled[:-1])
+    filled = list(dict.fromkeys(line for line in lines if line.strip()))  # a line that stands twice counts once
+    if header not in filled:
+        raise changed(payload, f"the header {header}", quoted(filled[0]))
+    footers = [line for line in filled if line.startswith(_FOOTER)]
+    if len(footers) > 1:
+        raise changed(payload, "one file creation time", " and ".join(map(quoted, footers)))
+    made = _made(payload, footers[0] if footers else filled[-1])
+    cells = _cells(payload, header, [line for line in filled if line not in (header, footers[0])])
     cells = cells.filter(pl.Series(_flags(payload, cells, "Test Issue")).fill_null(False).not_())
-    symbols = cells[header.partition("|")[0]]
+    name = header.partition("|")[0]
+    problems = _doubled(payload, cells, name)
+    cells = cells.filter(~pl.col(name).is_in(list(problems)))
+    symbols = cells[name]
     _require_whole(payload, symbols)
     table = {
         "snapshot_date": made.date(),
@@ -70,7 +76,10 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
         "is_etf": _flags(payload, cells, "ETF"),
         "stated_at": naive_utc(min(made, payload.fetched_at)),  # made after we had it: their clock is fast
     }
-    return {_TABLE: panel_rows(payload, _TABLE, table).sort("symbol")}
+    tables = {_TABLE: panel_rows(payload, _TABLE, table).sort("symbol")}
+    if problems:
+        raise PartOfPanelChanged(tables, problems)
+    return tables
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
@@ -125,7 +134,14 @@ def _require_whole(payload: Payload, symbols: pl.Series) -> None:
     if len(symbols) < least:
         raise changed(payload, f"at least {least} symbols", str(len(symbols)))
     blank = symbols.filter(symbols == "")
-    doubled = symbols.filter(symbols.is_duplicated())
-    for broken, expected in ((blank, "a symbol in each line"), (doubled, "each symbol once")):
-        if len(broken):
-            raise changed(payload, expected, quoted(broken[0]))
+    if len(blank):
+        raise changed(payload, "a symbol in each line", quoted(blank[0]))
+
+
+def _doubled(payload: Payload, cells: pl.DataFrame, name: str) -> dict[str, SourceChanged]:
+    """Return what is wrong with each symbol that stands in two different lines: nothing says which one counts."""
+    doubled = cells.filter(pl.col(name).is_duplicated() & (pl.col(name) != ""))
+    return {
+        symbol: changed(payload, f"{symbol} once", " and ".join(quoted("|".join(row)) for row in lines.rows()))
+        for (symbol,), lines in doubled.group_by(name, maintain_order=True)
+    }

@@ -159,11 +159,20 @@ def _final_records(payload: Payload, records: Sequence[Any]) -> dict[date, dict[
             raise changed(payload, f"type {kind}", f"{quoted(record['type'])} on {on}")
         is_revised = _is_revised(payload, record, on)
         other = final.get(on)
-        if other is None or is_revised > _is_revised(payload, other, on):
+        if other is not None and record != other and None in (told := [_rate(one) for one in (other, record)]):
+            final[on] = record if told[0] is None else other  # an empty record beside a filled one says nothing
+        elif other is None or is_revised > _is_revised(payload, other, on):
             final[on] = record
         elif is_revised == _is_revised(payload, other, on) and record != other:
-            raise changed(payload, "one rate a day, or a second one with revisionIndicator r", f"two rates of {on}")
+            seen = f"two rates of {on}: {quoted(_rate(other))} and {quoted(_rate(record))}"
+            raise changed(payload, "one rate a day, or a second one with revisionIndicator r", seen)
     return final
+
+
+def _rate(record: Mapping[str, Any]) -> object:
+    """Return what a record says, as it stands there; None where that is nothing."""
+    found = record.get("percentRate")
+    return None if found in (None, "", *_NOT_AVAILABLE) else found
 
 
 def _is_revised(payload: Payload, record: dict[str, Any], on: date) -> bool:
@@ -183,10 +192,14 @@ def _reverse_repo(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     operations = listed(payload, repo, "operations", "repo")
     _require_some(payload, operations, "operations")
     accepted: defaultdict[date, float] = defaultdict(float)
+    seen: list[Any] = []
     for operation in operations:
         on = day(payload, field(payload, operation, "operationDate", "an operation"), "%Y-%m-%d", "operationDate")
         if not _counts(payload, operation, f"the operation of {on}"):
             continue
+        if operation in seen:
+            continue  # the same twice is one operation
+        seen = [*(one for one in seen if one.get("operationDate") == operation["operationDate"]), operation]
         text = field(payload, operation, "totalAmtAccepted", f"the operation of {on}")
         amount = number(payload, text, (), f"totalAmtAccepted of {on}")
         if amount is None:

@@ -18,11 +18,11 @@ from ingest.parsing import (
     changed,
     csv_of,
     dates_of,
+    lines_of,
     numbers_of,
     quoted,
     rows_of,
     series_of,
-    text_of,
     together,
     windows_of,
 )
@@ -50,7 +50,7 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
 def parse(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     """Return the columns that `pairs` ask for by header name."""
     expected = f"CSV starting {','.join(HEADER[:3])}"
-    frame = csv_of(payload, text_of(payload, expected).splitlines(), expected)
+    frame = csv_of(payload, lines_of(payload, expected), expected)
     if frame.columns != HEADER:
         raise changed(payload, f"the columns {', '.join(HEADER)}", quoted(",".join(frame.columns)))
     if frame.is_empty():

@@ -11,13 +11,13 @@ Breaks  SourceChanged on other columns, another fund's rows, a date twice, net a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import polars as pl
 
 from ingest.errors import SourceError
-from ingest.fund_days import dated_part, panel_rows, refuse_doubles, require_identity
+from ingest.fund_days import dated_rows, panel_rows, require_identity
 from ingest.kit import Payload
 from ingest.panel_kit import PanelContext, PanelWindow
 from ingest.parsing import changed, day, quoted
@@ -86,16 +86,17 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWin
 
 
 def _history(payload: Payload) -> pl.DataFrame:
-    table = _table(payload, HISTORY_HEADER)
+    table: Sequence[Row] = _table(payload, HISTORY_HEADER)
     fund = payload.meta["fund"]
     days = days_of([row[0] for row in table], _DATE)
-    if dated_part(payload, table, days) < len(table):
+    dated, known = dated_rows(payload, table, days)
+    if days.null_count():  # each line has all cells, so none of them is a disclaimer
         bad = days.is_null().arg_true()[0]
         raise changed(payload, f"dates like {_DATE} in column Date", quoted(table[bad][0]))
+    table, days = dated, known
     stranger = next((row[_TICKER] for row in table if row[_TICKER] != fund), None)
     if stranger is not None:
         raise changed(payload, f"rows of {fund} alone", f"one of {quoted(stranger)}")
-    refuse_doubles(payload, days)
     nav, thousands, assets = (
         [number_of(payload, row[at], _GAPS, f"{HISTORY_HEADER[at]} on {row[0]}") for row in table]
         for at in (_NAV, _SHARES, _ASSETS)
@@ -131,8 +132,10 @@ def _splits(payload: Payload) -> pl.DataFrame:
     )
     doubled = rows.filter(pl.struct("ticker", "session_date").is_duplicated())
     if not doubled.is_empty():
-        ticker, session = doubled["ticker"][0], doubled["session_date"][0]
-        raise changed(payload, f"each split once, also {ticker} on {session}", "it twice")
+        ticker, session, ratio = doubled.select("ticker", "session_date", "split_ratio").row(0)
+        other = doubled.filter(ticker=ticker, session_date=session)["split_ratio"][1]
+        expected = f"each split once, also {ticker} on {session}"
+        raise changed(payload, expected, f"it twice: {ratio:g} and {other:g}")
     return rows.sort("ticker", "session_date")
 
 
@@ -149,7 +152,8 @@ def _ratio(payload: Payload, symbol: str, kind: str, text: str) -> float:
 def _table(payload: Payload, header: list[str]) -> list[Row]:
     """Return the rows below the header, blank lines left out; every row has as many cells as the header."""
     expected = f"CSV starting {','.join(header[:3])}"
-    rows = [row for row in csv_rows(payload, expected) if not is_blank(row)]
+    filled = (row for row in csv_rows(payload, expected) if not is_blank(row))
+    rows = list({tuple(row): row for row in filled}.values())  # a line that stands twice counts once
     if not rows or rows[0] != header:
         raise changed(payload, f"the columns {', '.join(header)}", quoted(",".join(rows[0]) if rows else "nothing"))
     if len(rows) == 1:

@@ -26,11 +26,11 @@ from ingest.catalog.renames import load_renames
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceRefused
 from ingest.fund_days import panel_rows
-from ingest.html_tables import html_tables
+from ingest.html_tables import MOST_CELLS, html_tables
 from ingest.kit import Payload
 from ingest.membership import Stay, name_stocks, read_membership
 from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
-from ingest.parsing import changed, json_of, quoted, text_of
+from ingest.parsing import changed, field, json_of, quoted, text_of
 
 FILES: Final = "https://raw.githubusercontent.com/fja05680/sp500/master"
 WIKIPEDIA: Final = "https://en.wikipedia.org/wiki/List_of_S%26P_500_companies"
@@ -100,7 +100,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     if payload.name != TOGETHER:
         return {}
     parts = json_of(payload, "the parts as JSON")
-    texts = {name: str(parts[name]) for name in payload.meta["parts"].split(",")}
+    texts = {name: str(field(payload, parts, name, "the parts")) for name in payload.meta["parts"].split(",")}
     stays = _with_changes(payload, _stays(payload, texts[STAYS]), texts[CHANGES])
     companies = _companies(payload, texts[NAMES]) if NAMES in texts else {}
     problems: dict[str, SourceChanged] = {}
@@ -157,11 +157,13 @@ def yahoo_spelling(ticker: str) -> str:
 
 
 def _stays(payload: Payload, text: str) -> list[Stay]:
-    for line in text.splitlines():
+    lines = list(dict.fromkeys(text.splitlines()))  # a line that stands twice counts once
+    _require_end(payload, STAYS, text)
+    for line in lines:
         if line.strip() and line.count(",") != 2:  # a line that was cut would read as a stay without an end
             raise _part_changed(payload, STAYS, "3 cells in each line", line)
     try:
-        table = read_membership(text.encode())
+        table = read_membership("\n".join(lines).encode())
     except pl.exceptions.PolarsError as error:
         raise _part_changed(payload, STAYS, "ticker,start_date,end_date with dates like 2020-01-31", error) from None
     if table.is_empty():
@@ -174,15 +176,24 @@ def _records(payload: Payload, name: str, text: str, columns: Sequence[str]) -> 
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         header = reader.fieldnames or []
-        records = list(reader)
+        records = list({tuple(map(str, record.values())): record for record in reader}.values())
     except csv.Error as error:
         raise _part_changed(payload, name, "CSV", error) from None
+    _require_end(payload, name, text)
+    doubled = next((column for column in header if header.count(column) > 1), None)
+    if doubled is not None:
+        raise _part_changed(payload, name, "each column once", f"{doubled} twice")
     if not set(columns) <= set(header):
         raise _part_changed(payload, name, f"the columns {', '.join(columns)}", ",".join(header))
     for record in records:
         if None in record or None in record.values():
             raise _part_changed(payload, name, f"{len(header)} cells in each line", list(record.values()))
     return records
+
+
+def _require_end(payload: Payload, name: str, text: str) -> None:
+    if text and text[-1] not in "\r\n":
+        raise _part_changed(payload, name, "a last line with its end", text.rpartition("\n")[2])
 
 
 def _companies(payload: Payload, text: str) -> dict[str, _Company]:
@@ -248,7 +259,10 @@ def _page_of(payload: Payload) -> str:
 
 
 def _list(payload: Payload, page: str) -> tuple[dict[str, _Listed], _Dates]:
-    tables = html_tables(page)
+    try:
+        tables = html_tables(page)
+    except (ValueError, AssertionError) as error:  # html.parser asserts on some broken declarations
+        raise _part_changed(payload, LIST, f"a page of at most {MOST_CELLS} cells", error) from None
     rows = tables.get("constituents", [])
     header = rows[0] if rows else []
     columns = ("Symbol", "Security", "GICS Sector", "Date added")
@@ -256,14 +270,14 @@ def _list(payload: Payload, page: str) -> tuple[dict[str, _Listed], _Dates]:
         seen = ", ".join(header) if header else f"only the tables {', '.join(tables) or 'none'}"
         raise _part_changed(payload, LIST, f"a table constituents with {', '.join(columns)}", seen)
     at = [header.index(column) for column in columns]
-    listed = {}
+    listed: dict[str, _Listed] = {}
     for row in rows[1:]:
         if len(row) != len(header):
             raise _part_changed(payload, LIST, f"{len(header)} cells in each line", row)
         symbol, name, sector, added = (row[column] for column in at)
-        if yahoo_spelling(symbol) in listed or not symbol:
+        found = _Listed(_Company(name, sector), _plain_day(added))
+        if not symbol or listed.setdefault(yahoo_spelling(symbol), found) != found:
             raise _part_changed(payload, LIST, "each constituent once, with its symbol", symbol)
-        listed[yahoo_spelling(symbol)] = _Listed(_Company(name, sector), _plain_day(added))
     least = int(payload.meta["least_members"])
     if len(listed) < least:
         raise _part_changed(payload, LIST, f"at least {least} constituents", len(listed))

@@ -11,18 +11,18 @@ Breaks  SourceChanged on another fund's file, other columns, data behind a row w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import polars as pl
 
 from ingest.errors import SourceError
-from ingest.fund_days import dated_part, panel_rows, refuse_doubles, require_identity
+from ingest.fund_days import dated_rows, panel_rows, require_identity
 from ingest.holdings import bare_ticker, holdings_windows, ssga_holdings
 from ingest.kit import Payload
 from ingest.panel_kit import PanelContext, PanelWindow
 from ingest.parsing import changed, quoted
-from ingest.workbooks import days_of, number_of, xlsx_sheet
+from ingest.workbooks import Row, days_of, number_of, xlsx_sheet
 
 _FOLDER = "https://www.ssga.com/library-content/products/fund-data/etfs/us"
 HISTORY_URL = f"{_FOLDER}/navhist-us-en-{{code}}.xlsx"
@@ -72,19 +72,17 @@ def _history(payload: Payload) -> pl.DataFrame:
     if header[: len(_HEADER)] != _HEADER or any(header[len(_HEADER) :]):
         raise changed(payload, f"the columns {', '.join(_HEADER)}", quoted(", ".join(filter(None, header))))
     _require_fund(payload, sheet[:start])
-    body = [row[: len(_HEADER)] for row in sheet[start + 1 :]]
+    below = [row for row in sheet[start + 1 :] if row != sheet[start]]
+    body: Sequence[Row] = [row[: len(_HEADER)] for row in below]
     days = days_of([row[0] for row in body], _DATE)
-    count = dated_part(payload, body, days)
-    refuse_doubles(payload, days[:count])
-    columns = [
-        [number_of(payload, row[at], _GAPS, f"{_HEADER[at]} on {row[0]}") for row in body[:count]] for at in (1, 2, 3)
-    ]
+    body, days = dated_rows(payload, body, days)
+    columns = [[number_of(payload, row[at], _GAPS, f"{_HEADER[at]} on {row[0]}") for row in body] for at in (1, 2, 3)]
     rows = panel_rows(
         payload,
         "ssga.fund_days",
         {
             "ticker": payload.meta["fund"],
-            "report_date": days[:count],
+            "report_date": days,
             "nav_usd": columns[0],
             "shares_outstanding_count": columns[1],
             "net_assets_usd": columns[2],

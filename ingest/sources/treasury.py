@@ -26,6 +26,7 @@ from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError
 from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.paging import Paging
 from ingest.parsing import (
     changed,
     csv_of,
@@ -33,6 +34,7 @@ from ingest.parsing import (
     day,
     field,
     json_of,
+    lines_of,
     listed,
     number,
     numbers_of,
@@ -41,7 +43,6 @@ from ingest.parsing import (
     require_unit,
     rows_of,
     series_of,
-    text_of,
     together,
     windows_of,
 )
@@ -137,8 +138,8 @@ def windows(payload: Payload, rows: pl.DataFrame) -> list[Window]:
 def _fetch_balance(context: FetchContext, pairs: Sequence[Pair], today: date) -> Iterator[Payload]:
     held = oldest([context.since[series.id] for series, _ in pairs])
     start = _DTS_FIRST_DAY if held is None else max(_DTS_FIRST_DAY, held - _DTS_OVERLAP)
-    pages, page = 1, 1
-    while page <= pages:
+    page, has_more, paging = 1, True, Paging(_PAGE_SIZE)
+    while has_more:
         payload = context.http.get(
             "treasury",
             f"operating cash balance from {start}, page {page}",
@@ -154,9 +155,12 @@ def _fetch_balance(context: FetchContext, pairs: Sequence[Pair], today: date) ->
         )
         yield payload
         try:
-            pages = _page_count(payload, json_of(payload, "JSON of the cash balance"))
+            document = json_of(payload, "JSON of the cash balance")
+            pages = _page_count(payload, document)
+            found = len(listed(payload, document, "data", "the answer"))
         except SourceChanged:
             return  # the collector parses the same payload and reports it
+        has_more = paging.has_more(payload, found, (pages - 1) * _PAGE_SIZE + 1)
         context.progress("treasury: operating cash balance", page, pages)
         page += 1
 
@@ -197,7 +201,7 @@ def _page_count(payload: Payload, document: Any) -> int:
     meta = field(payload, document, "meta", "the answer")
     pages = field(payload, meta, "total-pages", "meta")
     page = int(payload.meta["page"])
-    if not isinstance(pages, int) or pages < page:
+    if not isinstance(pages, int) or isinstance(pages, bool) or pages < page:
         raise changed(payload, f"meta.total-pages of at least {page}", quoted(pages))
     return pages
 
@@ -208,11 +212,13 @@ def _by_day(payload: Payload, records: Sequence[Any]) -> dict[date, dict[str, di
     for record in records:
         on = day(payload, field(payload, record, "record_date", "a record"), "%Y-%m-%d", "record_date")
         account_type = field(payload, record, "account_type", "a record")
-        if account_type not in _ACCOUNT_TYPES:
+        if not isinstance(account_type, str) or account_type not in _ACCOUNT_TYPES:
             raise changed(payload, "a known account_type", f"{quoted(account_type)} on {on}")
-        if account_type in days[on]:
-            raise changed(payload, f"one {account_type!r} a day", f"two on {on}")
-        days[on][account_type] = record
+        other = days[on].setdefault(account_type, record)
+        if other != record:
+            differing = next((name for name in record if record[name] != other.get(name)), "")
+            seen = f"two on {on}: {differing} {quoted(other.get(differing))} and {quoted(record.get(differing))}"
+            raise changed(payload, f"one {account_type!r} a day", seen)
     return dict(sorted(days.items()))
 
 
@@ -308,7 +314,7 @@ def _years(held: date | None, newest: int, today: date) -> list[int]:
 def _par_yields(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     """Return the wanted tenors that this year has; a tenor not issued then has no column, or empty cells."""
     expected = 'CSV starting Date,"1 Mo" or another tenor'
-    frame = csv_of(payload, text_of(payload, expected).splitlines(), expected)
+    frame = csv_of(payload, lines_of(payload, expected, may_end_bare=True), expected)
     if frame.columns[0] != "Date":
         raise changed(payload, expected, quoted(",".join(frame.columns)))
     strange = [name for name in frame.columns[1:] if not _TENOR.match(name)]

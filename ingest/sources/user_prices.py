@@ -19,6 +19,7 @@ from typing import Final
 
 import polars as pl
 
+from ingest.bars import without_zeros
 from ingest.errors import SourceChanged, SourceError
 from ingest.fund_days import panel_rows
 from ingest.home import Home
@@ -75,12 +76,20 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     refuse_foreknown(payload, lines, days, stated)
     numbers = {name: user_numbers(payload, lines, name) for name in _BARS if name in lines.columns}
     for name, column in numbers.items():
-        is_bad, expected = (column < 0, "no negative") if name == "volume" else (column <= 0, "above zero, the")
+        is_bad, expected = (
+            (column < 0, "no negative")
+            if name == "volume"
+            else (
+                (column <= 0 if name == "close" else column < 0),
+                "above zero, the" if name == "close" else "no negative",
+            )
+        )
         refuse_first(payload, lines, is_bad.fill_null(False), f"{expected} {name}", name)
     columns = {f"{name}_{'shares' if name == 'volume' else 'usd'}": numbers.get(name) for name in _BARS}
     rows = panel_rows(
         payload, _TABLE, {"ticker": payload.meta["ticker"], "session_date": days, **columns, "stated_at": stated}
     )
+    rows = without_zeros(rows, "_usd")
     return {_TABLE: rows.sort("session_date", maintain_order=True)}
 
 

@@ -40,7 +40,7 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     from ingest.yfinance_client import TooManyRequests, YahooClient
 
     by_symbol = [(symbol, list(pairs)) for symbol, pairs in groupby(sorted(context.pairs, key=_symbol), key=_symbol)]
-    client = YahooClient(context.settings, context.http.rewrite)
+    client = YahooClient(context.settings, context.http.rewrite, context.patience)
     for done, (symbol, pairs) in enumerate(by_symbol, start=1):
         try:
             yield _chart(context, symbol, pairs, client)
@@ -69,7 +69,7 @@ def parse(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
         require_unit(payload, provider, field(payload, chart.meta, "currency", "meta"), "meta.currency")
     frames = []
     for pair, prices in wanted:
-        bars = closed_bars(payload, pl.DataFrame({"session_date": chart.days, "price": prices}))
+        bars = closed_bars(payload, chart, pl.DataFrame({"session_date": chart.days, "price": prices}), "price")
         frames.append(rows_of(payload, pair, bars["session_date"], bars["price"]))
     return together(frames)
 
@@ -95,6 +95,8 @@ def _chart(context: FetchContext, symbol: str, pairs: Sequence[Pair], client: Ya
     start = asked_from(oldest([context.since[series.id] for series, _ in pairs]))
     end = context.clock().astimezone(NEW_YORK).date() + timedelta(days=1)  # exclusive
     answer = client.history(symbol, start, end)
+    if answer.problem is not None:
+        raise answer.problem
     if not answer.body:
         raise SourceUnavailable("yahoo", symbol, f"Yahoo gave no chart ({answer.failure}); nothing landed for {symbol}")
     answered_from = start if answer.is_history else end

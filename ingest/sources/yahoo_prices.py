@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from ingest.bars import named, require_sessions
+from ingest.bars import named, require_sessions, without_zeros
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
 from ingest.fund_days import panel_rows
@@ -95,7 +95,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     bars = pl.DataFrame([chart.days.alias("session_date"), *columns])
     splits, (dividends, foreign) = _splits(payload, chart), _dividends(payload, chart)
     _require_applied(payload, bars, splits)
-    closed = closed_bars(payload, bars)
+    closed = closed_bars(payload, chart, without_zeros(bars, volume="volume"), "close")
     _require_sessions(payload, chart, closed)
     tables = {
         "yahoo.prices": _as_traded(closed, splits),
@@ -140,7 +140,7 @@ class _Asking:
         """Yield each symbol with what came, None where Yahoo limited us or nothing was asked any more."""
         from ingest.yfinance_client import YahooClient
 
-        client = YahooClient(self.context.settings, self.context.http.rewrite)
+        client = YahooClient(self.context.settings, self.context.http.rewrite, self.context.patience)
         waiting: deque[tuple[str, Future[Answer | None]]] = deque()
         for symbol in self.symbols:
             waiting.append((symbol, pool.submit(self._ask, client, symbol)))
@@ -174,6 +174,8 @@ def _tomorrow(context: PanelContext) -> date:
 
 def _kept(context: PanelContext, symbol: str, answer: Answer) -> Payload | SourceError:
     """Return the archived chart of one symbol, or why there is none: no answer, or one without a bar."""
+    if answer.problem is not None:
+        return answer.problem
     if not answer.body or not answer.is_history:
         return _silence(symbol, f"Yahoo gave no chart ({answer.failure})")
     start = asked_from(context.since.get(symbol))
@@ -270,6 +272,7 @@ def _dividends(payload: Payload, chart: Chart) -> tuple[pl.DataFrame, SourceChan
     And what is wrong with one that states another currency: it is left out, and the rest of the chart stands.
     """
     amounts: dict[date, float] = {}
+    seen: set[tuple[date, float]] = set()
     foreign: SourceChanged | None = None
     for on, event in _events(payload, chart, "dividends"):
         currency = event.get("currency", "USD") if isinstance(event, dict) else "USD"
@@ -277,7 +280,9 @@ def _dividends(payload: Payload, chart: Chart) -> tuple[pl.DataFrame, SourceChan
             foreign = foreign or changed(payload, f"unit 'USD' of the dividend of {on}", quoted(currency))
             continue
         amount = _positive(payload, member(payload, event, "amount", "a dividend"), f"the dividend of {on}")
-        amounts[on] = amounts.get(on, 0.0) + amount
+        if (on, amount) not in seen:  # the same twice is one
+            seen.add((on, amount))
+            amounts[on] = amounts.get(on, 0.0) + amount
     paid = pl.DataFrame(sorted(amounts.items()), schema={"session_date": pl.Date, "amount": pl.Float64}, orient="row")
     return paid, foreign
 

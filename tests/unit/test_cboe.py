@@ -227,7 +227,10 @@ def test_a_product_that_the_page_does_not_list_has_no_row_and_no_window() -> Non
         (page(ratios=[]), "expected TOTAL PUT/CALL RATIO, got only nothing"),
         (page(ratios=[{"name": "TOTAL PUT/CALL RATIO"}]), "expected value in TOTAL PUT/CALL RATIO, got only name"),
         (page(ratios=[{"name": "TOTAL PUT/CALL RATIO", "value": "n/a"}]), "expected a number for TOTAL PUT/CALL RATIO"),
-        (page(ratios=[{"name": "A", "value": "1"}] * 2), "expected one A, got two"),
+        (
+            page(ratios=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]),
+            "expected one A, got two: 1.0 and 2.0",
+        ),
         (page(ratios={"TOTAL": 1}), "expected ratios in the page to be a list"),
         (page(**{"SUM OF ALL PRODUCTS": "358"}), "expected SUM OF ALL PRODUCTS to be a list or an object, got '358'"),
         (page(**{"SUM OF ALL PRODUCTS": [INTEREST]}), "expected one VOLUME in SUM OF ALL PRODUCTS, got 0 in"),

@@ -141,10 +141,11 @@ def test_rows_nobody_agreed_on_are_a_bug(upstream, body, error):
         gather(upstream, body)
 
 
-def test_of_overlapping_payloads_the_later_speaks_and_doubles_in_one_stay(upstream):
+def test_of_overlapping_payloads_the_later_speaks_and_repeats_count_once(upstream):
     batch = gather(upstream, "2026-01-05 1;2026-01-06 2", "2026-01-06 3")
     assert batch.rows["value"].to_list() == [1.0, 3.0]
-    assert gather(upstream, "2026-01-06 2;2026-01-06 2").rows.height == 2
+    assert gather(upstream, "2026-01-06 2;2026-01-06 2").rows.height == 1
+    assert gather(upstream, "2026-01-06 2;2026-01-06 3").rows.height == 2  # which counts is for the gate to refuse
 
 
 def test_a_lost_part_leaves_no_open_window(upstream):

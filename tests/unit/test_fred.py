@@ -55,7 +55,7 @@ def test_the_date_column_is_read_by_its_place_and_both_gaps_are_gaps(first: str)
         ("observation_date,WALCL\n", "got a header and no rows"),
         ("observation_date,WALCL\n2026-11-04,n/a\n", "expected numbers in column WALCL, got 'n/a'"),
         ("observation_date,WALCL\n11/04/2026,1\n", "got '11/04/2026'"),
-        ("observation_date,WALCL\n2026-11-04,1\n2026-11-1", "got '2026-11-1'"),
+        ("observation_date,WALCL\n2026-11-04,1\n2026-11-1", "got a text cut off in '2026-11-1'"),
     ],
 )
 def test_what_is_no_csv_of_that_series_is_named(body: str | bytes, message: str) -> None:

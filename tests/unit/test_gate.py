@@ -157,11 +157,31 @@ def test_an_unknown_unit_holds_the_source_back():
     assert not check(result, "unit_is_known").passed
 
 
-def test_doubles_hold_the_source_back():
+def test_a_row_that_came_twice_counts_once():
     result = judge("cboe", ratios(), ratios().head(1))
-    assert result.accepted.is_empty()
-    assert "2 rows that share series, period and moment with another" in result.held_back
-    assert result.refused["reason"].unique().to_list() == ["source held back: key_is_unique failed"]
+    assert result.held_back is None
+    assert result.accepted.height == ratios().height
+    assert result.refused.is_empty()
+
+
+def test_a_filled_row_counts_before_a_gap_of_the_same_day():
+    gap = ratios().head(1).with_columns(pl.lit(None, dtype=pl.Float64).alias("value"))
+    for frames in ((ratios(), gap), (gap, ratios())):
+        result = judge("cboe", *frames)
+        assert result.accepted.sort("period_date")["value"].to_list() == ratios()["value"].to_list()
+
+
+def test_two_values_of_one_day_refuse_their_series_alone_and_name_both():
+    other = ratios().head(1).with_columns(pl.lit(0.77).alias("value"))
+    vix = rows("cboe", "vix_close", dict.fromkeys(SESSIONS, 20.0))
+    result = judge("cboe", ratios(), vix, other)
+    assert result.held_back is None
+    assert result.accepted["series_id"].unique().to_list() == ["vix_close"]
+    first = ratios().row(0, named=True)
+    assert result.refused["reason"].unique().to_list() == [
+        f"two rows for {first['period_date']}: value {first['value']} and value 0.77; nothing says which one counts"
+    ]
+    assert not check(result, "key_is_unique").passed
 
 
 def test_vintages_of_one_period_are_no_doubles():

@@ -16,6 +16,7 @@ from ingest.clock import system_clock
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.http import Upstream
 from ingest.settings import Settings
+from ingest.transport import retry_after
 from tests.unit.local_server import LocalServer, answer, upstream_at
 
 URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
@@ -83,13 +84,13 @@ def test_retry_after_is_waited_for(server, tmp_path):
 def test_retry_after_may_be_a_date_and_has_an_end():
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     headers = {"retry-after": format_datetime(now + timedelta(seconds=40), usegmt=True)}
-    assert ingest.http._retry_after(headers, lambda: now) == 40.0
+    assert retry_after(headers, lambda: now) == 40.0
     # against the server's own date: a run placed at another moment must not wait for months
     dated = {**headers, "date": format_datetime(now + timedelta(seconds=30), usegmt=True)}
-    assert ingest.http._retry_after(dated, lambda: now) == 10.0
-    assert ingest.http._retry_after({"retry-after": "86400"}, lambda: now) == 120.0
-    assert ingest.http._retry_after({"retry-after": "soon"}, lambda: now) is None
-    assert ingest.http._retry_after({}, lambda: now) is None
+    assert retry_after(dated, lambda: now) == 10.0
+    assert retry_after({"retry-after": "86400"}, lambda: now) == 120.0
+    assert retry_after({"retry-after": "soon"}, lambda: now) is None
+    assert retry_after({}, lambda: now) is None
 
 
 def test_no_server_is_a_sentence(tmp_path):
@@ -247,3 +248,41 @@ def test_hosts_are_paced_and_a_stand_in_is_not(tmp_path, monkeypatch):
         local._pace("api.stlouisfed.org")
     assert slept == []
     assert local.rewrite("https://a.b/c?d=1") == "http://127.0.0.1:9/a.b/c?d=1"
+
+
+@pytest.mark.parametrize("status", [202, 204])
+def test_an_acceptance_without_data_is_a_change_told_in_one_line(server, tmp_path, status):
+    page = b"<!DOCTYPE html>\n<html><head><title>Just a\n moment</title><style>p {}</style></head><p>" + b"x" * 9000
+    server.script = [answer(page if status == 202 else b"", status=status)]
+    with upstream_at(server.base, tmp_path) as http, pytest.raises(SourceChanged) as caught:
+        http.get("fred", "WALCL", URL)
+    assert f"expected HTTP 200, got HTTP {status} (" in str(caught.value)
+    assert len(str(caught.value)) < 200
+    assert "<" not in str(caught.value)
+    if status == 202:
+        assert str(caught.value).endswith("from fred.stlouisfed.org: Just a moment")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "is_followed"),
+    [
+        ("https://cdn-api.cboe.com/x", True),
+        ("https://cboe.com/x", True),
+        ("https://elsewhere.example/x", False),
+        ("https://cdn.cboe.com:8443/x", False),
+        ("https://cdn.cboe.com.elsewhere.example/x", False),
+        ("https://169.254.169.254/x", False),
+        ("//elsewhere.example/x", False),
+        ("", False),
+    ],
+)
+def test_a_redirect_stays_with_its_publisher(server, tmp_path, location, is_followed):
+    server.script = [answer(status=307, Location=location), answer(b"data")]
+    with upstream_at(server.base, tmp_path) as http:
+        if is_followed:
+            assert http.get("cboe", "VIX", "https://cdn.cboe.com/VIX.csv").body == b"data"
+        else:
+            with pytest.raises(SourceChanged, match="a redirect to an https address"):
+                http.get("cboe", "VIX", "https://cdn.cboe.com/VIX.csv")
+    assert len(server.asked) == 1 + is_followed

@@ -119,7 +119,7 @@ def test_a_dash_is_a_gap_and_zero_is_a_value() -> None:
             workbook(NOV_15, ["12/20/2023", *NOV_21[1:]]),
             "expected weeks of 5 to 9 days, got 2023-12-20 35 days after 2023-11-15",
         ),
-        (workbook(NOV_15, NOV_15), "expected each date once, also 2023-11-15, got it twice"),
+        (workbook(NOV_15, (*NOV_15[:-1], 77.0)), "expected each week once, got two rows for 2023-11-15: commodity "),
         (
             workbook([*NOV_15[:3], 1117, 19339 + 900, *NOV_15[5:]]),
             "expected domestic_equity, world_equity to add up to equity 20456, got 21356 on 2023-11-15",

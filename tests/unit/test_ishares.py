@@ -114,8 +114,14 @@ def test_cells_must_go_from_left_to_right(index: str) -> None:
             "got 'As Of, NAV per Share, Shares Outstanding'",
         ),
         (document(), "expected at least one dated row, got 'a header and no rows'"),
-        (document(NEWEST, ["17.09.2026", "1", "1", "1"]), "behind the last dated row, got '17.09.2026'"),
-        (document(NEWEST, NEWEST), "expected each date once, also 2026-09-17, got it twice"),
+        (
+            document(NEWEST, ["17.09.2026", "1", "1", "1"]),
+            "nothing but disclaimers in a row without a date, got '17.09.2026'",
+        ),
+        (
+            document(NEWEST, [NEWEST[0], "1.5", *NEWEST[2:]]),
+            "expected each date once, also 2026-09-17, got it twice: '660.12' and '1.5'",
+        ),
         (document(NEWEST[:3]), "expected 4 cells in each row of Historical, got 'Sep 17, 2026, 660.12, --'"),
         (
             document(["Sep 17, 2026", "660.12", "--", "n/a"]),
@@ -191,7 +197,6 @@ def test_the_older_column_name_shares_reads_alike() -> None:
             "expected a date like %b %d, %Y for Fund Holdings as of, got '-'",
         ),
         (holdings_csv(), "expected at least one position, got a header and no rows"),
-        (holdings_csv(APPLE) + CASH, "expected nothing but disclaimers behind the last position, got '-'"),
         (holdings_csv(CASH), "expected weights in percent that add up to 100, got 0.1"),
         (PREAMBLE, "expected CSV with Fund Holdings as of and a header Ticker, Name"),
         ("<!doctype html>", "got an HTML page"),

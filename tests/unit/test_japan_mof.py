@@ -64,7 +64,7 @@ def test_a_new_tenor_is_welcome() -> None:
         (body("2026/11/31,1,2,3,4,5,6"), "expected dates that exist, got '2026/11/31'"),
         (
             body("2026/11/4,1,2,3,4,5,6", "?,1,2,3,4,5,6", "2026/11/6,1,2,3,4,5,6"),
-            "expected nothing but footnotes behind the last dated line, got '2026/11/6,1,2,3,4,5,6'",
+            "expected a date in front of figures, got '?,1,2,3,4,5,6'",
         ),
         (body(), "expected at least one dated line, got a header and no rows"),
         ("基準日,1年\r\nS49.9.24,1\r\n".encode("cp932"), "expected a line starting Date,, got '基準日,1年'"),

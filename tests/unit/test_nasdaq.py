@@ -86,7 +86,7 @@ def test_a_symbol_that_nasdaq_does_not_list_is_an_answer_without_rows() -> None:
         (history(tradesTable=None), "expected prices, got a history without a row"),
         (history(totalRecords=9), "expected 9 rows, as totalRecords says, got 3"),
         (history([row("2026-11-17")]), "expected a date like %m/%d/%Y for a row, got '2026-11-17'"),
-        (history([row("11/17/2026"), row("11/17/2026")]), "expected 2026-11-17 once, got it again"),
+        (history([row("11/17/2026"), row("11/17/2026", close="$9.00")]), "expected 2026-11-17 once, got two bars: "),
         (history([row("11/17/2026", "soon")]), "expected a number for close of 2026-11-17, got 'soon'"),
         (history([row("11/17/2026", "$18,5")]), "expected a number for close of 2026-11-17, got '18,5'"),
         (history([row("11/17/2026", "$0.00")]), "expected a number above zero for close of 2026-11-17, got '$0.00'"),

@@ -88,9 +88,9 @@ def test_reads_the_other_exchanges() -> None:
         (LISTED.replace("|Q|N|N|100|N|N", "|Q|N|N|100|N"), "expected 8 cells in each line, got 'AAPL|Apple Inc."),
         (LISTED.replace("100|Y|N", "100|X|N"), "expected Y, N or nothing in column ETF, got 'X'"),
         (LISTED.replace("|G|Y|N|", "|G|?|N|"), "expected Y, N or nothing in column Test Issue, got '?'"),
-        (LISTED.replace("QQQ|", "AAPL|"), "expected each symbol once, got 'AAPL'"),
+        (LISTED.replace("QQQ|", "AAPL|"), "expected AAPL once, got 'AAPL|Apple Inc."),
         (LISTED.replace("QQQ|", " |"), "expected a symbol in each line, got ''"),
-        ("\n".join([LISTED.splitlines()[0], LISTED.splitlines()[-1]]), "expected at least 1 symbols, got 0"),
+        ("\n".join([LISTED.splitlines()[0], LISTED.splitlines()[-1], ""]), "expected at least 1 symbols, got 0"),
     ],
 )
 def test_refuses(body: str, message: str) -> None:

@@ -214,6 +214,11 @@ def test_a_crash_is_one_doubtful_close_and_what_follows_stands():
     assert off_level([100.0] * 10 + [44.0] * 45) == ([10], {})
 
 
+@pytest.mark.parametrize("place", [10, 45])
+def test_a_rise_of_41_percent_is_doubted_wherever_it_stands(place):
+    assert off_level([100.0] * place + [141.0] * (55 - place)) == ([place], {})
+
+
 @pytest.mark.parametrize("column", ["shares_outstanding_count", "nav_usd", "net_assets_usd"])
 @pytest.mark.parametrize("factor", [1000.0, 100.0, 0.01, 0.001])
 def test_new_days_of_a_fund_a_unit_away_are_refused(column, factor):

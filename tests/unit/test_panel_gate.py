@@ -71,12 +71,22 @@ def test_every_check_of_a_table_is_declared():
         assert sorted(names) == sorted(rule_names(panel_table(table_id)))
 
 
-def test_a_doubled_key_holds_the_desk_back():
-    result = judged(*walk(10, 11), price("AAA", DAYS[1], 11.5))
-    assert result.held_back is not None
-    assert "share their key" in result.held_back
-    assert all(rows.is_empty() for rows in result.accepted.values())
-    assert refused(result) == [(DAYS[1], "key_is_unique")] * 2
+def test_two_bars_of_one_day_refuse_their_ticker_alone_and_name_both():
+    result = judged(*walk(10, 11), price("BBB", DAYS[1], 7.0), price("AAA", DAYS[1], 11.5))
+    assert result.held_back is None
+    assert result.accepted["yahoo.prices"]["ticker"].to_list() == ["BBB"]
+    assert {reason for _, reason in refused(result)} == {"key_is_unique"}
+    reasons = result.refused["yahoo.prices"]["reason"].unique().to_list()
+    assert reasons == [reasons[0]]
+    assert f"two rows for {DAYS[1]}: " in reasons[0]
+    assert "11.0" in reasons[0]
+    assert "11.5" in reasons[0]
+
+
+def test_a_bar_that_came_twice_counts_once():
+    result = judged(*walk(10, 11), *walk(10, 11)[1:])
+    assert result.refused["yahoo.prices"].is_empty()
+    assert result.accepted["yahoo.prices"].height == 2
 
 
 def test_a_missing_key_holds_the_desk_back():

@@ -73,9 +73,15 @@ def test_a_split_rewrites_the_history_and_each_payload_is_of_one_basis() -> None
             {"lines": [NEWEST, line("09/24/2026", "1", "1", "1", "SQQQ")]},
             "expected rows of TQQQ alone, got one of 'SQQQ'",
         ),
-        ({"lines": [NEWEST, NEWEST]}, "expected each date once, also 2026-09-25, got it twice"),
+        (
+            {"lines": [NEWEST, NEWEST.replace("Ultra", "ultra", 1)]},
+            "expected each date once, also 2026-09-25, got it twice: ",
+        ),
         ({"lines": [line("2026-09-25", "1", "1", "1")]}, "expected at least one dated row, got '2026-09-25'"),
-        ({"lines": [NEWEST, line("24.09.2026", "1", "1", "1")]}, "behind the last dated row, got '24.09.2026'"),
+        (
+            {"lines": [NEWEST, line("24.09.2026", "1", "1", "1")]},
+            "nothing but disclaimers in a row without a date, got '24.09.2026'",
+        ),
         ({"lines": [NEWEST, "Past performance,,,,,,,,"]}, "dates like %m/%d/%Y in column Date, got 'Past performance'"),
         ({"lines": [NEWEST[:-40]]}, "expected 9 cells in each line of CSV starting Date,ProShares Name,Ticker, got "),
         ({"lines": [line("09/25/26", "1", "1", "1")]}, "expected at least one dated row, got '09/25/26'"),
@@ -146,7 +152,10 @@ def test_no_split_of_ours_is_an_answer() -> None:
         (["TQQQ,x,1,2,Forward,0.5,11/20/2025"], "expected a Ratio above 1 for TQQQ, got '0.5'"),
         (["TQQQ,x,1,2,Forward,2:1,11/20/2025"], "expected a number for Ratio of TQQQ, got '2:1'"),
         (["TQQQ,x,1,2,Forward,2,2025-11-20"], "a date like %m/%d/%Y for Date of Split of TQQQ, got '2025-11-20'"),
-        (["TQQQ,x,1,2,Forward,2,11/20/2025"] * 2, "expected each split once, also TQQQ on 2025-11-20, got it twice"),
+        (
+            ["TQQQ,x,1,2,Forward,2,11/20/2025", "TQQQ,x,1,2,Forward,3,11/20/2025"],
+            "expected each split once, also TQQQ on 2025-11-20, got it twice: 2 and 3",
+        ),
     ],
 )
 def test_refuses_splits(lines: list[str], message: str) -> None:

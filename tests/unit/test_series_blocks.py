@@ -141,8 +141,9 @@ def spiked(level=92.5, spike=109.24, days=1):
     return values | dict.fromkeys(SESSIONS[100 : 100 + days], spike)
 
 
-def test_a_rate_that_leaves_and_comes_back_is_refused_without_a_second_provider():
-    found = looked("yahoo", rows("usdjpy", "yahoo", spiked()))
+@pytest.mark.parametrize("spike", [109.24, 101.0])
+def test_a_rate_that_leaves_and_comes_back_is_refused_without_a_second_provider(spike):
+    found = looked("yahoo", rows("usdjpy", "yahoo", spiked(spike=spike)))
     assert list(found.rows) == [100]
     assert "no second provider shows it" in found.rows[100]
     assert looked("yahoo", rows("usdjpy", "yahoo", spiked(spike=96.0))).rows == {}

@@ -77,12 +77,14 @@ def test_one_wrong_day_is_for_the_gate() -> None:
         ),
         (workbook(), "expected at least one dated row, got 'a header and no rows'"),
         (workbook(DISCLAIMER), "expected at least one dated row, got 'Past performance"),
-        (workbook(NEWEST, DISCLAIMER, OLDER), "nothing but disclaimers behind the last dated row, got '16-Sep-2026'"),
         (
             workbook(NEWEST, ["16-Sept-2026", 598.0, 1e6, 598e6]),
-            "nothing but disclaimers behind the last dated row, got '16-Sept-2026'",
+            "nothing but disclaimers in a row without a date, got '16-Sept-2026'",
         ),
-        (workbook(NEWEST, NEWEST), "expected each date once, also 2026-09-17, got it twice"),
+        (
+            workbook(NEWEST, [NEWEST[0], 601.5, *NEWEST[2:]]),
+            "expected each date once, also 2026-09-17, got it twice: '600.5' and '601.5'",
+        ),
         (
             workbook(["17-Sep-2026", "six hundred", 1e6, 6e8]),
             "expected a number for NAV on 17-Sep-2026, got 'six hundred'",
@@ -105,6 +107,13 @@ def test_refuses(body: bytes, message: str) -> None:
         history(body)
     assert str(caught.value).startswith("ssga: SPY NAV history: expected ")
     assert message in str(caught.value)
+
+
+def test_a_disclaimer_moved_up_and_a_line_printed_twice_cost_nothing() -> None:
+    moved, plain = workbook(DISCLAIMER, NEWEST, NEWEST, DISCLAIMER, OLDER), workbook(NEWEST, OLDER)
+    assert days(history(moved)) == days(history(plain))
+    _, tables = holdings(holdings_workbook(MICROSOFT, MICROSOFT, DISCLAIMER, CASH))
+    assert tables["ssga.holdings"]["line_number"].to_list() == [1, 2]
 
 
 # ---- holdings ------------------------------------------------------------------------------------------------------
@@ -158,8 +167,8 @@ def test_holdings_without_the_newer_columns_read_alike() -> None:
             "expected weights in percent that add up to 100, got 0.995",
         ),
         (
-            holdings_workbook(MICROSOFT, DISCLAIMER, CASH),
-            "expected nothing but disclaimers behind the last position, got 'US DOLLAR'",
+            holdings_workbook(MICROSOFT, [*MICROSOFT[:4], 0.5, *MICROSOFT[5:]]),
+            "expected one position of 'MSFT MICROSOFT CORP', got two, with ",
         ),
         (
             holdings_workbook(MICROSOFT, header=["Name", "Ticker", "Identifier", "SEDOL", "Weight", "Sector", "Units"]),

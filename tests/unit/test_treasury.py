@@ -142,7 +142,10 @@ def test_a_changed_unit() -> None:
         (answer(record("2022-04-18", CLOSING, opening="5", close="6")), "expected close_today_bal null"),
         (answer(record("2022-04-18", CLOSING, opening="5,1")), "expected a number for open_today_bal of"),
         (answer(record("2005-09-30", FED, close="5")), "expected records from 2005-10-03 on, got one of 2005-09-30"),
-        (answer(*[record("2022-04-18", CLOSING, opening="5")] * 2), f"expected one {CLOSING!r} a day, got two on"),
+        (
+            answer(record("2022-04-18", CLOSING, opening="5"), record("2022-04-18", CLOSING, opening="6")),
+            f"expected one {CLOSING!r} a day, got two on 2022-04-18: open_today_bal '5' and '6'",
+        ),
         (answer(), "expected at least one record, got no records"),
         (
             answer(record("2022-04-18", CLOSING, opening="5"), **{"total-count": 2}),
@@ -170,7 +173,9 @@ def test_a_missing_column_is_named() -> None:
     assert f"expected open_today_bal in {CLOSING!r} on 2022-04-18, got only record_date" in refusal(answer(row))
 
 
-def test_asks_page_after_page() -> None:
+def test_asks_page_after_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert treasury._PAGE_SIZE == 10_000
+    monkeypatch.setattr(treasury, "_PAGE_SIZE", 6)
     pages = {
         1: answer(*third_era("2022-04-18", 1, 1, 1, 1), *third_era("2022-04-19", 1, 2, 1, 2)[:2], pages=2),
         2: answer(*third_era("2022-04-19", 1, 2, 1, 2)[2:], *third_era("2022-04-20", 2, 2, 1, 3), pages=2),
@@ -180,7 +185,7 @@ def test_asks_page_after_page() -> None:
     first, second = treasury.fetch(context_of("treasury", http, BALANCE))
     query = parse_qs(urlsplit(http.asked[0]).query)
     assert query["filter"] == ["record_date:gte:2005-10-03,record_date:lte:2026-11-17"]
-    assert query["page[size]"] == ["10000"]
+    assert query["page[size]"] == ["6"]
     rows = [treasury.parse(payload, BALANCE) for payload in (first, second)]
     # the page's edge cuts 2022-04-19: its closing row stands on the second page
     assert [cells(page, "tga_daily") for page in rows] == [
@@ -189,6 +194,21 @@ def test_asks_page_after_page() -> None:
     ]
     assert treasury.windows(first, rows[0]) == [Window("tga_daily", date(2005, 10, 3), date(2022, 4, 17))]
     assert treasury.windows(second, rows[1]) == [Window("tga_daily", date(2022, 4, 20), None)]
+
+
+def test_pages_without_end_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(treasury, "_PAGE_SIZE", 4)
+    full = answer(*third_era("2022-04-18", 1, 1, 1, 1), pages=1_000_000_000)
+    repeated = answer(*third_era("2022-04-18", 1, 1, 1, 1), pages=3)
+    for body, asked, message in (
+        (full, 1, "expected at most 100 pages of 4 entries, got 3999999997 entries stated"),
+        (repeated, 2, "expected page 2 of 3, got a page that came before"),
+        (answer(*third_era("2022-04-18", 1, 1, 1, 1)[:3], pages=3), 1, "expected 4 entries on page 1 of 3, got 3"),
+    ):
+        http = FakeHttp({treasury.DTS_URL: body})
+        *_, error = treasury.fetch(context_of("treasury", http, BALANCE))
+        assert message in str(error)
+        assert len(http.asked) == asked
 
 
 def _page_address(page: int) -> str:

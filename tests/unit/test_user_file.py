@@ -98,7 +98,7 @@ def test_a_date_may_stand_twice_with_two_moments() -> None:
         (b"date,value\n2020-01-02,\xff\n", "in UTF-8, got byte 0xff"),
         ("date,value,known_at\n2020-01-02,1,soon\n", "expected a moment in ISO 8601 as known_at in line 2, got 'soon'"),
         ("date,value,known_at\n2020-01-02,1,9999-12-31\n", "as known_at in line 2, got '9999-12-31'"),
-        ("date,value\n2020-01-02,1\n2020-01-02,1\n", "each time with its own known_at, got it again in line 3"),
+        ("date,value\n2020-01-02,1\n2020-01-02,2\n", "each time with its own known_at, got it again in line 3"),
         ("date,value,known_at\n2020-01-02,1,\n2020-01-02,1,2020-01-03\n", "got it again in line 3"),
     ],
 )  # fmt: skip

@@ -154,6 +154,9 @@ def test_a_live_bar_behind_the_first_of_its_day_counts() -> None:
     document = stock([10.0, 10.5, 10.4, 10.6, 10.7], days=(*SESSIONS, "2026-11-17"))
     stamps = document["chart"]["result"][0]["timestamp"]
     stamps[-1] += 6 * 3600
+    with pytest.raises(SourceChanged, match=r"one bar of 2026-11-17, got two that differ, with close 10\.6 and 10\.7"):
+        prices(document)
+    document["chart"]["result"][0]["meta"]["regularMarketTime"] = stamps[-1]  # says which of them is live
     assert prices(document)[date(2026, 11, 17)] == 10.7
 
 

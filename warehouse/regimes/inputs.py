@@ -481,9 +481,13 @@ def _carry_now(at: _At) -> InputValue:
 def _carry_change(at: _At) -> InputValue:
     """Return the 21-session change of the carry, from and to sessions on which both yields are printed.
 
-    While one of them is closed for a holiday the last such session stands, as long as that yield may be read.
+    While one of them is closed for a holiday the last such session stands, as long as that yield may be read. Where
+    publishers differ on a newer one there is no change: an older session does not speak for it.
     """
     dollar, yen = (at.replay[leg] for leg in _CARRY_LEGS)
+    for leg in _CARRY_LEGS:
+        if (newest := at.newest(leg)[2]).reason == "disputed":
+            return newest
     own = np.flatnonzero(~np.isnan(dollar.grid[: at.position + 1] + yen.grid[: at.position + 1]))
     if not len(own):
         return MISSING

@@ -1,0 +1,41 @@
+"""A run whose time for asking is over records what it did not ask, and goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from ingest.errors import NotAsked
+from ingest.patience import Patience
+from ingest.settings import Settings
+from orchestration.ingestion import SourceOutcome, attempted, require_time
+
+
+@dataclass
+class Session:
+    patience: Patience = field(default_factory=Patience)
+
+
+def test_the_default_is_45_minutes() -> None:
+    assert Settings(_env_file=None).run_deadline_seconds == 45 * 60
+
+
+@pytest.mark.parametrize("name", ["fred", "yahoo_prices", "ici"])
+def test_a_source_is_recorded_as_not_asked(name: str) -> None:
+    now = [0.0]
+    session = Session(Patience(60.0, lambda: now[0]))
+    require_time(session, name)  # type: ignore[arg-type]
+    now[0] = 61.0
+    told: list[str] = []
+
+    def ask() -> SourceOutcome:
+        require_time(session, name)  # type: ignore[arg-type]
+        raise AssertionError("asked")
+
+    attempted(name, ask, lambda problem: told.append(str(problem)))  # type: ignore[arg-type, func-returns-value, return-value]
+    assert told == [f"{name}: run: not asked: the run's 1 minute for asking is over; what was landed before stays"]
+    require_time(session, "user_file")  # type: ignore[arg-type]
+    require_time(session, "user_prices")  # type: ignore[arg-type]
+    with pytest.raises(NotAsked):
+        require_time(session, name)  # type: ignore[arg-type]
