@@ -31,7 +31,7 @@ end
 {% macro over_what_was_known(body, ctes={}) %}
 with known_observations as (
     {{ latest_observations(
-        '(' ~ agreed_observations('marts.observations', 'marts.disagreements') ~ ')', known_by=as_of_moment()
+        '(' ~ agreed_observations(own_days('marts.observations'), 'marts.disagreements') ~ ')', known_by=as_of_moment()
     ) }}
 ),
 known_sessions as (

@@ -69,7 +69,7 @@ def test_sessions_reach_from_1990_to_15_days_ahead_with_their_cutoffs(con):
     [
         ("vix_close", "cboe", False),
         ("sofr", "new_york_fed", False),
-        ("on_rrp", "fred", True),  # every_day: weekdays
+        ("on_rrp", "fred", False),  # printed on any day, but of days of the Reserve Banks
         ("jgb_2y_yield", "japan_mof", True),
     ],
 )
