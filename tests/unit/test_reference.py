@@ -31,7 +31,7 @@ def periods(series: str, provider: str) -> list[date]:
 def test_the_same_catalog_replaces_nothing_and_a_day_later_only_the_calendars(con):
     other = duckdb.connect()
     migrate(other)
-    assert len(replace_reference(other, CATALOG, NOW)) == 7
+    assert len(replace_reference(other, CATALOG, NOW)) == 8
     assert replace_reference(other, CATALOG, NOW) == []
     monday = NOW + timedelta(days=3)
     assert replace_reference(other, CATALOG, monday) == ["calendar.sessions", "calendar.releases"]

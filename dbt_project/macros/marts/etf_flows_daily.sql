@@ -201,7 +201,8 @@ told as (
         -- where the count is rounded by more than the tolerance, any count within it fits: that proves nothing
         case
             when r.printed_aum is null then 'not checked: the issuer prints no net assets'
-            when r.rounding > 0.001 * r.printed_aum then 'not checked: the count is rounded by more than 0.1 % of net assets'
+            when r.rounding > 0.001 * r.printed_aum
+                then 'not checked: the count is rounded by more than 0.1 % of net assets'
             else 'checked'
         end as identity_text,
         r.provider,
@@ -263,7 +264,6 @@ select
     false as is_heartbeat,
     {{ in_quarterly_expiry_week('session_date') }} as is_quarterly_expiry_week,
     case when is_pending then 'not yet' else 'no report' end as reason_text,
-    'not checked: no report' as identity_text,
     case when is_pending then close_at else missed_at end as known_at,
     case when is_pending then close_at else missed_at end as flow_settled_at,
     case when is_pending then close_at else missed_at end as settled_at
