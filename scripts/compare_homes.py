@@ -66,6 +66,7 @@ def _columns(con: duckdb.DuckDBPyConnection, alias: str, is_wanted) -> dict[str,
 def _compared(
     con: duckdb.DuckDBPyConnection, table: str, before: list[str] | None, after: list[str] | None
 ) -> Compared:
+    # A table of one side only has no columns in common: it is counted, and never the same.
     both = [column for column in before or [] if column in (after or []) and column not in OF_A_RUN]
     rows: list[int | None] = []
     hashes: list[str | None] = []
@@ -74,7 +75,7 @@ def _compared(
             rows.append(None)
             hashes.append(None)
             continue
-        listed = ", ".join(f'"{column}"' for column in both)
+        listed = ", ".join(f'"{column}"' for column in both) or "null"
         count, digest = con.execute(
             f"select count(*), md5(string_agg(line, chr(10) order by line))"
             f" from (select row({listed})::varchar as line from {alias}.{table})"

@@ -42,3 +42,12 @@ def test_a_column_of_one_side_only_is_a_difference_and_named(tmp_path: Path) -> 
     (mart,) = [one for one in compared(before, after) if one.table == "marts.carry_daily"]
     assert (mart.only_before, mart.only_after, mart.is_same) == ((), ("reason",), False)
     assert mart.hashes[0] == mart.hashes[1]
+
+
+def test_a_table_of_one_side_only_is_a_difference(tmp_path: Path) -> None:
+    before = home(tmp_path / "a", 1.0, loaded_at="2026-01-01")
+    after = home(tmp_path / "b", 1.0, loaded_at="2026-01-01")
+    with duckdb.connect(str(after / "published" / "tidegauge.duckdb")) as con:
+        con.execute("create table marts.new_daily as select 1 as x")
+    (new,) = [one for one in compared(before, after) if one.table == "marts.new_daily"]
+    assert (new.rows, new.is_same) == ((None, 1), False)
