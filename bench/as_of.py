@@ -16,7 +16,7 @@ import duckdb
 from bench import BenchRow, median_seconds
 from bench.commands import environment, seconds, tidegauge
 from ingest.home import Home
-from ingest.standin import StandIn, simulate
+from simulator import StandIn, simulate
 
 BUDGET_SECONDS = 0.3
 _YEARS_BACK = (2, 5)

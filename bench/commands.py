@@ -20,7 +20,7 @@ from pathlib import Path
 from bench import BenchRow, median_seconds
 from ingest.home import Home
 from ingest.settings import PROJECT_ROOT
-from ingest.standin import StandIn, simulate
+from simulator import StandIn, simulate
 
 DEMO_BUDGET_SECONDS = 75.0
 DAILY_BUDGET_SECONDS = 30.0

@@ -17,7 +17,7 @@ from ingest.home import home_at
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.standin.market import Market
+    from simulator.market import Market
 
 DEMO_HOME: Final = Path("data/demo")
 REAL_HOME: Final = Path("data/real")
@@ -30,7 +30,7 @@ RECORDED_AT: Final = datetime(2026, 4, 27, 9, 5, tzinfo=NEW_YORK)
 @contextmanager
 def simulated(settings: Settings) -> Iterator[Settings]:
     """Serve the simulated market at the clock of `settings`; yield the settings of a run against it."""
-    from ingest.standin.simulate import simulate
+    from simulator.simulate import simulate
 
     now = settings.clock()
     market = simulate(now.astimezone(NEW_YORK).date())
@@ -52,7 +52,7 @@ def simulated(settings: Settings) -> Iterator[Settings]:
 @contextmanager
 def recorded(settings: Settings) -> Iterator[Settings]:
     """Serve the folder TIDEGAUGE_REAL_DATA as it was on RECORDED_AT, its user files put into the home first."""
-    from ingest.standin.folder import folder_market, user_files
+    from simulator.folder import folder_market, user_files
     from warehouse.recorded import require_clock
 
     folder = settings.real_data
@@ -82,7 +82,7 @@ def recorded(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def _serving(settings: Settings, market: Market, changes: dict[str, Any]) -> Iterator[Settings]:
-    from ingest.standin import StandIn
+    from simulator import StandIn
 
     with StandIn(market, changes["now"]) as standin:
         # Nothing here may reach a publisher: the user's key stays out. The recorded market has no vintages: keyless.

@@ -18,11 +18,11 @@ import polars as pl
 
 from ingest.clock import NEW_YORK
 from ingest.home import Home
-from ingest.standin import StandIn
-from ingest.standin.market import Market
-from ingest.standin.panel import Panel
-from ingest.standin.simulate import simulate
 from orchestration.run import run_daily
+from simulator import StandIn
+from simulator.market import Market
+from simulator.panel import Panel
+from simulator.simulate import simulate
 from tests.pipeline.placed import settings_of
 
 SINCE = date(2019, 7, 1)

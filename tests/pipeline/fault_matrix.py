@@ -22,10 +22,10 @@ from ingest.catalog.funds import load_funds
 from ingest.panel import PANEL_TABLES
 from ingest.panel_desks import PANEL_DESKS, panel_desk
 from ingest.settings import Settings
-from ingest.standin import Market, StandIn, simulate
 from orchestration.ingestion import ingest_source
 from orchestration.panel_ingestion import ingest_desk
 from orchestration.session import no_progress, open_session
+from simulator import Market, StandIn, simulate
 from tests.pipeline.damage import BENDS, Unbendable, bent
 
 FIRST: Final = datetime(2016, 6, 28, 23, 5, tzinfo=UTC)

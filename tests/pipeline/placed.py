@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.settings import Settings
-from ingest.standin import StandIn
+from simulator import StandIn
 
 
 def settings_of(home: Path, standin: StandIn, now: datetime | None = None) -> Settings:

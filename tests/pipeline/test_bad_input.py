@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.standin import StandIn, simulate
+from simulator import StandIn, simulate
 from tests.cli import environment, tidegauge
 
 NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.cli import environment, start, tidegauge
 
 FIRST = datetime(2014, 3, 14, 13, 5, tzinfo=UTC)

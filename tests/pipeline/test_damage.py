@@ -15,8 +15,8 @@ import pytest
 
 from ingest.errors import AnotherWriter, ConfigError, HomeUnusable
 from ingest.home import Home
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.cli import COMMAND, ROOT, environment, start, tidegauge
 from tests.pipeline.test_kill import assert_whole
 from warehouse.regimes.ledger import KEPT_ON_REBUILD

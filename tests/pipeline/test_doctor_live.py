@@ -11,10 +11,10 @@ from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceError
 from ingest.panel_desks import PANEL_DESKS
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
 from orchestration import cli
 from orchestration.probe import load_contracts, load_panel_contracts
+from simulator import StandIn
+from simulator.simulate import simulate
 
 NOW = datetime(2026, 2, 5, 20, 0, tzinfo=NEW_YORK)
 ASKED = {*SOURCES, *(desk.name for desk in PANEL_DESKS)} - {"user_file", "user_prices", "user_fund_days"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.standin import StandIn
+from simulator import StandIn
 from tests.cli import environment, tidegauge
 from tests.pipeline.damage import Unbendable, bent
 from tests.pipeline.fault_matrix import FAULTS, FIRST, ROUTES, SECOND, Bench, bench, small_market

@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.cli import environment, start, tidegauge
 
 FIRST = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)

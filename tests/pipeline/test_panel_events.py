@@ -11,8 +11,8 @@ from itertools import pairwise
 import pytest
 
 from ingest.clock import naive_utc
-from ingest.standin.economy.funds import SPLIT
-from ingest.standin.economy.roster import HALTED, LATE, ONE_FOR_TEN, RECYCLED, RENAMED, RESTATED, TWO_FOR_ONE
+from simulator.economy.funds import SPLIT
+from simulator.economy.roster import HALTED, LATE, ONE_FOR_TEN, RECYCLED, RENAMED, RESTATED, TWO_FOR_ONE
 from tests.pipeline.eventful import AFTER, MEMBERS, ON_THE_DAY, SINCE, Eventful
 
 pytestmark = pytest.mark.timeout(1200)  # the first test waits for three whole runs

@@ -13,12 +13,12 @@ import pytest
 from ingest.clock import NEW_YORK
 from ingest.home import Home
 from ingest.panel_desks import PANEL_DESKS, panel_desk
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
 from orchestration.panel_ingestion import ingest_desk
 from orchestration.rebuilding import rebuild_home
 from orchestration.run import RunOutcome, run_daily
 from orchestration.session import no_progress, open_session
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.pipeline.placed import settings_of
 from warehouse.status import status
 

@@ -13,9 +13,9 @@ import pytest
 
 from ingest.clock import NEW_YORK
 from ingest.home import Home
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
 from orchestration.run import RunOutcome, run_daily
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.cli import environment, tidegauge
 from tests.pipeline.placed import settings_of
 

@@ -22,9 +22,9 @@ import pytest
 from ingest.catalog.calendars import nyse_sessions
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.home import Home
-from ingest.standin import Market, StandIn
-from ingest.standin.simulate import simulate
 from orchestration.run import run_daily
+from simulator import Market, StandIn
+from simulator.simulate import simulate
 from tests.pipeline.placed import settings_of
 from warehouse.regimes.ledger import reconstruct
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from ingest.catalog import load_catalog
-from ingest.standin import Market, StandIn, simulate
+from simulator import Market, StandIn, simulate
 from tests.cli import environment, tidegauge
 
 BEFORE = datetime(2019, 6, 20, 13, 5, tzinfo=UTC)

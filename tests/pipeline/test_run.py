@@ -20,11 +20,11 @@ from ingest.clock import NEW_YORK
 from ingest.errors import AnotherWriter, AuditFailed, ConfigError, SourceUnavailable
 from ingest.home import Home
 from ingest.panel_desks import PANEL_DESKS
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
 from orchestration import cli
 from orchestration.instance import open_instance
 from orchestration.run import RunOutcome, run_daily, run_marts
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.pipeline.placed import settings_of
 from warehouse.connection import WriterLock
 from warehouse.status import status

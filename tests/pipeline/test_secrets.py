@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 import duckdb
 
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.cli import ROOT, environment
 
 NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.standin import StandIn
-from ingest.standin.simulate import simulate
+from simulator import StandIn
+from simulator.simulate import simulate
 from tests.cli import environment, tidegauge
 
 BEFORE = datetime(2026, 3, 24, 13, 5, tzinfo=UTC)

@@ -16,7 +16,7 @@ import pytest
 
 from ingest.catalog import load_catalog
 from ingest.clock import NEW_YORK, naive_utc
-from ingest.standin import Market, StandIn, folder_market, user_files
+from simulator import Market, StandIn, folder_market, user_files
 from tests.unit.standin_helpers import KEY, ask, new_york
 
 NOW = "2026-07-22T09:15"

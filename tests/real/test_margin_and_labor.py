@@ -15,7 +15,7 @@ from ingest.catalog import SourceName, load_catalog
 from ingest.gate import gate
 from ingest.kit import Batch, GateResult, Payload, SourceModule, Window
 from ingest.sources import finra, fred
-from ingest.standin import Market, StandIn, folder_market
+from simulator import Market, StandIn, folder_market
 from tests.unit.fakes import cells
 from tests.unit.standin_helpers import KEY, ask, new_york
 

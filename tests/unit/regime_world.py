@@ -15,7 +15,7 @@ import polars as pl
 
 from ingest.catalog import load_catalog
 from ingest.clock import NEW_YORK
-from ingest.standin import simulate
+from simulator import simulate
 from warehouse.reference import replace_reference
 from warehouse.regimes.inputs import SERIES, InputReader, Panel, PanelRows, read_panel
 from warehouse.regimes.knowledge import VINTAGES_SCHEMA, Replay, Spine, read_limits, read_spine

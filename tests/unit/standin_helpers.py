@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import cache
 
 from ingest.clock import NEW_YORK
-from ingest.standin import Market, StandIn, simulate
+from simulator import Market, StandIn, simulate
 
 END = date(2026, 11, 20)
 KEY = "0123456789abcdef0123456789abcdef"

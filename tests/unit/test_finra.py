@@ -227,7 +227,7 @@ def test_a_workbook_that_is_no_longer_updated_is_told() -> None:
 
 def test_the_stand_ins_workbook_through_the_archive_and_back(tmp_path: Path) -> None:
     from ingest.catalog import load_catalog
-    from ingest.standin import StandIn
+    from simulator import StandIn
     from tests.unit.standin_helpers import market, new_york
 
     now = new_york("2026-11-24T17:00")

@@ -14,7 +14,7 @@ from ingest.panel_collect import collect_panel
 from ingest.panel_desks import panel_desk
 from ingest.panel_kit import PanelBatch
 from ingest.settings import Settings
-from ingest.standin import StandIn
+from simulator import StandIn
 from tests.unit.panel_helpers import panel_context
 from tests.unit.standin_helpers import market, new_york
 

@@ -18,7 +18,7 @@ from ingest.collect import build_context, collect
 from ingest.gate import gate
 from ingest.http import Upstream
 from ingest.settings import Settings
-from ingest.standin import StandIn
+from simulator import StandIn
 from tests.unit.standin_helpers import KEY, market, new_york
 from warehouse.connection import migrate
 from warehouse.landing import held, land

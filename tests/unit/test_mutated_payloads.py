@@ -24,7 +24,7 @@ from ingest.kit import Payload
 from ingest.panel_desks import panel_desk
 from ingest.settings import Settings
 from ingest.sources import SOURCE_MODULES, source_module
-from ingest.standin import StandIn
+from simulator import StandIn
 from tests.unit.panel_helpers import panel_context
 from tests.unit.standin_helpers import market, new_york
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ingest.standin.economy.regimes import NAMES
+from simulator.economy.regimes import NAMES
 from warehouse.regimes.truth import CONFUSION, DETECTION, LATENT, TRUTH, confusion, detection, regime_truth
 
 FIRST = date(2024, 1, 1)

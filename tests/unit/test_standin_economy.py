@@ -10,7 +10,7 @@ import pytest
 
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import is_working_day, working_days
-from ingest.standin import simulate
+from simulator import simulate
 from tests.unit.standin_helpers import END, market
 
 
@@ -142,8 +142,8 @@ def test_crises_come_at_least_every_six_years_and_look_like_crises():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_no_seed_goes_six_years_without_a_crisis(seed: int):
-    from ingest.standin.economy.grid import Grid
-    from ingest.standin.economy.regimes import CRISIS, regime_path
+    from simulator.economy.grid import Grid
+    from simulator.economy.regimes import CRISIS, regime_path
 
     regimes = regime_path(Grid(date(2050, 1, 1), seed))
     quiet = np.diff(np.flatnonzero(np.concatenate([[True], regimes == CRISIS])))

@@ -12,7 +12,7 @@ from datetime import date
 
 import pytest
 
-from ingest.standin import StandIn
+from simulator import StandIn
 from tests.unit.standin_helpers import KEY, ask, market, new_york
 
 GRAPH = "/fred.stlouisfed.org/graph/fredgraph.csv?id=WALCL"
@@ -235,7 +235,7 @@ def test_a_clock_moves_the_market_by_itself():
 
 
 def test_command_serves_and_needs_a_folder(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    from ingest.standin.__main__ import main
+    from simulator.__main__ import main
 
     monkeypatch.delenv("TIDEGAUGE_REAL_DATA", raising=False)
     assert main(["--market", "folder"]) == 2

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
-from ingest.standin import StandIn
+from simulator import StandIn
 from tests.unit.standin_helpers import KEY, Answer, ask, market, new_york
 
 NOW = "2026-11-18T09:15"  # a Wednesday

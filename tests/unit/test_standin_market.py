@@ -10,8 +10,8 @@ import pytest
 
 from ingest.catalog import load_catalog
 from ingest.clock import naive_utc
-from ingest.standin import MARKET_SCHEMA, Market
-from ingest.standin.economy.revisions import H10_CORRECTED, WALCL_CORRECTED
+from simulator import MARKET_SCHEMA, Market
+from simulator.economy.revisions import H10_CORRECTED, WALCL_CORRECTED
 from tests.unit.standin_helpers import market, new_york
 
 PAIRS = [(series, p) for series in load_catalog().series for p in series.providers if p.source != "user_file"]

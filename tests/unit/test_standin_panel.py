@@ -22,10 +22,10 @@ from ingest.kit import Payload
 from ingest.membership import read_membership
 from ingest.panel import panel_table
 from ingest.sources import sp500_membership, yahoo_prices
-from ingest.standin import Market, StandIn, simulate
-from ingest.standin.economy import funds as told
-from ingest.standin.economy.grid import FIRST_DAY, Grid
-from ingest.standin.economy.roster import (
+from simulator import Market, StandIn, simulate
+from simulator.economy import funds as told
+from simulator.economy.grid import FIRST_DAY, Grid
+from simulator.economy.roster import (
     HALTED,
     LATE,
     ONE_FOR_TEN,
@@ -36,7 +36,7 @@ from ingest.standin.economy.roster import (
     TWO_FOR_ONE,
     roster,
 )
-from ingest.standin.panel import PANEL_SCHEMA, Panel
+from simulator.panel import PANEL_SCHEMA, Panel
 from tests.unit.standin_helpers import END, ask, market, new_york
 
 NOW = "2026-11-19T09:15"

@@ -1,0 +1,68 @@
+"""www.ici.org: weekly estimates of ETF net issuance, one legacy Excel file (BIFF) per year. sources.md 9.5."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Final, cast
+
+import polars as pl
+
+from ingest.clock import naive_utc
+from simulator.render.view import Request, Response, View, not_found
+
+_PATH = re.compile(r"/etf_flows_data_(\d{4})\.xls")
+_SHEET = "Weekly ETF Public Report"
+_COLUMNS: Final = (  # category, the group above (on the first column of its group only), the column
+    ("total", "Total ETFs", ""),
+    ("equity", "Equity", "Total"),
+    ("domestic_equity", "", "Domestic"),
+    ("world_equity", "", "World"),
+    ("hybrid", "Hybrid", ""),
+    ("bond", "Bond", "Total"),
+    ("taxable_bond", "", "Taxable"),
+    ("municipal_bond", "", "Municipal"),
+    ("commodity", "Commodity", ""),
+)
+
+
+def render(view: View, request: Request) -> Response:
+    """Return the workbook of a year; 404 for a year without a published week."""
+    found = _PATH.fullmatch(request.path)
+    if found is None:
+        return not_found()
+    year = int(found.group(1))
+    weeks = view.market.panel.weekly_flows_at(view.now).filter(pl.col("week_end_date").dt.year() == year)
+    if view.since is not None:
+        weeks = weeks.filter(pl.col("week_end_date") >= view.since)
+    if weeks.is_empty():
+        return not_found()
+    weeks = weeks.with_columns(pl.col("flow_usd_mn") * view.scale)
+    table = weeks.pivot("category", index="week_end_date", values="flow_usd_mn").sort("week_end_date", descending=True)
+    prints = view.market.panel.weekly_flows.filter(pl.col("known_at") <= naive_utc(view.now)).height
+    key = ("ici", year, prints, view.since, view.scale)
+    body = cast(bytes, view.market.remember(key, lambda: _workbook(table, year, is_rescaled=view.is_rescaled)))
+    return Response(body, "application/vnd.ms-excel")
+
+
+def _workbook(table: pl.DataFrame, year: int, *, is_rescaled: bool) -> bytes:
+    """Return the xls: titles, two rows of headers, weeks newest first, footnotes."""
+    import xlwt
+
+    book = xlwt.Workbook()
+    page = book.add_sheet(_SHEET)
+    page.write(0, 0, "Estimated Weekly Net Issuance of Exchange-Traded Funds (ETFs)")
+    page.write(1, 0, f"{'Billions' if is_rescaled else 'Millions'} of dollars, {year}")
+    page.write(4, 0, "Week ended")
+    for column, (_, group, name) in enumerate(_COLUMNS, start=1):
+        page.write(3, column, group)
+        page.write(4, column, name)
+    for row, week in enumerate(table.iter_rows(named=True), start=5):
+        page.write(row, 0, f"{week['week_end_date']:%m/%d/%Y}")
+        for column, (category, _, _) in enumerate(_COLUMNS, start=1):
+            page.write(row, column, week[category])
+    page.write(table.height + 6, 0, "Note: Data for the latest week are preliminary. Components may not add to totals.")
+    page.write(table.height + 7, 0, "Source: simulated.")
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
