@@ -15,7 +15,6 @@ import duckdb
 
 from bench import BenchRow, median_seconds
 from bench.commands import environment, seconds, tidegauge
-from ingest.catalog import SOURCES
 from ingest.home import Home
 from ingest.standin import StandIn, simulate
 
@@ -66,9 +65,9 @@ def _ask(con: duckdb.DuckDBPyConnection, mart: str, moments: list[datetime]) -> 
 
 def _by_hand(con: duckdb.DuckDBPyConnection, text: str, moments: list[datetime]) -> None:
     """Stage every source's raw rows as they were known, then compute the same formula over them."""
-    raw = " union all ".join(f"from staging.stg_{source}__observations" for source in SOURCES)
+    raw = "from intermediate.int_observations_all"  # a view over the staging views
     for moment in moments:
-        con.execute(f"create or replace temp table known as from ({raw}) where known_at <= timestamp '{moment}'")
+        con.execute(f"create or replace temp table known as {raw} where known_at <= timestamp '{moment}'")
         formula = text.replace("marts.observations", "temp.known").replace("ts::", f"timestamp '{moment}'::")
         con.execute(formula.replace("typeof(ts)", "'TIMESTAMP'")).pl()
 

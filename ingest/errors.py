@@ -78,6 +78,12 @@ class NothingPublished(TidegaugeError):
     exit_code = 7
 
 
+class QueryRefused(TidegaugeError):
+    """The SQL of a query cannot run, is not read-only, or its rows cannot go where they should."""
+
+    exit_code = 2
+
+
 class UnknownRelease(NothingPublished):
     """A release was named that is not kept: wrong usage."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ingest.errors import HomeUnusable
+from ingest.errors import HomeUnusable, NothingPublished
 
 _OWN_FOLDER: Final = "Set TIDEGAUGE_HOME to a folder you own."
 
@@ -119,3 +119,23 @@ def home_at(root: Path) -> Home:
     if not there.is_dir():
         raise HomeUnusable(f"{home.root} cannot be a home: {there} is a file. {_OWN_FOLDER}")
     return home
+
+
+def nothing_published(home: Home) -> NothingPublished:
+    """Return the error of a home without a published file."""
+    told = f"nothing is published under {home.root} yet: run `tidegauge run` or `tidegauge demo`"
+    return NothingPublished(told + elsewhere(home))
+
+
+def elsewhere(home: Home) -> str:
+    """Return the end of a sentence that names the homes beside this one that have a published file, if any."""
+    told = ""
+    for other in (home.root.parent / name for name in ("live", "demo", "real")):
+        if other != home.root and Home(other).published.exists():
+            told += f". There is a release in {_from_here(other)}: TIDEGAUGE_HOME={_from_here(other)} reads it"
+    return told
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -34,12 +34,60 @@ CONTINUED = frozenset(
 )
 """Stays (ticker, start_date) by which a company came back: the same stock as in the stay before.
 
-Any other second stay of a ticker is taken for another company (AAL in 1996 and in 2015). Wrong the one way costs a
-returning company the history before its absence; wrong the other way mixes the prices of two companies.
+A day names the later stay of its ticker that begins nearest to it, within a year: upstream corrects dates, and JBL came
+back once whether on 2023-10-18 or 2023-12-18. Any other second stay of a ticker is taken for another company (AAL in
+1996 and in 2015), unless a second source has one name for both. Wrong the one way costs a returning company the history
+before its absence; wrong the other way mixes the prices of two companies.
+"""
+
+REUSED: Mapping[str, tuple[int, ...]] = {
+    "AAL": (2015,),
+    "AMP": (2005,),
+    "AN": (2003,),
+    "BR": (2018,),
+    "CBE": (2011,),
+    "CCI": (2012,),
+    "CE": (2018,),
+    "CEG": (2022,),
+    "CF": (2008,),
+    "CNC": (2016,),
+    "COV": (2007, 2011),
+    "DELL": (2024,),
+    "DG": (2012,),
+    "DOW": (2019,),
+    "DXC": (2017,),
+    "ESV": (2012,),
+    "FL": (2016,),
+    "GAS": (2011,),
+    "GGP": (2013,),
+    "H": (2006,),
+    "HCA": (2015,),
+    "HLT": (2017,),
+    "HP": (2010,),
+    "HRS": (2008,),
+    "IR": (2010,),
+    "KDP": (2022,),
+    "KMI": (2012,),
+    "KSU": (2013,),
+    "LDOS": (2019,),
+    "MEE": (2008,),
+    "MIR": (2001,),
+    "NE": (2011,),
+    "OI": (2009,),
+    "PTC": (2021,),
+    "RIG": (2013,),
+    "TMUS": (2019,),
+    "TT": (2020,),
+}
+"""Years in which a ticker came to another stock: part of that stock's permid ("AAL-2015"), for good.
+
+A date that upstream corrects into the year before or after leaves the permid as it is, and so does a second source that
+is away or has one name for both: names are asked only of stays that neither list knows.
 """
 
 _HEADER = ["ticker", "start_date", "end_date"]
-_RENAME_TOLERANCE = timedelta(days=10)
+RENAME_TOLERANCE = timedelta(days=10)
+_SAME_RETURN = timedelta(days=366)
 _FIRST_YEAR = 1000  # polars reads 24-03-18 as a day of the year 24
 
 
@@ -55,8 +103,8 @@ class Stay:
 def read_membership(body: bytes, *, continued: Set[tuple[str, date]] = CONTINUED) -> pl.DataFrame:
     """Return permid, ticker, start_date, end_date_exclusive (NULL: still a member), by ticker and start_date.
 
-    permid is the same in every version of the file: 63 bits of a hash of the ticker and the start of the stock's first
-    stay. Tickers are as Yahoo writes them. Raises SourceChanged on another header, a line without ticker or
+    permid is the same in every version of the file: 63 bits of a hash of the permid that `name_stocks` gives the stay.
+    Tickers are as Yahoo writes them. Raises SourceChanged on another header, a line without ticker or
     start, a stay that ends before it starts or two stays of one ticker that overlap.
     """
     table = pl.read_csv(io.BytesIO(body), infer_schema=False)
@@ -80,36 +128,27 @@ def read_membership(body: bytes, *, continued: Set[tuple[str, date]] = CONTINUED
     )
     if bad.height:
         raise _changed("stays that end after they start and before the next one", bad.row(0))
-    first_stay = [start if (ticker, start) not in continued else None for ticker, start, _ in stays.rows()]
-    first_start = pl.col("first_start").forward_fill().over("ticker").fill_null(pl.col("start_date"))
-    return (
-        stays.with_columns(first_start=pl.Series(first_stay, dtype=pl.Date))
-        .with_columns(first_start)
-        .select(
-            pl.struct("ticker", "first_start").map_elements(_permid, return_dtype=pl.Int64).alias("permid"),
-            "ticker",
-            "start_date",
-            "end_date_exclusive",
-        )
-    )
+    names = name_stocks([Stay(*row) for row in stays.rows()], (), continued=continued)
+    numbers = [_number(names[Stay(*row)]) for row in stays.rows()]
+    return stays.select(pl.Series("permid", numbers, dtype=pl.Int64), pl.all())
 
 
 def name_stocks(
-    stays: Sequence[Stay], renames: Sequence[Rename], *, continued: Set[tuple[str, date]] = CONTINUED
+    stays: Sequence[Stay],
+    renames: Sequence[Rename],
+    *,
+    continued: Set[tuple[str, date]] = CONTINUED,
+    names: Mapping[Stay, Set[str]] | None = None,
 ) -> dict[Stay, str]:
     """Return the permid of each stay as text: one per stock through renames and returns.
 
     It is the stock's first ticker ("FB", also for the stay as META), which no later rename can change, with the year of
     its first stay when another stock had it before ("AAL-2015"). A rename joins the stay of the old ticker that ends,
-    and that of the new one that starts, within ten days of it.
+    and that of the new one that starts, within ten days of it. A stay goes on with an earlier one of its ticker when it
+    is among `continued`, or when both bear one of the same `names` (folded, as a second source has them).
     """
     in_order = sorted(stays, key=lambda stay: (stay.start, stay.ticker))
-    before: dict[Stay, Stay] = {}
-    last: dict[str, Stay] = {}
-    for stay in in_order:
-        if (stay.ticker, stay.start) in continued and stay.ticker in last:
-            before[stay] = last[stay.ticker]
-        last[stay.ticker] = stay
+    before = dict(_returns(in_order, continued, names or {}))
     for rename in renames:
         old = [stay for stay in in_order if stay.ticker == rename.old and _is_near(stay.end, rename.day)]
         new = [stay for stay in in_order if stay.ticker == rename.new and _is_near(stay.start, rename.day)]
@@ -121,19 +160,50 @@ def name_stocks(
         while first in before:
             first = before[first]
         stocks.setdefault(first, []).append(stay)
-    names: dict[Stay, str] = {}
+    found: dict[Stay, str] = {}
     taken: set[str] = set()
     for stock in stocks.values():
-        name = stock[0].ticker
-        if name in taken:
-            name = f"{name}-{stock[0].start.year}"
+        name = next(name for name in _permids(stock[0]) if name not in taken)
         taken.add(name)
-        names |= dict.fromkeys(stock, name)
-    return names
+        found |= dict.fromkeys(stock, name)
+    return found
+
+
+def _returns(
+    in_order: Sequence[Stay], continued: Set[tuple[str, date]], names: Mapping[Stay, Set[str]]
+) -> Iterator[tuple[Stay, Stay]]:
+    """Yield the stays by which a company came back, each with the stay that it goes on with."""
+    of_ticker: dict[str, list[Stay]] = {}
+    for stay in in_order:
+        of_ticker.setdefault(stay.ticker, []).append(stay)
+    for ticker, of_one in of_ticker.items():
+        declared = {_nearest(of_one[1:], day) for other, day in continued if other == ticker}
+        for place, stay in enumerate(of_one[1:], start=1):
+            if stay in declared:
+                yield stay, of_one[place - 1]
+                continue
+            if _declared_year(stay) is not None:
+                continue
+            for earlier in reversed(of_one[:place]):
+                if names.get(stay, frozenset()) & names.get(earlier, frozenset()):
+                    yield stay, earlier
+                    break
+
+
+def _nearest(stays: Iterable[Stay], day: date) -> Stay | None:
+    near = [stay for stay in stays if abs(stay.start - day) <= _SAME_RETURN]
+    return min(near, key=lambda stay: abs(stay.start - day), default=None)
+
+
+def _permids(first: Stay) -> Iterator[str]:
+    """Yield what a stock may be called by its first stay, from the shortest."""
+    yield first.ticker
+    yield f"{first.ticker}-{_declared_year(first) or first.start.year}"
+    yield f"{first.ticker}-{first.start}"
 
 
 def _is_near(day: date | None, other: date) -> bool:
-    return day is not None and abs(day - other) <= _RENAME_TOLERANCE
+    return day is not None and abs(day - other) <= RENAME_TOLERANCE
 
 
 def with_permid(prices: pl.DataFrame, membership: pl.DataFrame) -> pl.DataFrame:
@@ -164,9 +234,12 @@ def with_permid(prices: pl.DataFrame, membership: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _permid(stock: dict[str, object]) -> int:
-    named = f"{stock['ticker']} {stock['first_start']}"
-    return int.from_bytes(hashlib.sha256(named.encode()).digest()[:8]) >> 1
+def _declared_year(stay: Stay) -> int | None:
+    return next((year for year in REUSED.get(stay.ticker, ()) if abs(year - stay.start.year) <= 1), None)
+
+
+def _number(permid: str) -> int:
+    return int.from_bytes(hashlib.sha256(permid.encode()).digest()[:8]) >> 1
 
 
 def _changed(expected: str, seen: object) -> SourceChanged:

@@ -19,6 +19,7 @@ from ingest.panel_desks import PanelDesk
 from ingest.panel_kit import (
     FORMER,
     STANDING,
+    HasSecondOpinion,
     PanelBatch,
     PanelContext,
     PanelModule,
@@ -122,6 +123,7 @@ class _Gathered:
     payloads: list[Payload] = field(default_factory=list)
     problems: list[SourceError] = field(default_factory=list)
     lacks: list[SymbolUnknown] = field(default_factory=list)
+    compared: dict[str, pl.DataFrame] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)  # groups of which a part is missing from this batch
     is_whole: bool = True  # nothing at all is missing
 
@@ -150,6 +152,8 @@ class _Gathered:
         else:
             tables = found
         self._hold_to_contract(payload, tables)
+        if isinstance(module, HasSecondOpinion):
+            self.compared |= module.second_opinion(payload)
         self.windows.extend(module.windows(payload, tables))
         moment = pl.lit(naive_utc(payload.fetched_at), dtype=pl.Datetime("us"))
         for table_id, rows in tables.items():
@@ -167,6 +171,7 @@ class _Gathered:
             fetched_at=fetched_at,
             desk=self.desk.name,
             lacks=tuple(self.lacks),
+            compared=dict(self.compared),
         )
 
     def _rows(self, table: PanelTable) -> pl.DataFrame:

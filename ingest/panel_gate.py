@@ -36,7 +36,7 @@ from ingest.kit import CheckResult
 from ingest.panel import PanelTable, panel_table
 from ingest.panel_blocks import find_blocks
 from ingest.panel_kit import PanelBatch, PanelGateResult
-from ingest.panel_rules import COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
+from ingest.panel_rules import AGREED, COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
 from ingest.price_moves import large_moves
 
 __all__ = ["DAYS_AHEAD", "Evidence", "large_moves", "panel_gate", "rule_names"]
@@ -53,6 +53,7 @@ _BLOCK_CHECKS: Final[Mapping[str, str]] = {
 def rule_names(table: PanelTable) -> dict[str, str]:
     """Return the names of the checks of a table, and what each finds."""
     rules = [*rules_of(table), *([COMPLETE] if table.name in ("prices", "fund_days") else [])]
+    rules += [AGREED] if table.name == "intervals" else []
     named = {rule.name: f"Finds {rule.says}." for rule in rules}
     return named | {name: f"Finds {_BLOCK_CHECKS[name]}." for name in _block_checks(table)}
 
@@ -99,6 +100,8 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
         refused[table_id] = judged.filter(pl.col("reason").is_not_null())
         if table.name in ("prices", "fund_days"):
             checks.append(_completeness(table, accepted[table_id], pages))
+        if table_id in batch.compared:
+            checks.append(_agreement(table, batch.compared[table_id], pages))
     if held_back:
         accepted = {table_id: rows.clear() for table_id, rows in accepted.items()}
         sentence = f"{batch.name}: held back, nothing of this answer landed: {'; '.join(held_back)}"
@@ -207,6 +210,17 @@ def _completeness(table: PanelTable, rows: pl.DataFrame, pages: dict[str, str]) 
     failing = measured[verdict.failing[:_EXAMPLES]]
     told = ", ".join(
         f"{ticker} ({count} missing)" for ticker, count in failing.select("ticker", "missing_sessions").rows()
+    )
+    return _check_result(table, rule, verdict, told)
+
+
+def _agreement(table: PanelTable, compared: pl.DataFrame, pages: dict[str, str]) -> CheckResult:
+    """Warn of members whose date of joining two sources tell differently, the largest differences first."""
+    measured = compared.sort("days_apart", "ticker", descending=[True, False])
+    (rule, verdict), *_ = _verdicts((AGREED,), measured, f"{table.id} dates of joining", pages)
+    told = ", ".join(
+        f"{ticker} (file {file}, list {listed})"
+        for ticker, file, listed, _ in measured[verdict.failing[:_EXAMPLES]].rows()
     )
     return _check_result(table, rule, verdict, told)
 

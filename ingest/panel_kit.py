@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -73,6 +73,7 @@ class PanelBatch:
     fetched_at: datetime
     desk: str = ""
     lacks: Sequence[SymbolUnknown] = ()  # former members that the publisher does not know: no problem, but told
+    compared: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # as HasSecondOpinion says, by table id
 
     @property
     def name(self) -> str:
@@ -118,4 +119,13 @@ class PanelModule(Protocol):
 
     def windows(self, payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
         """Return what the payload was asked for, per table and group (from `payload.meta`)."""
+        ...
+
+
+@runtime_checkable
+class HasSecondOpinion(Protocol):
+    """A panel source whose answer says the same dates twice."""
+
+    def second_opinion(self, payload: Payload) -> Mapping[str, pl.DataFrame]:
+        """Return table id -> ticker, file_date, listed_date, days_apart: one row per date that both tell. Pure."""
         ...

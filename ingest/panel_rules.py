@@ -15,6 +15,7 @@ from ingest.doubles import panel_key
 from ingest.expectations import Severity
 from ingest.found_blocks import MOVE_CHECK, group_column
 from ingest.magnitudes import FIRST_PERIODS, MAGNITUDES, is_impossible
+from ingest.membership_evidence import DAYS_APART
 from ingest.panel import PanelTable
 from ingest.period_sense import lonely_before
 from ingest.price_moves import LARGEST_RETURN_RATIO
@@ -138,6 +139,14 @@ COMPLETE: Final = Rule(
     "missing_sessions",
     f"tickers without a row for each of the last {SESSIONS_LOOKED_AT} NYSE sessions",
     at_most=0,
+)
+
+AGREED: Final = Rule(
+    "dates_of_joining_agree",
+    "warn",
+    "days_apart",
+    f"members whose date of joining differs by more than {DAYS_APART} days on the list (the later one stands)",
+    at_most=DAYS_APART,
 )
 
 _AMOUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {

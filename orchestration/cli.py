@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from ingest.errors import HomeUnusable, NothingPublished, SourceError, TidegaugeError
+from ingest.errors import HomeUnusable, SourceError, TidegaugeError
 from ingest.secrets import blotted
+from orchestration.query_command import register as register_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +33,29 @@ UI_PORT = 3000
 INTERRUPTED = 130
 FULL_BELOW_BYTES = 1 << 20
 
+
+class _ReaderGone(Exception):  # no error: the reader of our output has seen enough
+    """Nobody reads standard output any more."""
+
+
+class _Commands(TyperGroup):
+    """The commands; a broken pipe gets past typer, which would end with 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            found = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise _ReaderGone from None
+        return found
+
+
 app = typer.Typer(
     name="tidegauge",
+    cls=_Commands,
     help="Market liquidity: every value with the moment it became known, in one DuckDB file.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -48,13 +66,21 @@ AcceptLoss = Annotated[
 ]
 
 
-class Format(StrEnum):
-    """How `query` writes its rows."""
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from orchestration.version import code_version
 
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
+        _say(f"tidegauge {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which code this is.")
+    ] = False,
+) -> None:
+    """Market liquidity: every value with the moment it became known, in one DuckDB file."""
 
 
 @app.command()
@@ -103,7 +129,7 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = UI_PORT) 
     settings = _as_held(_settings())
     home = _home(settings).ensure()
     arguments = ["-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-m", "orchestration.definitions"]
-    print(f"Dagster's pages: http://127.0.0.1:{port} (home {home.root}; Ctrl-C ends it)", file=sys.stderr, flush=True)
+    _complain(f"Dagster's pages: http://127.0.0.1:{port} (home {home.root}; Ctrl-C ends it)")
     arguments += ["-d", str(_project_root())]
     os.execve(sys.executable, [sys.executable, *arguments], dagster_environment(settings, home))  # noqa: S606
 
@@ -116,40 +142,7 @@ def status() -> None:
     show_status(_home(_settings()), _console())
 
 
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help='For example "select * from marts.market_daily limit 5".')],
-    form: Annotated[Format, typer.Option("--format", "-f", help="How rows are written.")] = Format.table,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; needed for parquet.")] = None,
-) -> None:
-    """Read the published file."""
-    from orchestration.querying import run_query
-
-    run_query(_home(_settings()), sql, form.value, output)
-
-
-@app.command()
-def as_of(
-    moment: Annotated[
-        str,
-        typer.Argument(help='"2023-03-10 09:15 America/New_York", "2023-03-10T14:15Z"; New York time without a zone.'),
-    ],
-    sql: Annotated[str, typer.Argument(help='For example "select * from marts.carry_daily limit 5".')],
-    form: Annotated[Format, typer.Option("--format", "-f", help="How rows are written.")] = Format.table,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; needed for parquet.")] = None,
-) -> None:
-    """Read the published file as it could be known at a moment: marts.<mart> in the SQL is the mart as of then.
-
-    Moments inside the SQL are UTC. The file as it is now is there as tidegauge.marts.<mart>, tidegauge.meta.<table>.
-    """
-    from orchestration.querying import run_query
-    from warehouse.asof import moment_of
-
-    try:
-        instant = moment_of(moment)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="MOMENT") from None
-    run_query(_home(_settings()), sql, form.value, output, instant)
+register_queries(app)
 
 
 @app.command()
@@ -157,12 +150,13 @@ def releases() -> None:
     """List the releases that are kept, newest first, and whether each is what was published."""
     from rich.table import Table
 
+    from ingest.home import nothing_published
     from warehouse.publish import releases as kept
 
     home = _home(_settings())
     found = kept(home, verify=True)
     if not found:
-        raise _nothing(home)
+        raise nothing_published(home)
     table = Table("", "release", "published (UTC)", "MB", "state")
     for release in found:
         mark = "*" if release.is_current else ""
@@ -183,7 +177,7 @@ def rollback(
     home = _home(_settings())
     release = roll_back(home, to)
     write_report(home)
-    print(f"published again: {release.build_id} ({release.stamp:%Y-%m-%d %H:%M} UTC)")
+    _say(f"published again: {release.build_id} ({release.stamp:%Y-%m-%d %H:%M} UTC)")
 
 
 @app.command()
@@ -202,12 +196,12 @@ def rebuild(
     from orchestration.rebuilding import rebuild_home, told_of
 
     def tell(sentence: str) -> None:
-        print(f"tidegauge: {sentence}", file=sys.stderr, flush=True)
+        _complain(f"tidegauge: {sentence}")
 
     with ConsoleProgress() as progress:
         result = rebuild_home(settings, progress, accept_loss=accept_loss, tell=tell)
     for sentence in told_of(result):
-        print(sentence)
+        _say(sentence)
 
 
 @app.command()
@@ -264,14 +258,10 @@ def _accepting(settings: Settings, *, accept_loss: bool) -> Settings:
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from orchestration.terminal import console
 
     # Off a terminal tables are as wide as they need: cut columns would lose figures.
-    return Console(width=None if sys.stdout.isatty() else 180)
-
-
-def _nothing(home: Home) -> NothingPublished:
-    return NothingPublished(f"nothing is published under {home.root} yet: run `tidegauge run` or `tidegauge demo`")
+    return console(width=None if sys.stdout.isatty() else 180)
 
 
 def _rehearse(rehearsal: AbstractContextManager[Settings]) -> None:
@@ -307,7 +297,19 @@ def _show_readings(settings: Settings) -> None:
 
 def _line(level: str, what: str, seen: str, advice: str) -> None:
     mark = {"good": "ok  ", "note": "note", "bad": "BAD "}[level]
-    print(f"{mark}  {what}: {seen}" + (f"  → {advice}" if advice else ""))
+    _say(f"{mark}  {what}: {seen}" + (f"  → {advice}" if advice else ""))
+
+
+def _say(text: str) -> None:
+    from orchestration.terminal import say
+
+    say(text)
+
+
+def _complain(text: str) -> None:
+    from orchestration.terminal import say
+
+    say(text, sys.stderr)
 
 
 def call(arguments: list[str] | None = None) -> int:
@@ -324,19 +326,35 @@ def _called(arguments: list[str] | None) -> int:
 
     try:
         code = app(args=arguments, standalone_mode=False)
+    except _ReaderGone:
+        return _reader_gone()
     except TidegaugeError as error:
-        print(f"tidegauge: {error}", file=sys.stderr)
+        _complain(f"tidegauge: {error}")
         return error.exit_code
     except ClickException as error:
-        error.show()
+        _complain(_usage(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last net: it goes to the log with its traceback
         return _full_disk() or _unusable(error) or _bug(error)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
-        print("tidegauge: interrupted; what had landed is whole, the published file is what it was", file=sys.stderr)
+        _complain("tidegauge: interrupted; what had landed is whole, the published file is what it was")
     return code if isinstance(code, int) else 0
+
+
+def _reader_gone() -> int:
+    """End well where a reader such as `head` has seen enough; nothing more may be written at the exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _usage(error: Any) -> str:
+    """Return what is wrong with a command line, and after it how the command is used."""
+    usage = f"\n{error.ctx.get_usage()}" if getattr(error, "ctx", None) is not None else ""
+    return f"tidegauge: {error.format_message()}{usage}"
 
 
 def _unusable(error: Exception) -> int:
@@ -351,7 +369,7 @@ def _unusable(error: Exception) -> int:
     sentence = home_sentence(home, error, read=home.published)
     if sentence is None:
         return 0
-    print(f"tidegauge: {sentence}", file=sys.stderr)
+    _complain(f"tidegauge: {sentence}")
     return HomeUnusable.exit_code
 
 
@@ -367,7 +385,7 @@ def _full_disk() -> int:
     if free > FULL_BELOW_BYTES:
         return 0
     sentence = f"the disk of {root} is full: free some space and run again; nothing that had landed is lost"
-    print(f"tidegauge: {sentence}", file=sys.stderr)
+    _complain(f"tidegauge: {sentence}")
     return HomeUnusable.exit_code
 
 
@@ -386,7 +404,7 @@ def _bug(error: Exception) -> int:
         where = f"details in {home.log}"
     except (TidegaugeError, OSError) as unusable:
         where = f"no log could be written: {unusable}"
-    print(f"tidegauge: a bug: {type(error).__name__}: {first}\n{where}", file=sys.stderr)
+    _complain(f"tidegauge: a bug: {type(error).__name__}: {first}\n{where}")
     return 1
 
 

@@ -8,6 +8,7 @@ from logging.handlers import RotatingFileHandler
 from ingest.errors import HomeUnusable
 from ingest.home import Home
 from ingest.secrets import blotted
+from orchestration.terminal import shown
 
 MAX_BYTES = 5_000_000
 
@@ -16,7 +17,7 @@ class _Blotting(logging.Formatter):
     """Blots out a secret wherever it stands, tracebacks included."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return blotted(super().format(record))
+        return shown(blotted(super().format(record)), keep_lines=True)  # people read it in a terminal
 
 
 def log_to(home: Home) -> None:

@@ -7,8 +7,9 @@ import sys
 import time
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from orchestration.terminal import console, say
 
 
 class ConsoleProgress:
@@ -18,14 +19,13 @@ class ConsoleProgress:
         self._is_terminal = sys.stderr.isatty()
         # Dagster redirects standard error into its own log while a job runs: keep a way to the terminal.
         self._file = os.fdopen(os.dup(2), "w", encoding="utf-8")
-        console = Console(file=self._file, force_terminal=self._is_terminal)
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=console,
+            console=console(file=self._file, force_terminal=self._is_terminal),
             transient=True,
             disable=not self._is_terminal,
             redirect_stdout=False,
@@ -67,5 +67,4 @@ class ConsoleProgress:
         now = time.monotonic()
         if now - self._printed >= 1.0:
             self._printed = now
-            self._file.write(f"[{now - self._began:6.1f} s] {what}\n")
-            self._file.flush()
+            say(f"[{now - self._began:6.1f} s] {what}", self._file)

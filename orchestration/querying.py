@@ -1,131 +1,176 @@
-"""`tidegauge query`: SQL on the published file, as a table for eyes or in a form for programs."""
+"""`tidegauge query` and its kin: SQL on the published file, as a table for eyes or in a form for programs."""
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
-
-import duckdb
-import typer
+from typing import IO, TYPE_CHECKING
 
 from ingest.clock import NEW_YORK
-from ingest.errors import HomeUnusable, NothingPublished
-from ingest.home import Home
+from ingest.errors import QueryRefused
+from ingest.home import Home, nothing_published
 
-SHOWN_ROWS = 1000
-_CHUNK = 10_000
+if TYPE_CHECKING:
+    import duckdb
+
+    from orchestration.results import Result
+    from warehouse.sandbox import Statement
 
 
-def run_query(home: Home, sql: str, form: str, output: Path | None, moment: datetime | None = None) -> None:
-    """Write the rows of `sql` as table, csv, json or parquet to `output` or standard output; as of `moment` (aware).
+class Format(StrEnum):
+    """How rows are written."""
 
-    NothingPublished; a usage error (exit 2) for SQL that DuckDB refuses and for parquet without a file.
+    table = "table"
+    record = "record"
+    csv = "csv"
+    json = "json"
+    md = "md"
+    parquet = "parquet"
+    xlsx = "xlsx"
+
+
+EXTENSIONS = {
+    ".txt": Format.table,
+    ".csv": Format.csv,
+    ".json": Format.json,
+    ".md": Format.md,
+    ".parquet": Format.parquet,
+    ".xlsx": Format.xlsx,
+}
+"""What a file holds, by the end of its name, where no format is asked for."""
+
+
+def run_query(
+    home: Home,
+    sql: str,
+    form: Format | None = None,
+    output: Path | None = None,
+    *,
+    moment: datetime | None = None,
+    raw: bool = False,
+) -> None:
+    """Write the rows of each statement of `sql` to `output` or standard output; as of `moment` (aware).
+
+    Without a format the name of the file decides, and on a terminal the room. `raw`: csv as it is, formulas too.
+    NothingPublished; QueryRefused (exit 2) for SQL that DuckDB refuses or that would do more than read, and for a
+    file that cannot take the rows. KeyboardInterrupt when the person ends it.
     """
-    if form == "parquet" and output is None:
-        raise typer.BadParameter("parquet needs a file: --output FILE", param_hint="--format")
+    import duckdb
+
+    from orchestration.output_file import refuse_unfit
+    from warehouse.sandbox import explained, opened, read_only_statements
+
+    chosen = _format(form, output)
+    if output is not None:
+        refuse_unfit(output, home)
     if not home.published.exists():
-        raise NothingPublished(f"nothing is published under {home.root} yet: run `tidegauge run` or `tidegauge demo`")
-    with _opened(home, moment) as con:
-        con.execute("set enable_progress_bar = false")  # it would stand among the rows on standard output
+        raise nothing_published(home)
+    with opened(home.published, moment) as con:
         try:
-            relation = con.sql(sql)
-            if relation is None:
-                return  # a statement without rows
-            _write(relation, form, output)
+            statements = read_only_statements(con, sql, is_as_of=moment is not None)
+            _refuse_several(statements, chosen)
+            _tell_origin(con, moment)
+            _write(con, statements, chosen, output, home, raw=raw)
+        except duckdb.InterruptException as error:
+            raise KeyboardInterrupt from error
         except duckdb.Error as error:
-            raise typer.BadParameter(str(error).strip(), param_hint="SQL") from None
+            raise QueryRefused(explained(con, sql, error)) from None
+        except RuntimeError as error:
+            if "interrupted" in str(error).lower():  # what DuckDB makes of Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
 
 
-def _opened(home: Home, moment: datetime | None) -> duckdb.DuckDBPyConnection:
-    if moment is None:
-        con = duckdb.connect(str(home.published), read_only=True)
-        _warn_of_origin(con, "meta.build")
-        return con
-    from warehouse.asof import open_as_of
-
-    con = open_as_of(home.published, moment)
-    _warn_of_origin(con, "tidegauge.meta.build")
-    local = moment.astimezone(NEW_YORK)
-    print(f"as of {local:%Y-%m-%d %H:%M:%S} New York, {moment:%Y-%m-%d %H:%M:%S} UTC", file=sys.stderr)
-    return con
-
-
-def _warn_of_origin(con: duckdb.DuckDBPyConnection, build: str) -> None:
-    found = con.execute(f"select origin from {build}").fetchone()  # noqa: S608  # one of two names of ours
-    if found is not None and found[0] != "LIVE":
-        print(f"{found[0]}: these figures are not today's market", file=sys.stderr)
-
-
-def _write(relation: duckdb.DuckDBPyRelation, form: str, output: Path | None) -> None:
-    if form == "parquet":
-        assert output is not None
-        with _writable(output):
-            relation.write_parquet(str(output))
-        return
-    writers = {"csv": _write_csv, "json": _write_json, "table": _write_table}
+def _format(form: Format | None, output: Path | None) -> Format | None:
+    """Return the format; None means as a table where it fits the terminal."""
     if output is None:
-        writers[form](relation, sys.stdout)
+        if form in {Format.parquet, Format.xlsx}:
+            raise QueryRefused(f"{form} needs a file: --output FILE.{form}")
+        return form
+    if form is None and output.suffix.lower() not in EXTENSIONS:
+        known = ", ".join(EXTENSIONS)
+        raise QueryRefused(f"the name of {output} does not say how to write it ({known} do): give --format")
+    return form or EXTENSIONS[output.suffix.lower()]
+
+
+def _refuse_several(statements: list[Statement], form: Format | None) -> None:
+    count = sum(one.kind != "quiet" for one in statements)
+    if count > 1 and form in {Format.csv, Format.parquet}:
+        raise QueryRefused(
+            f"{form} holds one result, and these statements give {count}: run them one by one, or as json"
+        )
+
+
+def _tell_origin(con: duckdb.DuckDBPyConnection, moment: datetime | None) -> None:
+    from orchestration.terminal import say
+
+    found = con.execute("select origin from tidegauge.meta.build").fetchone()
+    if found is not None and found[0] != "LIVE":
+        say(f"{found[0]}: these figures are not today's market", sys.stderr)
+    if moment is not None:
+        local = moment.astimezone(NEW_YORK)
+        say(f"as of {local:%Y-%m-%d %H:%M:%S} New York, {moment:%Y-%m-%d %H:%M:%S} UTC", sys.stderr)
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection,
+    statements: list[Statement],
+    form: Format | None,
+    output: Path | None,
+    home: Home,
+    *,
+    raw: bool,
+) -> None:
+    results = _results(con, statements)
+    count = sum(one.kind != "quiet" for one in statements)
+    if output is None:
+        _write_text(results, sys.stdout, form, count, raw=raw)
         return
-    with _writable(output), output.open("w", encoding="utf-8", newline="") as file:
-        writers[form](relation, file)
+    from orchestration.exports import write_parquet, write_xlsx
+    from orchestration.output_file import replacing
+
+    if not count:
+        raise QueryRefused("these statements give no rows to write")
+    with replacing(output, home) as waiting:
+        if form is Format.parquet:
+            write_parquet(results, waiting)
+        elif form is Format.xlsx:
+            write_xlsx(results, waiting)
+        else:
+            with waiting.open("x", encoding="utf-8", newline="") as file:
+                _write_text(results, file, form, count, raw=raw)
 
 
-@contextmanager
-def _writable(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise HomeUnusable(f"cannot write {output}: {error.strerror}") from error
+def _results(con: duckdb.DuckDBPyConnection, statements: list[Statement]) -> Iterator[Result]:
+    """Run the statements in turn; each result is read before the next one is asked for."""
+    from orchestration.results import Result, distinct
+
+    for statement in statements:
+        con.execute(statement.parsed)
+        if statement.kind == "quiet":
+            continue
+        described = con.description or []
+        names = distinct([str(name) for name, *_ in described])
+        yield Result(names, [str(kind) for _, kind, *_ in described], con, statement.kind == "plan")
 
 
-def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
-    while chunk := relation.fetchmany(_CHUNK):
-        yield from chunk
+def _write_text(results: Iterator[Result], file: IO[str], form: Format | None, count: int, *, raw: bool) -> None:
+    from orchestration.exports import write_csv, write_json, write_markdown
+    from orchestration.result_table import Layout, write_eyes
 
-
-def _write_csv(relation: duckdb.DuckDBPyRelation, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(relation.columns)
-    writer.writerows(_rows(relation))
-
-
-def _write_json(relation: duckdb.DuckDBPyRelation, file: IO[str]) -> None:
-    names = relation.columns
-    file.write("[")
-    for number, row in enumerate(_rows(relation)):
-        file.write(",\n " if number else "\n ")
-        json.dump(dict(zip(names, row, strict=True)), file, default=_plain, ensure_ascii=False)
-    file.write("\n]\n")
-
-
-def _write_table(relation: duckdb.DuckDBPyRelation, file: IO[str]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(show_lines=False)
-    for name in relation.columns:
-        table.add_column(escape(name), overflow="fold")
-    shown = relation.fetchmany(SHOWN_ROWS)
-    for row in shown:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
-    # Off a terminal a table is as wide as it needs to be: cut columns would lose figures.
-    width = None if file.isatty() else max(200, 24 * len(relation.columns))
-    console = Console(file=file, width=width)
-    console.print(table)
-    if len(shown) == SHOWN_ROWS and relation.fetchone() is not None:
-        console.print(f"The first {SHOWN_ROWS} rows; --format csv writes them all.")
-
-
-def _plain(value: Any) -> Any:
-    """Turn what JSON has no word for into text, decimals into numbers."""
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, (date, datetime)) else str(value)
+    if form is Format.csv:
+        write_csv(results, file, raw=raw, is_shown=file.isatty())
+    elif form is Format.json:
+        write_json(results, file, count=count)
+    elif form is Format.md:
+        write_markdown(results, file)
+    else:
+        layout: Layout = "auto" if form is None else "record" if form is Format.record else "table"
+        for place, result in enumerate(results):
+            if place:
+                file.write("\n")
+            write_eyes(result, file, layout)
+    file.flush()

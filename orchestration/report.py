@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.errors import NothingPublished
-from ingest.home import Home
+from ingest.home import Home, nothing_published
 from orchestration.charts import CHARTS, draw
 from orchestration.readings import Reading, readings
 from orchestration.report_parts import e, heads, moment, table
@@ -78,7 +77,7 @@ def write_report(home: Home) -> Path:
     import duckdb
 
     if not home.published.exists():
-        raise NothingPublished(f"nothing is published under {home.root} yet: run `tidegauge run` or `tidegauge demo`")
+        raise nothing_published(home)
     with duckdb.connect(str(home.published), read_only=True) as con:
         page = render(con)
     home.report.parent.mkdir(parents=True, exist_ok=True)

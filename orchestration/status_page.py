@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -40,6 +41,9 @@ def show_status(home: Home, console: Console) -> None:
         console.print(_sources(found))
     console.print(_marts(found))
     console.print(_series(found))
+    if not found.sources:  # without the build file the published one alone says what went wrong, once for each error
+        for error, count in Counter(_short(row["last_error"]) for row in found.freshness if row["last_error"]).items():
+            console.print(f"last error of {count} series: {error}", highlight=False)
     _show_checks(found, console)
     for sentence in found.shrinkages:
         console.print(f"[yellow]history shortened upstream, ours is kept:[/] {escape(sentence)}")
@@ -151,7 +155,7 @@ def _marts(found: Status) -> Table:
 
 
 def _series(found: Status) -> Table:
-    table = Table("series", "provider", "newest", _right("age"), "expected by (New York)", "state", "last error")
+    table = Table("series", "provider", "newest", _right("age"), "expected by (New York)", "state")
     for row in found.freshness:
         table.add_row(*_series_row(row))
     return table
@@ -166,7 +170,6 @@ def _series_row(row: dict[str, Any]) -> tuple[str, ...]:
         age,
         _moment(row["expected_by_at"]),
         _state(row["state"]),
-        _short(row["last_error"]),
     )
 
 

@@ -36,14 +36,23 @@ WITHOUT_AS_OF: Final = {
     "regime_validity": _SCORES,
 }
 """Marts that have no past, and why."""
+NO_PAST: Final = "cannot be read as of a moment"
 
 TEXTS: Final = "intermediate.int_as_of"
 """Where the build leaves the selects of the marts that are computed anew: mart, select_text."""
 
-_MOMENT: Final = (
-    f"case when typeof({PARAMETER}) = 'TIMESTAMP WITH TIME ZONE' "
-    f"then make_timestamp(epoch_us({PARAMETER}::timestamptz)) else {PARAMETER}::timestamp end"
-)
+_ZONED: Final = r":.*([Zz+-]|[ ][A-Za-z])"  # a time of day and then a zone
+_WITHOUT_SECONDS: Final = r"^([^:]*:[0-9]{2})([^:0-9]|$)"
+_MOMENT: Final = f"""case
+    when typeof({PARAMETER}) = 'TIMESTAMP WITH TIME ZONE' then make_timestamp(epoch_us({PARAMETER}::timestamptz))
+    when regexp_matches({PARAMETER}::varchar, '{_ZONED}') then make_timestamp(epoch_us(
+        regexp_replace({PARAMETER}::varchar, '{_WITHOUT_SECONDS}', '\\1:00\\2')::timestamptz
+    ))
+    else {PARAMETER}::timestamp
+end"""
+"""The moment asked for, naive UTC, as in dbt_project/macros/as_of.sql: a text with a zone is that instant, too."""
+
+NEW_YORK_MACRO: Final = "new_york"
 
 
 class Mart(Protocol):
@@ -72,15 +81,37 @@ class AsOf:
             f"(select case when build_id = '{build_id}' then true else error('{self.mart}_as_of belongs to release "
             f"{build_id}, and the file in use is ' || build_id || ': USE its catalog first') end from meta.build)"
         )
-        moment = f"coalesce(getvariable('{VARIABLE}'), 'infinity'::timestamp)"
+        # As text, because a NULL without a type would be an integer; text keeps the instant of a moment with a zone.
+        moment = f"coalesce(getvariable('{VARIABLE}')::varchar, 'infinity')"
         view = f'marts."{self.mart}_at"'
-        text = f"{prefix}{self.mart} at the moment of SET VARIABLE {VARIABLE} (UTC); unset: the newest. {self.how}"
+        macro = f'marts."{self.mart}_as_of"'
+        text = (
+            f"{prefix}{self.mart} at the moment of SET VARIABLE {VARIABLE} (UTC); unset or NULL: the newest. {self.how}"
+        )
+        told = (
+            f"{prefix}{self.mart} as it could be known at {PARAMETER}: a timestamp in UTC, or a moment with a zone. "
+            f"For New York time: {self.mart}_as_of(marts.{NEW_YORK_MACRO}('2023-03-10 09:15')). {self.how}"
+        )
         return [
-            f'create macro marts."{self.mart}_as_of"({PARAMETER}) as table select * from ({self.select}) where {own}',
-            f'create view {view} as select * from marts."{self.mart}_as_of"({moment})',
+            f"create macro {macro}({PARAMETER}) as table select * from ({self.select}) where {own}",
+            f"comment on macro table {macro} is {_text(told)}",
+            f"create view {view} as select * from {macro}({moment})",
             f"comment on view {view} is {_text(text)}",
-            *(f'comment on column {view}."{name}" is {_text(told)}' for name, told in self.columns if told),
+            *(f'comment on column {view}."{name}" is {_text(comment)}' for name, comment in self.columns if comment),
         ]
+
+
+def new_york_statements(prefix: str = "") -> list[str]:
+    """Return the SQL that stores marts.new_york(ts): the UTC moment at which a clock in New York shows `ts`."""
+    name = f"marts.{NEW_YORK_MACRO}"
+    told = (
+        f"{prefix}The moment, in UTC without a zone, at which clocks in New York show {PARAMETER}; for _as_of macros."
+    )
+    return [
+        f"create macro {name}({PARAMETER}) as "
+        f"make_timestamp(epoch_us(timezone('{NEW_YORK.key}', {PARAMETER}::timestamp)))",
+        f"comment on macro {name} is {_text(told)}",
+    ]
 
 
 def as_of_queries(con: duckdb.DuckDBPyConnection, tables: Sequence[Mart]) -> list[AsOf]:
@@ -107,7 +138,7 @@ def as_of_queries(con: duckdb.DuckDBPyConnection, tables: Sequence[Mart]) -> lis
 def open_as_of(published: Path, moment: datetime) -> duckdb.DuckDBPyConnection:
     """Return a connection in which `marts.<mart>` is each mart as of `moment` (aware).
 
-    The file itself is there as `tidegauge`, read-only; marts without a past are only in it.
+    The file itself is there as `tidegauge`, read-only; marts without a past are only in it, and say why.
     """
     con = duckdb.connect()
     con.execute(f"attach {_text(str(published))} as tidegauge (read_only)")
@@ -118,7 +149,25 @@ def open_as_of(published: Path, moment: datetime) -> duckdb.DuckDBPyConnection:
     ).fetchall()
     for (view,) in views:
         con.execute(f'create view marts."{view.removesuffix("_at")}" as from tidegauge.marts."{view}"')
+    for mart, why in without_past(con).items():
+        told = f"marts.{mart} {NO_PAST}: it {why}. As it is now: tidegauge.marts.{mart}"
+        con.execute(f'create view marts."{mart}" as from tidegauge.marts."{mart}" where error({_text(told)}) is null')
     return con
+
+
+def without_past(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the marts of the published file `con` that cannot be read as of a moment, each with the reason."""
+    found = con.execute(
+        """
+        select table_name from duckdb_tables() as t
+        where database_name = 'tidegauge' and schema_name = 'marts' and not exists (
+            from duckdb_views() as v
+            where v.database_name = t.database_name and v.schema_name = 'marts' and v.view_name = t.table_name || '_at'
+        )
+        order by table_name
+        """
+    ).fetchall()
+    return {mart: WITHOUT_AS_OF.get(mart, "has no column that says since when its rows stand") for (mart,) in found}
 
 
 def moment_of(text: str) -> datetime:

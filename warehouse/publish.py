@@ -19,7 +19,7 @@ from ingest.clock import naive_utc
 from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
 from ingest.settings import Origin
-from warehouse.asof import AsOf, as_of_queries
+from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
 from warehouse.keepsakes import keepsake_queries
 from warehouse.published_table import BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
@@ -280,6 +280,8 @@ def _write_as_of(con: duckdb.DuckDBPyConnection, source: str, queries: list[AsOf
     """Store the as-of macros and views. Their names are looked up in the file in use, so that is the new one."""
     con.execute(f"use {_ALIAS}")
     try:
+        for statement in new_york_statements(prefix):
+            con.execute(statement)
         for query in queries:
             for statement in query.statements(build_id, prefix):
                 con.execute(statement)

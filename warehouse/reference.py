@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 from ingest.catalog import Catalog
-from ingest.catalog.calendars import FIRST_YEAR, CalendarName, nyse_sessions, working_days
+from ingest.catalog.calendars import FIRST_YEAR, last_known_year, nyse_sessions, working_days
 from ingest.catalog.funds import load_funds
 from ingest.catalog.models import Provider, Series
 from ingest.clock import naive_utc
@@ -19,6 +19,8 @@ DUE_BACK = timedelta(days=60)
 DUE_BACK_MONTHLY = timedelta(days=100)
 """A month dated on its 1st is printed up to 54 days after that; the one before it must be in sight until then."""
 DUE_AHEAD = timedelta(days=15)
+DAYS_FROM = date(1900, 1, 1)
+"""Before any period that a source prints: what is not among a calendar's days does not count as a period."""
 
 _WEDNESDAY, _FRIDAY = 2, 4
 _WEEK_ENDS = {"wednesday": _WEDNESDAY, "friday": _FRIDAY, "saturday": 5}
@@ -38,6 +40,7 @@ def replace_reference(con: duckdb.DuckDBPyConnection, catalog: Catalog, now: dat
         "catalog.tolerances": _tolerances(catalog),
         "catalog.units": _units(catalog),
         "catalog.funds": _funds(),
+        "calendar.days": _days(catalog),
         "calendar.sessions": _sessions(now),
         "calendar.releases": due_releases(catalog, now),
     }
@@ -79,6 +82,7 @@ def _series(catalog: Catalog) -> pl.DataFrame:
             "title": series.title,
             "publisher": series.publisher,
             "frequency": series.frequency,
+            "calendar": series.calendar,
             "unit": series.unit,
             "stale_limit_days": series.stale_limit_days,
             "stale_limit_long_holiday_days": series.stale_limit_long_holiday_days,
@@ -93,6 +97,7 @@ def _series(catalog: Catalog) -> pl.DataFrame:
         for series in catalog.series
     ]
     nullable = {
+        "calendar": pl.String,
         "stale_limit_long_holiday_days": pl.Int64,
         "rolling_history_years": pl.Int64,
         "end_date": pl.Date,
@@ -160,6 +165,18 @@ def _funds() -> pl.DataFrame:
     )
 
 
+def _days(catalog: Catalog) -> pl.DataFrame:
+    """Return the days of each calendar that a series keeps: calendar, day."""
+    names = sorted({series.calendar for series in catalog.series if series.calendar is not None})
+    last = date(last_known_year(), 12, 31)
+    return pl.concat(
+        pl.DataFrame({"day": working_days(name, DAYS_FROM, last)}, schema={"day": pl.Date}).select(
+            pl.lit(name).alias("calendar"), "day"
+        )
+        for name in names
+    )
+
+
 def _sessions(now: datetime) -> pl.DataFrame:
     last = naive_utc(now).date() + DUE_AHEAD
     # The last session that the exchange's calendar knows has no next one, hence no cut-off yet.
@@ -211,5 +228,8 @@ def _periods(series: Series, provider: Provider, first: date, last: date) -> lis
         return [day for day in days if day.weekday() == end_of_week]
     if series.frequency == "monthly":
         return [day for day in days if day.day == 1]
-    calendar: CalendarName = provider.release.calendar
-    return [day for day in working_days(calendar, first, last) if day.weekday() < 5]
+    assert series.calendar is not None  # a daily series has one
+    own = working_days(series.calendar, first, last)
+    if provider.release.business_days is None:
+        return own
+    return sorted(set(own) & set(working_days(provider.release.calendar, first, last)))

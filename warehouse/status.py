@@ -16,7 +16,7 @@ from typing import Any, Final
 import duckdb
 
 from ingest.errors import NothingPublished
-from ingest.home import Home
+from ingest.home import Home, elsewhere
 from warehouse.connection import home_errors, is_writer_active
 
 _TRIES: Final = 3
@@ -108,7 +108,7 @@ def status(home: Home) -> Status:
                 published[3],
             )
     if published[2] is None and not is_active:
-        raise NothingPublished(f"nothing in {home.root} yet: `tidegauge run` or `make demo` fills it")
+        raise NothingPublished(f"nothing in {home.root} yet: `tidegauge run` or `make demo` fills it{elsewhere(home)}")
     note = "the build file is in use: sources and shrinkages are those of the published file" if published[2] else None
     note = note or "the first run is going on: nothing is published yet"
     shrinkages = _noted(published[1])

@@ -120,7 +120,9 @@ select
     round({{ tolerance('within', 'within_ratio', 'value', 'value') }}, 9) as tolerance_number,
     moment_at as known_at,
     known_basis,
-    max(loaded_at) over moment as loaded_at
+    payload_sha256,
+    max(loaded_at) over moment as loaded_at,
+    licence
 from judged
 window moment as (partition by series_id, period_date, moment_at)
 {% endmacro %}
@@ -135,7 +137,7 @@ window moment as (partition by series_id, period_date, moment_at)
 {#- Every vintage, but on periods that are or were in dispute what was served of them: the relation that every mart and
     every regime reads. A row with is_disputed says that the period has no value and why; any other NULL was withdrawn. -#}
 {% macro agreed_observations(observations, disagreements) %}
-{%- set columns = 'series_id, period_date, provider, provider_rank, unit, known_at, known_basis, loaded_at' -%}
+{%- set columns = 'series_id, period_date, provider, provider_rank, unit, known_at, known_basis, payload_sha256, loaded_at, licence' -%}
 select {{ columns }}, value, false as is_disputed
 from {{ observations }} as o
 where not exists (

@@ -2,10 +2,15 @@
     it; warehouse/asof.py stores it. -#}
 
 {#- The moment asked for, naive UTC. `ts` is the macros' parameter: a moment without a zone is UTC, one with a zone
-    (TIMESTAMPTZ) is that instant, whatever the TimeZone of the session. -#}
+    (TIMESTAMPTZ, or a text that ends in one) is that instant, whatever the TimeZone of the session. The seconds of a text
+    may be left out. warehouse/asof.py says the same for the marts whose stored rows are kept. -#}
 {% macro as_of_moment() -%}
 case
-    when typeof(ts) = 'TIMESTAMP WITH TIME ZONE' then make_timestamp(epoch_us(ts::timestamptz)) else ts::timestamp
+    when typeof(ts) = 'TIMESTAMP WITH TIME ZONE' then make_timestamp(epoch_us(ts::timestamptz))
+    when regexp_matches(ts::varchar, ':.*([Zz+-]|[ ][A-Za-z])') then make_timestamp(epoch_us(
+        regexp_replace(ts::varchar, '^([^:]*:[0-9]{2})([^:0-9]|$)', '\1:00\2')::timestamptz
+    ))
+    else ts::timestamp
 end
 {%- endmacro %}
 
@@ -31,7 +36,7 @@ end
 {% macro over_what_was_known(body, ctes={}) %}
 with known_observations as (
     {{ latest_observations(
-        '(' ~ agreed_observations('marts.observations', 'marts.disagreements') ~ ')', known_by=as_of_moment()
+        '(' ~ agreed_observations(own_days('marts.observations'), 'marts.disagreements') ~ ')', known_by=as_of_moment()
     ) }}
 ),
 known_sessions as (

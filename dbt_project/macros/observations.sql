@@ -30,6 +30,13 @@ left join {{ source('catalog', 'units') }} as u
 {% endmacro %}
 
 
+{#- The observations that count as periods: those of a day that the series' own calendar has (sources print month ends on
+    Saturdays, stale prices on holidays). What happened, what was known and the regimes all read these and no others. -#}
+{% macro own_days(observations) -%}
+(select * from {{ observations }} where is_own_day)
+{%- endmacro %}
+
+
 {#- The newest value of each series and period: per provider its newest vintage (a NULL one drops the provider: the
     value was withdrawn, an older one must not revive), then the first provider in the catalog's order. A period in
     dispute has a row whose value is NULL: nothing older stands in for it. `observations`: agreed_observations.

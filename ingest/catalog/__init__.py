@@ -40,6 +40,10 @@ def load_catalog(path: Path = CATALOG_FILE) -> Catalog:
     releases: dict[str, Any] = document.pop("releases")
     for entry in document["series"]:
         _resolve(path, entry, releases)
+    for entry in document["series"]:
+        _wait_for_inputs(path, entry, document["series"])
+    for entry in document["series"]:
+        _add_user_file(entry)
     try:
         catalog = Catalog.model_validate(document)
     except ValidationError as error:
@@ -50,7 +54,7 @@ def load_catalog(path: Path = CATALOG_FILE) -> Catalog:
 
 
 def _resolve(path: Path, entry: Any, releases: dict[str, Any]) -> None:
-    """Put the named release rule in place of its name, and a user file behind the other providers."""
+    """Put the named release rule in place of its name."""
     name = entry.get("id", "?") if isinstance(entry, dict) else "?"
     providers = entry.get("providers") if isinstance(entry, dict) else None
     if not isinstance(providers, list) or not all(isinstance(provider, dict) for provider in providers):
@@ -61,10 +65,33 @@ def _resolve(path: Path, entry: Any, releases: dict[str, Any]) -> None:
         if rule not in releases:
             raise ConfigError(f"catalog {path.name}: series {name}: release: no release rule named {rule!r}")
         resolved.append({**provider, "release": releases[rule]})
-    if all(provider.get("source") != "user_file" for provider in resolved):
-        first = resolved[0]
-        resolved.append({"source": "user_file", "code": name, "unit": entry.get("unit"), "release": first["release"]})
     entry["providers"] = resolved
+
+
+def _wait_for_inputs(path: Path, entry: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+    """Put the release rules of what a provider derives a series from behind its own: those of the same source."""
+    rules = {
+        (other.get("id"), provider.get("source")): provider for other in entries for provider in other["providers"]
+    }
+    for provider in entry["providers"]:
+        inputs = []
+        for name in provider.get("derived_from", ()):
+            found = rules.get((name, provider.get("source")))
+            if found is None or found.get("derived_from"):
+                seen = "is derived itself" if found else f"has no provider {provider.get('source')}"
+                raise ConfigError(f"catalog {path.name}: series {entry.get('id')}: derived_from: {name} {seen}")
+            inputs.append(found["release"])
+        if inputs:
+            provider["release"] = {**provider["release"], "not_before": inputs}
+
+
+def _add_user_file(entry: dict[str, Any]) -> None:
+    """Put a user file behind the other providers; its figures are taken to be known with the first one's."""
+    providers = entry["providers"]
+    if all(provider.get("source") != "user_file" for provider in providers):
+        release = providers[0]["release"]
+        own = {"source": "user_file", "code": entry.get("id", "?"), "unit": entry.get("unit"), "release": release}
+        providers.append(own)
 
 
 def _place(document: dict[str, Any], loc: tuple[int | str, ...]) -> str:

@@ -1,11 +1,21 @@
-"""Publishers' working days: NYSE sessions, the Federal Reserve, federal offices, the US bond market (SIFMA), Tokyo.
+"""Publishers' working days: NYSE, the Reserve Banks, federal offices, the US bond market (SIFMA), Tokyo.
 
-NYSE and Tokyo come from exchange-calendars, Federal Reserve holidays from python-holidays. Days before
-`FIRST_YEAR` count as working days from Monday to Friday: they only place history that was known long ago.
+NYSE and Tokyo come from exchange-calendars, US federal holidays from python-holidays. Days before `FIRST_YEAR` count
+as working days from Monday to Friday: they only place history that was known long ago.
+
+federal_reserve        Reserve Banks: open on the Friday before a Saturday holiday
+federal_government     offices in Washington, the Board of Governors among them: closed on that Friday, and on days
+                       that an executive order closed. Snow and shutdowns are not in it: releases came out all the same,
+                       or their rule lists them
+sifma                  the bond market: keeps a Saturday 4 July, Juneteenth or Christmas on the Friday, but not New Year
+                       or Veterans Day; opens until noon on a Good Friday with the jobs report
+government_securities  the same without any Good Friday: no repo rate is printed for one, open until noon or not
+tokyo                  days on which Japanese government bonds are quoted
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Literal
@@ -14,10 +24,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-CalendarName = Literal["nyse", "federal_reserve", "federal_government", "sifma", "tokyo", "every_day"]
+CalendarName = Literal[
+    "nyse", "federal_reserve", "federal_government", "sifma", "government_securities", "tokyo", "every_day"
+]
 
 FIRST_YEAR = 1990
 _EXCHANGES = {"nyse": "XNYS", "tokyo": "XTKS"}
+_FIRST_DAYS = {"nyse": date(FIRST_YEAR, 1, 1), "tokyo": date(2000, 1, 1)}
 _SESSION_COLUMNS = (
     "session_date",
     "open_at",
@@ -27,32 +40,74 @@ _SESSION_COLUMNS = (
     "close_cutoff_at",
     "session_seq",
 )
+_OPEN_GOOD_FRIDAYS = frozenset({1996, 1999, 2007, 2010, 2012, 2015, 2021, 2023, 2026})
+"""Years whose jobs report came on Good Friday: SIFMA recommended an early close, and H.15 has yields of the day."""
+
+_BOND_MARKET_CLOSED = (
+    date(1994, 4, 27),  # mourning for President Nixon
+    date(2001, 9, 12),
+    date(2004, 6, 11),  # mourning for President Reagan
+    date(2012, 10, 30),  # Hurricane Sandy
+    date(2018, 12, 5),  # mourning for President Bush
+)
+_OFFICES_CLOSED_BY_ORDER = (date(1994, 4, 27),)  # python-holidays has the orders since 2001
+_FRIDAYS_KEPT_OPEN = frozenset({(12, 31), (11, 10)})  # before New Year and Veterans Day on a Saturday
+_FIRST_JUNETEENTH_OF_MARKETS = 2022  # made a holiday on the Thursday before the Friday that offices then kept
+_QUOTED_WITHOUT_EXCHANGE = (date(2020, 10, 1),)  # the Tokyo exchange's computers failed; bonds traded
+
+
+def last_known_year() -> int:
+    """Return the last year whose holidays are known here."""
+    return datetime.now(UTC).year + 2  # how far ahead holidays are known, not a "now" of the run
 
 
 @cache
 def _exchange(name: str):  # type: ignore[no-untyped-def]  # exchange_calendars ships no types
     import exchange_calendars
 
-    first = f"{FIRST_YEAR}-01-01" if name == "nyse" else f"{FIRST_YEAR + 10}-01-01"
-    return exchange_calendars.get_calendar(_EXCHANGES[name], start=first)
+    last = date(last_known_year(), 12, 31)
+    return exchange_calendars.get_calendar(_EXCHANGES[name], start=_FIRST_DAYS[name], end=last)
 
 
-def _federal_holidays(last_year: int, *, saturdays_move: bool) -> list[date]:
-    """Return the federal holidays, Sunday's kept on Monday.
+def _closed_on_exchange(name: str) -> list[date]:
+    sessions = _exchange(name).sessions.to_numpy().astype("datetime64[D]")
+    weekdays = np.arange(np.datetime64(_FIRST_DAYS[name]), sessions[-1] + 1)
+    closed: list[date] = np.setdiff1d(weekdays[np.is_busday(weekdays)], sessions).tolist()
+    return [day for day in closed if name != "tokyo" or day not in _QUOTED_WITHOUT_EXCHANGE]
 
-    Saturday's are kept on Friday by federal offices (`saturdays_move`) and not at all by the Reserve Banks.
-    """
+
+def _federal_holidays(last_year: int) -> Iterator[tuple[date, bool]]:
+    """Yield the federal holidays, Sunday's kept on Monday, and whether it is the Friday before a Saturday's."""
     import holidays
 
     days = holidays.country_holidays(
         "US", years=range(FIRST_YEAR, last_year + 1), observed=True, categories=("public",)
     )
-    kept = []
     for day, name in days.items():
-        moved_from_saturday = "observed" in name and day.weekday() == 4
-        if saturdays_move or not moved_from_saturday:
-            kept.append(day)
-    return kept
+        yield day, "observed" in name and day.weekday() == 4
+
+
+def _closed_by_order(last_year: int) -> list[date]:
+    """Return the days that an executive order closed federal offices for; not those closed from noon on."""
+    import holidays
+
+    days = holidays.country_holidays("US", years=range(FIRST_YEAR, last_year + 1), categories=("government",))
+    ordinary = {day for day, _ in _federal_holidays(last_year)}
+    return [
+        *_OFFICES_CLOSED_BY_ORDER,
+        *(day for day, name in days.items() if day not in ordinary and "half-day" not in name),
+    ]
+
+
+def _bond_market_holidays(last_year: int) -> Iterator[date]:
+    yield from _BOND_MARKET_CLOSED
+    for day, is_friday_before in _federal_holidays(last_year):
+        if is_friday_before and (day.month, day.day) in _FRIDAYS_KEPT_OPEN:
+            continue
+        if day.month == 6 and day.year < _FIRST_JUNETEENTH_OF_MARKETS:
+            continue
+        yield day
+    yield from (day for day in _good_fridays(last_year) if day.year not in _OPEN_GOOD_FRIDAYS)
 
 
 def _good_fridays(last_year: int) -> list[date]:
@@ -64,19 +119,19 @@ def _good_fridays(last_year: int) -> list[date]:
 @cache
 def busday_calendar(name: CalendarName) -> np.busdaycalendar:
     """Return the working days of a publisher's calendar for numpy's busday functions."""
-    last_year = datetime.now(UTC).year + 2  # how far ahead holidays are known, not a "now" of the run
     if name == "every_day":
         return np.busdaycalendar(weekmask="1111111")
-    if name in ("federal_reserve", "federal_government"):
-        closed = _federal_holidays(last_year, saturdays_move=name == "federal_government")
+    last_year = last_known_year()
+    if name == "federal_reserve":
+        closed = [day for day, is_friday_before in _federal_holidays(last_year) if not is_friday_before]
+    elif name == "federal_government":
+        closed = [*(day for day, _ in _federal_holidays(last_year)), *_closed_by_order(last_year)]
     elif name == "sifma":
-        closed = _federal_holidays(last_year, saturdays_move=False) + _good_fridays(last_year)
+        closed = list(_bond_market_holidays(last_year))
+    elif name == "government_securities":
+        closed = [*_bond_market_holidays(last_year), *_good_fridays(last_year)]
     else:
-        calendar = _exchange(name)
-        sessions = calendar.sessions.to_numpy().astype("datetime64[D]")
-        weekdays = np.arange(sessions[0], sessions[-1] + 1)
-        weekdays = weekdays[np.is_busday(weekdays)]
-        closed = np.setdiff1d(weekdays, sessions).tolist()
+        closed = _closed_on_exchange(name)
     return np.busdaycalendar(holidays=np.array(sorted(closed), dtype="datetime64[D]"))
 
 

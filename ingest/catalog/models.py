@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ingest.catalog.calendars import CalendarName
 from ingest.catalog.release import ReleaseRule
 
 SourceName = Literal[
@@ -55,6 +56,10 @@ class Provider(_Entry):
     code: str
     unit: str
     release: ReleaseRule
+    derived_from: tuple[str, ...] = Field(
+        default=(),
+        description="Series that the provider computes this one from: its release waits for theirs from that provider.",
+    )
     stale_limit_days: int | None = Field(default=None, ge=1, description="Overrides the series' limit.")
 
 
@@ -65,6 +70,10 @@ class Series(_Entry):
     title: str
     publisher: str
     frequency: Frequency
+    calendar: CalendarName | None = Field(
+        default=None,
+        description="The days that are periods of a daily series; rows of other days stay observations and no more.",
+    )
     week_ends: Literal["wednesday", "friday", "saturday"] | None = Field(
         default=None, description="The weekday that dates a weekly period, where the release rule does not tell."
     )
@@ -100,6 +109,12 @@ class Series(_Entry):
             raise ValueError(f"{publishers} print it: give agree_within or agree_within_ratio, and not both")
         if len(publishers) == 1 and tolerances != 2:
             raise ValueError("only one publisher prints it: there is nothing to agree with")
+        return self
+
+    @model_validator(mode="after")
+    def _daily_series_keep_a_calendar(self) -> Series:
+        if (self.calendar is not None) != (self.frequency == "daily"):
+            raise ValueError(f"a daily series has a calendar, any other none: {self.frequency}, {self.calendar}")
         return self
 
     def provider(self, source: str) -> Provider:

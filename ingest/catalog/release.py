@@ -28,6 +28,7 @@ class ReleaseRule(BaseModel):
 
     Where a day found by one of the last three is closed in `calendar` it is the working day after it, or before it
     (`when_closed`). `exceptions` says on which day single periods came out instead, at the same time of day.
+    `not_before` has the rules of what a provider computes the value from: it is not out before the last of them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +43,7 @@ class ReleaseRule(BaseModel):
     exceptions: dict[date, date] = Field(default_factory=dict)
     time: time
     zone: str = "America/New_York"
+    not_before: tuple[ReleaseRule, ...] = ()
 
     @model_validator(mode="after")
     def _one_lag(self) -> ReleaseRule:
@@ -58,7 +60,11 @@ class ReleaseRule(BaseModel):
             moved[days == np.datetime64(period)] = np.datetime64(day)
         local = pl.Series(periods.name, moved).cast(pl.Datetime("us"))
         local = local.dt.offset_by(f"{self.time.hour}h{self.time.minute}m")
-        return local.dt.replace_time_zone(self.zone).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        released = local.dt.replace_time_zone(self.zone).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        if not self.not_before:
+            return released
+        inputs = [rule.released_at(periods) for rule in self.not_before]
+        return pl.select(pl.max_horizontal(released, *inputs)).to_series().alias(periods.name)
 
     def _moved(self, days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
         """Return the days on which the rule has the periods printed."""

@@ -16,7 +16,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
@@ -26,20 +26,26 @@ from ingest.catalog.renames import load_renames
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceRefused
 from ingest.fund_days import panel_rows
-from ingest.html_tables import MOST_CELLS, html_tables
+from ingest.index_list import (
+    LIST,
+    Company,
+    ListDates,
+    Listed,
+    page_of,
+    part_changed,
+    plain_day,
+    read_list,
+    yahoo_spelling,
+)
 from ingest.kit import Payload
 from ingest.membership import Stay, name_stocks, read_membership
+from ingest.membership_evidence import Event, joined_when_both_say, names_of
 from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
-from ingest.parsing import changed, field, json_of, quoted, text_of
+from ingest.parsing import changed, field, json_of, text_of
 
 FILES: Final = "https://raw.githubusercontent.com/fja05680/sp500/master"
 WIKIPEDIA: Final = "https://en.wikipedia.org/wiki/List_of_S%26P_500_companies"
-STAYS, CHANGES, NAMES, LIST = (
-    "sp500_ticker_start_end.csv",
-    "sp500_changes_since_2019.csv",
-    "sp500.csv",
-    "List_of_S&P_500_companies",
-)
+STAYS, CHANGES, NAMES = "sp500_ticker_start_end.csv", "sp500_changes_since_2019.csv", "sp500.csv"
 TOGETHER: Final = "membership"
 LEAST_MEMBERS: Final = 400
 """On every date since LEAST_FROM. A project that took a short list for the history fell back to today's members."""
@@ -57,12 +63,6 @@ _USER_AGENT = "tidegauge/0.1 (market data for personal research; python-httpx)"
 _TABLE = "sp500_membership.intervals"
 
 
-@dataclass(frozen=True, slots=True)
-class _Company:
-    name: str
-    sector: str
-
-
 def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
     """Yield one payload with the files and today's list; without list or names where they have long been away."""
     texts: dict[str, str] = {}
@@ -71,7 +71,7 @@ def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
         context.progress(f"sp500_membership: {name}", done, len(names))
         try:
             answer = _ask(context, name)
-            texts[name] = _page_of(answer) if name == LIST else text_of(answer, name)
+            texts[name] = page_of(answer) if name == LIST else text_of(answer, name)
         except SourceError as error:
             yield error
             if name not in _OPTIONAL or _stands(context, name):
@@ -99,25 +99,60 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     """Return the intervals of the files and the list together; nothing of a part alone."""
     if payload.name != TOGETHER:
         return {}
-    parts = json_of(payload, "the parts as JSON")
-    texts = {name: str(field(payload, parts, name, "the parts")) for name in payload.meta["parts"].split(",")}
-    stays = _with_changes(payload, _stays(payload, texts[STAYS]), texts[CHANGES])
-    companies = _companies(payload, texts[NAMES]) if NAMES in texts else {}
-    problems: dict[str, SourceChanged] = {}
-    if LIST in texts:
-        listed, dates = _list(payload, texts[LIST])
-        stays, problems = _with_list(payload, stays, listed, dates)
-        companies = {ticker: member.company for ticker, member in listed.items()} | companies
-    _require_members(payload, stays)
-    tables = {_TABLE: _rows(payload, stays, companies)}
-    if problems:
-        raise PartOfPanelChanged(tables, problems)
+    found = _read(payload)
+    starts = [found.moved.get(stay, stay) for stay in found.stays]
+    _require_members(payload, starts)
+    tables = {_TABLE: _rows(payload, found)}
+    if found.problems:
+        raise PartOfPanelChanged(tables, found.problems)
     return tables
+
+
+def second_opinion(payload: Payload) -> dict[str, pl.DataFrame]:
+    """Return what the list and the names say of the dates of joining in the files: table id -> COMPARED_SCHEMA."""
+    return {_TABLE: _read(payload).compared} if payload.name == TOGETHER else {}
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
     """Return the whole history of the index."""
     return [PanelWindow(_TABLE, "", None, None)] if payload.name == TOGETHER else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the parts together say."""
+
+    stays: Sequence[Stay]
+    permids: Mapping[Stay, str]
+    companies: Mapping[str, Company]
+    moved: Mapping[Stay, Stay]  # stays that begin later than the files have them
+    compared: pl.DataFrame
+    problems: Mapping[str, SourceChanged]
+
+
+def _read(payload: Payload) -> _Read:
+    parts = json_of(payload, "the parts as JSON")
+    texts = {name: str(field(payload, parts, name, "the parts")) for name in payload.meta["parts"].split(",")}
+    stays = _with_changes(payload, _stays(payload, texts[STAYS]), texts[CHANGES])
+    companies: dict[str, Company] = {}
+    added: dict[str, date | None] = {}
+    if NAMES in texts:
+        companies, added = _companies(payload, texts[NAMES])
+    present = [(ticker, company.name) for ticker, company in companies.items()]
+    problems: dict[str, SourceChanged] = {}
+    events: Sequence[Event] = ()
+    if LIST in texts:
+        listed, dates = read_list(payload, texts[LIST])
+        stays, problems = _with_list(payload, stays, listed, dates)
+        events = dates.events
+        present += [(ticker, member.company.name) for ticker, member in listed.items()]
+        companies = {ticker: member.company for ticker, member in listed.items()} | companies
+        # the list is of today, the names of the files' last day
+        added |= {ticker: member.added for ticker, member in listed.items() if member.added is not None}
+    permids = name_stocks(stays, load_renames(), names=names_of(stays, events, present))
+    today = payload.fetched_at.astimezone(NEW_YORK).date()
+    moved, compared = joined_when_both_say(stays, permids, added, today)
+    return _Read(stays, permids, companies, moved, compared, problems)
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------
@@ -151,23 +186,18 @@ def _stands(context: PanelContext, part: str) -> bool:
 # ---- the files -----------------------------------------------------------------------------------------------------
 
 
-def yahoo_spelling(ticker: str) -> str:
-    """Return a ticker as Yahoo writes it: share classes with a hyphen (BRK.B is BRK-B)."""
-    return ticker.strip().replace(".", "-")
-
-
 def _stays(payload: Payload, text: str) -> list[Stay]:
     lines = list(dict.fromkeys(text.splitlines()))  # a line that stands twice counts once
     _require_end(payload, STAYS, text)
     for line in lines:
         if line.strip() and line.count(",") != 2:  # a line that was cut would read as a stay without an end
-            raise _part_changed(payload, STAYS, "3 cells in each line", line)
+            raise part_changed(payload, STAYS, "3 cells in each line", line)
     try:
         table = read_membership("\n".join(lines).encode())
     except pl.exceptions.PolarsError as error:
-        raise _part_changed(payload, STAYS, "ticker,start_date,end_date with dates like 2020-01-31", error) from None
+        raise part_changed(payload, STAYS, "ticker,start_date,end_date with dates like 2020-01-31", error) from None
     if table.is_empty():
-        raise _part_changed(payload, STAYS, "stays", "a header alone")
+        raise part_changed(payload, STAYS, "stays", "a header alone")
     return [Stay(ticker, start, end) for _, ticker, start, end in table.rows()]
 
 
@@ -178,30 +208,32 @@ def _records(payload: Payload, name: str, text: str, columns: Sequence[str]) -> 
         header = reader.fieldnames or []
         records = list({tuple(map(str, record.values())): record for record in reader}.values())
     except csv.Error as error:
-        raise _part_changed(payload, name, "CSV", error) from None
+        raise part_changed(payload, name, "CSV", error) from None
     _require_end(payload, name, text)
     doubled = next((column for column in header if header.count(column) > 1), None)
     if doubled is not None:
-        raise _part_changed(payload, name, "each column once", f"{doubled} twice")
+        raise part_changed(payload, name, "each column once", f"{doubled} twice")
     if not set(columns) <= set(header):
-        raise _part_changed(payload, name, f"the columns {', '.join(columns)}", ",".join(header))
+        raise part_changed(payload, name, f"the columns {', '.join(columns)}", ",".join(header))
     for record in records:
         if None in record or None in record.values():
-            raise _part_changed(payload, name, f"{len(header)} cells in each line", list(record.values()))
+            raise part_changed(payload, name, f"{len(header)} cells in each line", list(record.values()))
     return records
 
 
 def _require_end(payload: Payload, name: str, text: str) -> None:
     if text and text[-1] not in "\r\n":
-        raise _part_changed(payload, name, "a last line with its end", text.rpartition("\n")[2])
+        raise part_changed(payload, name, "a last line with its end", text.rpartition("\n")[2])
 
 
-def _companies(payload: Payload, text: str) -> dict[str, _Company]:
+def _companies(payload: Payload, text: str) -> tuple[dict[str, Company], dict[str, date | None]]:
+    """Return the companies of the files' last day, and when each was added where the file says so."""
     records = _records(payload, NAMES, text, ("Symbol", "Security", "GICS Sector"))
-    return {
-        yahoo_spelling(record["Symbol"]): _Company(record["Security"].strip(), record["GICS Sector"].strip())
-        for record in records
-    }
+    spelled = [(yahoo_spelling(record["Symbol"]), record) for record in records]
+    return (
+        {ticker: Company(record["Security"].strip(), record["GICS Sector"].strip()) for ticker, record in spelled},
+        {ticker: plain_day(record.get("Date added", "")) for ticker, record in spelled},
+    )
 
 
 def _with_changes(payload: Payload, stays: Sequence[Stay], text: str) -> list[Stay]:
@@ -215,11 +247,11 @@ def _with_changes(payload: Payload, stays: Sequence[Stay], text: str) -> list[St
             continue
         for ticker in _tickers(record["remove"]):
             if ticker not in members:
-                raise _part_changed(payload, CHANGES, f"a member removed on {on}", f"{ticker}, which is none")
+                raise part_changed(payload, CHANGES, f"a member removed on {on}", f"{ticker}, which is none")
             closed.append(replace(members.pop(ticker), end=on))
         for ticker in _tickers(record["add"]):
             if ticker in members:
-                raise _part_changed(payload, CHANGES, f"a new member on {on}", f"{ticker}, which is one")
+                raise part_changed(payload, CHANGES, f"a new member on {on}", f"{ticker}, which is one")
             members[ticker] = Stay(ticker, on, None)
     return [*closed, *members.values()]
 
@@ -235,81 +267,15 @@ def _newest(stays: Sequence[Stay]) -> date:
 # ---- Wikipedia -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A line of today's list. `added` is None where the page gives no plain date."""
-
-    company: _Company
-    added: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Dates:
-    """The newest date of joining and of leaving per ticker, from the page's table of changes."""
-
-    added: Mapping[str, date]
-    removed: Mapping[str, date]
-
-
-def _page_of(payload: Payload) -> str:
-    try:
-        return payload.body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise changed(payload, "a page in UTF-8", f"byte {error.start} that is not") from error
-
-
-def _list(payload: Payload, page: str) -> tuple[dict[str, _Listed], _Dates]:
-    try:
-        tables = html_tables(page)
-    except (ValueError, AssertionError) as error:  # html.parser asserts on some broken declarations
-        raise _part_changed(payload, LIST, f"a page of at most {MOST_CELLS} cells", error) from None
-    rows = tables.get("constituents", [])
-    header = rows[0] if rows else []
-    columns = ("Symbol", "Security", "GICS Sector", "Date added")
-    if not set(columns) <= set(header):
-        seen = ", ".join(header) if header else f"only the tables {', '.join(tables) or 'none'}"
-        raise _part_changed(payload, LIST, f"a table constituents with {', '.join(columns)}", seen)
-    at = [header.index(column) for column in columns]
-    listed: dict[str, _Listed] = {}
-    for row in rows[1:]:
-        if len(row) != len(header):
-            raise _part_changed(payload, LIST, f"{len(header)} cells in each line", row)
-        symbol, name, sector, added = (row[column] for column in at)
-        found = _Listed(_Company(name, sector), _plain_day(added))
-        if not symbol or listed.setdefault(yahoo_spelling(symbol), found) != found:
-            raise _part_changed(payload, LIST, "each constituent once, with its symbol", symbol)
-    least = int(payload.meta["least_members"])
-    if len(listed) < least:
-        raise _part_changed(payload, LIST, f"at least {least} constituents", len(listed))
-    return listed, _dates(payload, tables.get("changes", []))
-
-
-def _dates(payload: Payload, rows: list[list[str]]) -> _Dates:
-    """Read lines of date, added ticker, name, removed ticker, name, reason below a header of two lines."""
-    added: dict[str, date] = {}
-    removed: dict[str, date] = {}
-    for row in rows:
-        on = _long_day(row[0]) if len(row) >= 4 else None
-        if on is None:
-            continue  # the header, and announcements without a date
-        for known, ticker in ((added, row[1]), (removed, row[3])):
-            spelled = yahoo_spelling(ticker)
-            if spelled:
-                known[spelled] = max(on, known.get(spelled, on))
-    if rows and not added:
-        raise _part_changed(payload, LIST, "dates like June 30, 2025 in the table changes", rows[-1])
-    return _Dates(added, removed)
-
-
 def _with_list(
-    payload: Payload, stays: Sequence[Stay], listed: Mapping[str, _Listed], dates: _Dates
+    payload: Payload, stays: Sequence[Stay], listed: Mapping[str, Listed], dates: ListDates
 ) -> tuple[list[Stay], dict[str, SourceChanged]]:
     """Return the stays carried on to today's list, and a problem for each ticker whose date nobody knows."""
     members = {stay.ticker: stay for stay in stays if stay.end is None}
     joined, left = sorted(listed.keys() - members.keys()), sorted(members.keys() - listed.keys())
     if len(joined) + len(left) > MOST_DIFFERENT:
         seen = f"{len(joined)} more and {len(left)} fewer, {', '.join((*joined, *left)[:5])} among them"
-        raise _part_changed(payload, LIST, f"a list within {MOST_DIFFERENT} names of the history files", seen)
+        raise part_changed(payload, LIST, f"a list within {MOST_DIFFERENT} names of the history files", seen)
     today = payload.fetched_at.astimezone(NEW_YORK).date()
     newest = _newest(stays)
     renamed = {(rename.old, rename.new): rename.day for rename in load_renames()}
@@ -319,7 +285,7 @@ def _with_list(
         known = [dates.added.get(ticker), listed[ticker].added, _rename_day(renamed, new=ticker, olds=left)]
         day = _first_after(known, newest - _LIST_STANDS)
         if day is None:
-            problems[ticker] = _part_changed(payload, LIST, f"a date of joining for {ticker}", listed[ticker].added)
+            problems[ticker] = part_changed(payload, LIST, f"a date of joining for {ticker}", listed[ticker].added)
         elif day <= today:
             carried.append(Stay(ticker, day, None))
     for ticker in left:
@@ -328,7 +294,7 @@ def _with_list(
         day = _first_after(known, stay.start + timedelta(days=1))
         if day is None:
             seen = "neither a constituent nor among the changes"
-            problems[ticker] = _part_changed(payload, LIST, f"a date of leaving for {ticker}", seen)
+            problems[ticker] = part_changed(payload, LIST, f"a date of leaving for {ticker}", seen)
         elif day <= today:
             carried[carried.index(stay)] = replace(stay, end=day)
     return carried, problems
@@ -374,17 +340,17 @@ def _require_members(payload: Payload, stays: Sequence[Stay]) -> None:
             raise changed(payload, f"at least {least} members on each date since {since}", f"{count} on {day}")
 
 
-def _rows(payload: Payload, stays: Sequence[Stay], companies: Mapping[str, _Company]) -> pl.DataFrame:
+def _rows(payload: Payload, found: _Read) -> pl.DataFrame:
     """Return the intervals. Names and sectors are today's: a stock that left has none."""
-    permids = name_stocks(stays, load_renames())
-    present = {permids[stay]: companies.get(stay.ticker) for stay in stays if stay.end is None}
+    stays, permids = found.stays, found.permids
+    present = {permids[stay]: found.companies.get(stay.ticker) for stay in stays if stay.end is None}
     known = [present.get(permids[stay]) for stay in stays]
     rows = panel_rows(
         payload,
         _TABLE,
         {
             "permid": [permids[stay] for stay in stays],
-            "start_date": [stay.start for stay in stays],
+            "start_date": [found.moved.get(stay, stay).start for stay in stays],
             "ticker": [stay.ticker for stay in stays],
             "security_name": [company.name if company else None for company in known],
             "sector": [company.sector if company else None for company in known],
@@ -395,25 +361,7 @@ def _rows(payload: Payload, stays: Sequence[Stay], companies: Mapping[str, _Comp
 
 
 def _day(payload: Payload, part: str, text: str) -> date:
-    found = _plain_day(text)
+    found = plain_day(text)
     if found is None:
-        raise _part_changed(payload, part, "a date like 2020-01-31", text)
+        raise part_changed(payload, part, "a date like 2020-01-31", text)
     return found
-
-
-def _plain_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        return None
-
-
-def _long_day(text: str) -> date | None:
-    try:
-        return datetime.strptime(text, "%B %d, %Y").date()  # noqa: DTZ007  a date has no zone
-    except ValueError:
-        return None
-
-
-def _part_changed(payload: Payload, part: str, expected: str, seen: object) -> SourceChanged:
-    return SourceChanged(payload.source, part, expected=expected, seen=quoted(seen))

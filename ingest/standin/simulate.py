@@ -126,10 +126,10 @@ def _week_average(grid: Grid, path: Path) -> Path:
 def _funding(grid: Grid, sheet: BalanceSheet, curve: Rates) -> Iterator[pl.DataFrame]:
     yield _daily(grid, "tga_daily", sheet.tga / 1000, "federal_reserve", 3)
     yield _daily(grid, "on_rrp", sheet.on_rrp / 1000, "federal_reserve", 3, first=_RRP_FROM)
-    yield _daily(grid, "sofr", curve.sofr, "sifma", 2, first=_SOFR_FROM)
-    tail = _daily(grid, "sofr_99th_percentile", curve.sofr_99th, "sifma", 2, first=_SOFR_FROM)
+    yield _daily(grid, "sofr", curve.sofr, "government_securities", 2, first=_SOFR_FROM)
+    tail = _daily(grid, "sofr_99th_percentile", curve.sofr_99th, "government_securities", 2, first=_SOFR_FROM)
     yield tail.filter(~pl.col("period_date").is_in(_NOT_AVAILABLE))
-    yield _daily(grid, "sofr_volume", curve.sofr_volume, "sifma", 0, first=_SOFR_FROM)
+    yield _daily(grid, "sofr_volume", curve.sofr_volume, "government_securities", 0, first=_SOFR_FROM)
     yield _daily(grid, "effr", curve.effr, "federal_reserve", 2)
     every_day = grid.calendar_days >= np.datetime64(FIRST_DAY)
     policy = first_prints("iorb", pl.Series(grid.calendar_days[every_day]), grid.carried(sheet.policy_rate)[every_day])

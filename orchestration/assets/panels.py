@@ -40,6 +40,7 @@ PANEL_CHECKS = {
     "dividend_fits_its_price": "No dividend is larger than the price before it, or than the price shows.",
     "assets_are_shares_times_nav": "Net assets are shares x NAV to 0.1 %.",
     "sessions_are_complete": "No ticker lacks one of the last 30 NYSE sessions.",
+    "dates_of_joining_agree": "Files and list have each member join within 5 days; else the later date stands.",
 }
 """The gate's checks as Dagster shows them; test_definitions holds the names against ingest/panel_gate.py."""
 

@@ -14,6 +14,7 @@ REFERENCE_TABLES = {
     "catalog.tolerances": "How far two publishers of a series may be apart and print one value.",
     "catalog.units": "Published unit to unit of the marts.",
     "catalog.funds": "The funds whose flows we follow. From ingest/catalog/funds.yml.",
+    "calendar.days": "Days of each calendar that a daily series keeps.",
     "calendar.sessions": "NYSE sessions with their cut-offs.",
     "calendar.releases": "What each provider is due to print around the run.",
 }

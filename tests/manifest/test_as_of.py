@@ -78,6 +78,30 @@ def test_the_weeks_as_they_stood(published: Path, moment: str, weeks: dict[int, 
     assert dict(found) == dict(at) == {week: value for week, value in weeks.items() if moment >= "2026-01-22 21:30"}
 
 
+@pytest.mark.parametrize("mart", ["net_liquidity_weekly", "net_liquidity_daily", "observations", "revisions", "series"])
+def test_a_moment_with_a_zone_is_that_instant_and_none_is_the_newest(published: Path, mart: str):
+    """The print of 16:30 in New York, 21:30 UTC, in marts that are computed anew and in those whose rows are kept."""
+    told = f"select hash(list(m order by m)), count(*) from marts.{mart}_as_of({{}}) as m"
+    with duckdb.connect(str(published), read_only=True) as con:
+        expected = con.execute(told.format("timestamp '2026-01-29 21:30:00'")).fetchone()
+        before = con.execute(told.format("timestamp '2026-01-29 21:29:00'")).fetchone()
+        for moment in (
+            "marts.new_york('2026-01-29 16:30')",
+            "'2026-01-29 16:30 America/New_York'",
+            "'2026-01-29 16:30-05'",
+            "'2026-01-29T21:30Z'",
+            "timestamptz '2026-01-29 16:30:00-05'",
+        ):
+            assert con.execute(told.format(moment)).fetchone() == expected, moment
+        assert con.execute(told.format("'2026-01-29 16:29 America/New_York'")).fetchone() == before
+        con.execute("set variable as_of = null")
+        newest, all_rows = (
+            con.execute(f"select hash(list(m order by m)), count(*) from marts.{name} as m").fetchone()
+            for name in (f"{mart}_at", mart)
+        )
+        assert newest == all_rows
+
+
 def test_the_session_row_follows_the_revision_and_sessions_end_with_the_last_close(published: Path):
     query = (
         "select max(session_date), arg_max(fed_total_assets_usd_bn, session_date) from marts.{}_as_of(timestamp '{}')"

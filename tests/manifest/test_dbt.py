@@ -144,8 +144,8 @@ def test_every_source_is_staged_and_united(manifest):
     assert {name for name in staged if name.endswith("__observations")} == {
         f"stg_{source}__observations" for source in SOURCES
     }
-    united = next(node for node in models(manifest, "intermediate") if node.name == "int_observations")
-    assert {name.split(".")[-1] for name in united.depends_on.nodes} == {
+    united = next(node for node in models(manifest, "intermediate") if node.name == "int_observations_all")
+    assert {name.split(".")[-1] for name in united.depends_on.nodes if ".stg_" in name} == {
         name for name in staged if name.endswith("__observations")
     }
 
@@ -234,6 +234,41 @@ def test_reverse_repo_in_another_unit_is_an_error_and_a_single_difference_is_not
     with duckdb.connect(str(warehouse)) as con:
         con.execute("update fred.observations set value = value * 1000 where series_id = 'on_rrp'")
     assert statuses(dbt(warehouse, *select))["on_rrp_new_york_fed_equals_fred"] == "fail"
+
+
+def test_rows_of_other_days_are_observations_and_nothing_else(dbt, warehouse: Path):
+    """A month end on a Saturday, a stale price on a holiday of the series' own publisher; weeks count as dated."""
+    insert(warehouse, "fred", "hy_oas", "Percent", {date(2026, 1, 30): 2.81, date(2026, 1, 31): 2.83})
+    insert(warehouse, "fred", "vix_close", "Index", {date(2026, 1, 16): 15.9, date(2026, 1, 19): 18.8})
+    insert(warehouse, "fred", "effr", "Percent", {date(2025, 10, 13): 4.1, date(2025, 10, 14): 4.1})
+    insert(warehouse, "japan_mof", "jgb_10y_yield", "%", {date(2026, 1, 12): 2.1, date(2026, 1, 19): 2.2})
+    insert(warehouse, "fred", "fed_total_assets", "Millions of U.S. Dollars", {date(2025, 12, 24): 6.5e6})
+    insert(warehouse, "fred", "initial_claims", "Number", {date(2026, 1, 24): 209000.0})
+    insert(warehouse, "fred", "unrate", "Percent", {date(2025, 11, 1): 4.5})
+    assert set(statuses(dbt(warehouse, "run")).values()) == {"success"}
+    with duckdb.connect(str(warehouse)) as con:
+        strays = con.execute(
+            "select series_id, period_date from marts.observations where not is_own_day order by all"
+        ).fetchall()
+        assert strays == [
+            ("effr", date(2025, 10, 13)),  # Columbus day: a session, but no day of the Reserve Banks
+            ("hy_oas", date(2026, 1, 31)),
+            ("jgb_10y_yield", date(2026, 1, 12)),  # Coming of Age day
+            ("vix_close", date(2026, 1, 19)),  # Martin Luther King day
+        ]
+        assert con.execute("select count(*) from marts.observations where is_own_day").fetchone() == (7,)
+        for relation in ("int_observations", "int_observations_latest"):  # what the marts and the regimes read
+            held = con.execute(f"select series_id, period_date from intermediate.{relation}").fetchall()
+            assert len(held) == 7, relation
+            assert not set(held) & set(strays), relation
+        # the value known on the Monday is Friday's, in the wide row and in the long one
+        known = con.execute(
+            "select hy_oas_bp, hy_oas_obs_date from marts.market_known_daily where session_date = '2026-02-03'"
+        ).fetchall()
+        assert known == [(281.0, date(2026, 1, 30))]
+        assert con.execute(
+            "select last_period_date, periods_count from marts.series where series_id = 'hy_oas'"
+        ).fetchall() == [(date(2026, 1, 30), 1)]
 
 
 @pytest.mark.parametrize(("nav", "status"), [(90.5, "pass"), (89.0, "warn"), (111.0, "warn"), (109.5, "pass")])

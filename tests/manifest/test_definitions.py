@@ -33,7 +33,7 @@ FIXED_KEYS = {
     *(table.id.replace(".", "/") for table in PANEL_TABLES),
     *(f"breadth/{name}" for name in ("features", "daily_counts", "market")),
     *(f"catalog/{name}" for name in ("series", "providers", "units", "funds")),
-    *(f"calendar/{name}" for name in ("sessions", "releases")),
+    *(f"calendar/{name}" for name in ("days", "sessions", "releases")),
     *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),
     "published/tidegauge",
     "regime/days",

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from ingest.home import Home
 from tests.truncated import PLACES, chosen_row, regimes_without_what_came_later
 from warehouse.regimes.inputs import SERIES
-from warehouse.regimes.knowledge import read_replay
+from warehouse.regimes.knowledge import read_replay, read_vintages
 from warehouse.regimes.ledger import reconstruct
 from warehouse.regimes.tables import CHECKS, REGIME_TABLES
 
@@ -107,6 +107,18 @@ def test_the_replay_is_what_market_known_daily_read(con):
                 assert expected[day, series_id] == told, (day, series_id)
                 compared += 1
     assert compared == len(expected) > 50_000
+
+
+def test_rows_of_other_days_are_observations_and_no_input_of_anything(con):
+    """Month ends on Saturdays, prices on holidays: neither what was known nor a regime reads them."""
+    strays = con.execute(
+        "select distinct series_id, period_date from marts.observations where not is_own_day and value is not null"
+    ).pl()
+    assert {"hy_oas", "move", "iorb"} <= set(strays["series_id"])
+    known = con.execute("select distinct series_id, obs_date as period_date from intermediate.int_known").pl()
+    for read in (known, read_vintages(con, SERIES)):
+        assert not read.is_empty()
+        assert read.join(strays, on=["series_id", "period_date"]).is_empty()
 
 
 def test_the_change_of_the_carry_is_that_of_the_mart_as_of_the_cut_off(demo_home: Path):

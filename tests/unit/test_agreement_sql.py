@@ -35,7 +35,8 @@ def con() -> duckdb.DuckDBPyConnection:
     con.execute(
         """
         create table observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
-            value double, unit varchar, known_at timestamp, known_basis varchar, loaded_at timestamp);
+            value double, unit varchar, known_at timestamp, known_basis varchar, loaded_at timestamp,
+            payload_sha256 varchar, licence varchar);
         create table tolerances (series_id varchar, agree_within double, agree_within_ratio double);
         insert into tolerances values ('vix_close', 0.011, null);
         """
@@ -47,7 +48,7 @@ def fill(con: duckdb.DuckDBPyConnection, prints: Iterable[Print]) -> None:
     con.execute("delete from observations")
     for at_row, (provider, value, hours) in enumerate(prints):
         con.execute(
-            "insert into observations values ('vix_close', ?, ?, ?, ?, 'index', ?, 'captured', ?)",
+            "insert into observations values ('vix_close', ?, ?, ?, ?, 'index', ?, 'captured', ?, 'sha', 'public')",
             [
                 provider,
                 RANKS[provider],

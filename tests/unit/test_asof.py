@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from warehouse.asof import AsOf, as_of_queries, clock_of, moment_of
+from tests.unit.query_home import publish_small
+from warehouse.asof import _MOMENT, WITHOUT_AS_OF, AsOf, as_of_queries, clock_of, moment_of, new_york_statements
 from warehouse.published_table import PublishedTable
 
 
@@ -75,6 +82,18 @@ def test_computed_marts_come_last_and_in_the_order_of_their_texts():
         ("timestamptz '2026-03-02 20:00:00-05'", 2),
         ("timestamptz '2026-03-02 20:00:00-03'", 1),
         ("null", 0),
+        ("'2026-03-02 20:00:00-05'", 2),  # a text with a zone is an instant, too
+        ("'2026-03-02 20:00:00-03'", 1),
+        ("'2026-03-03 08:59+09'", 1),  # and needs no seconds
+        ("'2026-03-03T09:00+09:00'", 2),
+        ("'2026-03-02 18:59 America/New_York'", 1),
+        ("'2026-03-02 19:00 America/New_York'", 2),
+        ("'2026-03-02 23:59Z'", 1),
+        ("'2026-03-02 23:59'", 1),
+        ("marts.new_york('2026-03-02 18:59')", 1),
+        ("marts.new_york('2026-03-02 19:00')", 2),
+        ("marts.new_york(timestamp '2026-03-02 19:00:00')", 2),
+        ("marts.new_york(date '2026-03-02')", 1),
     ],
 )
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
@@ -86,11 +105,67 @@ def test_moments_in_sql_are_utc_and_zoned_ones_are_instants(moment: str, count: 
         con.execute(
             "create table marts.m as select unnest([timestamp '2026-03-02', timestamp '2026-03-03']) as known_at"
         )
-        for statement in AsOf("m", select, "How.", (("known_at", "C."),)).statements("x"):
+        for statement in [*new_york_statements(), *AsOf("m", select, "How.", (("known_at", "C."),)).statements("x")]:
             con.execute(statement)
         assert con.execute(f"select count(*) from marts.m_as_of({moment})").fetchone() == (count,)
-        if moment != "null":
-            con.execute(f"set variable as_of = {moment}")
-            assert con.execute("select count(*) from marts.m_at").fetchone() == (count,)
+        con.execute(f"set variable as_of = {moment}")
+        assert con.execute("select count(*) from marts.m_at").fetchone() == (2 if moment == "null" else count,)
         con.execute("reset variable as_of")
         assert con.execute("select count(*) from marts.m_at").fetchone() == (2,)
+
+
+UNTYPED = ["null", "null::integer", "null::varchar", "null::date", "null::timestamp", "null::timestamptz"]
+
+
+@pytest.mark.parametrize("nothing", UNTYPED)
+def test_a_null_moment_is_the_newest_in_every_view(nothing: str, tmp_path: Path):
+    publish_small(tmp_path / "tidegauge.duckdb")
+    with duckdb.connect(str(tmp_path / "tidegauge.duckdb"), read_only=True) as con:
+        con.execute(f"set variable as_of = {nothing}")
+        assert con.execute("select count(*) from marts.carry_daily_at").fetchone() == (3,)
+
+
+OPENED = """
+import duckdb, json, sys
+con = duckdb.connect(sys.argv[1], read_only=True)
+macros = con.execute(
+    "select function_name, comment from duckdb_functions() where schema_name = 'marts' and not internal order by all"
+).fetchall()
+asked = "select count(*) from marts.carry_daily_as_of(marts.new_york('2023-03-13 09:15'))"
+con.execute("set variable as_of = null")
+found = [con.execute(asked).fetchone()[0], con.execute("select count(*) from marts.carry_daily_at").fetchone()[0]]
+con.execute("set variable as_of = marts.new_york('2023-03-13 09:15')")
+found.append(con.execute("select count(*) from marts.carry_daily_at").fetchone()[0])
+print(json.dumps([macros, found]))
+"""
+
+
+@pytest.mark.parametrize("driver", [None, Path(sys.prefix) / "duckdb-next"], ids=["this driver", "the next driver"])
+def test_macros_say_what_they_are_in_every_driver(driver: Path | None, tmp_path: Path):
+    if driver is not None and not driver.exists():
+        pytest.skip(f"{driver} is not there: `make setup` puts the next driver beside the environment")
+    publish_small(tmp_path / "tidegauge.duckdb")
+    env = dict(os.environ) | ({"PYTHONPATH": str(driver)} if driver else {})
+    command = [sys.executable, "-c", OPENED, str(tmp_path / "tidegauge.duckdb")]
+    macros, found = json.loads(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+    assert [name for name, _ in macros] == ["carry_daily_as_of", "new_york"]
+    assert all(comment.startswith("SIMULATED. ") for _, comment in macros)
+    assert found == [2, 3, 2]
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_both_places_that_spell_the_moment_agree():
+    text = (ROOT / "dbt_project" / "macros" / "as_of.sql").read_text(encoding="utf-8")
+    body = re.search(r"macro as_of_moment\(\) -%\}(.*?)\{%- endmacro", text, re.DOTALL)
+    assert body is not None
+    assert body[1].split() == _MOMENT.split()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/bi.md"])
+def test_the_pages_name_the_marts_without_a_past(page: str):
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    named = re.search(r"cannot be read as of a moment: (.*?)\. ", text)
+    assert named is not None, page
+    assert set(re.findall(r"`(\w+)`", named[1])) == set(WITHOUT_AS_OF)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from ingest.catalog import CATALOG_FILE, load_catalog
@@ -41,6 +42,14 @@ def test_every_series_can_come_from_a_user_file_last():
             'code: WALCL, unit: "Millions of U.S. Dollars"',
             'code: WALCL, unit: "Furlongs"',
             "series fed_total_assets: unit: no conversion from 'Furlongs' to usd_bn",
+        ),
+        ("    calendar: federal_reserve\n", "", "series tga_daily: "),
+        ("frequency: weekly\n", "frequency: weekly\n    calendar: nyse\n", "series fed_total_assets: entry: "),
+        ("derived_from: [unrate]", "derived_from: [claims]", "derived_from: claims has no provider fred"),
+        (
+            "derived_from: [us_10y_yield]}",
+            "derived_from: [us_10y_2y_spread]}",
+            "series baa_10y_spread: derived_from: us_10y_2y_spread is derived itself",
         ),
         ("mart: usd_bn, factor: 0.001}", "mart: usd_bn, factor: -1}", "units Millions of U.S. Dollars: factor: "),
         ("series:\n", "serie:\n", "expected the sections releases, units and series"),
@@ -115,6 +124,31 @@ def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
         ("initial_claims", "fred", date(2026, 11, 21), datetime(2026, 11, 25, 13, 30)),  # Thanksgiving
         ("initial_claims", "fred", date(2024, 6, 29), datetime(2024, 7, 3, 12, 30)),
         ("initial_claims", "fred", date(2025, 10, 18), datetime(2025, 11, 20, 13, 30)),
+        ("initial_claims", "fred", date(2025, 1, 4), datetime(2025, 1, 8, 13, 30)),  # mourning on the Thursday
+        ("initial_claims", "fred", date(2020, 12, 19), datetime(2020, 12, 23, 13, 30)),  # an order for the Thursday
+        ("initial_claims", "fred", date(2009, 12, 19), datetime(2009, 12, 24, 13, 30)),  # one from noon on
+        ("initial_claims", "fred", date(2025, 12, 20), datetime(2025, 12, 24, 13, 30)),  # ordered after it was dated
+        # the bond market keeps Saturday's Independence day and Christmas on the Friday
+        ("hy_oas", "fred", date(2026, 7, 2), datetime(2026, 7, 6, 14, 30)),
+        ("hy_oas", "fred", date(2021, 12, 23), datetime(2021, 12, 27, 15, 30)),
+        ("sofr", "new_york_fed", date(2026, 7, 2), datetime(2026, 7, 6, 12, 0)),
+        ("sofr", "new_york_fed", date(2021, 12, 23), datetime(2021, 12, 27, 13, 0)),
+        # it is open until noon on a Good Friday with the jobs report; repo rates wait for the Monday
+        ("hy_oas", "fred", date(2021, 4, 1), datetime(2021, 4, 2, 14, 30)),
+        ("hy_oas", "fred", date(2022, 4, 14), datetime(2022, 4, 18, 14, 30)),
+        ("us_10y_yield", "treasury", date(2021, 4, 2), datetime(2021, 4, 2, 22, 0)),
+        ("sofr", "fred", date(2021, 4, 1), datetime(2021, 4, 5, 12, 0)),
+        # the Board is closed on the Friday before a Saturday holiday, the Reserve Banks are not
+        ("us_2y_yield", "fred", date(2021, 12, 23), datetime(2021, 12, 27, 21, 15)),
+        ("us_2y_yield", "federal_reserve", date(2026, 7, 2), datetime(2026, 7, 6, 20, 15)),
+        ("effr", "new_york_fed", date(2021, 12, 23), datetime(2021, 12, 24, 14, 0)),
+        ("fed_total_assets", "fred", date(2025, 1, 8), datetime(2025, 1, 10, 21, 30)),
+        # what FRED computes waits for what it is computed from
+        ("us_10y_2y_spread", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 21, 15)),
+        ("us_10y_2y_spread", "fred", date(2026, 11, 25), datetime(2026, 11, 27, 21, 15)),
+        ("baa_10y_spread", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 21, 15)),
+        ("ted_spread", "fred", date(2019, 9, 16), datetime(2019, 9, 17, 20, 15)),
+        ("us_10y_2y_spread", "user_file", date(2026, 11, 18), datetime(2026, 11, 19, 21, 15)),
     ],
 )
 def test_release_rules_keep_the_holidays_of_their_publisher(series_id, source, period, released_utc):
@@ -130,3 +164,49 @@ def test_a_rule_has_exactly_one_lag():
     for lags in ({}, {"calendar_days": 1, "day_of_next_month": 24}, {"day_of_next_month": 31}):
         with pytest.raises(ValidationError):
             ReleaseRule.model_validate({"time": "08:30", **lags})
+
+
+COMPUTED_BY_FRED = {
+    "T10Y2Y",
+    "T10Y3M",
+    "T10YFF",
+    "T10YIE",
+    "T5YIE",
+    "T5YIFR",
+    "AAA10Y",
+    "BAA10Y",
+    "TEDRATE",
+    "SAHMREALTIME",
+}
+
+
+def test_what_fred_computes_from_its_own_series_is_never_out_before_them():
+    periods = pl.Series("period_date", pl.date_range(date(2000, 1, 1), date(2027, 12, 31), eager=True))
+    months = periods.filter(periods.dt.day() == 1)
+    computed = []
+    for series, provider in CATALOG.of_source("fred"):
+        assert bool(provider.derived_from) == (provider.code in COMPUTED_BY_FRED), provider.code
+        dates = months if series.frequency == "monthly" else periods
+        for name in provider.derived_from:
+            inputs = CATALOG.by_id(name).provider("fred").release.released_at(dates)
+            assert (provider.release.released_at(dates) >= inputs).all(), (series.id, name)
+            computed.append((series.id, name))
+    assert computed == [
+        ("ted_spread", "us_3m_yield"),
+        ("us_10y_2y_spread", "us_10y_yield"),
+        ("us_10y_2y_spread", "us_2y_yield"),
+        ("baa_10y_spread", "us_10y_yield"),
+        ("sahm_realtime", "unrate"),
+    ]
+
+
+def test_daily_series_keep_the_calendar_of_their_publisher():
+    kept = {series.id: series.calendar for series in CATALOG.series}
+    assert {name: kept[name] for name in ("hy_oas", "us_10y_yield", "move", "baa_10y_spread")} == dict.fromkeys(
+        ("hy_oas", "us_10y_yield", "move", "baa_10y_spread"), "sifma"
+    )
+    assert {kept[name] for name in ("on_rrp", "tga_daily", "effr", "iorb")} == {"federal_reserve"}
+    assert {kept[name] for name in ("vix_close", "sp500_close", "put_call_total_ratio", "usdjpy")} == {"nyse"}
+    assert {kept[name] for name in ("jgb_2y_yield", "jgb_10y_yield", "jgb_30y_yield")} == {"tokyo"}
+    assert {series.calendar for series in CATALOG.series if series.frequency != "daily"} == {None}
+    assert "every_day" not in kept.values()

@@ -58,6 +58,8 @@ def made(kind):
         if kind is not errors.SourceChanged:
             return None  # made of rows: held to its parent's code
         return kind("fred", "WALCL", expected="a CSV", seen="<html>")
+    if kind is errors.NotAsked:
+        return kind("fred", "WALCL", "no answer", is_over=True)
     if issubclass(kind, errors.SourceError):
         return kind("fred", "WALCL", "no answer")
     return kind("a sentence")

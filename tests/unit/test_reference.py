@@ -31,7 +31,7 @@ def periods(series: str, provider: str) -> list[date]:
 def test_the_same_catalog_replaces_nothing_and_a_day_later_only_the_calendars(con):
     other = duckdb.connect()
     migrate(other)
-    assert len(replace_reference(other, CATALOG, NOW)) == 7
+    assert len(replace_reference(other, CATALOG, NOW)) == 8
     assert replace_reference(other, CATALOG, NOW) == []
     monday = NOW + timedelta(days=3)
     assert replace_reference(other, CATALOG, monday) == ["calendar.sessions", "calendar.releases"]
@@ -69,7 +69,7 @@ def test_sessions_reach_from_1990_to_15_days_ahead_with_their_cutoffs(con):
     [
         ("vix_close", "cboe", False),
         ("sofr", "new_york_fed", False),
-        ("on_rrp", "fred", True),  # every_day: weekdays
+        ("on_rrp", "fred", False),  # printed on any day, but of days of the Reserve Banks
         ("jgb_2y_yield", "japan_mof", True),
     ],
 )

@@ -92,6 +92,8 @@ def test_series_start_and_end_when_the_real_ones_did():
     assert max(by_day("ted_spread")) <= date(2022, 1, 21)
     assert min(by_day("on_rrp")) >= date(2013, 9, 23)
     assert {date(2019, 5, 31), date(2021, 8, 5)}.isdisjoint(by_day("sofr_99th_percentile"))
+    assert date(2021, 4, 2) not in by_day("sofr")  # a Good Friday on which the bond market opened
+    assert date(2021, 4, 2) in by_day("us_10y_yield")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ create table if not exists catalog.series (
     licence varchar not null,
     is_revised boolean not null,
     rolling_history_years bigint,
-    end_date date
+    end_date date,
+    calendar varchar
 );
 create table if not exists catalog.providers (
     series_id varchar not null,
@@ -35,6 +36,10 @@ create table if not exists catalog.units (
     unit_published varchar not null,
     unit varchar not null,
     factor double not null
+);
+create table if not exists calendar.days (
+    calendar varchar not null,
+    day date not null
 );
 create table if not exists calendar.sessions (
     session_date date not null,

@@ -12,4 +12,6 @@ select
     loaded_at,
     licence
 from {{ observations }}
+-- a period on which publishers differ is there, without a value
+where value is not null
 {% endmacro %}

@@ -4,7 +4,7 @@
     'sessions': 'select * from marts.sessions where close_at <= ' ~ as_of_moment(),
     'series': over_what_was_known(series('marts.series', 'known_observations')),
     'observations_latest': over_what_was_known(observations_latest('known_observations')),
-    'revisions': revisions('(select * from marts.observations where known_at <= ' ~ as_of_moment() ~ ')'),
+    'revisions': revisions('(select * from ' ~ own_days('marts.observations') ~ ' where known_at <= ' ~ as_of_moment() ~ ')'),
     'prices_daily': prices_daily_as_of(),
     'regime_episodes': regime_episodes_as_of(),
     'forward_returns_daily': forward_returns_daily_as_of(),

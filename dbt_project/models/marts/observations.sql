@@ -9,5 +9,6 @@ select
     provider_rank,
     payload_sha256,
     loaded_at,
-    licence
-from {{ ref('int_observations') }}
+    licence,
+    is_own_day
+from {{ ref('int_observations_all') }}

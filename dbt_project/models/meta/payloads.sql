@@ -6,7 +6,7 @@ with observed as (
         count(distinct series_id) as series_count,
         min(period_date) as first_period_date,
         max(period_date) as last_period_date
-    from {{ ref('int_observations') }}
+    from {{ ref('int_observations_all') }}
     group by payload_sha256, provider
 )
 select

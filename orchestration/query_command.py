@@ -1,0 +1,145 @@
+"""The commands that read the published file: `query`, `as-of`, `tables`, `describe`, `search`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingest.errors import QueryRefused
+
+if TYPE_CHECKING:
+    from ingest.home import Home
+    from orchestration.querying import Format
+
+FORMATS = ("table", "record", "csv", "json", "md", "parquet", "xlsx")
+STANDARD_INPUT = "-"
+
+_Sql = Annotated[str | None, typer.Argument(help='For example "from market_daily limit 5"; - reads standard input.')]
+_File = Annotated[Path | None, typer.Option("--file", help="Read the SQL from a file.")]
+_Form = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help=f"{', '.join(FORMATS)}. Otherwise by the name of the file; on a terminal a table, or records if too wide.",
+        metavar="FORMAT",
+        autocompletion=lambda: list(FORMATS),
+    ),
+]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; it is replaced only by whole results.")]
+_Raw = Annotated[
+    bool, typer.Option("--raw", help="csv: no quote before text that a spreadsheet would run as a formula.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (query, as_of, tables, describe, search):
+        app.command()(command)
+
+
+def query(sql: _Sql = None, file: _File = None, form: _Form = None, output: _Output = None, raw: _Raw = False) -> None:
+    """Read the published file. Read-only: no other file, no network, no settings.
+
+    Tables need no schema. Several statements run in order, each with its result.
+    """
+    from orchestration.querying import run_query
+
+    run_query(_home(), _sql(sql, file), _format(form), output, raw=raw)
+
+
+def as_of(
+    moment: Annotated[
+        str,
+        typer.Argument(help='"2023-03-10 09:15 America/New_York", "2023-03-10T14:15Z"; New York time without a zone.'),
+    ],
+    sql: _Sql = None,
+    file: _File = None,
+    form: _Form = None,
+    output: _Output = None,
+    raw: _Raw = False,
+) -> None:
+    """Read the published file as it could be known at a moment: marts.<mart> in the SQL is the mart as of then.
+
+    Moments inside the SQL are UTC. The file as it is now is there as tidegauge.marts.<mart>, tidegauge.meta.<table>.
+    A mart without a past says why it has none; `tidegauge tables` lists which.
+    """
+    from orchestration.querying import run_query
+    from warehouse.asof import moment_of
+
+    try:
+        instant = moment_of(moment)
+    except ValueError as error:
+        raise QueryRefused(f"MOMENT: {error}") from None
+    run_query(_home(), _sql(sql, file), _format(form), output, moment=instant, raw=raw)
+
+
+def tables(form: _Form = None, output: _Output = None) -> None:
+    """List the tables of the published file: rows, whether a moment can be asked for, and what each holds."""
+    from orchestration.dictionary import TABLES
+    from orchestration.querying import run_query
+
+    run_query(_home(), TABLES, _format(form), output)
+
+
+def describe(
+    table: Annotated[str, typer.Argument(help="For example market_daily, or meta.freshness.")],
+    form: _Form = None,
+    output: _Output = None,
+) -> None:
+    """List the columns of a table of the published file: name, type, what it holds."""
+    from orchestration.dictionary import columns_of
+    from orchestration.querying import run_query
+    from orchestration.terminal import say
+
+    home = _home()
+    told, sql = columns_of(home, table)
+    say(told, sys.stderr)
+    run_query(home, sql, _format(form), output)
+
+
+def search(
+    word: Annotated[str, typer.Argument(help="Part of a name or of what is said of it; case makes no difference.")],
+    form: _Form = None,
+    output: _Output = None,
+) -> None:
+    """Search names and descriptions of all tables, columns and macros of the published file."""
+    from orchestration.dictionary import mentions_of
+    from orchestration.querying import run_query
+
+    run_query(_home(), mentions_of(word), _format(form), output)
+
+
+def _home() -> Home:
+    from ingest.home import home_at
+    from ingest.settings import load_settings
+
+    return home_at(load_settings().home)
+
+
+def _format(form: str | None) -> Format | None:
+    from orchestration.querying import Format
+
+    if form is None:
+        return None
+    try:
+        return Format(form)
+    except ValueError:
+        raise QueryRefused(f"--format: expected one of {', '.join(FORMATS)}, got {form}") from None
+
+
+def _sql(sql: str | None, file: Path | None) -> str:
+    """Return the SQL of the one place that was named."""
+    if (sql is None) == (file is None):
+        raise QueryRefused("expected the SQL as an argument, - for standard input, or --file FILE: one of them")
+    if file is None:
+        return sys.stdin.read() if sql == STANDARD_INPUT else str(sql)
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise QueryRefused(f"--file {file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise QueryRefused(f"--file {file}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from None
