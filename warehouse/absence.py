@@ -9,8 +9,11 @@ an answer that lacked what it lacked: a row that turns up later was late, and ca
 
 Two things hold a whole group of an answer back:
 
-    gone at once   more than 2 % of the held rows of the group (and more than three), absent or printed as gaps
-    behind         the answer of a group that goes on day by day ends before what is held: it is frozen
+    gone at once   more than 2 % of what is held of the group over the days of the answer (and more than three rows),
+                   absent or printed as gaps, whole or in a column: such an answer counts as no fetch, and splits and
+                   dividends that came beside the prices are held with them
+    behind         the answer of a group that goes on day by day ends before what is held: it is frozen (it was there to
+                   be read all the same, so it counts as a fetch)
 """
 
 from __future__ import annotations
@@ -52,6 +55,15 @@ class Keyed:
     def has_value(self, alias: str) -> str:
         """Return the SQL of "this row is not withdrawn"."""
         return "(" + " or ".join(f"{alias}.{name} is not null" for name in self.values) + ")"
+
+    def loses(self, held: str, came: str) -> str:
+        """Return the SQL of "a value that is held came as missing"."""
+        return "(" + " or ".join(f"{held}.{v} is not null and {came}.{v} is null" for v in self.values) + ")"
+
+    @property
+    def has_rows_of_a_period(self) -> bool:
+        """Say whether a period of a group may have several rows."""
+        return len({*self.keys} - {self.group, self.period}) > 0
 
     def group_in(self, alias: str) -> str:
         """Return the SQL of a row's group."""
@@ -117,23 +129,31 @@ def gone_sql(keyed: Keyed, of: Relations) -> str:
         join covered c on c.group_name = {keyed.group_in("n")}
             and n.{keyed.period} between c.first_date and c.last_date
         anti join {of.accepted} a on {keyed.same("n", "a")}
-        where {keyed.has_value("n")}
-            and (
-                n.{keyed.period} > c.first_date and n.{keyed.period} < c.last_date
+        where {keyed.has_value("n")} {_surrounded(keyed, of)}
+    """
+
+
+def _surrounded(keyed: Keyed, of: Relations) -> str:
+    """SQL of "not on the edge of the answer": inside it, or among other rows of its very period."""
+    inside = f"n.{keyed.period} > c.first_date and n.{keyed.period} < c.last_date"
+    if not keyed.has_rows_of_a_period:
+        return f"and {inside}"
+    return f"""and (
+                {inside}
                 or exists (
                     select 1 from {of.accepted} s
                     where s.{keyed.period} = n.{keyed.period} and {keyed.group_in("s")} = c.group_name
                 )
-            )
-    """
+            )"""
 
 
 def held_groups_of(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations, *, is_regular: bool) -> list[HeldGroup]:
     """Return the groups of the answer that may not land.
 
     `is_regular`: each group gains rows session by session or week by week, so that an answer which ends before what is
-    held is frozen. Rows of one period are counted within their periods (a snapshot's lines), others within all that is
-    held of the group.
+    held is frozen. Rows of one period are counted within their periods (a snapshot's lines), others within what is held
+    of the group between the first and the last row of the answer: ten bars missing from a month are no small loss,
+    however long the history before it is.
     """
     return _gone_at_once(con, keyed, of) + (_behind(con, keyed, of) if is_regular else [])
 
@@ -148,17 +168,25 @@ def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -
             union
             select {keyed.group_in("n")} as group_name, {keys}
             from {of.newest} n join {of.accepted} a on {keyed.same("n", "a")}
-            where {keyed.has_value("n")} and not {keyed.has_value("a")}
+            where {keyed.loses("n", "a")}
         ),
         lost as (
             select group_name, count(*) as gone_count, count(distinct {keyed.period}) as periods_count,
                 min({keyed.period}) as first_date, max({keyed.period}) as last_date
             from gone group by group_name having count(*) > {GONE_COUNT}
         ),
+        spans as (
+            select {keyed.group_in("a")} as group_name, min(a.{keyed.period}) as came_from,
+                max(a.{keyed.period}) as came_to
+            from {of.shown} a group by all
+        ),
         whole as (
-            select {keyed.group_in("h")} as group_name, count(*) as held_count
-            from {keyed.table_id}_latest h semi join lost l on l.group_name = {keyed.group_in("h")}
-            where {keyed.has_value("h")} group by all
+            select l.group_name, count(*) as held_count
+            from lost l join {of.newest} h on {keyed.group_in("h")} = l.group_name
+            left join spans s on s.group_name = l.group_name
+            where {keyed.has_value("h")}
+                and h.{keyed.period} between least(l.first_date, s.came_from) and greatest(l.last_date, s.came_to)
+            group by all
         ),
         within as (  -- of periods with several rows, in the periods that lost some
             select g.group_name, count(*) as held_count

@@ -20,7 +20,7 @@ from ingest.splits import split_adjusted_prices
 from warehouse.breadth import STANDARD, breadth_features, listing_sessions
 from warehouse.breadth_market import count_sessions, market_folds, members_by_session
 from warehouse.breadth_settled import settled_members, settled_prices
-from warehouse.latest import latest_of
+from warehouse.latest import newest
 from warehouse.records import shown
 from warehouse.wide_universe import SYMBOLS, wide_membership
 from warehouse.wide_universe import UNIVERSE as WIDE_UNIVERSE
@@ -233,10 +233,11 @@ def _prices(
     From `from_seq` on. A stock that had two tickers has the price of its later one. A gap of every provider is a NULL
     close.
     """
+    wanted = "(from {} where session_date >= $first and ticker in (select ticker from breadth_tickers))"
     parts = " union all ".join(
         f"""
-        select ticker, session_date, close_usd, volume_shares, known_at, {rank} as provider_rank from {latest_of(table)}
-        where session_date >= $first and ticker in (select ticker from breadth_tickers)
+        select ticker, session_date, close_usd, volume_shares, known_at, {rank} as provider_rank
+        {newest(wanted.format(table), ("ticker", "session_date"))}
         """
         for rank, table in enumerate(PRICE_TABLES)
     )

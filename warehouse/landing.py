@@ -23,7 +23,7 @@ from ingest.catalog import Catalog
 from ingest.clock import naive_utc
 from ingest.kit import ROWS_SCHEMA, Batch, GateResult
 from warehouse import absence
-from warehouse.latest import SERIES_KEYS, latest_of
+from warehouse.latest import SERIES_KEYS, latest_of, newest
 from warehouse.records import (
     LandingResult,
     Shrinkage,
@@ -36,6 +36,7 @@ from warehouse.records import (
     state_of,
 )
 from warehouse.runs import record_checks
+from warehouse.unsound import refused_groups, refused_sentence
 
 REVISED_AFTER: Final = timedelta(days=7)
 """A first look at a revised series later than this after its release may show a revision already."""
@@ -43,6 +44,14 @@ REVISED_AFTER: Final = timedelta(days=7)
 ROLLED_BY: Final = timedelta(days=45)
 """A source that drops its oldest day every day is recorded again only when its start moved by more than this."""
 
+_RELATIONS: Final = absence.Relations(
+    newest="landing_newest",
+    accepted="landing_present_now",
+    shown="landing_present_now",
+    covering="landing_covering",
+    doubted="landing_doubted",
+    windows="landing_windows",
+)
 _MOMENT = pl.Datetime("us")
 _FETCHES_SCHEMA: Final = pl.Schema(
     {
@@ -155,7 +164,8 @@ class _Landing:
         self.con.begin()
         try:
             record_payloads(self.con, self.batch.payloads, self.source)
-            if self.gated.held_back is None and not self.gated.accepted.is_empty():
+            if self.gated.held_back is None:
+                self._take_newest()
                 self._hold_back_groups()
             quarantined = self._record_refused()
             record_broken(
@@ -168,7 +178,14 @@ class _Landing:
                 result = self._merge(quarantined)
             else:
                 result = LandingResult("held", 0, 0, 0, quarantined, None, ())
-            not_landed = absence.sentence(self.source, self.raw, self.held_groups)
+            held = {group.group for group in self.held_groups}
+            unsound = refused_groups(self.gated.accepted, self.gated.refused, pl.col("series_id"), "period_date")
+            unsound = {} if self.gated.held_back else {name: why for name, why in unsound.items() if name not in held}
+            said = (
+                absence.sentence(self.source, self.raw, self.held_groups),
+                refused_sentence(self.source, self.raw, unsound),
+            )
+            not_landed = "; ".join(filter(None, said)) or None
             result = replace(
                 result,
                 state="partial" if not_landed and result.state == "ok" else result.state,
@@ -190,12 +207,12 @@ class _Landing:
             self.held_groups = absence.held_groups_of(
                 self.con,
                 self.keyed,
-                _answer_beside("landing_held"),
+                _RELATIONS,
                 is_regular=False,  # the gate refuses series that end before what is held
             )
-            known = self.con.execute("select series_id, period_date, value from landing_held").pl()
         if not self.held_groups:
             return
+        known = self.con.execute("select series_id, period_date, value from landing_newest").pl()
         told = {group.group: f"{group.check}: {group.told}" for group in self.held_groups}
         is_held = pl.col("series_id").is_in(list(told))
         # What is held already needs no quarantine.
@@ -213,34 +230,18 @@ class _Landing:
     @contextmanager
     def _answer(self) -> Iterator[None]:
         """Show what the rule of absence looks at: what is held, came, was refused, was asked for."""
+        accepted = _one_per_key(self.gated.accepted)
+        if accepted["stated_at"].null_count() < accepted.height:
+            # Of several vintages of a period the newest is what the provider shows now.
+            accepted = accepted.sort("stated_at", nulls_last=False).unique(["series_id", "period_date"], keep="last")
+        covering = accepted.select(group_name="series_id", covered_date="period_date")
         with (
-            shown(self.con, "landing_accepted", _one_per_key(self.gated.accepted)),
+            shown(self.con, "landing_present_now", accepted),
+            shown(self.con, "landing_covering", covering),
             shown(self.con, "landing_doubted", self.gated.refused.select(group_name="series_id").unique()),
             shown(self.con, "landing_windows", self._windows().rename({"series_id": "group_name"})),
         ):
-            # Of several vintages of a period the newest is what the provider shows now.
-            self.con.execute(
-                """
-                create or replace temp view landing_present_now as from landing_accepted
-                qualify row_number() over (
-                    partition by series_id, period_date order by stated_at desc nulls last
-                ) = 1
-                """
-            )
-            self.con.execute(
-                """
-                create or replace temp view landing_covering as
-                select series_id as group_name, period_date as covered_date from landing_present_now
-                """
-            )
-            self.con.execute(
-                f"""
-                create or replace temp view landing_held as from {latest_of(self.raw)}
-                where series_id in (select series_id from landing_accepted)
-                """
-            )
             yield
-            self.con.execute("drop view landing_held; drop view landing_covering; drop view landing_present_now")
 
     # -- the merge -------------------------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class _Landing:
             shown(self.con, "landing_incoming", _one_per_key(self.gated.accepted)),
             shown(self.con, "landing_fetches", fetches),
         ):
-            self._take_newest()
+            self._take_present()
             shrinkages = self._record_shrinkages()
             landed = pl.concat([self._vintages(), self._plain(), self._withdrawn()])
             self._insert(landed)
@@ -275,7 +276,8 @@ class _Landing:
         A window without an end reaches up to the next window of its series, if there is one: rows beyond belong
         to that one. Refused rows count as come: the source does show the period.
         """
-        windows = self._windows()
+        held = [group.group for group in self.held_groups]  # an answer that was held counts as no fetch
+        windows = self._windows().filter(pl.col("series_id").is_in(held).not_())
         came = pl.concat(
             [
                 frame.select("series_id", "period_date", "fetched_at")
@@ -319,14 +321,20 @@ class _Landing:
         ).unique()
 
     def _take_newest(self) -> None:
-        """Keep the newest vintage of each period held, and the periods that the answer shows."""
-        self.con.execute(
-            f"""
-            create temp table landing_newest as
-            select series_id, period_date, value, code, unit, known_at from {latest_of(self.raw)}
-            where series_id in (select series_id from landing_fetches union select series_id from landing_incoming)
-            """
-        )
+        """Keep the newest vintage of each period held of the series that this answer is about."""
+        names = {window.series_id for window in self.batch.windows} | set(self.gated.accepted["series_id"].unique())
+        series = pl.DataFrame({"series_id": sorted(names)}, schema={"series_id": pl.String()})
+        asked = f"(from {self.raw} where series_id in (select series_id from landing_series))"
+        with shown(self.con, "landing_series", series):
+            self.con.execute(
+                f"""
+                create temp table landing_newest as
+                select series_id, period_date, value, code, unit, known_at {newest(asked, SERIES_KEYS)}
+                """
+            )
+
+    def _take_present(self) -> None:
+        """Keep the periods that the answer shows, refused or not."""
         with shown(
             self.con, "landing_refused", self.gated.refused.select("series_id", "period_date", "payload_sha256")
         ):
@@ -496,7 +504,7 @@ class _Landing:
     def _withdrawn(self) -> pl.DataFrame:
         """Return a NULL for each period that was withdrawn, by the rule of absence.py."""
         with self._answer():
-            gone = absence.gone_sql(self.keyed, _answer_beside("landing_newest"))
+            gone = absence.gone_sql(self.keyed, _RELATIONS)
             return (
                 self.con.execute(
                     f"""
@@ -596,17 +604,6 @@ class _Landing:
                 {"source": self.source, "now": self.now, "run_id": self.run_id},
             ).fetchone()
         return int(counted[0]) if counted else 0
-
-
-def _answer_beside(newest: str) -> absence.Relations:
-    return absence.Relations(
-        newest,
-        accepted="landing_present_now",
-        shown="landing_present_now",
-        covering="landing_covering",
-        doubted="landing_doubted",
-        windows="landing_windows",
-    )
 
 
 def _one_per_key(rows: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from ingest.panel import PanelTable, panel_table
 from ingest.panel_kit import PanelBatch, PanelGateResult
 from warehouse import absence
 from warehouse.landing import REVISED_AFTER, ROLLED_BY
-from warehouse.latest import latest_of
+from warehouse.latest import newest
 from warehouse.records import (
     LandingResult,
     Shrinkage,
@@ -34,6 +34,7 @@ from warehouse.records import (
     state_of,
 )
 from warehouse.runs import record_checks
+from warehouse.unsound import refused_groups, refused_sentence
 
 _GROUPS = ("ticker", "fund_ticker")
 """Keys by which an answer is about one ticker or fund; a table without any comes as one answer."""
@@ -62,7 +63,9 @@ def land_panel(
     try:
         record_payloads(con, batch.payloads, batch.name)
         received = sum(frame.height for frames in (gated.accepted, gated.refused) for frame in frames.values())
-        gated, held, checks = _without_held_groups(con, batch, gated, run_id, moment)
+        unsound = [] if gated.held_back else _unsound(batch, gated)
+        gated, held, checks, gone = _without_held_groups(con, batch, gated, run_id, moment)
+        held += unsound
         refused = [_Table(con, batch, gated, panel_table(name), run_id, moment) for name in gated.refused]
         quarantined = sum(table.record_refused() for table in refused)
         record_broken(con, batch.name, batch.payloads, batch.problems, run_id=run_id, now=moment)
@@ -71,7 +74,8 @@ def land_panel(
         record_checks(con, run_id, [*gated.checks, *checks], now)
         if gated.held_back is None:
             for name in gated.accepted:
-                landed.append(_Table(con, batch, gated, panel_table(name), run_id, moment).merge())
+                table = _Table(con, batch, gated, panel_table(name), run_id, moment, gone.get(name, frozenset()))
+                landed.append(table.merge())
         result = _result(batch, gated, landed, quarantined)
         result = replace(
             result,
@@ -102,6 +106,12 @@ def group_of(table: PanelTable) -> str:
     return next((column.name for column in table.keys if column.name in _GROUPS), "''")
 
 
+def group_expression(table: PanelTable) -> pl.Expr:
+    """Return the same for polars."""
+    group = group_of(table)
+    return pl.lit("") if group == "''" else pl.col(group)
+
+
 def landing_checks(table: PanelTable) -> tuple[str, ...]:
     """Return the names of the checks that landing makes of a table."""
     return (absence.GONE_CHECK, absence.BEHIND_CHECK) if table.is_regular else (absence.GONE_CHECK,)
@@ -109,23 +119,56 @@ def landing_checks(table: PanelTable) -> tuple[str, ...]:
 
 def _without_held_groups(
     con: duckdb.DuckDBPyConnection, batch: PanelBatch, gated: PanelGateResult, run_id: str, now: datetime
-) -> tuple[PanelGateResult, list[str], list[CheckResult]]:
-    """Return what may land, a sentence per table of which groups may not, and the checks."""
+) -> tuple[PanelGateResult, list[str], list[CheckResult], dict[str, frozenset[str]]]:
+    """Return what may land, a sentence per table of which groups may not, the checks, and whose fetch does not count.
+
+    The last by table: the groups of which too much would be gone at once.
+    """
     if gated.held_back is not None:
-        return gated, [], []
+        return gated, [], [], {}
     accepted, refused = dict(gated.accepted), dict(gated.refused)
-    sentences, checks = [], []
+    sentences: list[str] = []
+    checks: list[CheckResult] = []
+    found: dict[str, list[absence.HeldGroup]] = {}
     for name, rows in gated.accepted.items():
         if rows.is_empty():
             continue
         table = _Table(con, batch, gated, panel_table(name), run_id, now)
-        held = table.held_groups()
+        held = found[name] = table.held_groups()
+        if not table.table.is_regular:  # it came beside a table whose groups may be held
+            own = {group.group for group in held}
+            came = set(rows.select(group_expression(table.table)).to_series())
+            held += [one for one in found.get(table.beside().id, []) if one.group in came - own]
         checks += absence.check_results(name, held, names=landing_checks(table.table))
         if held:
             accepted[name], gone = table.parted(held)
             refused[name] = pl.concat([refused[name], gone], how="diagonal") if name in refused else gone
             sentences.append(str(absence.sentence(batch.name, name, held)))
-    return replace(gated, accepted=accepted, refused=refused), sentences, checks
+    not_counted = {
+        name: frozenset(group.group for group in held if group.check == absence.GONE_CHECK)
+        for name, held in found.items()
+    }
+    return replace(gated, accepted=accepted, refused=refused), sentences, checks, not_counted
+
+
+def _unsound(batch: PanelBatch, gated: PanelGateResult) -> list[str]:
+    """Return a sentence for each table of which the gate refused groups whole, or for their dates."""
+    tables = (panel_table(name) for name in gated.refused)
+    said = (
+        refused_sentence(
+            batch.name,
+            table.id,
+            refused_groups(
+                gated.accepted.get(table.id, pl.DataFrame()),
+                gated.refused[table.id],
+                group_expression(table),
+                table.period,
+            ),
+        )
+        for table in tables
+        if table.is_regular
+    )
+    return [sentence for sentence in said if sentence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +224,10 @@ class _Table:
         table: PanelTable,
         run_id: str,
         now: datetime,
+        not_counted: frozenset[str] = frozenset(),
     ) -> None:
         self.con = con
+        self.not_counted = not_counted  # groups whose answer was held: it is no fetch
         self.batch = batch
         self.gated = gated
         self.table = table
@@ -260,7 +305,9 @@ class _Table:
         reasons = {group.group: f"{group.check}: {group.told}" for group in held}
         group = pl.lit("") if self.group == "''" else pl.col(self.group)
         rows = self.accepted.with_columns(reason=group.replace_strict(reasons, default=None, return_dtype=pl.String))
-        news = rows.join(self.known, on=[*self.keys, *self.values], how="anti", nulls_equal=True)
+        news = rows
+        if self.known.width:
+            news = rows.join(self.known, on=[*self.keys, *self.values], how="anti", nulls_equal=True)
         return rows.filter(pl.col("reason").is_null()).drop("reason"), news.filter(pl.col("reason").is_not_null())
 
     @contextmanager
@@ -279,11 +326,8 @@ class _Table:
 
     def _take_newest(self) -> None:
         """Keep the newest vintage of each key that this answer may say something about."""
-        self.con.execute(
-            f"""
-            create temp table panel_newest as
-            select {self._listed([*self.keys, *self.values])}, known_at
-            from {latest_of(self.table.id)}
+        asked = f"""(
+            from {self.table.id}
             where {self.table.period} >= (
                     select coalesce(min(p), date '0001-01-01') from (
                         select {self.table.period} as p from panel_present
@@ -293,6 +337,11 @@ class _Table:
                 and {self.group} in (
                     select {self.group} from panel_present union select group_name from panel_windows
                 )
+        )"""
+        self.con.execute(
+            f"""
+            create temp table panel_newest as
+            select {self._listed([*self.keys, *self.values])}, known_at {newest(asked, self.keys)}
             """
         )
 
@@ -487,12 +536,16 @@ class _Table:
         frames = [frame.select(self.keys) for frame in (self.accepted, self.refused) if frame.width]
         return pl.concat(frames).drop_nulls()
 
+    def beside(self) -> PanelTable:
+        """Return the table whose rows show how far the answer reaches: splits come beside prices."""
+        if self.table.is_regular:
+            return self.table
+        others = (panel_table(name) for name in self.batch.tables)
+        return next((one for one in others if one.is_regular and group_of(one) == self.group), self.table)
+
     def _groups_and_days(self, frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """Return group_name and covered_date of what shows how far the answer reaches: see absence.py."""
-        table = self.table
-        if not table.is_regular:  # splits and dividends come beside the prices of their tickers
-            beside = (panel_table(name) for name in self.batch.tables)
-            table = next((one for one in beside if one.is_regular and group_of(one) == self.group), table)
+        table = self.beside()
         rows = [
             (one, frames[one.id]) for one in {self.table.id: self.table, table.id: table}.values() if one.id in frames
         ]
@@ -504,7 +557,11 @@ class _Table:
         return pl.concat([empty, *parts])
 
     def _windows(self) -> pl.DataFrame:
-        asked = [(w.group, w.start, w.end) for w in self.batch.windows if w.table_id == self.table.id]
+        asked = [
+            (w.group, w.start, w.end)
+            for w in self.batch.windows
+            if w.table_id == self.table.id and w.group not in self.not_counted
+        ]
         schema = {"group_name": pl.String(), "window_start": pl.Date(), "window_end": pl.Date()}
         return pl.DataFrame(asked, schema=schema, orient="row").unique()
 

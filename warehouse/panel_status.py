@@ -10,6 +10,7 @@ import duckdb
 
 from ingest.catalog.funds import Fund, load_funds
 from ingest.panel_desks import PANEL_DESKS
+from warehouse.latest import newest
 
 NAV_TOLERANCE_RATIO: Final = 0.10
 """A fund's NAV is within a few percent of its close, or it is another fund's."""
@@ -73,14 +74,16 @@ def _failed(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
 def _strange(con: duckdb.DuckDBPyConnection, funds: list[Fund]) -> tuple[StrangeNav, ...]:
     """Return the funds whose address may be wrong: iShares' documents do not name the fund they are of."""
     found = []
+    wanted = "(from yahoo.prices where ticker in (select ticker from navs))"
     for source in sorted({fund.source for fund in funds}):
         rows = con.execute(
             f"""
             with navs as (
-                from {source}.fund_days_latest where nav_usd is not null
+                -- not the view: doctor reads homes of before it
+                select * from ({newest(f"{source}.fund_days", ("ticker", "report_date"))}) where nav_usd is not null
             ),
             closes as (
-                from yahoo.prices_latest where close_usd is not null and ticker in (select ticker from navs)
+                select * from ({newest(wanted, ("ticker", "session_date"))}) where close_usd is not null
             ),
             latest as (
                 select n.ticker, n.report_date, n.nav_usd / c.close_usd - 1 as ratio

@@ -105,8 +105,9 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
             select max(session_date) as session_date from calendar.sessions where close_at + interval 3 hour < $now
         ),
         held as (
+            -- who has nothing in these weeks lacks the newest session too; all of the table would take seconds
             select ticker, max(session_date) as newest_date from yahoo.prices_latest
-            where close_usd is not null group by ticker
+            where session_date > $now::date - 45 and close_usd is not null group by ticker
         ),
         doubted as (
             select distinct group_name as ticker from quarantine.panel_rows
