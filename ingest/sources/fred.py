@@ -336,7 +336,7 @@ def _observations(payload: Payload, pair: Pair) -> pl.DataFrame:
         return rows
     started = dates_of(payload, frame, "realtime_start", "%Y-%m-%d")
     order = pl.DataFrame({"date": frame["date"], "started": started}).sort("date", maintain_order=True)
-    rows = rows.with_columns(_stated_at(provider, rows["period_date"], order["started"]).alias("stated_at"))
+    rows = rows.with_columns(_stated_at(payload, provider, rows["period_date"], order["started"]).alias("stated_at"))
     clipped_at = payload.meta.get("clipped_at")
     return rows if clipped_at is None else rows.filter(order["started"] != date.fromisoformat(clipped_at))
 
@@ -348,7 +348,7 @@ def _refuse_short(payload: Payload, root: ElementTree.Element) -> None:
         raise changed(payload, f"{due} observations on this page", f"{len(root)} in <{root.tag}>")
 
 
-def _stated_at(provider: Provider, periods: pl.Series, started: pl.Series) -> pl.Series:
+def _stated_at(payload: Payload, provider: Provider, periods: pl.Series, started: pl.Series) -> pl.Series:
     """Return when each vintage became known, naive UTC. ALFRED knows the day, not the hour.
 
     Where the day is the one on which the release rule has the period printed, the rule knows the hour too. On any
@@ -359,4 +359,6 @@ def _stated_at(provider: Provider, periods: pl.Series, started: pl.Series) -> pl
     ruled_day = ruled.dt.replace_time_zone("UTC").dt.convert_time_zone(NEW_YORK.key).dt.date()
     ends = {day: naive_utc(datetime.combine(day, _END_OF_DAY, NEW_YORK)) for day in started.unique()}
     end_of_day = started.replace_strict(ends, return_dtype=pl.Datetime("us")) if ends else ruled
-    return pl.select(pl.when(ruled_day == started).then(ruled).otherwise(end_of_day).alias("stated_at"))["stated_at"]
+    stated = pl.when(ruled_day == started).then(ruled).otherwise(end_of_day)
+    read_at = pl.lit(naive_utc(payload.fetched_at), dtype=pl.Datetime("us"))
+    return pl.select(pl.min_horizontal(stated, read_at).alias("stated_at"))["stated_at"]

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 
+from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
 from ingest.kit import ROWS_SCHEMA, Payload, Window
 from ingest.sources import fred
-from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
+from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 
 WALCL = pairs_of("fred", "WALCL")
 KEY = "0123456789abcdef0123456789abcdef"
@@ -173,6 +174,14 @@ def test_each_vintage_is_a_row_with_the_moment_it_became_known() -> None:
         (wednesday, datetime(2026, 11, 13, 4, 59, 59), 6572900.0),  # another day: its end in New York
     ]
     assert rows["unit"].unique().to_list() == ["Millions of U.S. Dollars"]
+
+
+def test_what_we_read_ourselves_was_known_when_we_read_it() -> None:
+    """A vintage of today is dated by its day, which is not over: what stands in an answer is known by then."""
+    today = NOON.astimezone(NEW_YORK).date()
+    rows, _ = run(FakeFred([(today - timedelta(days=30), today - timedelta(days=20), "1"), (today, today, "2")]))
+    assert rows.filter(pl.col("period_date") == today)["stated_at"].to_list() == [NOON.replace(tzinfo=None)]
+    assert (rows["stated_at"] <= NOON.replace(tzinfo=None)).all()
 
 
 def test_the_key_is_neither_in_payloads_nor_in_urls() -> None:
