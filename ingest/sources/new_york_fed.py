@@ -192,14 +192,19 @@ def _reverse_repo(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     operations = listed(payload, repo, "operations", "repo")
     _require_some(payload, operations, "operations")
     accepted: defaultdict[date, float] = defaultdict(float)
-    seen: list[Any] = []
+    seen: dict[str, Any] = {}
     for operation in operations:
         on = day(payload, field(payload, operation, "operationDate", "an operation"), "%Y-%m-%d", "operationDate")
         if not _counts(payload, operation, f"the operation of {on}"):
             continue
-        if operation in seen:
-            continue  # the same twice is one operation
-        seen = [*(one for one in seen if one.get("operationDate") == operation["operationDate"]), operation]
+        # The same twice is one operation. One without a name is told from others by all that it says.
+        name = str(operation.get("operationId") or sorted(map(str, operation.items())))
+        if seen.setdefault(name, operation) is not operation:
+            if seen[name] == operation:
+                continue
+            amounts = [quoted(one.get("totalAmtAccepted")) for one in (seen[name], operation)]
+            twice = f"it twice, with {amounts[0]} and {amounts[1]} accepted"
+            raise changed(payload, f"the operation {quoted(name)} of {on} once", twice)
         text = field(payload, operation, "totalAmtAccepted", f"the operation of {on}")
         amount = number(payload, text, (), f"totalAmtAccepted of {on}")
         if amount is None:

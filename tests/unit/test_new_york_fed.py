@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from itertools import count
 from typing import Any
 
 import pytest
@@ -134,9 +135,12 @@ def test_a_year_of_long_ago_may_be_empty() -> None:
 # ---- reverse repo
 
 
+SERIAL = count(1)
+
+
 def operation(day: str, accepted: Any, **fields: Any) -> dict[str, Any]:
     return {
-        "operationId": "RP 1",
+        "operationId": f"RP {next(SERIAL)}",
         "auctionStatus": "Results",
         "operationDate": day,
         "operationType": "Reverse Repo",
@@ -149,6 +153,13 @@ def operation(day: str, accepted: Any, **fields: Any) -> dict[str, Any]:
 
 def operations(*found: dict[str, Any]) -> str:
     return json.dumps({"repo": {"operations": found}})
+
+
+def test_an_operation_that_stands_twice_with_two_amounts_is_refused() -> None:
+    twice = [operation("2026-11-16", amount, operationId="RP 111626 1") for amount in (1_500_000_000, 250_000_000)]
+    with pytest.raises(SourceChanged, match=r"RP 111626 1.* once, got it twice, with .*1500000000.* and .*250000000"):
+        parse(operations(*twice), "rp/")
+    assert cells(parse(operations(twice[0], twice[0]), "rp/"), "on_rrp") == {date(2026, 11, 16): 1_500_000_000.0}
 
 
 def test_two_operations_of_a_day_are_summed_and_texts_are_numbers() -> None:
