@@ -173,7 +173,7 @@ def test_readme_commands(demo_home: Path):
     shown = re.findall(r"^\.venv/bin/tidegauge ((?:query|as-of) .*|status.*)$", readme, flags=re.MULTILINE)
     assert len(shown) >= 3
     for line in shown:
-        ran = tidegauge(*shlex.split(line), env=environment(demo_home))
+        ran = tidegauge(*shlex.split(line, comments=True), env=environment(demo_home))
         assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
         assert ran.stdout.strip()
     targets = re.findall(r"^make ([a-z-]+)", readme, flags=re.MULTILINE)
