@@ -52,7 +52,7 @@ def series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: da
         provider = series.provider(batch.source)
         extra.append(
             {
-                "missing_sessions": _missing_sessions(series, provider, periods[series.id], row),
+                "missing_sessions": _missing_sessions(series, periods[series.id], row),
                 "kept_ratio": _kept_ratio(row) if series.id in asked else None,
                 "behind_days": _behind_days(series, provider, row["came_last_value"], now),
                 "stale_limit_days": _stale_limit(series, provider),
@@ -67,11 +67,9 @@ def series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: da
     return came.hstack(pl.DataFrame(extra, schema=schema))
 
 
-def _missing_sessions(
-    series: Series, provider: Provider, periods: Sequence[date], row: Mapping[str, Any]
-) -> int | None:
+def _missing_sessions(series: Series, periods: Sequence[date], row: Mapping[str, Any]) -> int | None:
     """Count NYSE sessions without a row, among the last 60 up to the newest period; None off the exchanges."""
-    if provider.release.calendar != "nyse" or series.frequency != "daily":
+    if series.calendar != "nyse":
         return None
     first = max(row["came_first"], row["came_last"] - timedelta(days=2 * SESSIONS_LOOKED_AT))
     sessions = working_days("nyse", first, row["came_last"])[-SESSIONS_LOOKED_AT:]
