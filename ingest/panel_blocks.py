@@ -105,8 +105,11 @@ def _restates(block: Mapping[str, object], splits: pl.DataFrame, newest_held: da
 
 
 def _single_misprints(found: Blocks, table: PanelTable, pairs: pl.DataFrame) -> None:
-    """Refuse values a unit away from what is held of the same key, unless the rows around them say so too."""
-    if table.name in ("holdings", "splits", "dividends", "weekly_flows"):
+    """Refuse values a unit away from what is held of the same key, unless the rows around them say so too.
+
+    Splits and dividends have no rows around them that would.
+    """
+    if table.name in ("holdings", "weekly_flows"):
         return
     ratio = pl.col("value") / pl.col("held")
     off = (
@@ -116,7 +119,7 @@ def _single_misprints(found: Blocks, table: PanelTable, pairs: pl.DataFrame) -> 
         .with_columns(ratio=ratio, beside=pl.col("value") / pl.col("around"))
     )
     for row in off.iter_rows(named=True):
-        stands = row["beside"] is not None and 1 / _SIZE_STEP < row["beside"] < _SIZE_STEP
+        stands = table.is_regular and row["beside"] is not None and 1 / _SIZE_STEP < row["beside"] < _SIZE_STEP
         if is_unit_factor(row["ratio"]) and not stands and row["column"] != "volume_shares":
             why = (
                 f"{table.source} {row['group']}: {row['column']} of {row['period']} came back multiplied by "

@@ -378,7 +378,7 @@ def bent(kind: str, data: bytes) -> bytes:
 
 def _later(found: re.Match[str]) -> str:
     text = found[0]
-    if text[0] in _ERAS:
+    if text[0] in _ERAS and text[1].isdigit():  # H26.1.6, not Sep 20, 2014
         era, year, rest = text[0], *text[1:].split(".", 1)
         return f"R{SHIFTED_TO - _ERAS['R']}.{rest}" if _ERAS[era] + int(year) == SHIFTED_YEAR else text
     return text.replace(str(SHIFTED_YEAR), str(SHIFTED_TO))

@@ -112,6 +112,18 @@ def test_one_value_a_unit_off_is_refused_alone():
     assert list(found.rows[table_id]) == [50]
 
 
+@pytest.mark.parametrize("table_id", ["yahoo.splits", "proshares.splits", "yahoo.dividends"])
+@pytest.mark.parametrize(
+    ("factor", "lands"), [(1000.0, False), (0.001, False), (100.0, False), (10.0, False), (1.5, True)]
+)
+def test_a_split_or_dividend_that_comes_back_a_unit_away_is_refused_and_a_correction_is_not(table_id, factor, lands):
+    held = frame(table_id, ("AAA", DAYS[3], 0.5), ("AAA", DAYS[40], 0.25))
+    rows = frame(table_id, ("AAA", DAYS[3], 0.5 * factor), ("AAA", DAYS[40], 0.25))
+    found = looked({table_id: rows}, replace(Evidence.none(), held={table_id: held_of(held)}))
+    assert (found.rows == {}) is lands
+    assert found.groups == {}
+
+
 def test_revisions_are_no_block():
     table_id = "ishares.fund_days"
     rows = frame(table_id, *fund())
