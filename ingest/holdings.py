@@ -209,7 +209,17 @@ def _file(
     total = sum(position["weight_pct"] or 0.0 for position in positions)
     if not _WEIGHT_SUM[0] <= total <= _WEIGHT_SUM[1]:
         raise changed(payload, "weights in percent that add up to 100", f"{total:.4g}")
+    # Numbered by size, not by line: issuers list them so, and a file in another order holds the same positions.
+    ordered = sorted(positions, key=_by_size)
+    positions = [{**position, "line_number": number} for number, position in enumerate(ordered, start=1)]
     names = ("line_number", "holding_ticker", "holding_name", "asset_class", "weight_pct", "shares", "market_value_usd")
     columns: dict[str, Any] = {name: [position.get(name) for position in positions] for name in names}
     rows = panel_rows(payload, table_id, {"fund_ticker": fund, "as_of_date": as_of, **columns})
     return HoldingsFile(fund, as_of, shares_outstanding_count, rows)
+
+
+def _by_size(position: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what positions are ordered by: the largest weight first, of equal ones the largest holding, then names."""
+    sizes = tuple(-(position.get(name) or 0.0) for name in ("weight_pct", "market_value_usd", "shares"))
+    texts = tuple(position.get(name) or "" for name in ("holding_ticker", "holding_name", "asset_class"))
+    return (*sizes, *texts)

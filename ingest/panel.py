@@ -141,7 +141,7 @@ def _holdings(source: PanelSource) -> PanelTable:
         keys=(
             PanelColumn("fund_ticker", _TEXT, "Fund"),
             PanelColumn("as_of_date", _DAY, "The date the issuer prints"),
-            PanelColumn("line_number", pl.Int64(), "Position in the file, from 1"),
+            PanelColumn("line_number", pl.Int64(), "Position by weight, from 1"),
         ),
         values=(
             PanelColumn("holding_ticker", _TEXT, "Ticker as printed; NULL for cash and futures without one"),

@@ -147,15 +147,18 @@ def _surrounded(keyed: Keyed, of: Relations) -> str:
             )"""
 
 
-def held_groups_of(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations, *, is_regular: bool) -> list[HeldGroup]:
+def held_groups_of(
+    con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations, *, is_regular: bool, is_snapshot: bool = False
+) -> list[HeldGroup]:
     """Return the groups of the answer that may not land.
 
-    `is_regular`: each group gains rows session by session or week by week, so that an answer which ends before what is
-    held is frozen. Rows of one period are counted within their periods (a snapshot's lines), others within what is held
-    of the group between the first and the last row of the answer: ten bars missing from a month are no small loss,
-    however long the history before it is.
+    `is_snapshot`: an answer is of one day and asked for none. `is_regular`: each group gains rows session by session or
+    week by week. Of both an answer that ends before what is held is frozen. Rows of one period are counted within their
+    periods (a snapshot's lines), others within what is held of the group between the first and the last row of the
+    answer: ten bars missing from a month are no small loss, however long the history before it is.
     """
-    return _gone_at_once(con, keyed, of) + (_behind(con, keyed, of) if is_regular else [])
+    behind = _behind(con, keyed, of, is_asked_for=not is_snapshot) if is_regular or is_snapshot else []
+    return _gone_at_once(con, keyed, of) + behind
 
 
 def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -> list[HeldGroup]:
@@ -207,7 +210,9 @@ def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -
     ]
 
 
-def _behind(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -> list[HeldGroup]:
+def _behind(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations, *, is_asked_for: bool) -> list[HeldGroup]:
+    # asked up to what is held: a page of the past ends where it ends
+    asked = f"semi join {of.windows} w on w.group_name = c.group_name and coalesce(w.window_end >= h.last_date, true)"
     rows = con.execute(
         f"""
         with came as (
@@ -220,8 +225,7 @@ def _behind(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -> list
         )
         select c.group_name, c.last_date, h.last_date
         from came c join held h using (group_name)
-        -- asked up to what is held: a page of the past ends where it ends
-        semi join {of.windows} w on w.group_name = c.group_name and coalesce(w.window_end >= h.last_date, true)
+        {asked if is_asked_for else ""}
         where c.last_date < h.last_date order by c.group_name
         """
     ).fetchall()

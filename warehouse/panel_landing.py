@@ -114,7 +114,8 @@ def group_expression(table: PanelTable) -> pl.Expr:
 
 def landing_checks(table: PanelTable) -> tuple[str, ...]:
     """Return the names of the checks that landing makes of a table."""
-    return (absence.GONE_CHECK, absence.BEHIND_CHECK) if table.is_regular else (absence.GONE_CHECK,)
+    ends = (absence.BEHIND_CHECK,) if table.is_regular or table.is_snapshot else ()
+    return (absence.GONE_CHECK, *ends)
 
 
 def _without_held_groups(
@@ -292,7 +293,13 @@ class _Table:
         """Return the groups whose answer may not land: see absence.py."""
         with self._answer():
             self._take_newest()
-            held = absence.held_groups_of(self.con, self.keyed, _RELATIONS, is_regular=self.table.is_regular)
+            held = absence.held_groups_of(
+                self.con,
+                self.keyed,
+                _RELATIONS,
+                is_regular=self.table.is_regular,
+                is_snapshot=self.table.is_snapshot,
+            )
             if held:
                 self.known = self.con.execute(
                     f"select {self._listed([*self.keys, *self.values])} from panel_newest"

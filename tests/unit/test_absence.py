@@ -240,7 +240,7 @@ def test_lines_gone_from_a_snapshot_that_is_shown_are_withdrawn_up_to_two_percen
     table = "ssga.holdings"
     day = date(2026, 5, 29)
 
-    def lines(count: int, at: int):
+    def lines(count: int, at: int, day: date = day):
         moment = FIRST + timedelta(hours=at)
         rows = [
             {
@@ -258,6 +258,9 @@ def test_lines_gone_from_a_snapshot_that_is_shown_are_withdrawn_up_to_two_percen
         return land_panel(con, batch, PanelGateResult({table: frame}, {}, (), None), f"run{at}", moment)
 
     assert lines(500, 0).rows_new == 500
+    older = lines(500, 0, day - timedelta(days=20))
+    assert (older.rows_new, older.state) == (0, "partial"), "a snapshot of weeks ago is a frozen page"
+    assert f"the answer ends on {day - timedelta(days=20)}, held is up to {day}" in (older.error or "")
     assert lines(490, 1).rows_withdrawn == 10
     assert lines(400, 2).rows_withdrawn == 0, "a cut file"
     alive = con.execute(f"select count(*) from {table}_latest where holding_name is not null").fetchone()

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -480,7 +481,8 @@ def test_the_pace_is_that_of_all_threads_together(monkeypatch: pytest.MonkeyPatc
     slept: list[float] = []
     monkeypatch.setattr(yfinance_client.time, "monotonic", lambda: 100.0)
     monkeypatch.setattr(yfinance_client.time, "sleep", slept.append)
-    monkeypatch.setattr(yfinance_client.requests.Session, "request", lambda self, *args, **more: None)
+    answer = SimpleNamespace(status_code=200, headers={}, content=b"")
+    monkeypatch.setattr(yfinance_client.requests.Session, "request", lambda self, *args, **more: answer)
     session = yfinance_client._Session(Settings(_env_file=None), lambda url: url)
     threads = [threading.Thread(target=session._once, args=("GET", "https://x.test/")) for _ in range(4)]
     for thread in threads:
