@@ -102,14 +102,14 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
-    """Return the weeks between the first and the last of the file."""
+    """Return the weeks from the first of the file to the end of its year: all that it could hold."""
     weeks = rows["ici.weekly_flows"]["week_end_date"]
     if weeks.is_empty():
         return []
     first, last = weeks.min(), weeks.max()
     assert isinstance(first, date)
     assert isinstance(last, date)
-    return [PanelWindow("ici.weekly_flows", "", first, last)]
+    return [PanelWindow("ici.weekly_flows", "", first, max(last, date(int(payload.meta["year"]), 12, 31)))]
 
 
 def _years(newest: date | None, today: date) -> range:

@@ -18,7 +18,7 @@ def test_the_queries_of_the_method_run(demo_home: Path):
     with duckdb.connect(str(demo_home / "published" / "tidegauge.duckdb"), read_only=True) as con:
         found = {query: con.execute(query).fetchall() for query in QUERIES}
     assert found.pop(core_check_sql()) == [], "no raw core score differs from the one recomputed in SQL"
-    assert len(found) == 2
+    assert len(found) == 3
     assert all(rows for rows in found.values())
     (returns,) = (rows for query, rows in found.items() if "by_hand" in query)
     for *_, by_hand, kept in returns:
