@@ -102,8 +102,8 @@ def test_the_replay_is_what_market_known_daily_read(con):
         for series_id in SERIES:
             found = replay[series_id].last(position)
             if found is not None:
-                value, reason = (None, "stale") if found.is_stale else (found.value, None)
-                told = (value, found.obs_date, found.known_at, found.provider, reason)
+                value = None if found.reason else found.value
+                told = (value, found.obs_date, found.known_at, found.provider, found.reason)
                 assert expected[day, series_id] == told, (day, series_id)
                 compared += 1
     assert compared == len(expected) > 50_000

@@ -52,9 +52,12 @@ def test_ivv_positions(payload: Callable[..., Payload], real_data: Path) -> None
     with (real_data / "etf_holdings" / IVV).open(encoding="utf-8-sig", newline="") as file:
         lines = [line for line in csv.reader(file) if len(line) == 15][1:]
     assert rows.height == len(lines)
-    assert rows["shares"].to_list() == [float(line[7].replace(",", "")) for line in lines]
-    assert rows["market_value_usd"].to_list() == [float(line[4].replace(",", "")) for line in lines]
-    assert rows["holding_ticker"].to_list() == [line[0] for line in lines]
+    assert sorted(rows.select("holding_ticker", "shares", "market_value_usd").rows()) == sorted(
+        (line[0], float(line[7].replace(",", "")), float(line[4].replace(",", ""))) for line in lines
+    )
+    weights = rows["weight_pct"].to_list()
+    assert weights == sorted(weights, reverse=True)
+    assert rows["line_number"].to_list() == list(range(1, len(lines) + 1))
 
 
 def test_ivv_with_the_column_name_of_2023_reads_alike(payload: Callable[..., Payload]) -> None:
@@ -83,8 +86,8 @@ def test_qqq_with_the_columns_of_2018(payload: Callable[..., Payload]) -> None:
     found = invesco_holdings(payload(QQQ))
     assert (found.fund_ticker, found.as_of_date, found.rows.height) == ("QQQ", date(2018, 5, 14), 103)
     assert found.rows["weight_pct"].sum() == pytest.approx(100.0, abs=0.01)
-    amazon = found.rows.row(0, named=True)
-    assert (amazon["holding_ticker"], amazon["shares"], amazon["weight_pct"]) == ("AMZN", 3_947_738.0, 9.762)
+    (amazon,) = found.rows.filter(found.rows["holding_ticker"] == "AMZN").rows(named=True)
+    assert (amazon["shares"], amazon["weight_pct"]) == (3_947_738.0, 9.762)
 
 
 def test_qqq_with_the_columns_of_today_reads_alike(payload: Callable[..., Payload]) -> None:
