@@ -94,7 +94,10 @@ def whole_command(upstream: StandIn, first: Path, folder: Path, fault: str) -> N
         upstream.faults.clear()
         upstream.set_now(FIRST)
     after = headlines(home)
-    lost = {cell for cell, value in before.items() if value is not None and after.get(cell) != value}
+    lost = {cell for cell, value in before.items() if value is not None and after.get(cell) is None}
+    # legs of the newest sessions may have been carried, and their own values come with the next answer
+    settled = FIRST.date() - timedelta(days=7)
+    lost |= {cell for cell, value in before.items() if cell[0] < settled and after.get(cell) != value}
     assert not lost, (sorted(lost)[:5], done.stdout[-2000:])
     printed = done.stdout + done.stderr
     assert done.returncode in (0, 3, 8), printed
