@@ -107,10 +107,11 @@ def test_the_coverage_gate_holds(limited):
         " new_highs_count, trin_ratio from marts.breadth_daily where universe = 'SPX' order by session_date",
     )
     assert rows[-1][0] == SESSION
-    for _, members, coverage, reason, *measures in rows:
+    for day, members, coverage, reason, *measures in rows:
         assert members == MEMBERS
         assert coverage < 0.6
-        assert reason == "coverage"
+        # an hour after the bell the rest of the newest session may still come
+        assert reason in (("not yet", "coverage") if day == SESSION else ("coverage",))
         assert measures == [None] * len(measures)
 
 
