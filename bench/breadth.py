@@ -24,8 +24,8 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from analytics.breadth.features import STANDARD, breadth_features, listing_sessions, update_features
 from bench import BenchRow
-from warehouse.breadth import STANDARD, breadth_features, listing_sessions, update_features
 
 STOCKS = 8_000
 SESSIONS = 6_300

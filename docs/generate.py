@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "tables.md"
+LEDGER_DDL = ROOT / "warehouse" / "schema" / "008_regime_days.sql"
 METHOD = ROOT / "docs" / "method.md"
 FOLDERS = (("marts", ROOT / "dbt_project" / "models" / "marts"), ("meta", ROOT / "dbt_project" / "models" / "meta"))
 HEAD = """# The tables
@@ -44,8 +45,8 @@ def models(folder: Path) -> list[dict[str, Any]]:
 
 def written_by_us(schema: str) -> list[dict[str, Any]]:
     """Return the entries of the tables that are no dbt models: of publication itself, and of the regimes."""
+    from analytics.regimes.tables import REGIME_TABLES
     from warehouse.published_table import PUBLISH_TABLES
-    from warehouse.regimes.tables import REGIME_TABLES
 
     return [
         {
@@ -84,7 +85,9 @@ def _line(text: str) -> str:
 
 
 if __name__ == "__main__":
+    from analytics.regimes.ledger import ledger_ddl
     from docs.method_tables import filled
 
     PAGE.write_text(page(), encoding="utf-8")
+    LEDGER_DDL.write_text(ledger_ddl(), encoding="utf-8")
     METHOD.write_text(filled(METHOD.read_text(encoding="utf-8")), encoding="utf-8")

@@ -11,7 +11,6 @@ import polars as pl
 from ingest.archive import Archive
 from ingest.catalog import Catalog, SourceName
 from ingest.clock import Clock, naive_utc
-from ingest.doubles import SERIES_KEY, one_row_each
 from ingest.errors import SourceError
 from ingest.gathering import archived_batches, fetched, parsed
 from ingest.kit import (
@@ -27,6 +26,7 @@ from ingest.kit import (
     empty_rows,
 )
 from ingest.patience import Patience
+from ingest.rules.doubles import SERIES_KEY, one_row_each
 from ingest.settings import Settings
 from ingest.sources import source_module
 

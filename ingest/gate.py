@@ -2,7 +2,7 @@
 
 Two suites, both code. One looks at each row (keys, units, doubles, bounds, steps, dates), one at each series of the
 answer (sessions that are missing, rows against the last capture, newest period against what we hold and what is due).
-Beside them ingest.series_blocks looks for what no single row shows: histories multiplied, runs off their level, spikes.
+Beside them rules.series_blocks looks for what no single row shows: histories multiplied, runs off their level, spikes.
 
 Three ways to fail: a critical check holds the whole source back; a series or a row is refused with its reason and the
 rest lands; a warning only tells. `CheckResult.detail` is JSON: a `summary` for people, and the expectation, its
@@ -22,12 +22,12 @@ import polars as pl
 
 from ingest.catalog import Catalog, Series
 from ingest.clock import NEW_YORK
-from ingest.doubles import SERIES_KEY, clashes, one_row_each
-from ingest.evidence import SeriesEvidence
-from ingest.expectations import Check, Verdict, positions, validate
 from ingest.kit import Batch, CheckResult, GateResult
-from ingest.series_blocks import BLOCK_CHECKS, SeriesBlocks, find_series_blocks
-from ingest.series_table import SESSIONS_LOOKED_AT, series_table
+from ingest.rules.doubles import SERIES_KEY, clashes, one_row_each
+from ingest.rules.evidence import SeriesEvidence
+from ingest.rules.expectations import Check, Verdict, positions, validate
+from ingest.rules.series_blocks import BLOCK_CHECKS, SeriesBlocks, find_series_blocks
+from ingest.rules.series_table import SESSIONS_LOOKED_AT, series_table
 
 DAYS_AHEAD: Final = 7  # policy rates are announced before they take effect; nothing is dated later
 LOST_ROWS_RATIO: Final = 0.25  # an answer that lost more of its rows than this is reported

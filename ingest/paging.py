@@ -11,7 +11,7 @@ from math import ceil
 from typing import Final
 
 from ingest.kit import Payload
-from ingest.parsing import changed
+from ingest.readers.parsing import changed
 
 MAX_PAGES: Final = 100
 """Of one question. The longest that any publisher needs has eight."""

@@ -10,7 +10,6 @@ import polars as pl
 
 from ingest.archive import Archive
 from ingest.clock import naive_utc
-from ingest.doubles import one_row_each, panel_key
 from ingest.errors import SourceError, SymbolUnknown
 from ingest.gathering import archived_batches, fetched, parsed
 from ingest.kit import Http, Payload
@@ -26,6 +25,7 @@ from ingest.panel_kit import (
     PanelWindow,
     PartOfPanelChanged,
 )
+from ingest.rules.doubles import one_row_each, panel_key
 
 
 def collect_panel(desk: PanelDesk, context: PanelContext, *, module: PanelModule | None = None) -> PanelBatch:

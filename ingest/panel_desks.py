@@ -22,7 +22,7 @@ class PanelDesk:
     @property
     def path(self) -> Path:
         """Its file."""
-        return Path(__file__).with_name("sources") / f"{self.name}.py"
+        return Path(__file__).with_name("sources") / self.source / f"{self.name}.py"
 
     @property
     def tables(self) -> tuple[PanelTable, ...]:
@@ -32,7 +32,7 @@ class PanelDesk:
     @property
     def module(self) -> PanelModule:
         """Its code, imported when first asked for."""
-        return cast(PanelModule, import_module(f"ingest.sources.{self.name}"))
+        return cast(PanelModule, import_module(f"ingest.sources.{self.source}.{self.name}"))
 
 
 PANEL_DESKS: Final = (

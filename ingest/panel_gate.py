@@ -2,7 +2,7 @@
 
 polars measures each row (how far a close lies outside its range, by how much assets differ from shares x NAV); the
 suites are bounds on these measures, so that a table of 400,000 rows is judged in about a second. Whole blocks (a
-history multiplied by one factor, a run at another level, a split not done) are looked for by ingest.panel_blocks. The
+history multiplied by one factor, a run at another level, a split not done) are looked for by rules.panel_blocks. The
 ways to fail are those of ingest.gate: a critical check holds the whole desk back, a group or a row is refused with its
 reason and the rest lands, a warning tells.
 """
@@ -19,11 +19,14 @@ import polars as pl
 
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
-from ingest.dividend_sense import DIVIDEND_CHECK, senseless_dividends
-from ingest.doubles import one_row_each, panel_clashes, panel_key
-from ingest.evidence import Evidence
-from ingest.expectations import Check, Verdict, validate
-from ingest.found_blocks import (
+from ingest.kit import CheckResult
+from ingest.panel import PanelTable, panel_table
+from ingest.panel_kit import PanelBatch, PanelGateResult
+from ingest.rules.dividend_sense import DIVIDEND_CHECK, senseless_dividends
+from ingest.rules.doubles import one_row_each, panel_clashes, panel_key
+from ingest.rules.evidence import Evidence
+from ingest.rules.expectations import Check, Verdict, validate
+from ingest.rules.found_blocks import (
     BASIS_CHECK,
     FACTOR_CHECK,
     LEVEL_CHECK,
@@ -32,12 +35,9 @@ from ingest.found_blocks import (
     Blocks,
     group_column,
 )
-from ingest.kit import CheckResult
-from ingest.panel import PanelTable, panel_table
-from ingest.panel_blocks import find_blocks
-from ingest.panel_kit import PanelBatch, PanelGateResult
-from ingest.panel_rules import AGREED, COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
-from ingest.price_moves import large_moves
+from ingest.rules.panel_blocks import find_blocks
+from ingest.rules.panel_rules import AGREED, COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
+from ingest.rules.price_moves import large_moves
 
 __all__ = ["DAYS_AHEAD", "Evidence", "large_moves", "panel_gate", "rule_names"]
 

@@ -171,7 +171,7 @@ def rollback(
     to: Annotated[str | None, typer.Option(help="Id of a kept release; the one before the current otherwise.")] = None,
 ) -> None:
     """Put an older release back in place."""
-    from orchestration.report import write_report
+    from serving.report.page import write_report
     from warehouse.publish import rollback as roll_back
 
     home = _home(_settings())
@@ -258,7 +258,7 @@ def _accepting(settings: Settings, *, accept_loss: bool) -> Settings:
 
 
 def _console() -> Console:
-    from orchestration.terminal import console
+    from serving.query.terminal import console
 
     # Off a terminal tables are as wide as they need: cut columns would lose figures.
     return console(width=None if sys.stdout.isatty() else 180)
@@ -301,13 +301,13 @@ def _line(level: str, what: str, seen: str, advice: str) -> None:
 
 
 def _say(text: str) -> None:
-    from orchestration.terminal import say
+    from serving.query.terminal import say
 
     say(text)
 
 
 def _complain(text: str) -> None:
-    from orchestration.terminal import say
+    from serving.query.terminal import say
 
     say(text, sys.stderr)
 

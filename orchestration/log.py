@@ -8,7 +8,7 @@ from logging.handlers import RotatingFileHandler
 from ingest.errors import HomeUnusable
 from ingest.home import Home
 from ingest.secrets import blotted
-from orchestration.terminal import shown
+from serving.query.terminal import shown
 
 MAX_BYTES = 5_000_000
 

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from orchestration.terminal import console, say
+from serving.query.terminal import console, say
 
 
 class ConsoleProgress:

@@ -12,7 +12,7 @@ from ingest.errors import QueryRefused
 
 if TYPE_CHECKING:
     from ingest.home import Home
-    from orchestration.querying import Format
+    from serving.query.querying import Format
 
 FORMATS = ("table", "record", "csv", "json", "md", "parquet", "xlsx")
 STANDARD_INPUT = "-"
@@ -46,7 +46,7 @@ def query(sql: _Sql = None, file: _File = None, form: _Form = None, output: _Out
 
     Tables need no schema. Several statements run in order, each with its result.
     """
-    from orchestration.querying import run_query
+    from serving.query.querying import run_query
 
     run_query(_home(), _sql(sql, file), _format(form), output, raw=raw)
 
@@ -67,7 +67,7 @@ def as_of(
     Moments inside the SQL are UTC. The file as it is now is there as tidegauge.marts.<mart>, tidegauge.meta.<table>.
     A mart without a past says why it has none; `tidegauge tables` lists which.
     """
-    from orchestration.querying import run_query
+    from serving.query.querying import run_query
     from warehouse.asof import moment_of
 
     try:
@@ -79,8 +79,8 @@ def as_of(
 
 def tables(form: _Form = None, output: _Output = None) -> None:
     """List the tables of the published file: rows, whether a moment can be asked for, and what each holds."""
-    from orchestration.dictionary import TABLES
-    from orchestration.querying import run_query
+    from serving.query.dictionary import TABLES
+    from serving.query.querying import run_query
 
     run_query(_home(), TABLES, _format(form), output)
 
@@ -91,9 +91,9 @@ def describe(
     output: _Output = None,
 ) -> None:
     """List the columns of a table of the published file: name, type, what it holds."""
-    from orchestration.dictionary import columns_of
-    from orchestration.querying import run_query
-    from orchestration.terminal import say
+    from serving.query.dictionary import columns_of
+    from serving.query.querying import run_query
+    from serving.query.terminal import say
 
     home = _home()
     told, sql = columns_of(home, table)
@@ -107,8 +107,8 @@ def search(
     output: _Output = None,
 ) -> None:
     """Search names and descriptions of all tables, columns and macros of the published file."""
-    from orchestration.dictionary import mentions_of
-    from orchestration.querying import run_query
+    from serving.query.dictionary import mentions_of
+    from serving.query.querying import run_query
 
     run_query(_home(), mentions_of(word), _format(form), output)
 
@@ -121,7 +121,7 @@ def _home() -> Home:
 
 
 def _format(form: str | None) -> Format | None:
-    from orchestration.querying import Format
+    from serving.query.querying import Format
 
     if form is None:
         return None

@@ -86,7 +86,7 @@ def show_readings(home: Home, console: Console) -> None:
     """Print the regime and the headline readings of the published file, with unit, date and state."""
     import duckdb
 
-    from orchestration.readings import headline, readings
+    from serving.readings import headline, readings
 
     with duckdb.connect(str(home.published), read_only=True) as con:
         regime = headline(con)

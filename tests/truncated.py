@@ -12,10 +12,10 @@ import jinja2
 import polars as pl
 import pytest
 
+from analytics.breadth.tables import update_breadth
+from analytics.regimes.ledger import reconstruct
 from ingest.catalog import SOURCES
 from ingest.panel import PANEL_TABLES
-from warehouse.breadth_tables import update_breadth
-from warehouse.regimes.ledger import reconstruct
 
 MACROS = Path(__file__).parents[1] / "dbt_project" / "macros"
 FEW, MANY = 4, 50

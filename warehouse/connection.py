@@ -227,7 +227,6 @@ def _migrations() -> Iterator[tuple[str, str]]:
     from ingest.catalog import SOURCES
     from warehouse.latest import latest_ddl
     from warehouse.panel_ddl import panel_ddl
-    from warehouse.regimes.ledger import ledger_ddl
 
     for path in sorted(SCHEMA_FOLDER.glob("*.sql")):
         text = path.read_text(encoding="utf-8")
@@ -237,4 +236,3 @@ def _migrations() -> Iterator[tuple[str, str]]:
             yield path.name, text
     yield from panel_ddl()
     yield from latest_ddl()
-    yield ledger_ddl()

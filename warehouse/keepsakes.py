@@ -14,8 +14,8 @@ from typing import Final
 import duckdb
 
 from ingest.home import Home
+from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.published_table import BUILD, CHECKS, REGIME_LEDGER, RUNS
-from warehouse.regimes.ledger import KEPT_ON_REBUILD, TABLE
 from warehouse.releases import Release, build_of, is_sound, releases
 from warehouse.sql import one, text
 
@@ -40,7 +40,7 @@ def keepsake_queries() -> Iterator[tuple[str, str]]:
     columns = ", ".join(name for name, *_ in REGIME_LEDGER.columns if name != "row_json")
     yield (
         REGIME_LEDGER.path,
-        f"select {columns}, to_json(days)::varchar as row_json from {TABLE} as days "
+        f"select {columns}, to_json(days)::varchar as row_json from {LEDGER} as days "
         f"where {KEPT_ON_REBUILD} order by session_date, cutoff_name, model_version",
     )
 
@@ -66,7 +66,7 @@ def recover(con: duckdb.DuckDBPyConnection, release: Release) -> Recovered:
             group by run_id having not bool_or(state = 'published')
             """
         )
-        con.execute(f"insert into {TABLE} by name select unnest(row) from ({_rows(con)})")
+        con.execute(f"insert into {LEDGER} by name select unnest(row) from ({_rows(con)})")
         runs = int(one(con, f"select count(distinct run_id) from kept.{RUNS.path}"))
         rows = int(one(con, f"select count(*) from kept.{REGIME_LEDGER.path}"))
     return Recovered(release.build_id, build.built_at, runs, rows)
@@ -77,7 +77,7 @@ def _rows(con: duckdb.DuckDBPyConnection) -> str:
     columns = con.execute(
         "select column_name, data_type from duckdb_columns() where database_name = current_database() "
         "and schema_name || '.' || table_name = ? order by column_index",
-        [TABLE],
+        [LEDGER],
     ).fetchall()
     structure = "{" + ", ".join(f'"{name}": "{kind}"' for name, kind in columns) + "}"
     return f"select json_transform(row_json, {text(structure)}) as row from kept.{REGIME_LEDGER.path}"

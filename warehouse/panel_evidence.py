@@ -8,11 +8,11 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from ingest.evidence import Evidence
-from ingest.found_blocks import group_column
 from ingest.panel import PANEL_TABLES, PanelTable, panel_table
 from ingest.panel_kit import PanelBatch
-from ingest.price_moves import large_moves
+from ingest.rules.evidence import Evidence
+from ingest.rules.found_blocks import group_column
+from ingest.rules.price_moves import large_moves
 from warehouse.latest import latest_of
 from warehouse.records import shown
 
@@ -23,7 +23,7 @@ _WHOLE_HISTORY: Final = frozenset({"splits", "dividends"})
 
 
 def price_evidence(con: duckdb.DuckDBPyConnection, batch: PanelBatch) -> Evidence:
-    """Return what is held and helps to judge a batch: see ingest.evidence.Evidence."""
+    """Return what is held and helps to judge a batch: see ingest.rules.evidence.Evidence."""
     held = {table_id: _held(con, panel_table(table_id), rows) for table_id, rows in batch.tables.items()}
     prices = [rows for name, rows in batch.tables.items() if panel_table(name).name == "prices"]
     if not any(panel_table(name).name in ("prices", "fund_days") for name in batch.tables):

@@ -19,9 +19,8 @@ from ingest.panel_kit import PanelBatch, PanelGateResult
 from warehouse.connection import connect, home_errors, is_damage, migrate
 from warehouse.keepsakes import CARRIED_OVER, Recovered, newest_keeper, recover
 from warehouse.landing import held, land
+from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.panel_landing import land_panel
-from warehouse.regimes.ledger import KEPT_ON_REBUILD
-from warehouse.regimes.ledger import TABLE as LEDGER
 from warehouse.releases import build_of, set_aside
 
 _COMPARED = "series_id, period_date, value, known_at, known_basis"

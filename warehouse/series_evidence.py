@@ -8,9 +8,9 @@ import duckdb
 import polars as pl
 
 from ingest.catalog import Catalog
-from ingest.evidence import SeriesEvidence
 from ingest.kit import Batch
-from ingest.spikes import has_level
+from ingest.rules.evidence import SeriesEvidence
+from ingest.rules.spikes import has_level
 from warehouse.latest import latest_of
 
 _COLUMNS: Final = "series_id, period_date, value, unit"

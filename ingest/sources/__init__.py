@@ -9,16 +9,16 @@ from ingest.catalog import SourceName
 from ingest.kit import SourceModule
 
 SOURCE_MODULES: Final[dict[SourceName, str]] = {
-    "federal_reserve": "ingest.sources.federal_reserve",
-    "new_york_fed": "ingest.sources.new_york_fed",
-    "treasury": "ingest.sources.treasury",
-    "japan_mof": "ingest.sources.japan_mof",
-    "cboe": "ingest.sources.cboe",
-    "yahoo": "ingest.sources.yahoo",
-    "ofr": "ingest.sources.ofr",
-    "finra": "ingest.sources.finra",
-    "fred": "ingest.sources.fred",
-    "user_file": "ingest.sources.user_file",
+    "federal_reserve": "ingest.sources.federal_reserve.federal_reserve",
+    "new_york_fed": "ingest.sources.new_york_fed.new_york_fed",
+    "treasury": "ingest.sources.treasury.treasury",
+    "japan_mof": "ingest.sources.japan_mof.japan_mof",
+    "cboe": "ingest.sources.cboe.cboe",
+    "yahoo": "ingest.sources.yahoo.yahoo",
+    "ofr": "ingest.sources.ofr.ofr",
+    "finra": "ingest.sources.finra.finra",
+    "fred": "ingest.sources.fred.fred",
+    "user_file": "ingest.sources.user_file.user_file",
 }
 
 

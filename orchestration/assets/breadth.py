@@ -31,7 +31,7 @@ BREADTH_TABLES = {
 )
 def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
     """Compute what new prices, splits and members touch; nothing where there are none."""
-    from warehouse.breadth_tables import update_breadth
+    from analytics.breadth.tables import update_breadth
 
     session: Session = context.resources.session
     with session.step():

@@ -62,7 +62,7 @@ def published(context: AssetExecutionContext) -> MaterializeResult:
 )
 def report(context: AssetExecutionContext) -> MaterializeResult:
     """Write report/index.html from the published file: readings, freshness, charts. It asks nothing of the network."""
-    from orchestration.report import write_report
+    from serving.report.page import write_report
 
     session: Session = context.resources.session
     with session.step():

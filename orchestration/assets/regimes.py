@@ -1,4 +1,4 @@
-"""Regimes, after dbt: the ledger's new rows, the tables made from it, and their checks. Rules: warehouse/regimes."""
+"""Regimes, after dbt: the ledger's new rows, the tables made from it, and their checks. Rules: analytics/regimes."""
 
 from collections.abc import Iterator
 
@@ -13,12 +13,12 @@ from dagster import (
     multi_asset,
 )
 
+from analytics.regimes.tables import CHECKS, REGIME_TABLES, table_of
+from analytics.regimes.truth import TRUTH_TABLES
 from ingest.kit import CheckResult
 from orchestration import audit
 from orchestration.assets.marts import marts_assets
 from orchestration.session import Session
-from warehouse.regimes.tables import CHECKS, REGIME_TABLES, table_of
-from warehouse.regimes.truth import TRUTH_TABLES
 
 LEDGER_KEY = AssetKey(["regime", "days"])
 _READS = {
@@ -66,9 +66,9 @@ ALWAYS_KEYS = [_key(table.name) for table in REGIME_TABLES if table not in TRUTH
 )
 def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
     """Add the rows whose cut-off has passed, derive what follows from them; AuditFailed when a check of error fails."""
+    from analytics.regimes.ledger import update_ledger
+    from analytics.regimes.tables import build_tables, check_tables
     from ingest.clock import naive_utc
-    from warehouse.regimes.ledger import update_ledger
-    from warehouse.regimes.tables import build_tables, check_tables
 
     session: Session = context.resources.session
     with session.step():

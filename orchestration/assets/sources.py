@@ -98,7 +98,7 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
 
 def _description(source: SourceName) -> str:
     """Return the header of the source's file, read without importing it."""
-    text = (PROJECT_ROOT / "ingest" / "sources" / f"{source}.py").read_text(encoding="utf-8")
+    text = (PROJECT_ROOT / "ingest" / "sources" / source / f"{source}.py").read_text(encoding="utf-8")
     header = ast.get_docstring(ast.parse(text)) or source
     return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
 

@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from analytics.regimes.episodes import EPISODES
+from analytics.regimes.forward_returns import FORWARD_RETURNS
 from ingest.home import Home
 from tests.manifest.conftest import RUN_AT
 from warehouse.publish import publish
 from warehouse.published_table import PublishedTable
-from warehouse.regimes.episodes import EPISODES
-from warehouse.regimes.forward_returns import FORWARD_RETURNS
 
 SERIES = {
     "fed_total_assets": ("federal_reserve", "Currency USD x 1000000"),

@@ -153,7 +153,7 @@ def test_every_source_is_staged_and_united(manifest):
 def test_every_panel_table_is_staged(manifest):
     staged = {source for node in models(manifest, "staging") for source in node.depends_on.nodes}
     read = {tuple(name.split(".")[-2:]) for name in staged}
-    snapshots_only = {("nasdaq_trader", "symbols")}  # the wide universe's membership: warehouse/breadth_tables.py
+    snapshots_only = {("nasdaq_trader", "symbols")}  # the wide universe's membership: analytics/breadth/tables.py
     assert {(table.source, table.name) for table in PANEL_TABLES} - snapshots_only <= read
 
 

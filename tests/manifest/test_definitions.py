@@ -18,7 +18,7 @@ from ingest.catalog import SOURCES
 from ingest.panel import PANEL_TABLES
 from ingest.panel_desks import PANEL_DESKS
 from ingest.panel_gate import rule_names
-from ingest.series_blocks import BLOCK_CHECKS
+from ingest.rules.series_blocks import BLOCK_CHECKS
 from orchestration.assets.panels import PANEL_CHECKS
 from orchestration.assets.sources import GATE_CHECKS, shown_name
 from orchestration.dbt_bridge import ensure_manifest

@@ -10,12 +10,10 @@ import duckdb
 import polars as pl
 import pytest
 
-from docs.generate import METHOD
-from docs.method_tables import BLOCK, MEASURE_TEXTS, comparison_text, core_check_sql, filled
-from warehouse.regimes.columns import COLUMN_NAMES
-from warehouse.regimes.evaluate import evaluate_day
-from warehouse.regimes.thresholds import Threshold, thresholds
-from warehouse.regimes.types import (
+from analytics.regimes.columns import COLUMN_NAMES
+from analytics.regimes.evaluate import evaluate_day
+from analytics.regimes.thresholds import Threshold, thresholds
+from analytics.regimes.types import (
     DIMENSIONS,
     BreadthInputs,
     CreditInputs,
@@ -24,6 +22,8 @@ from warehouse.regimes.types import (
     RatesVolatilityInputs,
     VolatilityInputs,
 )
+from docs.generate import METHOD
+from docs.method_tables import BLOCK, MEASURE_TEXTS, comparison_text, core_check_sql, filled
 
 PAGE = METHOD.read_text(encoding="utf-8")
 PROSE = BLOCK.sub("", PAGE)

@@ -19,7 +19,7 @@ from simulator import StandIn
 from simulator.simulate import simulate
 from tests.cli import COMMAND, ROOT, environment, start, tidegauge
 from tests.pipeline.test_kill import assert_whole
-from warehouse.regimes.ledger import KEPT_ON_REBUILD
+from warehouse.lived import KEPT_ON_REBUILD
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.readings import readings
+from serving.readings import readings
 from tests.cli import ROOT, environment, tidegauge
 
 NEXT_DRIVER = Path(sys.prefix) / "duckdb-next"

@@ -20,11 +20,11 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from analytics.breadth.tables import update_breadth
 from ingest.catalog import SOURCES
 from ingest.panel import PANEL_TABLES
 from ingest.settings import PROJECT_ROOT
 from tests.pipeline.eventful import LONG_BEFORE, ON_THE_DAY, SINCE, Eventful
-from warehouse.breadth_tables import update_breadth
 
 pytestmark = pytest.mark.timeout(1800)  # the first test waits for three whole runs
 

@@ -19,6 +19,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from analytics.regimes.ledger import reconstruct
 from ingest.catalog.calendars import nyse_sessions
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.home import Home
@@ -26,7 +27,6 @@ from orchestration.run import run_daily
 from simulator import Market, StandIn
 from simulator.simulate import simulate
 from tests.pipeline.placed import settings_of
-from warehouse.regimes.ledger import reconstruct
 
 pytestmark = pytest.mark.timeout(1500)  # the first test waits for all the runs
 

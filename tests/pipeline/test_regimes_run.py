@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from analytics.regimes.inputs import SERIES
+from analytics.regimes.knowledge import read_replay, read_vintages
+from analytics.regimes.ledger import reconstruct
+from analytics.regimes.tables import CHECKS, REGIME_TABLES
 from ingest.home import Home
 from tests.truncated import PLACES, chosen_row, regimes_without_what_came_later
-from warehouse.regimes.inputs import SERIES
-from warehouse.regimes.knowledge import read_replay, read_vintages
-from warehouse.regimes.ledger import reconstruct
-from warehouse.regimes.tables import CHECKS, REGIME_TABLES
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def test_one_bad_source_stops_nobody_and_is_not_green(copied, standin):
 
 
 def test_a_bug_in_one_source_stops_nobody(copied, standin, monkeypatch):
-    from ingest.sources import ofr
+    from ingest.sources.ofr import ofr
 
     def broken(context):
         raise ZeroDivisionError("division by zero")

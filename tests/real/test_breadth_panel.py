@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analytics.breadth.features import breadth_features
+from analytics.breadth.market import count_sessions, members_by_session
 from ingest.catalog.calendars import nyse_sessions
 from ingest.membership import read_membership, with_permid
-from warehouse.breadth import breadth_features
-from warehouse.breadth_market import count_sessions, members_by_session
 
 PRICES = "prices/sp500_ohlcv_adj_2018_2025.parquet"
 MEMBERSHIP = "membership/sp500_ticker_start_end.csv"

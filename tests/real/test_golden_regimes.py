@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from warehouse.regimes.evaluate import evaluate_day
-from warehouse.regimes.types import (
+from analytics.regimes.evaluate import evaluate_day
+from analytics.regimes.types import (
     BreadthInputs,
     CreditInputs,
     DayInputs,

@@ -12,7 +12,7 @@ from ingest.archive import sha256_of
 from ingest.catalog import load_catalog
 from ingest.gate import gate
 from ingest.kit import Batch, GateResult, Payload, Window
-from ingest.sources import fred
+from ingest.sources.fred import fred
 
 CATALOG = load_catalog()
 NOW = datetime(2026, 7, 31, 22, 30, tzinfo=UTC)

@@ -14,7 +14,8 @@ from ingest.archive import sha256_of
 from ingest.catalog import SourceName, load_catalog
 from ingest.gate import gate
 from ingest.kit import Batch, GateResult, Payload, SourceModule, Window
-from ingest.sources import finra, fred
+from ingest.sources.finra import finra
+from ingest.sources.fred import fred
 from simulator import Market, StandIn, folder_market
 from tests.unit.fakes import cells
 from tests.unit.standin_helpers import KEY, ask, new_york

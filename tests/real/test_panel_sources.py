@@ -11,7 +11,8 @@ import pytest
 
 from ingest.errors import SourceChanged
 from ingest.kit import Payload
-from ingest.sources import sp500_membership, yahoo_prices
+from ingest.sources.sp500_membership import sp500_membership
+from ingest.sources.yahoo import yahoo_prices
 from tests.unit.fakes import payload_of
 
 

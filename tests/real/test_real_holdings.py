@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceChanged
-from ingest.holdings import HoldingsFile, invesco_holdings, ishares_holdings, ssga_holdings
 from ingest.kit import Payload
 from ingest.panel import panel_table
+from ingest.readers.holdings import HoldingsFile, invesco_holdings, ishares_holdings, ssga_holdings
 from tests.unit.fakes import payload_of
 
 IVV = "IVV_holdings_2024-12-06.csv"

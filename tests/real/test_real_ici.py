@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ingest.sources import ici
+from ingest.sources.ici import ici
 from tests.unit.fakes import payload_of
 from tests.unit.fund_files import xls
 from tests.unit.test_ici import GROUPS, LABELS

@@ -13,7 +13,11 @@ import pytest
 
 from ingest.catalog.models import SourceName
 from ingest.errors import SourceChanged
-from ingest.sources import cboe, japan_mof, new_york_fed, treasury, yahoo
+from ingest.sources.cboe import cboe
+from ingest.sources.japan_mof import japan_mof
+from ingest.sources.new_york_fed import new_york_fed
+from ingest.sources.treasury import treasury
+from ingest.sources.yahoo import yahoo
 from tests.unit.fakes import cells, pairs_of, payload_of
 
 

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from analytics.regimes.ledger import reconstruct
 from ingest.home import Home
 from tests.truncated import PLACES, chosen_row, regimes_without_what_came_later
-from warehouse.regimes.ledger import reconstruct
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from datetime import date, datetime, time, timedelta
 import duckdb
 import polars as pl
 
-from warehouse.regimes.columns import ROW_COLUMNS
-from warehouse.regimes.types import DIMENSIONS
+from analytics.regimes.columns import ROW_COLUMNS
+from analytics.regimes.types import DIMENSIONS
 
 TYPES = {
     "varchar": pl.String,

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from warehouse.regimes.dimensions import STEPS
-from warehouse.regimes.types import (
+from analytics.regimes.dimensions import STEPS
+from analytics.regimes.types import (
     DIMENSIONS,
     DayInputs,
     DimensionState,

@@ -13,14 +13,14 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from analytics.regimes.inputs import SERIES, InputReader, Panel, PanelRows, read_panel
+from analytics.regimes.knowledge import VINTAGES_SCHEMA, Replay, Spine, read_limits, read_spine
+from analytics.regimes.ledger import CutoffName, Folder, ledger_ddl
+from analytics.regimes.types import DayInputs
 from ingest.catalog import load_catalog
 from ingest.clock import NEW_YORK
 from simulator import simulate
 from warehouse.reference import replace_reference
-from warehouse.regimes.inputs import SERIES, InputReader, Panel, PanelRows, read_panel
-from warehouse.regimes.knowledge import VINTAGES_SCHEMA, Replay, Spine, read_limits, read_spine
-from warehouse.regimes.ledger import CutoffName, Folder, ledger_ddl
-from warehouse.regimes.types import DayInputs
 
 END = date(2020, 6, 30)
 NOW = datetime(2020, 6, 30, 18, 30, tzinfo=NEW_YORK)
@@ -70,7 +70,7 @@ def world(rows: pl.DataFrame | None = None) -> duckdb.DuckDBPyConnection:
     spine = read_spine(con)
     show(con, "marts.breadth_daily", breadth(spine))
     show(con, "marts.etf_category_flows_daily", flows(spine))
-    con.execute(ledger_ddl()[1])
+    con.execute(ledger_ddl())
     return con
 
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.splits import raw_close_from_split_basis, split_adjusted_prices
-from warehouse.breadth import (
+from analytics.breadth.features import (
     STANDARD,
     TIE_RATIO,
     Windows,
@@ -20,6 +19,7 @@ from warehouse.breadth import (
     listing_sessions,
     update_features,
 )
+from ingest.rules.splits import raw_close_from_split_basis, split_adjusted_prices
 
 SCHEMA = {"permid": pl.Int32, "session_seq": pl.Int32, "close_adj": pl.Float64, "volume_adj": pl.Float64}
 SMALL = Windows(short_average=3, long_average=5, high_low=4, high_low_min_closes=3, average_min_ratio=0.6)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.breadth import Windows, breadth_features
-from warehouse.breadth_market import Gates, count_sessions, market_folds, members_by_session, zweig_thrusts
+from analytics.breadth.features import Windows, breadth_features
+from analytics.breadth.market import Gates, count_sessions, market_folds, members_by_session, zweig_thrusts
 
 OPEN = Gates(coverage_ratio=0.0, burn_in_sessions=0)
 PRICES = {"permid": pl.Int32, "session_seq": pl.Int32, "close_adj": pl.Float64, "volume_adj": pl.Float64}

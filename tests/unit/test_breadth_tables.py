@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pytest
 
+from analytics.breadth.tables import update_breadth
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.panel_kit import PanelBatch, PanelGateResult
 from tests.unit.test_panel_landing import price, rows_of
-from warehouse.breadth_tables import update_breadth
 from warehouse.connection import migrate
 from warehouse.panel_landing import land_panel
 from warehouse.panel_wanted import wanted_tickers

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.kit import ROWS_SCHEMA, Window
-from ingest.sources import cboe
+from ingest.sources.cboe import cboe
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 
 INDICES = pairs_of("cboe", "VIX/", "VVIX/", "SKEW/")

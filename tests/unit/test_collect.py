@@ -15,7 +15,7 @@ from ingest.collect import build_context, collect, replay
 from ingest.errors import HomeUnusable, SourceChanged, SourceRefused, SourceUnavailable
 from ingest.http import Upstream
 from ingest.kit import PartOfPayloadChanged, Window, empty_rows
-from ingest.parsing import rows_of, series_of
+from ingest.readers.parsing import rows_of, series_of
 from ingest.settings import Settings
 from ingest.sources import SOURCE_MODULES, source_module
 from tests.unit.fakes import NOON, pairs_of, payload_of

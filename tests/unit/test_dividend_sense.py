@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from ingest.catalog.calendars import working_days
-from ingest.dividend_sense import senseless_dividends
-from ingest.evidence import Evidence
+from ingest.rules.dividend_sense import senseless_dividends
+from ingest.rules.evidence import Evidence
 
 DAYS = working_days("nyse", date(2026, 9, 1), date(2026, 11, 17))
 EX = DAYS[21]

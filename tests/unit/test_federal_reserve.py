@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 
-import ingest.sources.federal_reserve as board
+import ingest.sources.federal_reserve.federal_reserve as board
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.kit import ROWS_SCHEMA, PartOfPayloadChanged, Window
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of

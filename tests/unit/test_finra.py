@@ -16,7 +16,7 @@ from ingest.gate import gate
 from ingest.http import Upstream
 from ingest.kit import ROWS_SCHEMA, Window
 from ingest.settings import Settings
-from ingest.sources import finra
+from ingest.sources.finra import finra
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 from tests.unit.fund_files import xlsx
 

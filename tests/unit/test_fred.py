@@ -12,7 +12,7 @@ import pytest
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
 from ingest.kit import ROWS_SCHEMA, Payload, Window
-from ingest.sources import fred
+from ingest.sources.fred import fred
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 
 WALCL = pairs_of("fred", "WALCL")

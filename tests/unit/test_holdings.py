@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from ingest.errors import SourceChanged
-from ingest.holdings import invesco_holdings
+from ingest.readers.holdings import invesco_holdings
 from tests.unit.fakes import payload_of
 from tests.unit.fund_files import has_schema_of
 

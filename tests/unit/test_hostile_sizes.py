@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from ingest.errors import SourceChanged
-from ingest.html_tables import html_tables
 from ingest.kit import Payload
-from ingest.limits import MAX_COLUMNS, MAX_ROWS
-from ingest.parsing import json_of
-from ingest.sources import federal_reserve, fred
-from ingest.workbooks import csv_rows, spreadsheet_xml_sheet, xls_sheet, xlsx_sheet
+from ingest.readers.html_tables import html_tables
+from ingest.readers.limits import MAX_COLUMNS, MAX_ROWS
+from ingest.readers.parsing import json_of
+from ingest.readers.workbooks import csv_rows, spreadsheet_xml_sheet, xls_sheet, xlsx_sheet
+from ingest.sources.federal_reserve import federal_reserve
+from ingest.sources.fred import fred
 from tests.unit.fakes import payload_of
 from tests.unit.fund_files import xls, xlsx
 
@@ -170,7 +171,7 @@ def test_a_zip_whose_directory_points_before_the_file_is_refused() -> None:
 _IN_A_CHILD = """
 import sys, resource
 from ingest.errors import SourceChanged
-from ingest.workbooks import xlsx_sheet
+from ingest.readers.workbooks import xlsx_sheet
 from tests.unit.test_hostile_sizes import bomb, edited, payload_of, members, packed, PLAIN, SHEET
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 rows = "".join(f'<row r="{n}"><c r="A{n}"/><c r="GR{n}"><v>1</v></c></row>' for n in range(1, 40_001))

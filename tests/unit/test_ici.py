@@ -11,7 +11,7 @@ import pytest
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged
 from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
-from ingest.sources import ici
+from ingest.sources.ici import ici
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import has_schema_of, xls
 from tests.unit.panel_helpers import panel_context

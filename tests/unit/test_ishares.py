@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.holdings import ishares_holdings
 from ingest.panel_kit import PanelWindow
-from ingest.sources import ishares
+from ingest.readers.holdings import ishares_holdings
+from ingest.sources.ishares import ishares
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import days, has_schema_of
 from tests.unit.panel_helpers import panel_context

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.kit import ROWS_SCHEMA, Window
-from ingest.sources import japan_mof
+from ingest.sources.japan_mof import japan_mof
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 
 PAIRS = pairs_of("japan_mof")

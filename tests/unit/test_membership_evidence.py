@@ -13,7 +13,7 @@ from ingest.membership_evidence import folded
 from ingest.panel import panel_table
 from ingest.panel_gate import Evidence, panel_gate, rule_names
 from ingest.panel_kit import HasSecondOpinion, PanelBatch
-from ingest.sources import sp500_membership as source
+from ingest.sources.sp500_membership import sp500_membership as source
 from tests.unit.test_sp500_membership import change, page, parse, payload, stays_of
 
 NO_CHANGES = "date,add,remove\n"

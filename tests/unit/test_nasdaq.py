@@ -12,7 +12,7 @@ import pytest
 from ingest.catalog.calendars import working_days
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.panel_kit import PanelWindow
-from ingest.sources import nasdaq
+from ingest.sources.nasdaq import nasdaq
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
 

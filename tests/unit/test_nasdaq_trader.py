@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.sources import nasdaq_trader
+from ingest.sources.nasdaq_trader import nasdaq_trader
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
 

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.kit import ROWS_SCHEMA, Window
-from ingest.sources import new_york_fed
+from ingest.sources.new_york_fed import new_york_fed
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 
 SOFR = pairs_of("new_york_fed", "rates/sofr/")

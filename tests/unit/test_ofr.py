@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import SourceChanged
 from ingest.kit import ROWS_SCHEMA, Window
-from ingest.sources import ofr
+from ingest.sources.ofr import ofr
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 
 PAIRS = pairs_of("ofr")

@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from ingest.catalog.calendars import working_days
-from ingest.evidence import Evidence
-from ingest.found_blocks import Blocks
 from ingest.panel import panel_table
-from ingest.panel_blocks import find_blocks
 from ingest.panel_gate import panel_gate
 from ingest.panel_kit import PanelBatch, PanelGateResult
+from ingest.rules.evidence import Evidence
+from ingest.rules.found_blocks import Blocks
+from ingest.rules.panel_blocks import find_blocks
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
 from warehouse.panel_landing import land_panel

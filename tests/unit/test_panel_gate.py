@@ -15,10 +15,10 @@ import pytest
 from ingest.catalog.calendars import working_days
 from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.errors import ConfigError
-from ingest.magnitudes import FIRST_PERIODS, MAGNITUDES
 from ingest.panel import PANEL_TABLES, panel_table
 from ingest.panel_gate import Evidence, large_moves, panel_gate, rule_names
 from ingest.panel_kit import PanelBatch, PanelGateResult
+from ingest.rules.magnitudes import FIRST_PERIODS, MAGNITUDES
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
 from warehouse.panel_landing import land_panel

@@ -18,8 +18,8 @@ import pytest
 from rich.cells import cell_len
 
 from orchestration import cli
-from orchestration.results import distinct
-from orchestration.terminal import console, say, shown
+from serving.query.results import distinct
+from serving.query.terminal import console, say, shown
 from tests.unit.query_home import HOSTILE, publish_small
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from orchestration.readings import Reading, readings
+from serving.readings import Reading, readings
 
 TODAY = datetime(2026, 4, 2, 14, 20)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analytics.regimes.types import MODEL_VERSION
 from ingest.archive import Archive, sha256_of
 from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
@@ -17,10 +18,9 @@ from orchestration import cli
 from tests.unit.test_landing import CATALOG, MON, OAS, SOURCE, TUE, WED, frame, utc
 from warehouse.connection import connect, migrate
 from warehouse.landing import land
+from warehouse.lived import KEPT_ON_REBUILD
 from warehouse.publish import publish
 from warehouse.rebuild import RebuildResult, foreseen_loss, rebuild
-from warehouse.regimes.ledger import KEPT_ON_REBUILD
-from warehouse.regimes.types import MODEL_VERSION
 from warehouse.runs import begin_run, finish_run, record_checks
 
 BATCHES = [

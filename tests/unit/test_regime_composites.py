@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.regime_days import day
-from warehouse.regimes.composites import (
+from analytics.regimes.composites import (
     OPTIMISM,
     PANIC,
     Sentiment,
@@ -25,8 +24,9 @@ from warehouse.regimes.composites import (
     top_drivers,
     total,
 )
-from warehouse.regimes.dimensions import STEPS
-from warehouse.regimes.types import DIMENSIONS, LAYERS, DayInputs, DimensionState
+from analytics.regimes.dimensions import STEPS
+from analytics.regimes.types import DIMENSIONS, LAYERS, DayInputs, DimensionState
+from tests.unit.regime_days import day
 
 T, E, N, U = "tightening", "easing", "neither", "unknown"
 

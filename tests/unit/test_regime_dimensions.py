@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from analytics.regimes.dimensions import STEPS, percentile_state, reason_of, two_of_three_state
+from analytics.regimes.types import DIMENSIONS, DayInputs, FundingDay, InputValue
 from tests.unit.regime_days import START, day, funding_days, one, play, series
-from warehouse.regimes.dimensions import STEPS, percentile_state, reason_of, two_of_three_state
-from warehouse.regimes.types import DIMENSIONS, DayInputs, FundingDay, InputValue
 
 # ---- R1 net liquidity ----------------------------------------------------------------------------------------------
 

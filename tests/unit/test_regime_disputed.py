@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from analytics.regimes.knowledge import DISPUTED
 from tests.unit.regime_world import Row, of_rows, read
-from warehouse.regimes.knowledge import DISPUTED
 
 BEFORE, DAY, AFTER = "2020-03-12", "2020-03-13", "2020-03-16"
 

@@ -6,9 +6,9 @@ from datetime import date, datetime, time, timedelta
 
 import polars as pl
 
-from warehouse.regimes.columns import COLUMN_NAMES
-from warehouse.regimes.episodes import EPISODES, SUBJECTS, regime_episodes
-from warehouse.regimes.types import DIMENSIONS
+from analytics.regimes.columns import COLUMN_NAMES
+from analytics.regimes.episodes import EPISODES, SUBJECTS, regime_episodes
+from analytics.regimes.types import DIMENSIONS
 
 MONDAY = date(2024, 1, 8)
 SESSIONS = [MONDAY + timedelta(days=day) for day in (0, 1, 2, 3, 4, 8, 9)]  # the next Monday is a holiday

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.regime_days import QUIET, START, day
-from warehouse.regimes.columns import COLUMN_NAMES, ROW_COLUMNS, RegimeRow
-from warehouse.regimes.evaluate import evaluate_day
-from warehouse.regimes.types import (
+from analytics.regimes.columns import COLUMN_NAMES, ROW_COLUMNS, RegimeRow
+from analytics.regimes.evaluate import evaluate_day
+from analytics.regimes.types import (
     CORE,
     DIMENSIONS,
     MODEL_VERSION,
@@ -25,6 +24,7 @@ from warehouse.regimes.types import (
     inputs_from_json,
     inputs_to_json,
 )
+from tests.unit.regime_days import QUIET, START, day
 
 KINDS: dict[str, type | tuple[type, ...]] = {
     "varchar": str,

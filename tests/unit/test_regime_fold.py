@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
-from warehouse.regimes.composites import CLASSES, DASHBOARD_ORDER
-from warehouse.regimes.fold import Observation, fold_ladder, fold_publication
-from warehouse.regimes.thresholds import all_of, any_of, ladder, rule, thresholds
-from warehouse.regimes.types import DIMENSIONS, SCORED
+from analytics.regimes.composites import CLASSES, DASHBOARD_ORDER
+from analytics.regimes.fold import Observation, fold_ladder, fold_publication
+from analytics.regimes.thresholds import all_of, any_of, ladder, rule, thresholds
+from analytics.regimes.types import DIMENSIONS, SCORED
 
 DAY = date(2024, 2, 12)
 

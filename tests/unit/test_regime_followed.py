@@ -9,10 +9,10 @@ import duckdb
 import polars as pl
 import pytest
 
+from analytics.regimes.followed import FOLLOWED_TABLES, derive
+from analytics.regimes.frames import schema_of
+from analytics.regimes.truth import TRUTH_TABLES
 from tests.unit.regime_build import build_file, latent
-from warehouse.regimes.followed import FOLLOWED_TABLES, derive
-from warehouse.regimes.frames import schema_of
-from warehouse.regimes.truth import TRUTH_TABLES
 
 UNIT = re.compile(
     r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_days|_seconds|_rate|_points|_score|_number)$"

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 import polars as pl
 import pytest
 
-from warehouse.regimes.forward_returns import FORWARD_RETURNS, HORIZONS, forward_returns
+from analytics.regimes.forward_returns import FORWARD_RETURNS, HORIZONS, forward_returns
 
 WEEKDAYS = [date(2024, 1, 2) + timedelta(days=day) for day in range(460)]
 SESSIONS = [day for day in WEEKDAYS if day.weekday() < 5 and day != date(2024, 1, 15)]  # Martin Luther King's birthday

@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
+from analytics.regimes.inputs import InputReader, Panel, PanelRows
+from analytics.regimes.knowledge import Replay
+from analytics.regimes.types import CORE, DIMENSIONS, each_input
 from tests.unit import regime_world as world
 from tests.unit.regime_world import Row, of_rows, read
-from warehouse.regimes.inputs import InputReader, Panel, PanelRows
-from warehouse.regimes.knowledge import Replay
-from warehouse.regimes.types import CORE, DIMENSIONS, each_input
 
 
 def daily(series_id: str, last: str, values: list[float], time: str = "22:00", **more) -> list[Row]:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.regimes.knowledge import DISPUTED, VINTAGES_SCHEMA, Limits, Replay, Spine
 from tests.unit import regime_world as world
 from tests.unit.test_known_rule import DAY, ROW, con, fill, known, known_sql  # noqa: F401  # `con` is a fixture
-from warehouse.regimes.knowledge import DISPUTED, VINTAGES_SCHEMA, Limits, Replay, Spine
 
 LIMITS = {name: Limits(False, {"first": 4, "second": 6}, None) for name in ("x", "y")}
 
@@ -51,7 +51,7 @@ def test_many_vintages_at_once_are_those_one_by_one(monkeypatch: pytest.MonkeyPa
     position = spine.dates.index(date(2020, 3, 16))
     slow, quick = Replay(world.vintages(), spine, limits), Replay(world.vintages(), spine, limits)
     quick.advance(spine.cutoffs[position])
-    monkeypatch.setattr("warehouse.regimes.knowledge._MANY", 10**9)
+    monkeypatch.setattr("analytics.regimes.knowledge._MANY", 10**9)
     slow.advance(spine.cutoffs[position])
     for series_id in quick.series_ids:
         assert quick[series_id].last(position) == slow[series_id].last(position)

@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from warehouse.regimes.columns import COLUMN_NAMES
-from warehouse.regimes.composites import class_of
-from warehouse.regimes.followed import _MEASURES
-from warehouse.regimes.known_episodes import (
+from analytics.regimes.columns import COLUMN_NAMES
+from analytics.regimes.composites import class_of
+from analytics.regimes.followed import _MEASURES
+from analytics.regimes.known_episodes import (
     EXPECTATIONS,
     KNOWN_EPISODES,
     Expectation,

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from analytics.regimes import ledger
+from analytics.regimes.ledger import REGIME_DAILY, reconstruct, regime_daily_sql, update_ledger
 from tests.unit import regime_world as world
-from warehouse.regimes import ledger
-from warehouse.regimes.ledger import KEPT_ON_REBUILD, REGIME_DAILY, reconstruct, regime_daily_sql, update_ledger
+from warehouse.lived import KEPT_ON_REBUILD
 
 FIRST, LAST = date(2020, 1, 6), date(2020, 3, 31)
 ROW = [name for name, *_ in REGIME_DAILY.columns if name not in ("basis", "computed_at")]
@@ -145,7 +146,7 @@ def test_another_model_version_has_rows_of_its_own(monkeypatch):
     con, _ = lived(recent(), mornings()[:2])
     before = con.execute("select * from regime.days order by all").fetchall()
     monkeypatch.setattr(ledger, "MODEL_VERSION", "next")
-    monkeypatch.setattr("warehouse.regimes.evaluate.MODEL_VERSION", "next")
+    monkeypatch.setattr("analytics.regimes.evaluate.MODEL_VERSION", "next")
     update = update_ledger(con, now=mornings()[1], run_id="new rules")
     assert update.rows_lived + update.rows_reconstructed == len(before)
     assert con.execute("select * from regime.days where model_version <> 'next' order by all").fetchall() == before
@@ -173,7 +174,7 @@ def test_nothing_known_means_no_row():
 
 def test_the_migration_may_run_twice():
     con = world.world(recent().clear())
-    con.execute(ledger.ledger_ddl()[1])
+    con.execute(ledger.ledger_ddl())
     comments = con.execute(
         "select count(*) from duckdb_columns() where schema_name = 'regime' and comment is null"
     ).fetchone()

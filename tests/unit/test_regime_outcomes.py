@@ -7,10 +7,10 @@ from datetime import date, datetime, time, timedelta
 import polars as pl
 import pytest
 
-from warehouse.regimes.episodes import SUBJECTS
-from warehouse.regimes.forward_returns import HORIZONS
-from warehouse.regimes.outcomes import OUTCOMES, regime_outcomes
-from warehouse.regimes.statistics import wilson
+from analytics.regimes.episodes import SUBJECTS
+from analytics.regimes.forward_returns import HORIZONS
+from analytics.regimes.outcomes import OUTCOMES, regime_outcomes
+from analytics.regimes.statistics import wilson
 
 FIRST = date(2024, 1, 1)
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from warehouse.regimes.statistics import (
+from analytics.regimes.statistics import (
     block_weights,
     percentile_interval,
     resampled_medians,

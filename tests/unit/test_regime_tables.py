@@ -10,10 +10,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from tests.unit import regime_world as world
-from warehouse.regimes.forward_returns import FORWARD_RETURNS
-from warehouse.regimes.ledger import LedgerUpdate, regime_daily_sql, update_ledger
-from warehouse.regimes.tables import (
+from analytics.regimes.forward_returns import FORWARD_RETURNS
+from analytics.regimes.ledger import LedgerUpdate, regime_daily_sql, update_ledger
+from analytics.regimes.tables import (
     CHECKS,
     NO_ROW_HAS_CHANGED,
     NOTHING_AFTER_THE_CUTOFF,
@@ -21,6 +20,7 @@ from warehouse.regimes.tables import (
     RULES,
     check_tables,
 )
+from tests.unit import regime_world as world
 
 LAST = date(2020, 2, 14)
 NEWEST = "session_date = (select max(session_date) from marts.regime_daily)"

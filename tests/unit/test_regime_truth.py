@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analytics.regimes.truth import CONFUSION, DETECTION, LATENT, TRUTH, confusion, detection, regime_truth
 from simulator.economy.regimes import NAMES
-from warehouse.regimes.truth import CONFUSION, DETECTION, LATENT, TRUTH, confusion, detection, regime_truth
 
 FIRST = date(2024, 1, 1)
 

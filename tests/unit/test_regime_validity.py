@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from warehouse.regimes.validity import (
+from analytics.regimes.validity import (
     CONDITIONS,
     FALSIFICATION,
     MEASURES,

@@ -10,10 +10,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest.days import written_day
-from ingest.doubles import SERIES_KEY, one_row_each
 from ingest.errors import SourceChanged
-from ingest.sources import cboe, fred, japan_mof, nasdaq, new_york_fed, ofr, treasury, yahoo, yahoo_prices
+from ingest.readers.days import written_day
+from ingest.rules.doubles import SERIES_KEY, one_row_each
+from ingest.sources.cboe import cboe
+from ingest.sources.fred import fred
+from ingest.sources.japan_mof import japan_mof
+from ingest.sources.nasdaq import nasdaq
+from ingest.sources.new_york_fed import new_york_fed
+from ingest.sources.ofr import ofr
+from ingest.sources.treasury import treasury
+from ingest.sources.yahoo import yahoo, yahoo_prices
 from tests.unit.fakes import cells, pairs_of, payload_of
 from tests.unit.yahoo_server import EVENING, NEW_YORK, chart, new_york, stamp
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from orchestration.report import _checks_section, _sources_table
+from serving.report.page import _checks_section, _sources_table
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.charts import CLASS_COLOURS
-from orchestration.readings import Headline, headline
-from orchestration.report_regimes import regime_sections
+from analytics.regimes.composites import CLASSES
+from analytics.regimes.followed import derive
+from analytics.regimes.types import DIMENSIONS, UNKNOWN
+from serving.readings import Headline, headline
+from serving.report.charts import CLASS_COLOURS
+from serving.report.regimes import regime_sections
 from tests.unit.regime_build import build_file, latent
-from warehouse.regimes.composites import CLASSES
-from warehouse.regimes.followed import derive
-from warehouse.regimes.types import DIMENSIONS, UNKNOWN
 
 
 def published(tmp_path: Path, *, with_truth: bool = True, explain: str = "Told.") -> duckdb.DuckDBPyConnection:

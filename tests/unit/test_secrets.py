@@ -23,7 +23,7 @@ from ingest.archive import Archive, sha256_of
 from ingest.errors import SourceChanged, SourceError, SourceRefused
 from ingest.kit import Payload
 from ingest.settings import Settings, load_settings
-from ingest.sources import fred
+from ingest.sources.fred import fred
 from orchestration.guarded import guard_logs, guard_stores, guarded_streams
 from orchestration.session import reason_of
 

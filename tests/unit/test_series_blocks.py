@@ -9,8 +9,8 @@ import pytest
 
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
-from ingest.evidence import SeriesEvidence
-from ingest.series_blocks import SeriesBlocks, find_series_blocks
+from ingest.rules.evidence import SeriesEvidence
+from ingest.rules.series_blocks import SeriesBlocks, find_series_blocks
 
 CATALOG = load_catalog()
 SESSIONS = working_days("nyse", date(2026, 3, 2), date(2026, 11, 17))

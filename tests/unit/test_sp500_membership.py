@@ -14,11 +14,11 @@ import pytest
 
 from ingest.catalog.renames import Rename, load_renames
 from ingest.errors import ConfigError, SourceChanged, SourceRefused, SourceUnavailable
-from ingest.html_tables import html_tables
 from ingest.kit import Payload
 from ingest.membership import Stay, name_stocks
 from ingest.panel_kit import PanelWindow, PartOfPanelChanged
-from ingest.sources import sp500_membership as source
+from ingest.readers.html_tables import html_tables
+from ingest.sources.sp500_membership import sp500_membership as source
 from tests.unit.fakes import NOON, FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
 

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.panel_kit import PanelWindow
-from ingest.sources import ssga
+from ingest.sources.ssga import ssga
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import days, has_schema_of, xlsx
 from tests.unit.panel_helpers import panel_context

@@ -21,7 +21,8 @@ from ingest.clock import NEW_YORK, naive_utc
 from ingest.kit import Payload
 from ingest.membership import read_membership
 from ingest.panel import panel_table
-from ingest.sources import sp500_membership, yahoo_prices
+from ingest.sources.sp500_membership import sp500_membership
+from ingest.sources.yahoo import yahoo_prices
 from simulator import Market, StandIn, simulate
 from simulator.economy import funds as told
 from simulator.economy.grid import FIRST_DAY, Grid

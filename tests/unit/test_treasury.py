@@ -11,7 +11,7 @@ import pytest
 
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.kit import ROWS_SCHEMA, Window
-from ingest.sources import treasury
+from ingest.sources.treasury import treasury
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 
 BALANCE = pairs_of("treasury", "dts/")

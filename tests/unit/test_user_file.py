@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import SourceChanged, SourceError
 from ingest.kit import ROWS_SCHEMA, Window
-from ingest.sources import user_file
+from ingest.sources.user_file import user_file
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 
 PAIRS = pairs_of("user_file")

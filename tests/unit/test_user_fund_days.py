@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors import SourceChanged
 from ingest.panel_kit import PanelWindow
-from ingest.sources import user_fund_days
+from ingest.sources.user_file import user_fund_days
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import days, has_schema_of
 from tests.unit.panel_helpers import panel_context

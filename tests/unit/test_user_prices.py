@@ -12,7 +12,7 @@ import pytest
 from ingest.errors import SourceChanged
 from ingest.kit import Payload
 from ingest.panel_kit import PanelWindow
-from ingest.sources import user_prices
+from ingest.sources.user_file import user_prices
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
 

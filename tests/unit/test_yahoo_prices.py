@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest import yfinance_client
 from ingest.catalog.calendars import working_days
 from ingest.clock import clock_at
 from ingest.errors import SourceChanged, SourceUnavailable
@@ -22,7 +21,7 @@ from ingest.panel_collect import collect_panel
 from ingest.panel_desks import panel_desk
 from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
 from ingest.settings import Settings
-from ingest.sources import yahoo_prices
+from ingest.sources.yahoo import yahoo_prices, yfinance_client
 from tests.unit.fakes import payload_of
 from tests.unit.yahoo_server import EVENING, NEW_YORK, NOT_FOUND, LocalHttp, Server, chart, new_york, stamp
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import ingest.yfinance_client
+import ingest.sources.yahoo.yfinance_client
 from ingest.errors import NotAsked
 from ingest.patience import Patience
 from ingest.settings import Settings
-from ingest.yfinance_client import Answer, YahooClient
+from ingest.sources.yahoo.yfinance_client import Answer, YahooClient
 from tests.unit.local_server import LocalServer, answer
 
 CHART = b'{"chart": {"result": [{"indicators": {"quote": [{"close": [1.5]}]}}], "error": null}}'
@@ -76,7 +76,7 @@ def test_redirects_have_an_end(server, tmp_path) -> None:
 
 
 def test_a_body_beyond_the_limit_is_cut_while_it_comes(server, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(ingest.yfinance_client, "MAX_BODY_BYTES", 1_000_000)
+    monkeypatch.setattr(ingest.sources.yahoo.yfinance_client, "MAX_BODY_BYTES", 1_000_000)
     sent = 0
 
     def endless(request: BaseHTTPRequestHandler) -> None:

@@ -88,7 +88,7 @@ comment on column catalog.funds.share_lag_sessions is '0: the printed date is th
 comment on column catalog.funds.active_from is 'First day; NULL: the first row of its history';
 comment on column catalog.funds.active_to is 'Last day of a closed fund; NULL: it goes on';
 
--- Derived from prices, splits and membership by warehouse/breadth_tables.py; rows are replaced.
+-- Derived from prices, splits and membership by analytics/breadth/tables.py; rows are replaced.
 create schema if not exists breadth;
 create table if not exists breadth.features (
     permid varchar not null,

@@ -1,7 +1,7 @@
 {#- Breadth of each universe on each session (quant.md 5.1, 5.3 to 5.8). Counts are facts about whoever was priced; a
     statement about the universe needs 95 % of it priced (breadth_coverage_gate_ratio), and is NULL with a reason below.
     The advance-decline line is then carried, and flagged. McClellan and Zweig fold over the sessions and come from
-    warehouse/breadth_market.py, by the same gate. Prices of a session come in for some hours after it: so long one that
+    analytics/breadth/market.py, by the same gate. Prices of a session come in for some hours after it: so long one that
     lacks them is "not yet" covered, and what it lacks then is settled. `now`: an SQL moment. -#}
 {% macro breadth_daily(counts, market, prices, observations, sessions, now) %}
 {%- set gate = var('breadth_coverage_gate_ratio') %}

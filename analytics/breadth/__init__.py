@@ -1,0 +1,1 @@
+"""How many take part: features of each symbol and counts of each universe."""

@@ -1,0 +1,96 @@
+"""Episodes: the runs of one state of a dimension or a composite, over the rows of what was known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from analytics.regimes.frames import shaped
+from analytics.regimes.types import DIMENSIONS, UNKNOWN
+from warehouse.published_table import PublishedTable
+
+SUBJECTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "regime_class": "regime_class",
+        "liquidity_dashboard": "liquidity_dashboard_state",
+        "sentiment": "sentiment_state",
+        **{name: f"{name}_state" for name in DIMENSIONS},
+    }
+)
+"""What has states, with its column of regime_daily: the headline class, the composites, the dimensions."""
+
+EPISODES: Final = PublishedTable(
+    "marts",
+    "regime_episodes",
+    "When each state of each dimension and composite began and ended, by the published states of regime_daily; "
+    "unknown is a state. One row per dimension and episode.",
+    (
+        ("dimension", "varchar", "What has the state: regime_class, liquidity_dashboard, sentiment or a dimension"),
+        ("episode_number", "bigint", "1 for the first episode of the dimension"),
+        ("state", "varchar", "The state"),
+        ("began_date", "date", "First session in the state"),
+        ("ended_date", "date", "Last session in the state; NULL while it runs"),
+        ("began_known_at", "timestamp", "UTC; cut-off of the first session: before it nobody could know that it began"),
+        ("ended_known_at", "timestamp", "UTC; cut-off of the first session of the next state; NULL while it runs"),
+        ("sessions_count", "bigint", "Sessions in the state, so far while it runs"),
+        (
+            "calendar_days",
+            "bigint",
+            "Days from the first session to the last, both counted; to the newest one while it runs",
+        ),
+        ("came_from_state", "varchar", "State before; NULL for the first episode of the history, which may be older"),
+        ("went_to_state", "varchar", "State after; NULL while it runs"),
+        ("is_running", "boolean", "The newest session is in it"),
+    ),
+)
+
+
+def long_states(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return dimension, session_date, cutoff_at, state of rows of regime_daily; no state counts as unknown.
+
+    Subjects come in their order, sessions in theirs.
+    """
+    ordered = rows.sort("session_date")
+    return pl.concat(
+        [
+            ordered.select(
+                pl.lit(name).alias("dimension"),
+                "session_date",
+                "cutoff_at",
+                pl.col(column).cast(pl.String).fill_null(UNKNOWN).alias("state"),
+            )
+            for name, column in SUBJECTS.items()
+        ]
+    )
+
+
+def regime_episodes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the episodes (EPISODES) of `rows`: session_date, cutoff_at and the columns of SUBJECTS."""
+    return episodes_of(long_states(rows))
+
+
+def episodes_of(states: pl.DataFrame) -> pl.DataFrame:
+    """Return the episodes of long_states, in its order."""
+    last = states["session_date"].max()
+    numbered = states.with_columns(
+        pl.col("state").rle_id().over("dimension").cast(pl.Int64).alias("episode_number") + 1
+    )
+    runs = numbered.group_by("dimension", "episode_number", maintain_order=True).agg(
+        pl.col("state").first(),
+        pl.col("session_date").first().alias("began_date"),
+        pl.col("session_date").last().alias("last_date"),
+        pl.col("cutoff_at").first().alias("began_known_at"),
+        pl.len().cast(pl.Int64).alias("sessions_count"),
+    )
+    running = pl.col("last_date") == pl.lit(last, dtype=pl.Date)
+    return runs.with_columns(
+        ended_date=pl.when(~running).then("last_date"),
+        ended_known_at=pl.col("began_known_at").shift(-1).over("dimension"),
+        calendar_days=(pl.col("last_date") - pl.col("began_date")).dt.total_days() + 1,
+        came_from_state=pl.col("state").shift(1).over("dimension"),
+        went_to_state=pl.col("state").shift(-1).over("dimension"),
+        is_running=running,
+    ).pipe(shaped, EPISODES)

@@ -1,0 +1,222 @@
+"""What the S&P 500 did after each row of what was known. It is looked at afterwards and is no input of any state.
+
+Three measures of the same holding: from the first open after the cut-off, which is what its reader could buy; from the
+first close after it; and with dividends, by the fund SPY. Where no open is held the first is the second, and
+`entry_basis` says so. A measure that has no value says why.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from analytics.regimes.frames import shaped
+from warehouse.published_table import PublishedTable
+
+HORIZONS: Final = (5, 21, 63, 126, 252)
+"""Sessions that the index is held: bought at an open, that session is the first; at a close, the one after it."""
+
+DIVIDEND_DAYS: Final = 100
+"""SPY pays once a quarter: a session so many days after the last dividend held is one whose dividends are not held."""
+
+PENDING: Final = "pending"
+UNPRICED: Final = "unpriced"
+NO_DIVIDENDS: Final = "dividends"
+
+
+def _horizon_columns(horizon: int) -> tuple[tuple[str, str, str], ...]:
+    return (
+        (
+            f"exit_{horizon}d_date",
+            "date",
+            f"Session number {horizon} of the holding: the entry is the first, where entry_basis is close the session "
+            "after it; NULL beyond the calendar",
+        ),
+        (
+            f"return_{horizon}d_ratio",
+            "double",
+            f"Close of exit_{horizon}d_date / entry (by entry_basis) - 1; overlaps the returns of {horizon - 1} "
+            "sessions on either side",
+        ),
+        (
+            f"max_adverse_{horizon}d_ratio",
+            "double",
+            f"Lowest low of the {horizon} sessions / entry - 1, at most 0: the worst the holder sat through; the "
+            "lowest close where entry_basis is close",
+        ),
+        (
+            f"return_{horizon}d_reason",
+            "varchar",
+            "Why there is no return: pending, the horizon is not over; unpriced, it is over and a price is lacking",
+        ),
+        (f"close_exit_{horizon}d_date", "date", f"Session number {horizon} after entry_date; NULL beyond the calendar"),
+        (
+            f"close_return_{horizon}d_ratio",
+            "double",
+            f"Close to close: close of close_exit_{horizon}d_date / close of entry_date - 1",
+        ),
+        (
+            f"close_max_adverse_{horizon}d_ratio",
+            "double",
+            f"Lowest close of the {horizon} sessions after entry_date / close of entry_date - 1, at most 0",
+        ),
+        (f"close_return_{horizon}d_reason", "varchar", "Why there is no close-to-close return: pending or unpriced"),
+        (
+            f"total_return_{horizon}d_ratio",
+            "double",
+            "Close to close over the same sessions with dividends reinvested, by the fund SPY",
+        ),
+        (
+            f"total_return_{horizon}d_reason",
+            "varchar",
+            "Why there is no total return: pending, unpriced (a close of SPY is lacking), or dividends (those of SPY "
+            "over the holding are not held)",
+        ),
+    )
+
+
+FORWARD_RETURNS: Final = PublishedTable(
+    "marts",
+    "forward_returns_daily",
+    "What the S&P 500 did after each cut-off of regime_daily: from the first open after it, from the first close, and "
+    "with dividends; never an input of a regime. A horizon that is not over is NULL. One row per session.",
+    (
+        ("session_date", "date", "Session D of regime_daily"),
+        ("cutoff_at", "timestamp", "UTC; cut-off of D: what was known is known by then"),
+        ("entry_date", "date", "Session of the first open after the cut-off; it may be yet to come"),
+        (
+            "entry_basis",
+            "varchar",
+            "At which price of entry_date return_… and max_adverse_… begin: open; close where that open is not held; "
+            "NULL where neither is there (yet)",
+        ),
+        ("entry_open_index", "double", "S&P 500 at that open; NULL where it is not there (yet)"),
+        ("entry_close_index", "double", "S&P 500 at the close of entry_date; NULL where it is not there (yet)"),
+        *(column for horizon in HORIZONS for column in _horizon_columns(horizon)),
+    ),
+)
+
+
+def forward_returns(rows: pl.DataFrame, sessions: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
+    """Return FORWARD_RETURNS for each of `rows` (session_date, cutoff_at).
+
+    `sessions` (session_date, open_at, session_seq) goes on past the last row as far as the calendar is known; `prices`
+    has at most one row per session: session_date, open, low, close of the index; total, the dividend-adjusted close of
+    SPY, and dividend, what it paid on its ex-dividend sessions. A price that is missing is never made up: NULL and a
+    reason. A horizon is over when its last session is not after the newest of `rows`.
+    """
+    spine = (
+        sessions.select("session_date", "open_at", "session_seq")
+        .join(prices, on="session_date", how="left")
+        .sort("session_seq")
+        .with_columns(is_told=_dividends_are_held())
+    )
+    after = spine.select(
+        pl.col("open_at"),
+        pl.col("session_date").alias("entry_date"),
+        pl.col("open").alias("entry_open_index"),
+        pl.col("close").alias("entry_close_index"),
+        pl.col("total").alias("entry_total"),
+        *(expression for horizon in HORIZONS for expression in _ahead(horizon)),
+    )
+    entered = (
+        rows.select("session_date", "cutoff_at")
+        .sort("cutoff_at")
+        .join_asof(
+            after.sort("open_at"),
+            left_on="cutoff_at",
+            right_on="open_at",
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .with_columns(
+            entry_basis=pl.when(pl.col("entry_open_index").is_not_null())
+            .then(pl.lit("open"))
+            .when(pl.col("entry_close_index").is_not_null())
+            .then(pl.lit("close"))
+        )
+    )
+    newest = rows["session_date"].max()
+    return (
+        entered.with_columns(expression for horizon in HORIZONS for expression in _measured(horizon))
+        .with_columns(expression for horizon in HORIZONS for expression in _chosen(horizon))
+        .with_columns(expression for horizon in HORIZONS for expression in _reasons(horizon, pl.lit(newest, pl.Date())))
+        .sort("session_date")
+        .pipe(shaped, FORWARD_RETURNS)
+    )
+
+
+def _dividends_are_held() -> pl.Expr:
+    """Say of each session whether the last dividend held is recent enough to be the last one paid."""
+    paid = pl.when(pl.col("dividend") > 0).then(pl.col("session_date")).forward_fill()
+    return ((pl.col("session_date") - paid).dt.total_days() <= DIVIDEND_DAYS).fill_null(value=False).cast(pl.Int8)
+
+
+def _ahead(horizon: int) -> tuple[pl.Expr, ...]:
+    """Return what a holder from this session's open on meets, and one from its close on."""
+    return (
+        pl.col("session_date").shift(1 - horizon).alias(f"open_exit_{horizon}"),
+        pl.col("close").shift(1 - horizon).alias(f"close_{horizon}"),
+        pl.col("low").rolling_min(horizon, min_samples=horizon).shift(1 - horizon).alias(f"low_{horizon}"),
+        pl.col("session_date").shift(-horizon).alias(f"close_exit_{horizon}d_date"),
+        pl.col("close").shift(-horizon).alias(f"later_close_{horizon}"),
+        pl.col("close").rolling_min(horizon, min_samples=horizon).shift(-horizon).alias(f"lowest_close_{horizon}"),
+        pl.col("total").shift(-horizon).alias(f"later_total_{horizon}"),
+        pl.col("is_told").rolling_min(horizon + 1, min_samples=horizon + 1).shift(-horizon).alias(f"is_told_{horizon}"),
+    )
+
+
+def _measured(horizon: int) -> tuple[pl.Expr, ...]:
+    opened, closed = pl.col("entry_open_index"), pl.col("entry_close_index")
+    total = (pl.col(f"later_total_{horizon}") / pl.col("entry_total") - 1).round(8)
+    return (
+        (pl.col(f"close_{horizon}") / opened - 1).round(8).alias(f"open_return_{horizon}"),
+        _worst(f"low_{horizon}", opened).alias(f"open_max_adverse_{horizon}"),
+        (pl.col(f"later_close_{horizon}") / closed - 1).round(8).alias(f"close_return_{horizon}d_ratio"),
+        _worst(f"lowest_close_{horizon}", closed).alias(f"close_max_adverse_{horizon}d_ratio"),
+        pl.when(pl.col(f"is_told_{horizon}") == 1).then(total).alias(f"total_return_{horizon}d_ratio"),
+        total.is_not_null().alias(f"is_priced_{horizon}"),
+    )
+
+
+def _worst(lowest: str, entry: pl.Expr) -> pl.Expr:
+    # a low above the entry would be an error of the file, or a rise without a fall: no gain
+    return (pl.col(lowest) / entry - 1).clip(upper_bound=0.0).round(8)
+
+
+def _chosen(horizon: int) -> tuple[pl.Expr, ...]:
+    """Return the measure by `entry_basis`."""
+    is_by_close = pl.col("entry_basis") == "close"
+
+    def either(close: str, opened: str) -> pl.Expr:
+        return pl.when(is_by_close).then(close).otherwise(opened)
+
+    return (
+        either(f"close_exit_{horizon}d_date", f"open_exit_{horizon}").alias(f"exit_{horizon}d_date"),
+        either(f"close_return_{horizon}d_ratio", f"open_return_{horizon}").alias(f"return_{horizon}d_ratio"),
+        either(f"close_max_adverse_{horizon}d_ratio", f"open_max_adverse_{horizon}").alias(
+            f"max_adverse_{horizon}d_ratio"
+        ),
+    )
+
+
+def _reasons(horizon: int, newest: pl.Expr) -> tuple[pl.Expr, ...]:
+    def why(value: str, exit_date: str, lacking: pl.Expr) -> pl.Expr:
+        return (
+            pl.when(pl.col(value).is_not_null())
+            .then(None)
+            .when(pl.col(exit_date) <= newest)
+            .then(lacking)
+            .otherwise(pl.lit(PENDING))
+        )
+
+    unpriced = pl.lit(UNPRICED)
+    undivided = pl.when(pl.col(f"is_priced_{horizon}")).then(pl.lit(NO_DIVIDENDS)).otherwise(unpriced)
+    exit_date, close_exit = f"exit_{horizon}d_date", f"close_exit_{horizon}d_date"
+    return (
+        why(f"return_{horizon}d_ratio", exit_date, unpriced).alias(f"return_{horizon}d_reason"),
+        why(f"close_return_{horizon}d_ratio", close_exit, unpriced).alias(f"close_return_{horizon}d_reason"),
+        why(f"total_return_{horizon}d_ratio", close_exit, undivided).alias(f"total_return_{horizon}d_reason"),
+    )

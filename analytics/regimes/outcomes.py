@@ -1,0 +1,304 @@
+"""What followed each state: returns after its sessions beside returns after any session, with the doubt in figures.
+
+Windows of neighbouring sessions overlap, so sessions are not independent trials. Wilson's interval therefore counts
+the windows that fit beside one another, and the bootstrap resamples runs of sessions as long as the horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from itertools import product
+from types import MappingProxyType
+from typing import Any, Final, get_type_hints
+
+import numpy as np
+import polars as pl
+
+from analytics.regimes.episodes import episodes_of, long_states
+from analytics.regimes.forward_returns import HORIZONS, NO_DIVIDENDS, PENDING, UNPRICED
+from analytics.regimes.frames import schema_of
+from analytics.regimes.statistics import (
+    Counts,
+    Doubles,
+    block_weights,
+    percentile_interval,
+    resampled_medians,
+    wilson,
+    windows_that_fit,
+)
+from analytics.regimes.types import CORE, DIMENSIONS, LAYERS, PLUMBING, UNKNOWN, DayInputs
+from warehouse.published_table import PublishedTable
+
+RESAMPLES: Final = 1000
+SEED: Final = 20260206
+FEW_EPISODES: Final = 20
+"""Fewer episodes than this say too little, whatever the number of sessions."""
+
+WINDOWS_RESAMPLED: Final = 5
+"""From fewer windows apart a bootstrap draws the same few returns again and again, and looks surer than it is."""
+
+OUTCOMES: Final = PublishedTable(
+    "marts",
+    "regime_outcomes",
+    "What the S&P 500 did after the sessions of each state, beside what it did after any session: a description of the "
+    "past, not a forecast and no advice. Windows overlap: neighbouring sessions share most of their returns, so "
+    "sessions_count overstates what is known; windows_count and episodes_count do not. Sessions are those of the "
+    "dimension's sample: from its first known state to the last session whose horizon is over. "
+    "One row per dimension, state, horizon and kind of return.",
+    (
+        ("dimension", "varchar", "What has the state, as in regime_episodes"),
+        ("state", "varchar", "The published state; unknown included"),
+        ("horizon_sessions_count", "bigint", "Sessions held after the cut-off"),
+        (
+            "return_kind",
+            "varchar",
+            "price, from the first open after the cut-off, or by entry_basis; close_to_close, from the first close "
+            "after it; total_return, the same with dividends. As the columns of forward_returns_daily",
+        ),
+        (
+            "entry_basis",
+            "varchar",
+            "Price at which the counted sessions enter: open, close (where no open is held) or mixed; NULL where none "
+            "is counted",
+        ),
+        ("sessions_count", "bigint", "Sessions in the state whose horizon is over; their windows overlap"),
+        ("pending_sessions_count", "bigint", "Sessions in the state whose horizon is not over: in no figure here"),
+        (
+            "unpriced_sessions_count",
+            "bigint",
+            "Sessions in the state whose horizon is over and that lack a price, or a dividend: in no figure here",
+        ),
+        (
+            "revised_sessions_count",
+            "bigint",
+            "Sessions in the state with an input that may have been revised since (latest_only): in no figure here",
+        ),
+        ("episodes_count", "bigint", "Episodes of the state with at least one session whose horizon is over"),
+        ("windows_count", "bigint", "Windows of this horizon that start in the state and fit without overlap"),
+        ("is_overlapping", "boolean", "Windows of the counted sessions overlap"),
+        ("is_too_few", "boolean", f"Fewer than {FEW_EPISODES} episodes: a list of cases, not a statistic"),
+        ("first_session_date", "date", "First counted session"),
+        ("last_session_date", "date", "Last counted session"),
+        ("median_return_ratio", "double", "Median return"),
+        ("p25_return_ratio", "double", "Lower quartile of the returns"),
+        ("p75_return_ratio", "double", "Upper quartile of the returns"),
+        (
+            "median_return_low_ratio",
+            "double",
+            f"2.5 % point of the median under the block bootstrap: {RESAMPLES} circular resamples of all sessions "
+            f"whose horizon is over, in blocks as long as the horizon, seed {SEED}; NULL under {WINDOWS_RESAMPLED} "
+            "windows",
+        ),
+        ("median_return_high_ratio", "double", "97.5 % point of the same"),
+        ("hit_rate_ratio", "double", "Share of the counted sessions with a return above 0"),
+        (
+            "hit_rate_low_ratio",
+            "double",
+            "Lower end of Wilson's 95 % interval of the hit rate, over windows_count trials and not over sessions",
+        ),
+        ("hit_rate_high_ratio", "double", "Upper end of the same"),
+        ("median_max_adverse_ratio", "double", "Median of the maximum adverse excursions"),
+        ("p10_max_adverse_ratio", "double", "10 % point of the maximum adverse excursions: one in ten was worse"),
+        ("baseline_sessions_count", "bigint", "Sessions of the dimension's sample, whatever the state"),
+        ("baseline_median_return_ratio", "double", "Median return after them: the unconditional baseline"),
+        ("baseline_hit_rate_ratio", "double", "Share of them with a return above 0"),
+        ("baseline_median_max_adverse_ratio", "double", "Median of their maximum adverse excursions"),
+        ("reason_text", "varchar", "Why no session is counted; NULL where some are"),
+    ),
+)
+
+
+KINDS: Final = ("price", "close_to_close", "total_return")
+_COLUMNS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        "price": ("return_{}d_ratio", "max_adverse_{}d_ratio", "entry_basis"),
+        "close_to_close": ("close_return_{}d_ratio", "close_max_adverse_{}d_ratio", ""),
+        "total_return": ("total_return_{}d_ratio", "", ""),
+    }
+)
+"""Of each kind the columns of FORWARD_RETURNS: return, excursion, and at which price it enters (without: a close)."""
+
+
+def regime_outcomes(
+    rows: pl.DataFrame, returns: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = SEED
+) -> pl.DataFrame:
+    """Return OUTCOMES of `rows` (session_date, cutoff_at, the columns of SUBJECTS) and their FORWARD_RETURNS."""
+    states = long_states(rows)
+    episodes = episodes_of(states).select("dimension", "episode_number", pl.col("began_date").alias("session_date"))
+    numbered = (
+        states.join(episodes, on=["dimension", "session_date"], how="left", maintain_order="left")
+        .with_columns(pl.col("episode_number").forward_fill().over("dimension"))
+        .join(returns.drop("cutoff_at"), on="session_date", how="left", maintain_order="left")
+        .join(_revised(rows), on=["dimension", "session_date"], how="left", maintain_order="left")
+        .with_columns(pl.col("is_revised").fill_null(value=False))
+        .with_columns(pl.int_range(pl.len()).over("dimension").alias("place"))
+    )
+    known = pl.col("session_date").filter(pl.col("state") != UNKNOWN).min().over("dimension")
+    sampled = numbered.filter(pl.col("session_date") >= known)
+    found = []
+    weights_of = cache(block_weights)  # kinds that lack the same sessions are drawn alike
+    for horizon, kind in product(HORIZONS, KINDS):
+        result, worst, basis = (column.format(horizon) for column in _COLUMNS[kind])
+        is_over = returns.sort("session_date")[result].is_not_null()
+        weights = weights_of(int(is_over.sum()), horizon, resamples, seed)
+        # which of the resampled sessions a session is: they are those whose horizon is over, in their order
+        drawn = (is_over.cast(pl.Int64).cum_sum() - 1).alias("drawn")
+        told = sampled.with_columns(
+            drawn.gather(sampled["place"]),
+            result=pl.col(result),
+            why=pl.col(result.replace("_ratio", "_reason")),
+            worst=pl.col(worst) if worst else pl.lit(None, pl.Float64()),
+            by=pl.col(basis) if basis else pl.lit("close"),
+        )
+        for (dimension,), sample in told.group_by("dimension", maintain_order=True):
+            found += [row | {"return_kind": kind} for row in _of_sample(str(dimension), sample, horizon, weights)]
+    order = {name: place for place, name in enumerate(numbered["dimension"].unique(maintain_order=True))}
+    return pl.DataFrame(found, schema=schema_of(OUTCOMES), orient="row").sort(
+        pl.col("dimension").replace_strict(order, return_dtype=pl.Int64),
+        "state",
+        "horizon_sessions_count",
+        pl.col("return_kind").cast(pl.Enum(KINDS)),
+    )
+
+
+def _revised(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return dimension, session_date, is_revised of the sessions with an input that may have changed since."""
+    named = (
+        rows.select("session_date", pl.col("latest_only_inputs").str.split(", ").alias("input"))
+        .explode("input", empty_as_null=False, keep_nulls=False)
+        .drop_nulls()
+    )
+    found = [
+        named.filter(pl.col("input").is_in([*_inputs(dimensions)]))
+        .select(pl.lit(subject).alias("dimension"), "session_date", pl.lit(value=True).alias("is_revised"))
+        .unique(maintain_order=True)
+        for subject, dimensions in _STANDS_ON.items()
+    ]
+    return pl.concat(found)
+
+
+def _inputs(dimensions: tuple[str, ...]) -> set[str]:
+    groups = get_type_hints(DayInputs)
+    return {entry.name for dimension in dimensions for entry in fields(groups[dimension])} - _NO_FIGURES
+
+
+_NO_FIGURES: Final = {
+    "coverage_ratio",
+    "has_all_three_months",
+    "sahm_two_of_three_pct",
+    "put_call_window_count",
+    "usdjpy_volatility_window_count",
+}
+"""How much of a month, a panel or a window is there is no figure that a revision changes, and two dimensions have a
+`coverage_ratio`; that of two months is of a column beside the state."""
+
+_STANDS_ON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **{name: (name,) for name in DIMENSIONS},
+        "regime_class": (*CORE, *PLUMBING),
+        "liquidity_dashboard": LAYERS,
+        "sentiment": ("volatility", "options_sentiment", "etf_flows", "breadth", "leverage"),
+    }
+)
+
+
+def _of_sample(dimension: str, sample: pl.DataFrame, horizon: int, weights: Counts) -> list[dict[str, Any]]:
+    """Return the rows of one dimension and horizon; `weights`: how often each session comes in each resample."""
+    over = sample.filter(pl.col("result").is_not_null() & ~pl.col("is_revised"))
+    lacks = pl.col("result").is_null() & ~pl.col("is_revised")
+    is_pending = pl.col("why") == PENDING
+    left_out = sample.group_by("state").agg(
+        pending_sessions_count=(lacks & is_pending).sum(),
+        unpriced_sessions_count=(lacks & ~is_pending).sum(),
+        revised_sessions_count=pl.col("is_revised").sum(),
+        reasons=pl.col("why").filter(lacks).unique().sort(),
+    )
+    baseline = _summary(over["result"].to_numpy(), over["worst"].to_numpy())
+    by_state = {str(key[0]): part for key, part in over.partition_by("state", as_dict=True).items()}
+    found = []
+    for counts in left_out.sort("state").to_dicts():
+        at = by_state.get(counts["state"], over.clear())
+        results = at["result"].to_numpy()
+        told = _summary(results, at["worst"].to_numpy())
+        reasons = counts.pop("reasons")
+        windows = windows_that_fit(at["place"].to_numpy(), horizon)
+        episodes = at["episode_number"].n_unique()
+        hits = None if told["hit_rate"] is None else wilson(told["hit_rate"], windows)
+        medians = None
+        if windows >= WINDOWS_RESAMPLED:
+            medians = percentile_interval(resampled_medians(results, weights[at["drawn"].to_numpy()]))
+        found.append(
+            {
+                "dimension": dimension,
+                "horizon_sessions_count": horizon,
+                "sessions_count": at.height,
+                **counts,
+                "episodes_count": episodes,
+                "windows_count": windows,
+                "is_overlapping": windows < at.height,
+                "is_too_few": episodes < FEW_EPISODES,
+                "first_session_date": at["session_date"].min(),
+                "last_session_date": at["session_date"].max(),
+                "median_return_ratio": told["median"],
+                "p25_return_ratio": told["p25"],
+                "p75_return_ratio": told["p75"],
+                "median_return_low_ratio": _rounded(medians[0] if medians else None),
+                "median_return_high_ratio": _rounded(medians[1] if medians else None),
+                "hit_rate_ratio": told["hit_rate"],
+                "hit_rate_low_ratio": _rounded(hits[0] if hits else None),
+                "hit_rate_high_ratio": _rounded(hits[1] if hits else None),
+                "median_max_adverse_ratio": told["worst_median"],
+                "p10_max_adverse_ratio": told["worst_p10"],
+                "baseline_sessions_count": over.height,
+                "baseline_median_return_ratio": baseline["median"],
+                "baseline_hit_rate_ratio": baseline["hit_rate"],
+                "baseline_median_max_adverse_ratio": baseline["worst_median"],
+                "entry_basis": _basis(at["by"]),
+                "reason_text": None if at.height else _told(reasons),
+            }
+        )
+    return found
+
+
+def _basis(by: pl.Series) -> str | None:
+    bases = by.drop_nulls().unique().to_list()
+    return "mixed" if len(bases) > 1 else str(bases[0]) if bases else None
+
+
+def _told(reasons: list[str | None]) -> str:
+    """Return why no session is counted as a sentence."""
+    texts = [_WHY[reason] for reason in reasons if reason is not None]
+    return "; ".join(texts) or "every session has an input that may have been revised since"
+
+
+_WHY: Final = {
+    NO_DIVIDENDS: "the dividends of SPY over the holding are not held",
+    PENDING: "the horizon is not over",
+    UNPRICED: "the horizon is over and a price is lacking",
+}
+
+
+def _summary(results: Doubles, worst: Doubles) -> dict[str, float | None]:
+    """Return median, quartiles (between ranks, linearly: SQL's quantile_cont) and share above 0; None of nothing."""
+    lowest = worst[~np.isnan(worst)]
+    figures: dict[str, float | None] = dict.fromkeys(("median", "p25", "p75", "hit_rate", "worst_median", "worst_p10"))
+    if len(results):
+        p25, median, p75 = np.quantile(results, [0.25, 0.5, 0.75])
+        hits = int((results > 0).sum())
+        figures |= {
+            "median": _rounded(median),
+            "p25": _rounded(p25),
+            "p75": _rounded(p75),
+            "hit_rate": hits / len(results),
+        }
+    if len(lowest):
+        p10, middle = np.quantile(lowest, [0.1, 0.5])
+        figures |= {"worst_median": _rounded(middle), "worst_p10": _rounded(p10)}
+    return figures
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return a figure without the last bits, which depend on the machine: an unchanged day stays unchanged."""
+    return None if value is None else round(float(value), 8)

@@ -1,0 +1,405 @@
+"""External validity: the core score beside published stress indices, and what would make us withdraw the composite.
+
+Those indices contain the VIX and the same spreads, so agreement is consistency and not proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Literal
+
+import polars as pl
+
+from analytics.regimes.composites import OWN
+from analytics.regimes.frames import schema_of
+from analytics.regimes.statistics import sign_agreement, spearman, top_overlap
+from analytics.regimes.types import UNKNOWN
+from warehouse.published_table import PublishedTable
+
+WEEK_NEEDS: Final = 3
+"""A week counts when so many of its sessions have a known score."""
+
+STRESSED_SCORE: Final = 7
+MIN_PAIRS: Final = 30
+"""Fewer pairs than this are not compared."""
+
+Comparison = Literal[">=", "<=", "<", ">"]
+
+VALIDITY: Final = PublishedTable(
+    "marts",
+    "regime_validity",
+    "The core score beside published stress indices in their newest vintages, and inputs beside another publisher of "
+    "them. Those indices contain the VIX and the same spreads: agreement is consistency, not proof. The thresholds "
+    "were set before the figures were seen and are never tuned to pass. One row per reference and measure.",
+    (
+        ("reference", "varchar", "What is compared with: a series of the catalog, or a publication we do not collect"),
+        ("measure", "varchar", "What is measured"),
+        ("compared_text", "varchar", "What of ours is compared, and how"),
+        ("value", "double", "What came out, in `unit`; NULL where it cannot be measured"),
+        ("unit", "varchar", "ratio (a share or a correlation) or pct (percentage points)"),
+        ("comparison", "varchar", "How value must stand to the threshold"),
+        ("threshold_number", "double", "The threshold, in `unit`"),
+        ("is_met", "boolean", "It stands so; NULL where it cannot be measured"),
+        ("pairs_count", "bigint", "Pairs compared"),
+        ("first_date", "date", "First day compared"),
+        ("last_date", "date", "Last day compared"),
+        ("reason_text", "varchar", "Why it cannot be measured"),
+    ),
+)
+FALSIFICATION: Final = PublishedTable(
+    "marts",
+    "regime_falsification",
+    "The conditions, stated in advance, under which the headline class is to be withdrawn, with where they stand: as "
+    "published, and counting only the sessions whose class stands on its own series (regime_class_quality). "
+    "One row per condition and basis.",
+    (
+        ("condition", "varchar", "Short name of the condition"),
+        (
+            "basis",
+            "varchar",
+            "with_proxies: every class as published; own_only: a class that stands on a substitute counts as unknown",
+        ),
+        ("condition_text", "varchar", "The condition as a sentence"),
+        ("value", "double", "Where it stands, in `unit`; NULL where it cannot be measured"),
+        ("unit", "varchar", "ratio, sessions (per change) or classes (apart)"),
+        ("comparison", "varchar", "How value stands to the threshold where the condition is met"),
+        ("threshold_number", "double", "The threshold, in `unit`"),
+        ("is_met", "boolean", "TRUE: the composite is to be withdrawn; NULL: not measurable"),
+        ("reason_text", "varchar", "Why it cannot be measured, or which case decided"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a measure found: no value without enough pairs."""
+
+    value: float | None
+    pairs: int = 0
+    first: date | None = None
+    last: date | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What the score and its inputs are held against. Frames without rows where a reference is not there.
+
+    `observations`: series_id, provider, period_date, value, newest vintages. `weekly_flows`: rows of
+    marts.etf_flows_weekly. `breadth`: session_date, above_200dma_pct, coverage_ratio of our own count.
+    """
+
+    observations: pl.DataFrame
+    weekly_flows: pl.DataFrame
+    breadth: pl.DataFrame
+
+    def series(self, series_id: str) -> pl.DataFrame:
+        """Return period_date, value of a series, one value per period, the preferred provider's."""
+        of = self.observations.filter((pl.col("series_id") == series_id) & pl.col("value").is_not_null())
+        return (
+            of.sort("period_date", "provider_rank")
+            .unique("period_date", keep="first", maintain_order=True)
+            .select("period_date", "value")
+        )
+
+    def provider(self, series_id: str, provider: str) -> pl.DataFrame:
+        """Return period_date, value of a series as one provider has it."""
+        own = (pl.col("series_id") == series_id) & (pl.col("provider") == provider) & pl.col("value").is_not_null()
+        return self.observations.filter(own).select("period_date", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One line of 7.1: what is compared, how, and what was expected before it was seen."""
+
+    reference: str
+    name: str
+    compared: str
+    unit: Literal["ratio", "pct"]
+    comparison: Comparison
+    threshold: float | None
+    of: Callable[[pl.DataFrame, References], Measured]
+
+
+def regime_validity(rows: pl.DataFrame, references: References) -> pl.DataFrame:
+    """Return VALIDITY of `rows` (session_date, core_score) against what there is to hold it against."""
+    found = []
+    for measure in MEASURES:
+        told = measure.of(rows, references)
+        found.append(
+            {
+                "reference": measure.reference,
+                "measure": measure.name,
+                "compared_text": measure.compared,
+                "value": None if told.value is None else round(told.value, 6),
+                "unit": measure.unit,
+                "comparison": measure.comparison,
+                "threshold_number": measure.threshold,
+                "is_met": stands(told.value, measure.comparison, measure.threshold),
+                "pairs_count": told.pairs,
+                "first_date": told.first,
+                "last_date": told.last,
+                "reason_text": told.reason,
+            }
+        )
+    return pl.DataFrame(found, schema=schema_of(VALIDITY))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the conditions are held against: `rows` (session_date, regime_class), VALIDITY and the known episodes."""
+
+    rows: pl.DataFrame
+    validity: pl.DataFrame
+    known_episodes: pl.DataFrame
+
+
+def own_only(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of regime_daily without the classes and scores that stand on a substitute series."""
+    is_own = pl.col("regime_class_quality").fill_null("") == OWN
+    return rows.with_columns(
+        *(pl.when(is_own).then(pl.col(name)).alias(name) for name in ("core_score", "core_score_raw")),
+        *(
+            pl.when(is_own).then(pl.col(name)).otherwise(pl.lit(UNKNOWN)).alias(name)
+            for name in ("regime_class", "regime_class_raw")
+        ),
+    )
+
+
+def regime_falsification(as_published: Evidence, own: Evidence) -> pl.DataFrame:
+    """Return FALSIFICATION of the classes as published, and of those that stand on no substitute."""
+    found = []
+    for name, text, unit, comparison, threshold in CONDITIONS:
+        for basis, evidence in (("with_proxies", as_published), ("own_only", own)):
+            value, reason = _CONDITION[name](evidence)
+            found.append(
+                {
+                    "condition": name,
+                    "basis": basis,
+                    "condition_text": text,
+                    "value": None if value is None else round(value, 6),
+                    "unit": unit,
+                    "comparison": comparison,
+                    "threshold_number": threshold,
+                    "is_met": stands(value, comparison, threshold),
+                    "reason_text": reason,
+                }
+            )
+    return pl.DataFrame(found, schema=schema_of(FALSIFICATION))
+
+
+def stands(value: float | None, comparison: Comparison, threshold: float | None) -> bool | None:
+    """Say whether `value` stands so to `threshold`; None where there is no value."""
+    if value is None or threshold is None:
+        return None
+    return {">=": value >= threshold, "<=": value <= threshold, "<": value < threshold, ">": value > threshold}[
+        comparison
+    ]
+
+
+# ---- 7.1: what is compared ---------------------------------------------------------------------------------------
+
+
+def weekly_score(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return period_date (the Friday) and score, the mean of its week; weeks with too few known sessions are out."""
+    friday = pl.col("session_date") + pl.duration(days=(5 - pl.col("session_date").dt.weekday()) % 7)
+    weeks = (
+        rows.drop_nulls("core_score")
+        .group_by(friday.alias("period_date"))
+        .agg(pl.col("core_score").mean().alias("score"), pl.len().alias("known"))
+    )
+    return weeks.filter(pl.col("known") >= WEEK_NEEDS).select("period_date", "score").sort("period_date")
+
+
+def _weeks(rows: pl.DataFrame, references: References, series_id: str, since: date = date.min) -> pl.DataFrame:
+    """Return period_date, score, value by week."""
+    theirs = references.series(series_id).filter(pl.col("period_date") >= since)
+    return weekly_score(rows).join(theirs, on="period_date").sort("period_date")
+
+
+def _sessions(rows: pl.DataFrame, references: References, series_id: str) -> pl.DataFrame:
+    """Return period_date, score, value by session."""
+    ours = rows.drop_nulls("core_score").select(
+        pl.col("session_date").alias("period_date"), pl.col("core_score").alias("score")
+    )
+    return ours.join(references.series(series_id), on="period_date").sort("period_date")
+
+
+def _measured(pairs: pl.DataFrame, value: float | None, count: int | None = None) -> Measured:
+    """Return `value` with the days it stands on, or why there is none."""
+    number = pairs.height if count is None else count
+    if number < MIN_PAIRS:
+        return Measured(None, number, reason=f"{number} days on which both are known; {MIN_PAIRS} are needed")
+    if value is None:
+        return Measured(None, number, reason="one of the two never varies")
+    return Measured(value, number, pairs["period_date"].min(), pairs["period_date"].max())  # type: ignore[arg-type]
+
+
+def _rank_weekly(series_id: str, since: date = date.min) -> Callable[[pl.DataFrame, References], Measured]:
+    def measure(rows: pl.DataFrame, references: References) -> Measured:
+        pairs = _weeks(rows, references, series_id, since)
+        return _measured(pairs, spearman(pairs["score"], pairs["value"]))
+
+    return measure
+
+
+def _signs_of_changes(series_id: str, days: int = 28) -> Callable[[pl.DataFrame, References], Measured]:
+    def measure(rows: pl.DataFrame, references: References) -> Measured:
+        weeks = _weeks(rows, references, series_id)
+        before = weeks.select(pl.col("period_date") + timedelta(days=days), score_then="score", value_then="value")
+        pairs = weeks.join(before, on="period_date")
+        share, count = sign_agreement(pairs["score"] - pairs["score_then"], pairs["value"] - pairs["value_then"])
+        return _measured(pairs, share, count)
+
+    return measure
+
+
+def _positive_when_stressed(rows: pl.DataFrame, references: References) -> Measured:
+    weeks = _weeks(rows, references, "stlfsi").filter(pl.col("score") >= STRESSED_SCORE)
+    if weeks.is_empty():
+        return Measured(None, reason=f"no week with a mean score of {STRESSED_SCORE} or more")
+    share = float((weeks["value"] > 0).sum()) / weeks.height
+    return Measured(share, weeks.height, weeks["period_date"].min(), weeks["period_date"].max())  # type: ignore[arg-type]
+
+
+def _rank_daily(rows: pl.DataFrame, references: References) -> Measured:
+    pairs = _sessions(rows, references, "ofr_fsi")
+    return _measured(pairs, spearman(pairs["score"], pairs["value"]))
+
+
+def _top_decile(rows: pl.DataFrame, references: References) -> Measured:
+    pairs = _sessions(rows, references, "ofr_fsi")
+    overlap, count = top_overlap(pairs["score"], pairs["value"])
+    return _measured(pairs, overlap, count)
+
+
+def _breadth_apart(median: bool) -> Callable[[pl.DataFrame, References], Measured]:
+    def measure(_rows: pl.DataFrame, references: References) -> Measured:
+        ours = references.breadth.filter(pl.col("coverage_ratio") >= 0.98).select(
+            pl.col("session_date").alias("period_date"), "above_200dma_pct"
+        )
+        pairs = ours.join(references.series("sp500_above_200dma_published"), on="period_date").drop_nulls()
+        apart = (pairs["above_200dma_pct"] - pairs["value"]).abs()
+        found = apart.median() if median else apart.max()
+        return _measured(pairs, found)  # type: ignore[arg-type]
+
+    return measure
+
+
+def _vix_agrees(rows: pl.DataFrame, references: References) -> Measured:
+    ours, theirs = references.provider("vix_close", "cboe"), references.provider("vix_close", "fred")
+    sessions = rows.select(pl.col("session_date").alias("period_date"))
+    pairs = ours.join(theirs, on="period_date", suffix="_fred").join(sessions, on="period_date")
+    # both print two decimals; the hair's breadth is the doubles' own
+    near = (pairs["value"] - pairs["value_fred"]).abs() <= 0.011 + 1e-9
+    return _measured(pairs, float(near.sum()) / pairs.height if pairs.height else None)
+
+
+def _flow_signs(_rows: pl.DataFrame, references: References) -> Measured:
+    weeks = references.weekly_flows.filter(
+        (pl.col("category") == "equity") & pl.col("is_same_sign").is_not_null()
+    ).select(pl.col("week_end_date").alias("period_date"), "is_same_sign")
+    return _measured(weeks, float(weeks["is_same_sign"].sum()) / weeks.height if weeks.height else None)
+
+
+def _not_collected(what: str) -> Callable[[pl.DataFrame, References], Measured]:
+    return lambda _rows, _references: Measured(None, reason=f"{what} is not collected")
+
+
+MEASURES: Final = (
+    Measure(
+        "nfci", "spearman", "weekly mean of core_score, by rank, from 2007 on", "ratio", ">=", 0.60,
+        _rank_weekly("nfci", date(2007, 1, 1)),
+    ),
+    Measure(
+        "nfci", "sign_agreement", "4-week change of the weekly mean; weeks without a change of both are left out",
+        "ratio", ">=", 0.60, _signs_of_changes("nfci"),
+    ),
+    Measure("stlfsi", "spearman", "weekly mean of core_score, by rank", "ratio", ">=", 0.60, _rank_weekly("stlfsi")),
+    Measure(
+        "stlfsi", "positive_when_stressed", f"share above 0 of the weeks with a mean score of {STRESSED_SCORE} or more",
+        "ratio", ">=", 1.0, _positive_when_stressed,
+    ),
+    Measure("ofr_fsi", "spearman", "core_score of each session, by rank", "ratio", ">=", 0.65, _rank_daily),
+    Measure(
+        "ofr_fsi", "top_decile_overlap", "part of the index's highest tenth that is in the score's; ties share places",
+        "ratio", ">=", 0.50, _top_decile,
+    ),
+    Measure(
+        "ofr_fsi", "categories", "points of three dimensions beside its contributions", "ratio", ">=", None,
+        _not_collected("the index by category"),
+    ),
+    Measure(
+        "cnn_fear_greed", "spearman", "its seven parts rebuilt beside the sentiment framework", "ratio", ">=", 0.70,
+        _not_collected("the index"),
+    ),
+    Measure(
+        "sp500_above_200dma_published", "median_difference", "above_200dma_pct of breadth_daily at a coverage of 98 %",
+        "pct", "<=", 3.0, _breadth_apart(median=True),
+    ),
+    Measure(
+        "sp500_above_200dma_published", "largest_difference", "above_200dma_pct of breadth_daily at a coverage of 98 %",
+        "pct", "<=", 6.0, _breadth_apart(median=False),
+    ),
+    Measure(
+        "vix_close", "equal_within_0.011", "share of sessions on which Cboe and FRED agree", "ratio", ">=", 1.0,
+        _vix_agrees,
+    ),
+    Measure(
+        "ici_weekly", "sign_agreement", "weekly flow of our panel of equity funds", "ratio", ">=", 0.80, _flow_signs
+    ),
+)  # fmt: skip
+
+
+# ---- 7.3: what would make us withdraw it -------------------------------------------------------------------------
+
+CONDITIONS: Final[tuple[tuple[str, str, str, Comparison, float], ...]] = (
+    ("low_rank_correlation", "Spearman of core_score with the OFR FSI is below 0.4", "ratio", "<", 0.40),
+    ("often_unknown", "More than 5 % of the sessions since 2019 have no class", "ratio", ">", 0.05),
+    ("restless", "The published class changes more often than once in 12 sessions", "sessions", "<", 12.0),
+    ("wrong_episode", "A known episode came out two classes off or more", "classes", ">=", 2.0),
+)
+UNKNOWN_SINCE: Final = date(2019, 1, 1)
+
+_Condition = Callable[[Evidence], tuple[float | None, str | None]]
+
+
+def _low_rank_correlation(evidence: Evidence) -> tuple[float | None, str | None]:
+    found = evidence.validity.filter((pl.col("reference") == "ofr_fsi") & (pl.col("measure") == "spearman"))
+    return found["value"][0], found["reason_text"][0]
+
+
+def _often_unknown(evidence: Evidence) -> tuple[float | None, str | None]:
+    since = evidence.rows.filter(pl.col("session_date") >= UNKNOWN_SINCE)
+    if since.is_empty():
+        return None, f"no session since {UNKNOWN_SINCE}"
+    return int((since["regime_class"].fill_null(UNKNOWN) == UNKNOWN).sum()) / since.height, None
+
+
+def _restless(evidence: Evidence) -> tuple[float | None, str | None]:
+    classes = evidence.rows.sort("session_date")["regime_class"].fill_null(UNKNOWN)
+    known = classes.filter(classes != UNKNOWN)
+    changes = int((known != known.shift(1)).sum()) if known.len() else 0
+    if known.len() < 252:
+        return None, f"{known.len()} sessions with a class; a year is needed"
+    return (known.len() / changes, None) if changes else (float(known.len()), "it never changed")
+
+
+def _wrong_episode(evidence: Evidence) -> tuple[float | None, str | None]:
+    tested = evidence.known_episodes.filter(pl.col("classes_off_count").is_not_null()).sort(
+        "classes_off_count", "first_date", descending=[True, False]
+    )
+    if tested.is_empty():
+        return None, "no known episode can be tested"
+    worst = tested.row(0, named=True)
+    return float(worst["classes_off_count"]), f"{tested.height} tested, the furthest off: {worst['episode']}"
+
+
+_CONDITION: Final[Mapping[str, _Condition]] = {
+    "low_rank_correlation": _low_rank_correlation,
+    "often_unknown": _often_unknown,
+    "restless": _restless,
+    "wrong_episode": _wrong_episode,
+}

@@ -1,0 +1,1 @@
+"""Formats that several publishers share: workbooks, CSV, HTML, fund files, daily bars."""

@@ -1,0 +1,1 @@
+"""What reads a published file, and nothing else: report, readings, queries."""

@@ -1,0 +1,1 @@
+"""Queries, and how their results are shown and written."""

@@ -1,0 +1,1 @@
+"""The morning page: HTML from the published file."""
