@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
 DBT_FILES := $(shell find dbt_project -name target -prune -o -type f -print)
-.PHONY: help setup demo run ui real test test-slow bench lint docs clean
+.PHONY: help setup demo run ui real test test-slow bench lint generate clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,7 +48,7 @@ bench: setup  ## what is fast, beside what people would use instead
 lint: setup  ## ruff, mypy, import directions
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports >/dev/null
 
-docs: setup  ## regenerate docs/tables.md and the tables of docs/method.md
+generate: setup  ## write what is generated: dbt's raw sources, docs/tables.md, tables of docs/method.md and docs/sources.md
 	@$(PY) -m docs.generate
 
 clean:  ## remove everything that was generated, the data folder excepted

@@ -1,16 +1,18 @@
-"""The connectors: who asks whom for which datasets, in the order in which a run lands them. This is the whole list."""
+"""The connectors of the registry: who asks whom for which datasets, in the order in which a run lands them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
 
 from ingest.batch import observations_of
-from ingest.catalog import SOURCES
 from ingest.connector import SourceModule, TableModule
 from ingest.dataset import Dataset, dataset
+from ingest.errors import ConfigError
+from ingest.registry import ConnectorFacts, Publisher, publishers
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Connector:
     name: str
     source: str
     table_ids: tuple[str, ...]
+    facts: ConnectorFacts
+    is_users_own: bool = False
 
     @property
     def path(self) -> Path:
@@ -37,29 +41,63 @@ class Connector:
         return self.tables[0].is_series
 
     @property
+    def rank(self) -> int:
+        """Its place among the providers of what its main table serves; 0 where that serves nothing."""
+        serves = self.tables[0].serves
+        return serves.rank if serves else 0
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """The connectors whose rows are landed before it is asked or judged."""
+        return (*self.facts.asked_after, *self.facts.judged_after)
+
+    @property
     def module(self) -> SourceModule | TableModule:
         """Its code, imported when first asked for."""
         return cast("SourceModule | TableModule", import_module(f"ingest.sources.{self.source}.{self.name}"))
 
 
-SERIES_CONNECTORS: Final = tuple(Connector(source, source, (observations_of(source),)) for source in SOURCES)
+def _declared() -> Iterator[Connector]:
+    for publisher in publishers().values():
+        for name, facts in publisher.connectors.items():
+            yield Connector(name, publisher.name, _table_ids(publisher, facts), facts, publisher.is_users_own)
+
+
+def _table_ids(publisher: Publisher, facts: ConnectorFacts) -> tuple[str, ...]:
+    if not facts.tables:
+        return (observations_of(publisher.name),)
+    return tuple(f"{publisher.name}.{table}" for table in facts.tables)
+
+
+def in_order(connectors: Iterator[Connector]) -> tuple[Connector, ...]:
+    """Return the connectors in landing order; ConfigError when some wait for each other.
+
+    Each comes after those that it follows; otherwise series before tables, the user's own files last, then by the rank
+    of the main table and by name, so that the order is the same everywhere.
+    """
+    waiting = sorted(connectors, key=lambda one: (not one.has_series, one.is_users_own, one.rank, one.name))
+    found: list[Connector] = []
+    while waiting:
+        landed = {one.name for one in found}
+        ready = next((one for one in waiting if landed.issuperset(one.follows)), None)
+        if ready is None:
+            names = ", ".join(f"{one.name} (after {', '.join(one.follows)})" for one in waiting)
+            raise ConfigError(f"publishers: asked_after and judged_after go round in a circle: {names}")
+        waiting.remove(ready)
+        found.append(ready)
+    return tuple(found)
+
+
+CONNECTORS: Final = in_order(_declared())
+
+SERIES_CONNECTORS: Final = tuple(one for one in CONNECTORS if one.has_series)
 """Those that serve series of the catalog."""
 
-TABLE_CONNECTORS: Final = (
-    Connector("sp500_membership", "sp500_membership", ("sp500_membership.intervals",)),
-    Connector("nasdaq_trader", "nasdaq_trader", ("nasdaq_trader.symbols",)),
-    Connector("yahoo_prices", "yahoo", ("yahoo.prices", "yahoo.splits", "yahoo.dividends")),
-    Connector("nasdaq", "nasdaq", ("nasdaq.prices",)),
-    Connector("user_prices", "user_file", ("user_file.prices",)),
-    Connector("ssga", "ssga", ("ssga.fund_days", "ssga.holdings")),
-    Connector("ishares", "ishares", ("ishares.fund_days", "ishares.holdings")),
-    Connector("proshares", "proshares", ("proshares.fund_days", "proshares.splits")),
-    Connector("ici", "ici", ("ici.weekly_flows",)),
-    Connector("user_fund_days", "user_file", ("user_file.fund_days",)),
-)
-"""Those of other tables. Membership first: it says whose prices are wanted."""
+TABLE_CONNECTORS: Final = tuple(one for one in CONNECTORS if not one.has_series)
+"""Those of other tables."""
 
-CONNECTORS: Final = (*SERIES_CONNECTORS, *TABLE_CONNECTORS)
+SOURCES: Final = tuple(one.source for one in SERIES_CONNECTORS)
+"""The publishers of series."""
 
 
 def connector(name: str) -> Connector:
@@ -68,3 +106,8 @@ def connector(name: str) -> Connector:
         if one.name == name:
             return one
     raise KeyError(f"no connector {name}")
+
+
+def asked_by(how: str) -> tuple[Connector, ...]:
+    """Return the connectors that are asked by "symbols", "funds" ..., the preferred provider first."""
+    return tuple(sorted((one for one in CONNECTORS if one.facts.asked_by == how), key=lambda one: one.rank))

@@ -1,4 +1,4 @@
-"""Datasets: every raw table `<source>.<name>` is declared once; DDL, landing, gate and dbt sources read it from here.
+"""The datasets of the registry: raw tables `<source>.<name>`. DDL, landing, gate and dbt sources read them here.
 
 A dataset is a keyed table with two clocks, filled from payloads. The series of a source are one whose keys are
 (series_id, period_date) and whose groups are the series; ingest.catalog says what each of them is.
@@ -7,30 +7,35 @@ A dataset is a keyed table with two clocks, filled from payloads. The series of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import time
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from ingest.batch import ROWS_SCHEMA
-from ingest.catalog import SOURCES
+from ingest.catalog import release_rule
 from ingest.catalog.release import ReleaseRule
+from ingest.registry import ColumnFacts, ServesFacts, TableFacts, publishers
+from ingest.yaml_files import checked
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a dataset, as published unless the comment says otherwise.
 
-    A value that moved by no more than `tolerance_ratio` of itself is no new vintage.
+    A value that moved by no more than `tolerance_ratio` of itself is no new vintage. `minimum` and `maximum` are what a
+    value as published can be.
     """
 
     name: str
     dtype: pl.DataType
     comment: str
     tolerance_ratio: float = 0.0
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class Dataset:
     period is out; None: each group has a rule of its own (series, from the catalog). `is_history_revised` marks
     datasets whose first load may differ from what was then known (known_basis 'latest_only'); `is_snapshot` those whose
     past is served nowhere: a session without one is a gap for ever; `is_regular` those that gain a row of each group
-    every session or week, so that an answer which ends before what is held is a frozen one.
+    every session or week, so that an answer which ends before what is held is a frozen one. `serves` says of which
+    concept the table is one provider, and which one; `expect` has rules of the gate, `simulate` hints for drawing.
     """
 
     source: str
@@ -59,6 +65,9 @@ class Dataset:
     is_history_revised: bool = False
     is_snapshot: bool = False
     is_regular: bool = False
+    serves: ServesFacts | None = None
+    expect: tuple[Mapping[str, Any], ...] = ()
+    simulate: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -114,182 +123,40 @@ class Dataset:
 OBSERVATIONS: Final = "observations"
 """The name of each source's table of series."""
 
-_TEXT, _DAY, _NUMBER, _FLAG = pl.String(), pl.Date(), pl.Float64(), pl.Boolean()
 
-_EVENING = ReleaseRule(calendar="nyse", business_days=0, time=time(18, 0))
-_NEXT_MORNING = ReleaseRule(calendar="nyse", business_days=1, time=time(8, 0))
-_PROSHARES = ReleaseRule(calendar="nyse", business_days=0, time=time(21, 0))
-_SAME_DAY = ReleaseRule(calendar="every_day", calendar_days=0, time=time(9, 0))
-_ICI = ReleaseRule(calendar="nyse", weekday="tuesday", time=time(17, 0))
-
-
-# Whole shares on the provider's basis: after a 1-for-25 reverse split the same volume comes back to within 13 shares.
-_VOLUME_TOLERANCE_RATIO: Final = 0.0001
-
-
-def _prices(source: str) -> Dataset:
-    return Dataset(
-        source=source,
-        name="prices",
-        group="ticker",
-        keys=(
-            Column("ticker", _TEXT, "Yahoo's spelling (BRK-B)"),
-            Column("session_date", _DAY, "NYSE session"),
-        ),
-        values=(
-            Column("open_usd", _NUMBER, "As traded that day: the provider's split basis undone"),
-            Column("high_usd", _NUMBER, "As traded that day"),
-            Column("low_usd", _NUMBER, "As traded that day"),
-            Column("close_usd", _NUMBER, "As traded that day; NULL where the provider shows a gap"),
-            Column("volume_shares", _NUMBER, "Shares as traded that day", _VOLUME_TOLERANCE_RATIO),
-        ),
-        period="session_date",
-        release=_EVENING,
-        comment="Daily bars as traded, never adjusted. One row per ticker, session and vintage.",
-        is_regular=True,
-    )
-
-
-def _splits(source: str) -> Dataset:
-    return Dataset(
-        source=source,
-        name="splits",
-        group="ticker",
-        keys=(
-            Column("ticker", _TEXT, "Ticker"),
-            Column("session_date", _DAY, "First session on the new basis"),
-        ),
-        values=(Column("split_ratio", _NUMBER, "New shares per old share: 2.0 for 2-for-1, 0.1 for 1-for-10"),),
-        period="session_date",
-        release=_SAME_DAY,
-        comment="Splits. One row per ticker, date and vintage.",
-    )
-
-
-def _fund_days(source: str, release: ReleaseRule, *, is_history_revised: bool = False) -> Dataset:
-    return Dataset(
-        source=source,
-        name="fund_days",
-        group="ticker",
-        keys=(Column("ticker", _TEXT, "Fund"), Column("report_date", _DAY, "The date the issuer prints")),
-        values=(
-            Column("nav_usd", _NUMBER, "Net asset value per share"),
-            Column("shares_outstanding_count", _NUMBER, "Shares, not thousands"),
-            Column("net_assets_usd", _NUMBER, "Total net assets; NULL where the issuer does not print them"),
-        ),
-        period="report_date",
-        release=release,
-        comment="NAV and shares outstanding. One row per fund, date and vintage.",
-        is_history_revised=is_history_revised,
-        is_regular=True,
-    )
-
-
-def _holdings(source: str) -> Dataset:
-    return Dataset(
-        source=source,
-        name="holdings",
-        group="fund_ticker",
-        keys=(
-            Column("fund_ticker", _TEXT, "Fund"),
-            Column("as_of_date", _DAY, "The date the issuer prints"),
-            Column("line_number", pl.Int64(), "Position by weight, from 1"),
-        ),
-        values=(
-            Column("holding_ticker", _TEXT, "Ticker as printed; NULL for cash and futures without one"),
-            Column("holding_name", _TEXT, "Name as printed"),
-            Column("asset_class", _TEXT, "As printed; NULL where the file has none"),
-            Column("weight_pct", _NUMBER, "Percent of the fund"),
-            Column("shares", _NUMBER, "Shares held"),
-            Column("market_value_usd", _NUMBER, "Market value; NULL where the file has none"),
-        ),
-        period="as_of_date",
-        release=_NEXT_MORNING,
-        comment="Holdings snapshots; history begins with the first run. One row per fund, date, line and vintage.",
-        is_snapshot=True,
-    )
-
-
-TABLES: Final[tuple[Dataset, ...]] = (
-    _prices("yahoo"),
-    _splits("yahoo"),
-    Dataset(
-        source="yahoo",
-        name="dividends",
-        group="ticker",
-        keys=(Column("ticker", _TEXT, "Ticker"), Column("session_date", _DAY, "Ex-dividend session")),
-        values=(Column("dividend_usd", _NUMBER, "Cash per share, as traded that day"),),
-        period="session_date",
-        release=_SAME_DAY,
-        comment="Cash dividends. One row per ticker, date and vintage.",
-    ),
-    _prices("nasdaq"),
-    _prices("user_file"),
-    Dataset(
-        source="sp500_membership",
-        name="intervals",
-        keys=(
-            Column(
-                "permid", _TEXT, "Ours, the first ticker: one per issue through renames; a recycled ticker gets another"
-            ),
-            Column("start_date", _DAY, "Member from the open of this day"),
-        ),
-        values=(
-            Column("ticker", _TEXT, "Ticker at the end of the interval"),
-            Column("security_name", _TEXT, "Name; NULL where the file has none"),
-            Column("sector", _TEXT, "GICS sector; NULL where the file has none"),
-            Column("end_date", _DAY, "Not a member from the open of this day; NULL: still a member"),
-        ),
-        period="start_date",
-        release=_SAME_DAY,
-        comment="Membership of the S&P 500. One row per issue, interval and vintage.",
-        is_history_revised=True,
-    ),
-    Dataset(
-        source="nasdaq_trader",
-        name="symbols",
-        keys=(
-            Column("snapshot_date", _DAY, "File creation date"),
-            Column("symbol", _TEXT, "Symbol as printed"),
-        ),
-        values=(
-            Column("security_name", _TEXT, "Name as printed"),
-            Column("listing_exchange", _TEXT, "Q Nasdaq, N NYSE, A NYSE American, P Arca, Z Cboe, V IEX"),
-            Column("is_etf", _FLAG, "Exchange-traded fund"),
-        ),
-        period="snapshot_date",
-        release=_SAME_DAY,
-        comment="Symbol directories, test issues left out; snapshots only. One row per day, symbol and vintage.",
-        is_snapshot=True,
-    ),
-    _fund_days("ssga", _NEXT_MORNING),
-    _fund_days("ishares", _NEXT_MORNING),
-    _fund_days("proshares", _PROSHARES, is_history_revised=True),
-    _fund_days("user_file", _NEXT_MORNING),
-    _splits("proshares"),
-    _holdings("ssga"),
-    _holdings("ishares"),
-    Dataset(
-        source="ici",
-        name="weekly_flows",
-        judged_by="category",
-        keys=(
-            Column("week_end_date", _DAY, "Last day of the period, usually a Wednesday"),
-            Column(
-                "category",
-                _TEXT,
-                "total, equity, domestic_equity, world_equity, hybrid, bond, taxable_bond, municipal_bond, commodity",
-            ),
-        ),
-        values=(Column("flow_usd_mn", _NUMBER, "Estimated net issuance of ETFs, USD millions"),),
-        period="week_end_date",
-        release=_ICI,
-        comment="ICI's weekly estimates of ETF net issuance. One row per week, category and vintage.",
-        is_history_revised=True,
-        is_regular=True,
-    ),
+_TYPES: Final[Mapping[str, pl.DataType]] = MappingProxyType(
+    {
+        "text": pl.String(),
+        "date": pl.Date(),
+        "double": pl.Float64(),
+        "bigint": pl.Int64(),
+        "boolean": pl.Boolean(),
+    }
 )
-"""Every raw panel table. Nothing else defines their columns."""
+_TEXT, _DAY, _NUMBER = _TYPES["text"], _TYPES["date"], _TYPES["double"]
+
+
+def declared(source: str, name: str, table: TableFacts) -> Dataset:
+    """Return the dataset of a declared table."""
+    place = f"publisher {source}.yml: tables: {name}: release"
+    rule = table.release
+    return Dataset(
+        source=source,
+        name=name,
+        keys=_columns(table.keys),
+        values=_columns(table.columns),
+        period=table.period,
+        release=release_rule(rule) if isinstance(rule, str) else checked(ReleaseRule, rule, place),
+        comment=table.grain,
+        group=table.group,
+        judged_by=table.judged_by,
+        is_history_revised=table.is_history_revised,
+        is_snapshot=table.kind == "snapshot",
+        is_regular=table.is_regular,
+        serves=table.serves,
+        expect=table.expect,
+        simulate=table.simulate,
+    )
 
 
 def observations(source: str) -> Dataset:
@@ -299,21 +166,49 @@ def observations(source: str) -> Dataset:
         name=OBSERVATIONS,
         keys=(
             Column("series_id", _TEXT, "Our id of the series, from the catalog"),
-            Column("period_date", _DAY, "The date that the source prints"),
+            Column("period_date", _DAY, "The date the source prints"),
         ),
         attributes=(
-            Column("code", _TEXT, "The publisher's own code of the series"),
-            Column("unit", _TEXT, "As the payload states it, or the catalog's where the payload has no unit"),
+            Column("code", _TEXT, "The publisher's own code"),
+            Column("unit", _TEXT, "Unit as published"),
         ),
-        values=(Column("value", _NUMBER, "As published; NULL is a gap that the source shows, zero is a value"),),
+        values=(
+            Column(
+                "value", _NUMBER, "As published, in `unit`; NULL where the source shows a gap or withdrew the value"
+            ),
+        ),
         period="period_date",
         release=None,
-        comment="Series as published. One row per series, period and vintage.",
+        comment=(
+            f"Every value {source} gave us, as published, with the moment it became known. Append-only."
+            " One row per series, period and vintage."
+        ),
         group="series_id",
     )
 
 
-DATASETS: Final = (*(observations(source) for source in SOURCES), *TABLES)
+def _columns(facts: Mapping[str, ColumnFacts]) -> tuple[Column, ...]:
+    return tuple(
+        Column(name, _TYPES[one.type], one.comment, one.tolerance_ratio, one.unit, one.min, one.max)
+        for name, one in facts.items()
+    )
+
+
+TABLES: Final[tuple[Dataset, ...]] = tuple(
+    declared(publisher.name, name, table)
+    for publisher in publishers().values()
+    for name, table in publisher.tables.items()
+)
+"""Every raw table that is declared with its columns."""
+
+DATASETS: Final = (
+    *(
+        observations(publisher.name)
+        for publisher in publishers().values()
+        if any(not connector.tables for connector in publisher.connectors.values())
+    ),
+    *TABLES,
+)
 """Every raw table."""
 
 
@@ -324,3 +219,12 @@ def dataset(table_id: str) -> Dataset:
         if one.id == table_id:
             return one
     raise KeyError(f"no dataset {table_id}")
+
+
+@cache
+def serving(concept: str) -> tuple[Dataset, ...]:
+    """Return the tables that serve a concept ("prices"), the preferred first; KeyError when there is none."""
+    ranked = [(one.serves.rank, one) for one in TABLES if one.serves and one.serves.concept == concept]
+    if not ranked:
+        raise KeyError(f"no table serves {concept}")
+    return tuple(one for _, one in sorted(ranked, key=lambda pair: pair[0]))

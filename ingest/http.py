@@ -26,6 +26,7 @@ from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.patience import Patience
 from ingest.payload import Payload
+from ingest.registry import requests_per_second
 from ingest.secrets import blotted, guard
 from ingest.settings import Settings
 from ingest.transport import (
@@ -43,12 +44,6 @@ from ingest.transport import (
 )
 
 MAX_WAIT_SECONDS: Final = 30.0
-REQUESTS_PER_SECOND: Final[Mapping[str, float]] = {
-    "api.stlouisfed.org": 2.0,  # 120 a minute, and since 2026 per second
-    "fred.stlouisfed.org": 2.0,
-    "alfred.stlouisfed.org": 2.0,
-}
-DEFAULT_REQUESTS_PER_SECOND: Final = 5.0
 
 _log = logging.getLogger("tidegauge.http")
 
@@ -289,7 +284,7 @@ class Upstream:
         due = self._next_at.get(host, now)
         if due > now:
             time.sleep(due - now)
-        self._next_at[host] = max(due, now) + 1.0 / REQUESTS_PER_SECOND.get(host, DEFAULT_REQUESTS_PER_SECOND)
+        self._next_at[host] = max(due, now) + 1.0 / requests_per_second(host)
 
     def _send(self, ask: _Ask, url: str, deadline: float, seconds: float) -> _Answer:
         """Send one request and read its body, all before `deadline` (monotonic seconds), `seconds` from the first."""

@@ -137,18 +137,19 @@ def _catalog(_settings: Settings, _home: Home) -> Finding:
     try:
         catalog = load_catalog()
     except ConfigError as error:
-        return Finding("catalog", "bad", str(error), "Correct ingest/catalog/series.yml.", ConfigError.exit_code)
+        return Finding("catalog", "bad", str(error), "Correct the file that it names.", ConfigError.exit_code)
     return Finding("catalog", "good", f"{len(catalog.series)} series")
 
 
 def _funds(_settings: Settings, _home: Home) -> Finding:
     from ingest.catalog.funds import load_funds
+    from ingest.registry import users_own
 
     try:
         funds = load_funds()
     except ConfigError as error:
         return Finding("funds", "bad", str(error), "Correct ingest/catalog/funds.yml.", ConfigError.exit_code)
-    own = sum(fund.source == "user_file" for fund in funds)
+    own = sum(fund.source == users_own() for fund in funds)
     return Finding("funds", "good", f"{len(funds)} funds, {own} of them only from your files")
 
 
@@ -250,6 +251,7 @@ def _panels(settings: Settings, home: Home) -> Iterator[Finding]:
     """Yield what the last run left of desks and funds; nothing before the first run and while one is going on."""
     import duckdb
 
+    from ingest.registry import users_own
     from warehouse.connection import is_writer_active
     from warehouse.panel_status import panel_status
     from warehouse.status import build_file
@@ -268,8 +270,8 @@ def _panels(settings: Settings, home: Home) -> Iterator[Finding]:
         yield Finding(
             desk, "note", f"no answer in the last run: {_short(reason)}", "Ask it: `tidegauge doctor --live`."
         )
-    issued = [_with_code(fund) for fund in found.without_data if fund.source != "user_file"]
-    own = [fund.ticker for fund in found.without_data if fund.source == "user_file"]
+    issued = [_with_code(fund) for fund in found.without_data if fund.source != users_own()]
+    own = [fund.ticker for fund in found.without_data if fund.source == users_own()]
     if issued:
         yield Finding(
             "funds", "note", f"no data of {', '.join(issued)}", "Check their codes in ingest/catalog/funds.yml."
@@ -285,8 +287,9 @@ def _panels(settings: Settings, home: Home) -> Iterator[Finding]:
 
 
 def _with_code(fund: Fund) -> str:
-    """Return the ticker, with the number by which iShares knows it."""
-    return f"{fund.ticker} (portfolioId {fund.provider_code})" if fund.source == "ishares" else fund.ticker
+    """Return the ticker, with what its issuer calls it where that is something else."""
+    code = fund.provider_code
+    return fund.ticker if code is None or code.upper() == fund.ticker else f"{fund.ticker} (code {code})"
 
 
 def _short(text: str) -> str:

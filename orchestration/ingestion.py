@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.batch import Batch, CheckResult, GateResult
 from ingest.catalog import Catalog
-from ingest.catalog.funds import Fund, FundSource, load_funds
+from ingest.catalog.funds import Fund, load_funds
 from ingest.clock import NEW_YORK
-from ingest.connectors import Connector
+from ingest.connectors import Connector, asked_by
 from ingest.errors import ConfigError, SourceError, TidegaugeError
 from orchestration.session import Progress, Session
 
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from warehouse.records import LandingResult
 
 log = logging.getLogger("tidegauge.ingestion")
-
-ASKED_DAY_BY_DAY: Final[Mapping[str, tuple[str, ...]]] = {"cboe": ("put_call_total_ratio", "put_volume_total")}
-"""Series whose pages are asked one session at a time: their source must know which it holds."""
-
-PRICE_CONNECTORS: Final = ("yahoo_prices", "nasdaq")
-FUND_SOURCES: Final[Mapping[str, FundSource]] = {"ssga": "ssga", "ishares": "ishares", "proshares": "proshares"}
 
 KEPT_QUALITY_RUNS: Final = 30
 """So many runs keep their pages of Great Expectations; what they say stays in ops.checks."""
@@ -58,7 +52,7 @@ def ingest(session: Session, connector: Connector, progress: Progress) -> Source
     """
     progress(f"asking {connector.name}", 0, None)
     try:
-        require_time(session, connector.name)
+        require_time(session, connector)
         batch = _collect(session, connector, progress)
         return _land(session, batch, judge(session.con, batch, session.catalog))
     except SourceError as error:
@@ -73,10 +67,10 @@ def ingest(session: Session, connector: Connector, progress: Progress) -> Source
     return _land(session, nothing, GateResult({}, {}, (), None))
 
 
-def require_time(session: Session, name: str) -> None:
+def require_time(session: Session, connector: Connector) -> None:
     """Raise NotAsked where the run's time for asking is over; the user's own files are not asked for."""
-    if session.patience.is_over and not name.startswith("user_"):
-        raise session.patience.over(name, "run")
+    if session.patience.is_over and not connector.is_users_own:
+        raise session.patience.over(connector.name, "run")
 
 
 def require_own_upstream(session: Session) -> None:
@@ -132,7 +126,7 @@ def _series_context(session: Session, connector: Connector, http: Http, progress
         session.settings.clock,
         http,
         since=newest,
-        held=held_periods(session.con, source, ASKED_DAY_BY_DAY.get(source, ())),
+        held=held_periods(session.con, source, connector.facts.asked_by_session),
         landed=_landed_bodies(session, source, newest),
         patience=session.patience,
         progress=progress,
@@ -146,16 +140,15 @@ def _table_context(session: Session, connector: Connector, http: Http, progress:
     from warehouse.panel_wanted import former_tickers
 
     today = session.settings.clock().astimezone(NEW_YORK).date()
-    issuer = FUND_SOURCES.get(connector.name)
     return FetchContext(
         source=connector.source,
         settings=session.settings,
         clock=session.settings.clock,
         http=http,
         progress=progress,
-        funds=_trading(funds_of(issuer) if issuer else load_funds(), today),
+        funds=_trading(funds_of(connector.source) if connector.facts.asked_by == "funds" else load_funds(), today),
         tickers=_tickers(session, connector, today),
-        former=former_tickers(session.con, today) if connector.name in PRICE_CONNECTORS else frozenset(),
+        former=former_tickers(session.con, today) if connector.facts.asked_by == "symbols" else frozenset(),
         since=dict(held_groups(session.con, connector.table_ids[0])),
         patience=session.patience,
     )
@@ -168,12 +161,12 @@ def _trading(funds: tuple[Fund, ...], today: date) -> tuple[Fund, ...]:
 
 def _tickers(session: Session, connector: Connector, today: date) -> list[str]:
     """Return the symbols to ask for; the second provider only those that the first one misses or left in doubt."""
-    if connector.name not in PRICE_CONNECTORS:
+    if connector.facts.asked_by != "symbols":
         return []
     from warehouse.panel_wanted import lacking_tickers, wanted_tickers
 
     wanted = wanted_tickers(session.con, today, wide=session.settings.wide_universe)
-    if connector.name == PRICE_CONNECTORS[0]:
+    if connector == asked_by("symbols")[0]:
         return wanted
     return lacking_tickers(session.con, wanted, session.settings.clock())
 
@@ -240,7 +233,7 @@ def recent_values(con: duckdb.DuckDBPyConnection, source: str, series_id: str, c
             select period_date, value from {source}.observations_latest
             where series_id = ? and value is not null order by period_date desc limit ?
         ) order by period_date
-        """,  # noqa: S608  # source is one of ingest.catalog.SOURCES
+        """,  # noqa: S608  # source is one of ingest.connectors.SOURCES
         [series_id, count],
     ).fetchall()
     return [row[0] for row in rows]

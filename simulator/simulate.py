@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import CalendarName
 from ingest.catalog.funds import Fund, load_funds
 from simulator.economy.central_bank import BalanceSheet, balance_sheet
@@ -22,6 +23,7 @@ from simulator.economy.rates import Rates, rates
 from simulator.economy.regimes import NAMES, regime_path, stress_path
 from simulator.economy.revisions import last_days_of_months, with_corrections
 from simulator.market import Market, first_prints
+from simulator.undeclared import undrawn
 
 DEFAULT_SEED = 20
 
@@ -68,6 +70,7 @@ def simulate(
         *margin_accounts(grid, regimes, market.sp500.close),
         *labor(grid, stress),
     ]
+    parts += undrawn(grid, load_catalog(), parts)
     sessions = grid.on("nyse") & (grid.days >= np.datetime64(FIRST_DAY))
     latent = pl.DataFrame(
         {

@@ -14,7 +14,7 @@ import pytest
 
 from analytics.breadth.tables import update_breadth
 from analytics.regimes.ledger import reconstruct
-from ingest.catalog import SOURCES
+from ingest.connectors import SOURCES
 from ingest.dataset import TABLES
 
 MACROS = Path(__file__).parents[1] / "dbt_project" / "macros"

@@ -23,9 +23,6 @@ from ingest.errors import AnotherWriter, HomeUnusable
 from ingest.home import Home
 
 SCHEMA_FOLDER = Path(__file__).with_name("schema")
-RAW_SCHEMA = "001_raw.sql"
-"""The one file that is applied once per source."""
-
 _READER_WAIT_SECONDS = 3.0
 _DAMAGED = (
     "not a valid DuckDB database file",
@@ -197,9 +194,10 @@ def writer(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Apply the files of warehouse/schema that this file has not seen, in one transaction; return their names.
+    """Apply the files of warehouse/schema and the DDL of raw tables that this file has not seen; return their names.
 
-    A file counts as seen by its name and text. Each may run twice (`create … if not exists`, `comment on`), so
+    All in one transaction. A file counts as seen by its name and text. Each may run twice (`create … if not exists`,
+    `comment on`), so
     that a better comment reaches warehouses that exist; a new column is a new file.
     """
     con.begin()
@@ -224,15 +222,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _migrations() -> Iterator[tuple[str, str]]:
     # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
-    from ingest.catalog import SOURCES
-    from warehouse.latest import latest_ddl
-    from warehouse.panel_ddl import panel_ddl
+    from warehouse.ddl import raw_ddl
 
-    for path in sorted(SCHEMA_FOLDER.glob("*.sql")):
-        text = path.read_text(encoding="utf-8")
-        if path.name == RAW_SCHEMA:
-            yield from ((f"{path.name} {source}", text.replace("{source}", source)) for source in SOURCES)
-        else:
-            yield path.name, text
-    yield from panel_ddl()
-    yield from latest_ddl()
+    yield from ((path.name, path.read_text(encoding="utf-8")) for path in sorted(SCHEMA_FOLDER.glob("*.sql")))
+    yield from raw_ddl()

@@ -1,4 +1,4 @@
-"""The newest vintage of each key of a raw table, withdrawals included: one view per table, used wherever it is asked.
+"""The newest vintage of each key of a raw table, withdrawals included: one view per table, made in warehouse.ddl.
 
 Newest is the greatest `known_at`; of two vintages of one moment the one that landed later, and of two that landed
 together the one of the greater payload hash, so that every path picks the same. A withdrawn key is a row whose values
@@ -7,11 +7,12 @@ are all NULL: whoever wants values leaves it out after, never before, or an olde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 NEWEST_FIRST: Final = "known_at desc, loaded_at desc, payload_sha256 desc"
 """The order of vintages of one key."""
+
 
 SERIES_KEYS: Final = ("series_id", "period_date")
 """What tells the rows of `<source>.observations` apart."""
@@ -22,17 +23,6 @@ def latest_of(table_id: str) -> str:
     return f"{table_id}_latest"
 
 
-def latest_ddl() -> Iterator[tuple[str, str]]:
-    """Yield name and text of one migration per raw table; each may run twice."""
-    from ingest.catalog import SOURCES
-    from ingest.dataset import TABLES
-
-    for source in SOURCES:
-        yield _migration(f"{source}.observations", SERIES_KEYS)
-    for table in TABLES:
-        yield _migration(table.id, [column.name for column in table.keys])
-
-
 def newest(rows: str, keys: Sequence[str]) -> str:
     """Return the SQL `from …` of the newest vintage of each key among `rows`: a table, or a query in brackets.
 
@@ -40,13 +30,3 @@ def newest(rows: str, keys: Sequence[str]) -> str:
     table: what is asked of a part of one (landing, breadth) cuts that part out first and hands it in.
     """
     return f"from {rows} qualify row_number() over (partition by {', '.join(keys)} order by {NEWEST_FIRST}) = 1"
-
-
-def _migration(table_id: str, keys: Sequence[str]) -> tuple[str, str]:
-    view = latest_of(table_id)
-    text = (
-        f"create or replace view {view} as {newest(table_id, keys)};\n"
-        f"comment on view {view} is"
-        f" 'The newest vintage of each key of {table_id}; one that was withdrawn has no values.';\n"
-    )
-    return f"latest {table_id}", text

@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from ingest.batch import Batch
-from ingest.dataset import TABLES, Dataset, dataset
+from ingest.dataset import Dataset, dataset, serving
 from ingest.rules.evidence import Evidence
 from ingest.rules.price_moves import large_moves
 from warehouse.latest import latest_of
@@ -27,14 +27,14 @@ def price_evidence(con: duckdb.DuckDBPyConnection, batch: Batch) -> Evidence:
     prices = [rows for name, rows in batch.tables.items() if dataset(name).name == "prices"]
     if not any(dataset(name).name in ("prices", "fund_days") for name in batch.tables):
         return Evidence(Evidence.none().splits, Evidence.none().closes, held=held)
-    parts = " union all ".join(_newest(table.id, "split_ratio") for table in TABLES if table.name == "splits")
+    parts = " union all ".join(_newest(table.id, "split_ratio") for table in serving("splits"))
     splits = con.execute(f"select ticker, session_date, split_ratio from ({parts}) where split_ratio > 0").pl()
     if not prices or prices[0].is_empty():
         return Evidence(splits, Evidence.none().closes, held=held)
-    others = [table for table in TABLES if table.name == "prices" and table.source != batch.source]
+    others = [table for table in serving("prices") if table.source != batch.source]
     moves = large_moves(prices[0], splits)
-    own = [table.id for table in TABLES if table.name == "prices"].index(f"{batch.source}.prices")
-    before = [table for table in TABLES if table.name == "prices"][:own]
+    own = [table.source for table in serving("prices")].index(batch.source)
+    before = list(serving("prices")[:own])
     preferred = _closes(con, before, prices[0].select("ticker", "session_date"))
     first = preferred.unique(["ticker", "session_date"], keep="first", maintain_order=True)
     return Evidence(splits, _closes(con, others, moves), first, held)

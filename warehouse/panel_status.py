@@ -10,6 +10,8 @@ import duckdb
 
 from ingest.catalog.funds import Fund, load_funds
 from ingest.connectors import TABLE_CONNECTORS
+from ingest.dataset import serving
+from ingest.registry import users_own
 from warehouse.latest import newest
 
 NAV_TOLERANCE_RATIO: Final = 0.10
@@ -47,10 +49,11 @@ def panel_status(con: duckdb.DuckDBPyConnection, now: datetime) -> PanelStatus:
     ]
     held = {
         (source, ticker)
-        for source in ("ssga", "ishares", "proshares", "user_file")
+        for source in (table.source for table in serving("fund_days"))
         for (ticker,) in con.execute(f"select distinct ticker from {source}.fund_days").fetchall()
     }
-    without = tuple(fund for fund in trading if not held & {(fund.source, fund.ticker), ("user_file", fund.ticker)})
+    own = users_own()
+    without = tuple(fund for fund in trading if not held & {(fund.source, fund.ticker), (own, fund.ticker)})
     return PanelStatus(_failed(con), without, _strange(con, trading))
 
 
@@ -74,7 +77,7 @@ def _failed(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
 def _strange(con: duckdb.DuckDBPyConnection, funds: list[Fund]) -> tuple[StrangeNav, ...]:
     """Return the funds whose address may be wrong: iShares' documents do not name the fund they are of."""
     found = []
-    wanted = "(from yahoo.prices where ticker in (select ticker from navs))"
+    wanted = f"(from {serving('prices')[0].id} where ticker in (select ticker from navs))"
     for source in sorted({fund.source for fund in funds}):
         rows = con.execute(
             f"""

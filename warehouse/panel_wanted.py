@@ -9,6 +9,9 @@ import duckdb
 
 from ingest.catalog.funds import load_funds
 from ingest.clock import naive_utc
+from ingest.connectors import asked_by
+from ingest.dataset import serving
+from warehouse.latest import latest_of
 from warehouse.panel_evidence import price_evidence
 from warehouse.wide_universe import common_stocks
 
@@ -28,8 +31,8 @@ _ASK_AGAIN_FROM: Final = timedelta(days=12)
 
 FIRST_DAY: Final = date(2000, 1, 1)
 
-_STAYS: Final = """
-    stays as (from sp500_membership.intervals_latest)
+_STAYS: Final = f"""
+    stays as (from {latest_of(serving("index_members")[0].id)})
 """
 """Membership as it now stands: a vintage from before a stay ended knows of no end."""
 
@@ -40,6 +43,7 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
     A former member is wanted until its prices up to its last day are held; one that the provider does not know any
     more only once a week. What failed on its way is asked for again at once. `wide`: every listed common stock too.
     """
+    first = asked_by("symbols")[0]
     trading = [
         fund
         for fund in load_funds()
@@ -54,13 +58,13 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
             from stays where ticker is not null group by ticker
         ),
         held as (
-            select ticker, max(session_date) as newest_date from yahoo.prices_latest
+            select ticker, max(session_date) as newest_date from {latest_of(first.table_ids[0])}
             where close_usd is not null group by ticker
         ),
         unknown as (select distinct group_name as ticker from ops.panel_lacks
-            where source = 'yahoo_prices' and seen_at > $unknown_since),
+            where source = $asked and seen_at > $unknown_since),
         silent as (select distinct payload as ticker from quarantine.payloads
-            where source = 'yahoo_prices' and quarantined_at > $silent_since)
+            where source = $asked and quarantined_at > $silent_since)
         select n.ticker from names n
         left join held h using (ticker)
         left join unknown u using (ticker)
@@ -77,6 +81,7 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
             "unknown_since": today - UNKNOWN_FOR,
             "silent_since": today - SILENT_FOR,
             "slack": _ASK_AGAIN_FROM.days,
+            "asked": first.name,
         },
     ).fetchall()
     listed = common_stocks(con) if wide else []
@@ -98,6 +103,7 @@ def former_tickers(con: duckdb.DuckDBPyConnection, today: date) -> frozenset[str
 
 def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: datetime) -> list[str]:
     """Return members of the index and funds without the newest session that is out, or with a close in doubt."""
+    first = asked_by("symbols")[0]
     rows = con.execute(
         f"""
         with {_STAYS},
@@ -106,12 +112,12 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
         ),
         held as (
             -- who has nothing in these weeks lacks the newest session too; all of the table would take seconds
-            select ticker, max(session_date) as newest_date from yahoo.prices_latest
+            select ticker, max(session_date) as newest_date from {latest_of(first.table_ids[0])}
             where session_date > $now::date - 45 and close_usd is not null group by ticker
         ),
         doubted as (
             select distinct group_name as ticker from quarantine.panel_rows
-            where table_id = 'yahoo.prices' and period_date > $now::date - 45
+            where table_id = $table and period_date > $now::date - 45
                 and (reason like 'large_return_is_confirmed%' or reason like 'splits_show_in_prices%'
                     or reason like 'level_holds%')
         ),
@@ -125,6 +131,6 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
         cross join due
         where h.newest_date is null or h.newest_date < due.session_date or w.ticker in (select ticker from doubted)
         """,
-        {"now": naive_utc(now), "wanted": wanted},
+        {"now": naive_utc(now), "wanted": wanted, "table": first.table_ids[0]},
     ).fetchall()
     return sorted(row[0] for row in rows)

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 
 from ingest.batch import Batch, GateResult, observations_of
-from ingest.catalog import SOURCES, Catalog
-from ingest.dataset import TABLES
+from ingest.catalog import Catalog
+from ingest.dataset import DATASETS
 from ingest.errors import AuditFailed
 from ingest.home import Home
 from warehouse.connection import connect, home_errors, is_damage, migrate
@@ -21,11 +21,7 @@ from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.panel_landing import land_panel
 from warehouse.releases import build_of, set_aside
 
-_COMPARED = "series_id, period_date, value, known_at, known_basis"
-_RAW = {f"{source}.observations": _COMPARED for source in SOURCES} | {
-    table.id: ", ".join([*(c.name for c in (*table.keys, *table.values)), "known_at", "known_basis"])
-    for table in TABLES
-}
+_RAW = {table.id: ", ".join((*table.key_names, *table.value_names, "known_at", "known_basis")) for table in DATASETS}
 """Every raw table, with the columns that a rebuild must give again."""
 
 Gate = Callable[[duckdb.DuckDBPyConnection, Batch], GateResult]

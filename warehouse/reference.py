@@ -11,13 +11,15 @@ import polars as pl
 
 from ingest.catalog import Catalog
 from ingest.catalog.calendars import FIRST_YEAR, last_known_year, nyse_sessions, working_days
+from ingest.catalog.frequency import MONTHS, is_period
 from ingest.catalog.funds import load_funds
 from ingest.catalog.models import Provider, Series
 from ingest.clock import naive_utc
 
-DUE_BACK = timedelta(days=60)
-DUE_BACK_MONTHLY = timedelta(days=100)
-"""A month dated on its 1st is printed up to 54 days after that; the one before it must be in sight until then."""
+DUE_BACK_DAYS = timedelta(days=60)
+DUE_BACK = {"monthly": timedelta(days=100), "quarterly": timedelta(days=400), "annual": timedelta(days=1100)}
+"""A month dated on its 1st is printed up to 54 days after that; the one before it must be in sight until then. Quarters
+and years are printed up to 200 days after their end."""
 DUE_AHEAD = timedelta(days=15)
 DAYS_FROM = date(1900, 1, 1)
 """Before any period that a source prints: what is not among a calendar's days does not count as a period."""
@@ -193,7 +195,7 @@ def due_releases(catalog: Catalog, now: datetime) -> pl.DataFrame:
         _due(
             series,
             provider,
-            today - (DUE_BACK_MONTHLY if series.frequency == "monthly" else DUE_BACK),
+            today - DUE_BACK.get(series.frequency, DUE_BACK_DAYS),
             today + DUE_AHEAD,
         )
         for series, provider in _printing(catalog)
@@ -204,7 +206,7 @@ def due_releases(catalog: Catalog, now: datetime) -> pl.DataFrame:
 def _printing(catalog: Catalog) -> Iterator[tuple[Series, Provider]]:
     for series in catalog.series:
         if series.ends is None:
-            yield from ((series, provider) for provider in series.providers if provider.source != "user_file")
+            yield from ((series, provider) for provider in series.published_by)
 
 
 def _due(series: Series, provider: Provider, first: date, last: date) -> pl.DataFrame:
@@ -226,8 +228,8 @@ def _periods(series: Series, provider: Provider, first: date, last: date) -> lis
         if series.week_ends is not None:
             end_of_week = _WEEK_ENDS[series.week_ends]
         return [day for day in days if day.weekday() == end_of_week]
-    if series.frequency == "monthly":
-        return [day for day in days if day.day == 1]
+    if series.frequency in MONTHS:
+        return [day for day in days if is_period(series.frequency, day)]
     assert series.calendar is not None  # a daily series has one
     own = working_days(series.calendar, first, last)
     if provider.release.business_days is None:

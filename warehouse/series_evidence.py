@@ -24,8 +24,8 @@ def series_evidence(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catal
     doubted: dict[str, list[str]] = {}
     for series in catalog.series:
         if series.id in came and has_level(series):
-            for provider in series.providers:
-                if provider.source not in (batch.source, "user_file"):
+            for provider in series.published_by:
+                if provider.source != batch.source:
                     doubted.setdefault(provider.source, []).append(series.id)
     others = [_newest(con, source, ids) for source, ids in doubted.items()]
     return SeriesEvidence(

@@ -10,9 +10,11 @@ from typing import Final
 import duckdb
 import polars as pl
 
+from ingest.dataset import serving
+
 UNIVERSE: Final = "USCOMMON"
 UNIVERSE_BASIS: Final = "common stocks of the newest symbol directory, from our first snapshot on"
-SYMBOLS: Final = "nasdaq_trader.symbols"
+SYMBOLS: Final = serving("symbols")[0].id
 
 # One letter case of each name is enough: the directories write both.
 _COMMON: Final = r"(?i)\b(common stock|common shares?|ordinary shares?|capital stock)\b"

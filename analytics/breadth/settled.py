@@ -13,6 +13,8 @@ import duckdb
 import polars as pl
 
 from analytics.breadth.features import Windows
+from ingest.dataset import serving
+from warehouse.wide_universe import SYMBOLS
 
 _BEFORE_PRICES: Final = timedelta(hours=21)
 """A split known by then, on its day in UTC, is known before the first price on its basis."""
@@ -29,12 +31,12 @@ _INDEX: Final = f"""
     from (
         select start_date, ticker, end_date, known_at,
             lag(ticker) over vintages as ticker_before, lag(end_date) over vintages as end_before
-        from sp500_membership.intervals
+        from {serving("index_members")[0].id}
         window vintages as (partition by permid, start_date order by known_at)
     )
     where ticker is distinct from ticker_before or (ticker is not null and end_date is distinct from end_before)
 """
-_DIRECTORIES: Final = "select snapshot_date, max(known_at) from nasdaq_trader.symbols group by snapshot_date"
+_DIRECTORIES: Final = f"select snapshot_date, max(known_at) from {SYMBOLS} group by snapshot_date"
 
 
 def settled_prices(

@@ -18,9 +18,10 @@ from analytics.breadth.features import STANDARD, breadth_features, listing_sessi
 from analytics.breadth.market import count_sessions, market_folds, members_by_session
 from analytics.breadth.settled import settled_members, settled_prices
 from ingest.clock import naive_utc
+from ingest.dataset import serving
 from ingest.membership import with_permid
 from ingest.rules.splits import split_adjusted_prices
-from warehouse.latest import newest
+from warehouse.latest import latest_of, newest
 from warehouse.records import shown
 from warehouse.wide_universe import SYMBOLS, wide_membership
 from warehouse.wide_universe import UNIVERSE as WIDE_UNIVERSE
@@ -28,10 +29,14 @@ from warehouse.wide_universe import UNIVERSE_BASIS as WIDE_UNIVERSE_BASIS
 
 UNIVERSE: Final = "SPX"
 UNIVERSE_BASIS: Final = "members at the open: history files of the index, carried on by the list of the day"
-PRICE_TABLES: Final = ("yahoo.prices", "nasdaq.prices", "user_file.prices")
+PRICE_TABLES: Final = tuple(table.id for table in serving("prices"))
 """Preferred first: of each ticker and session the first provider with a close counts, as in the marts."""
 
-INPUTS: Final = (*PRICE_TABLES, "yahoo.splits", "sp500_membership.intervals")
+SPLITS: Final = f"{serving('prices')[0].source}.splits"
+"""Of the provider whose prices come first: the other's split file is its funds'."""
+
+MEMBERS: Final = serving("index_members")[0].id
+INPUTS: Final = (*PRICE_TABLES, SPLITS, MEMBERS)
 
 _TAIL_SESSIONS: Final = 300
 """A change further back than this is cheaper computed with all the rest."""
@@ -116,8 +121,8 @@ def _first_changed(con: duckdb.DuckDBPyConnection, counts: Mapping[str, int], ti
         return date.min
     with shown(con, "breadth_tickers", pl.DataFrame({"ticker": sorted(tickers)}, schema={"ticker": pl.String})):
         members = "ticker in (select ticker from breadth_tickers)"
-        new_splits = f"select count(*) from yahoo.splits where rowid >= ? and {members}"
-        if _one(con, new_splits, before["yahoo.splits"]):
+        new_splits = f"select count(*) from {SPLITS} where rowid >= ? and {members}"
+        if _one(con, new_splits, before[SPLITS]):
             return date.min
         firsts = [
             _one(con, f"select min(session_date) from {table} where rowid >= ? and {members}", before[table])
@@ -218,8 +223,8 @@ def _counted_sessions(
 def _membership(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Return permid, ticker, start_date, end_date_exclusive of the stays as they now stand."""
     return con.execute(
-        """
-        select permid, ticker, start_date, end_date as end_date_exclusive from sp500_membership.intervals_latest
+        f"""
+        select permid, ticker, start_date, end_date as end_date_exclusive from {latest_of(MEMBERS)}
         where ticker is not null order by ticker, start_date
         """
     ).pl()
@@ -259,8 +264,8 @@ def _prices(
             {"first": first},
         ).pl()
     splits = con.execute(
-        """
-        select ticker, session_date, split_ratio, known_at from yahoo.splits_latest
+        f"""
+        select ticker, session_date, split_ratio, known_at from {latest_of(SPLITS)}
         """
     ).pl()
     latest = membership.group_by("permid").agg(latest_ticker=pl.col("ticker").sort_by("start_date").last())

@@ -12,7 +12,6 @@ The same rule as the dbt macro `known_values`, which serves market_known_daily, 
 
 from __future__ import annotations
 
-import calendar
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from ingest.catalog.frequency import MONTHS, period_end
 
 if TYPE_CHECKING:
     import duckdb
@@ -115,7 +116,7 @@ class Spine:
 class Limits:
     """How old a value may be, in calendar days after the end of its period: by provider, and in Tokyo's holidays."""
 
-    is_monthly: bool
+    frequency: str
     by_provider: Mapping[str, int]
     in_long_holiday: int | None
 
@@ -125,9 +126,7 @@ class Limits:
 
     def end_of(self, period: date) -> date:
         """Return the day on which a period ends: a month dated on its first day ends on its last."""
-        if not self.is_monthly:
-            return period
-        return period.replace(day=calendar.monthrange(period.year, period.month)[1])
+        return period_end(self.frequency, period)
 
     def days(self, provider: str, *, long_holiday: bool) -> int:
         """Return how many calendar days after its end a value of `provider` may be read."""
@@ -173,7 +172,7 @@ class History:
         self._numbers: list[int] = periods.tolist()
         self._dates = [day_of(number) for number in self._numbers]
         self._ends = self._numbers
-        if limits is not None and limits.is_monthly:
+        if limits is not None and limits.frequency in MONTHS:
             self._ends = [day_number(limits.end_of(day)) for day in self._dates]
         self._seen: dict[tuple[int, bool], Known] = {}
         places = np.searchsorted(spine.numbers, periods)
@@ -419,7 +418,7 @@ def read_limits(con: duckdb.DuckDBPyConnection) -> dict[str, Limits]:
     ).fetchall():
         by_series.setdefault(series_id, {})[provider] = days
     return {
-        series_id: Limits(frequency == "monthly", by_series.get(series_id, {}), long_holiday)
+        series_id: Limits(frequency, by_series.get(series_id, {}), long_holiday)
         for series_id, frequency, long_holiday in con.execute(
             "select series_id, frequency, stale_limit_long_holiday_days from catalog.series"
         ).fetchall()

@@ -14,7 +14,7 @@ with periods as (
     select o.series_id, o.period_date, any_value(t.agree_within) as within, any_value(t.agree_within_ratio) as within_ratio
     from {{ observations }} as o
     inner join {{ tolerances }} as t on o.series_id = t.series_id
-    where o.provider <> 'user_file' and o.value is not null
+    where o.provider <> '{{ users_own_source() }}' and o.value is not null
     group by o.series_id, o.period_date
     -- no closer look at the many periods on which nobody ever printed anything else
     having count(distinct o.provider) > 1
@@ -63,9 +63,9 @@ counted as (
         provider,
         count(*) filter (where not is_apart) as voices,  -- its own included
         max(difference) filter (
-            where provider <> other_provider and provider <> 'user_file' and other_provider <> 'user_file'
+            where provider <> other_provider and provider <> '{{ users_own_source() }}' and other_provider <> '{{ users_own_source() }}'
         ) as difference,
-        bool_or(is_apart and provider <> 'user_file' and other_provider <> 'user_file') as is_opposed
+        bool_or(is_apart and provider <> '{{ users_own_source() }}' and other_provider <> '{{ users_own_source() }}') as is_opposed
     from pairs
     group by series_id, period_date, moment_at, provider
 ),

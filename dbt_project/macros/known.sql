@@ -103,9 +103,7 @@ inner join {{ series }} as c on p.series_id = c.series_id
 inner join {{ providers }} as v on p.series_id = v.series_id and p.pick.provider = v.provider
 cross join lateral (
     select
-        -- a month dated on its first day ends on its last
-        p.session_date
-        - case when c.frequency = 'monthly' then last_day(p.pick.period_date) else p.pick.period_date end
+        p.session_date - {{ period_end('c.frequency', 'p.pick.period_date') }}
         > case
             when c.stale_limit_long_holiday_days is not null and {{ in_tokyo_long_holiday('p.session_date') }}
                 then c.stale_limit_long_holiday_days

@@ -4,7 +4,7 @@
 
 {#- One source's raw rows in the unit of the mart. Every vintage, weekend and holiday row stays. A published unit
     without a factor leaves `factor` NULL, which a test on int_observations refuses. -#}
-{% macro stage_observations(source_name) %}
+{% macro stage_observations(raw, series, providers, units) %}
 select
     o.series_id,
     o.code,
@@ -21,11 +21,11 @@ select
     s.licence,
     o.payload_sha256,
     o.loaded_at
-from {{ source(source_name, 'observations') }} as o
-inner join {{ source('catalog', 'series') }} as s on o.series_id = s.series_id
-inner join {{ source('catalog', 'providers') }} as p
+from {{ raw }} as o
+inner join {{ series }} as s on o.series_id = s.series_id
+inner join {{ providers }} as p
     on o.series_id = p.series_id and o.provider = p.provider
-left join {{ source('catalog', 'units') }} as u
+left join {{ units }} as u
     on o.unit = u.unit_published and s.unit = u.unit
 {% endmacro %}
 
@@ -114,4 +114,15 @@ asof left join (
 {#- Calendar days for which a Tokyo yield may be carried. -#}
 {% macro tokyo_limit_days(day) -%}
 case when {{ in_tokyo_long_holiday(day) }} then 10 else 7 end
+{%- endmacro %}
+
+
+{#- The day on which a period ends: months, quarters and years are dated on their first day. As ingest/catalog/frequency.py. -#}
+{% macro period_end(frequency, period) -%}
+case {{ frequency }}
+    when 'monthly' then last_day({{ period }})
+    when 'quarterly' then last_day({{ period }} + interval 2 month)
+    when 'annual' then last_day({{ period }} + interval 11 month)
+    else {{ period }}
+end
 {%- endmacro %}

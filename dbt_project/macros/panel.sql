@@ -9,6 +9,24 @@ qualify row_number() over (partition by {{ keys | join(', ') }} order by known_a
 {% endmacro %}
 
 
+{#- The relations of the tables that serve a concept, the preferred first. -#}
+{% macro tables_serving(concept) %}
+{%- set found = [] -%}
+{%- for source_name, table in names_serving(concept) %}{% do found.append(source(source_name, table)) %}{% endfor -%}
+{{ return(found) }}
+{% endmacro %}
+
+
+{#- The newest vintage of each key of a concept that one table serves. -#}
+{% macro newest_serving(concept) %}{{ newest_rows(tables_serving(concept)[0], keys_of(concept)) }}{% endmacro %}
+
+
+{#- The same of any raw table: `from ({{ newest('cftc', 'positions') }})`. -#}
+{% macro newest(source_name, table) %}
+{{- newest_rows(source(source_name, table), keys_of_table(source_name ~ '.' ~ table)) -}}
+{% endmacro %}
+
+
 {#- Newest rows of several raw tables of one shape, and of each key only the first provider that has it. `relations` is
     in order of preference; `filled`: a column that a withdrawn row leaves NULL. A row that serves because a preferred
     provider withdrew its own is known since then. The first provider has nearly all keys, so what the others add is

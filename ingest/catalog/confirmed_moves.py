@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ingest.catalog.yaml_files import read_yaml
 from ingest.errors import ConfigError
+from ingest.yaml_files import read_yaml
 
 CONFIRMED_MOVES_FILE = Path(__file__).with_name("confirmed_moves.yml")
 

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ingest.catalog.yaml_files import read_yaml
 from ingest.errors import ConfigError
+from ingest.registry import publishers, users_own
+from ingest.yaml_files import read_yaml
 
 FUNDS_FILE = Path(__file__).with_name("funds.yml")
 
-FundSource = Literal["ssga", "ishares", "proshares", "user_file"]
 FundCategory = Literal[
     "us_equity_broad",
     "us_equity_sector",
@@ -42,7 +42,7 @@ class Fund(BaseModel):
 
     ticker: str = Field(pattern=r"^[A-Z]{1,5}$")
     issuer: str
-    source: FundSource
+    source: str
     provider_code: str | None = Field(default=None, alias="code", description="The issuer's own code in its addresses.")
     category: FundCategory
     subcategory: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -61,7 +61,7 @@ class Fund(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Fund:
-        if (self.provider_code is None) != (self.source == "user_file"):
+        if (self.provider_code is None) != (self.source == users_own()):
             raise ValueError("a fund has a code exactly when an issuer's files feed it")
         expected = "inverse" if self.leverage < 0 else "leveraged_long" if self.leverage > 1 else None
         if expected != (self.category if self.category in ("inverse", "leveraged_long") else None):
@@ -83,13 +83,23 @@ def load_funds(path: Path = FUNDS_FILE) -> tuple[Fund, ...]:
     return funds
 
 
-def funds_of(source: FundSource, funds: tuple[Fund, ...] | None = None) -> tuple[Fund, ...]:
+def funds_of(source: str, funds: tuple[Fund, ...] | None = None) -> tuple[Fund, ...]:
     """Return the funds that `source` can feed: those of the issuer, and for user files all of them."""
     known = load_funds() if funds is None else funds
-    return tuple(fund for fund in known if source in (fund.source, "user_file"))
+    return tuple(fund for fund in known if source in (fund.source, users_own()))
+
+
+def _feeds_funds(source: object) -> bool:
+    """Say whether a publisher is declared with a table of fund days."""
+    publisher = publishers().get(str(source))
+    return publisher is not None and any(
+        table.serves is not None and table.serves.concept == "fund_days" for table in publisher.tables.values()
+    )
 
 
 def _funds(path: Path, issuer: str, section: Any) -> list[Fund]:
+    if isinstance(section, dict) and not _feeds_funds(section.get("source")):
+        raise ConfigError(f"funds {path.name}: issuer {issuer}: source: {section.get('source')!r} serves no fund_days")
     entries = section.get("funds") if isinstance(section, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ConfigError(f"funds {path.name}: issuer {issuer}: expected source and a list of funds")

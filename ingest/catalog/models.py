@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.catalog.calendars import CalendarName
+from ingest.catalog.frequency import Frequency
 from ingest.catalog.release import ReleaseRule
+from ingest.registry import Licence, users_own
 
-SourceName = Literal[
-    "fred", "federal_reserve", "treasury", "new_york_fed", "japan_mof", "cboe", "yahoo", "ofr", "finra", "user_file"
-]
-MartUnit = Literal["usd_bn", "pct", "bp", "ratio", "index", "count", "rate"]
-Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
-Frequency = Literal["daily", "weekly", "monthly"]
+SourceName = str
+"""A publisher of ingest/sources; the catalog refuses a name that none has."""
+
+MartUnit = str
+"""A unit of ingest/catalog/units.yml."""
 
 
 class _Entry(BaseModel):
@@ -39,6 +40,14 @@ class Plausible(_Entry):
         if self.min >= self.max:
             raise ValueError(f"min {self.min} is not below max {self.max}")
         return self
+
+
+class Unit(_Entry):
+    """A unit of the marts. Columns in it end in `suffix`; units of one kind may be converted into each other."""
+
+    kind: Literal["money", "share", "ratio", "index", "count", "price", "energy", "weight"]
+    suffix: str = Field(pattern=r"^_[a-z0-9_]+$")
+    title: str
 
 
 class UnitFactor(_Entry):
@@ -92,6 +101,9 @@ class Series(_Entry):
         default=None, gt=0, description="How far two publishers may be apart and print one value, in the mart's unit."
     )
     agree_within_ratio: float | None = Field(default=None, gt=0, lt=1, description="The same as a share of the value.")
+    simulate: dict[str, Any] = Field(
+        default_factory=dict, description="How the simulator draws it: `like` another series; inside the range if not."
+    )
     providers: tuple[Provider, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -103,7 +115,7 @@ class Series(_Entry):
 
     @model_validator(mode="after")
     def _tolerance_where_publishers_can_differ(self) -> Series:
-        publishers = [provider.source for provider in self.providers if provider.source != "user_file"]
+        publishers = [provider.source for provider in self.published_by]
         tolerances = [self.agree_within, self.agree_within_ratio].count(None)
         if len(publishers) > 1 and tolerances != 1:
             raise ValueError(f"{publishers} print it: give agree_within or agree_within_ratio, and not both")
@@ -116,6 +128,12 @@ class Series(_Entry):
         if (self.calendar is not None) != (self.frequency == "daily"):
             raise ValueError(f"a daily series has a calendar, any other none: {self.frequency}, {self.calendar}")
         return self
+
+    @property
+    def published_by(self) -> tuple[Provider, ...]:
+        """The providers without the user's own files."""
+        own = users_own()
+        return tuple(provider for provider in self.providers if provider.source != own)
 
     def provider(self, source: str) -> Provider:
         """Return the provider entry of `source`; KeyError when the series has none."""
@@ -131,6 +149,7 @@ class Catalog(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     units: tuple[UnitFactor, ...]
+    mart_units: dict[str, Unit]
     series: tuple[Series, ...]
 
     def by_id(self, series_id: str) -> Series:

@@ -12,21 +12,30 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.catalog.calendars import CalendarName, busday_calendar
 
-_LAGS = ("business_days", "calendar_days", "weekday", "day_of_next_month", "fridays_after_survey_week")
+_LAGS = (
+    "business_days",
+    "calendar_days",
+    "weekday",
+    "day_of_next_month",
+    "days_after_quarter",
+    "days_after_year",
+    "fridays_after_survey_week",
+)
 _WEEKDAYS = {"monday": "Mon", "tuesday": "Tue", "wednesday": "Wed", "thursday": "Thu", "friday": "Fri"}
 
 
 class ReleaseRule(BaseModel):
-    """When a provider prints the value of a period. Exactly one of the five lags is set.
+    """When a provider prints the value of a period. Exactly one of the lags is set.
 
     business_days: so many working days of `calendar` after the period (0: the same day, or the next working one).
     calendar_days: so many plain days after it (negative: announced ahead).
     weekday: the first such weekday after the period.
     day_of_next_month: that day of the month after the period's.
+    days_after_quarter, days_after_year: so many plain days after the last day of the period's quarter or year.
     fridays_after_survey_week: so many Fridays after the week (Sunday to Saturday) with the 12th of the period's month,
     a week later where that is one of the first three days of a year: the US jobs report.
 
-    Where a day found by one of the last three is closed in `calendar` it is the working day after it, or before it
+    Where a day found by one of the last five is closed in `calendar` it is the working day after it, or before it
     (`when_closed`). `exceptions` says on which day single periods came out instead, at the same time of day.
     `not_before` has the rules of what a provider computes the value from: it is not out before the last of them.
     """
@@ -38,6 +47,8 @@ class ReleaseRule(BaseModel):
     calendar_days: int | None = None
     weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday"] | None = None
     day_of_next_month: int | None = Field(default=None, ge=1, le=28)
+    days_after_quarter: int | None = Field(default=None, ge=0)
+    days_after_year: int | None = Field(default=None, ge=0)
     fridays_after_survey_week: int | None = Field(default=None, ge=1)
     when_closed: Literal["after", "before"] = "after"
     exceptions: dict[date, date] = Field(default_factory=dict)
@@ -79,6 +90,11 @@ class ReleaseRule(BaseModel):
             named = np.busday_offset(days + 1, 0, roll="forward", weekmask=_WEEKDAYS[self.weekday])
         elif self.day_of_next_month is not None:
             named = (months + 1).astype("datetime64[D]") + (self.day_of_next_month - 1)
+        elif self.days_after_quarter is not None:
+            named = ((months.astype("int64") // 3 + 1) * 3).astype("datetime64[M]").astype("datetime64[D]")
+            named = named + (self.days_after_quarter - 1)
+        elif self.days_after_year is not None:
+            named = (days.astype("datetime64[Y]") + 1).astype("datetime64[D]") + (self.days_after_year - 1)
         else:
             assert self.fridays_after_survey_week is not None
             saturdays = np.busday_offset(months.astype("datetime64[D]") + 11, 0, roll="forward", weekmask="Sat")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ingest.catalog.yaml_files import read_yaml
 from ingest.errors import ConfigError
+from ingest.yaml_files import read_yaml
 
 RENAMES_FILE = Path(__file__).with_name("renames.yml")
 

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from ingest.catalog import Catalog
+from ingest.catalog.frequency import DATED_BY, MONTHS
 
 _ALONE: Final = 3  # so few periods ...
 _DRAWN: Final = 30  # a period may have several rows, of different vintages
@@ -67,9 +68,11 @@ def senseless_periods(rows: pl.DataFrame, catalog: Catalog) -> dict[int, str]:
                 found.setdefault(
                     place, f"period {day} is a {day:%A}, the series is dated by {series.week_ends.title()}s"
                 )
-        if series.frequency == "monthly":
-            for place, day in mine.filter(on.dt.day() != 1).select("position", "period_date").rows():
-                found.setdefault(place, f"period {day} is not the first of a month, by which the series is dated")
+        if months := MONTHS.get(series.frequency):
+            off = mine.filter((on.dt.day() != 1) | ((on.dt.month() - 1) % months != 0))
+            for place, day in off.select("position", "period_date").rows():
+                what = DATED_BY[series.frequency]
+                found.setdefault(place, f"period {day} is not {what}, by which the series is dated")
     lonely = lonely_before(rows, "series_id", "period_date").arg_true().to_list()
     for place in lonely:
         day = rows["period_date"][place]

@@ -12,6 +12,7 @@ import polars as pl
 from ingest.batch import Batch
 from ingest.catalog import Catalog, Series
 from ingest.catalog.calendars import busday_calendar, working_days
+from ingest.catalog.frequency import periods_before
 from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
 
@@ -19,6 +20,7 @@ SESSIONS_LOOKED_AT: Final = 60
 
 _FEWEST_EXPECTED: Final = 3  # so few rows say nothing about what was lost
 _WEEKDAYS_BACK: Final = 60
+_PERIODS_BACK: Final = 6  # months, quarters or years
 
 
 def series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> pl.DataFrame:
@@ -95,7 +97,7 @@ def _kept_ratio(row: Mapping[str, Any]) -> float | None:
 
 def _behind_days(series: Series, provider: Provider, newest: date | None, now: datetime) -> int | None:
     """Return by how many days the newest period is behind the newest one that is due by `now`; None if none is due."""
-    if newest is None or series.ends is not None or provider.source == "user_file":
+    if newest is None or series.ends is not None or provider not in series.published_by:
         return None
     today = now.astimezone(NEW_YORK).date()
     if series.frequency == "daily":
@@ -105,7 +107,7 @@ def _behind_days(series: Series, provider: Provider, newest: date | None, now: d
         back = (today - newest).days // 7
         days = [newest + timedelta(days=7 * week) for week in range(max(back - 10, 0), back + 1)]
     else:
-        days = [date(today.year - (today.month <= back), (today.month - back - 1) % 12 + 1, 1) for back in range(6)]
+        days = periods_before(series.frequency, today, _PERIODS_BACK)
     if not days:
         return None
     released = provider.release.released_at(pl.Series("period_date", days, dtype=pl.Date))

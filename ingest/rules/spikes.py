@@ -19,9 +19,10 @@ _SECOND_WITHIN: Final = "4d"
 
 def has_level(series: Series) -> bool:
     """Say whether one-day spikes of a series are doubted: rates of exchange, and indices that one publisher prints."""
-    publishers = [provider for provider in series.providers if provider.source != "user_file"]
     is_index = series.unit in ("index", "rate")
-    return series.plausible.spike_pct is not None or (is_index and len(publishers) == 1 and not series.is_revised)
+    return series.plausible.spike_pct is not None or (
+        is_index and len(series.published_by) == 1 and not series.is_revised
+    )
 
 
 def spikes(values: pl.DataFrame, others: pl.DataFrame, series: Series) -> dict[int, str]:

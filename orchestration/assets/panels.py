@@ -14,10 +14,11 @@ from dagster import (
     multi_asset,
 )
 
+from analytics.breadth.tables import INPUTS
 from ingest.connectors import TABLE_CONNECTORS, Connector
-from ingest.dataset import Dataset
-from orchestration.assets.sources import ANSWERED, answered_result, check_result, landing_metadata
-from orchestration.ingestion import PRICE_CONNECTORS, SourceOutcome, ingest
+from ingest.dataset import Dataset, serving
+from orchestration.assets.sources import ANSWERED, answered_result, check_result, keys_before, landing_metadata
+from orchestration.ingestion import SourceOutcome, ingest
 from orchestration.session import Session
 
 PANEL_CHECKS = {
@@ -43,20 +44,13 @@ PANEL_CHECKS = {
 }
 """The gate's checks as Dagster shows them; test_definitions holds the names against ingest/panel_gate.py."""
 
-# Membership says whose prices are wanted, the first price desk what the second one is asked for.
-_AFTER = {
-    PRICE_CONNECTORS[0]: [AssetKey(["sp500_membership", "intervals"]), AssetKey(["nasdaq_trader", "symbols"])],
-    PRICE_CONNECTORS[1]: [AssetKey(["yahoo", "prices"]), AssetKey(["calendar", "sessions"])],
-}
-
-
 PRICE_TABLE_KEYS = [
-    *(AssetKey([source, "prices"]) for source in ("yahoo", "nasdaq", "user_file")),
-    AssetKey(["yahoo", "splits"]),
-    AssetKey(["sp500_membership", "intervals"]),
-    AssetKey(["nasdaq_trader", "symbols"]),
+    AssetKey(table_id.split(".")) for table_id in (*INPUTS, *(table.id for table in serving("symbols")))
 ]
 """What breadth is computed from."""
+
+
+_SESSIONS = AssetKey(["calendar", "sessions"])  # which say what symbols lack
 
 
 def _check_names(table: Dataset) -> tuple[str, ...]:
@@ -81,7 +75,7 @@ def _assets_of(desk: Connector) -> AssetsDefinition:
                 group_name=desk.source,
                 kinds={"python", "duckdb"},
                 description=f"{table.comment}\n\n{where}",
-                deps=_AFTER.get(desk.name, []),
+                deps=[*keys_before(desk), *([_SESSIONS] if desk.facts.asked_by == "symbols" else [])],
             )
             for table in desk.tables
         ],

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
 
-from ingest.catalog import SOURCES
-from ingest.connectors import TABLE_CONNECTORS
+from ingest.connectors import CONNECTORS
 from orchestration.session import Session
 
 REFERENCE_TABLES = {
-    "catalog.series": "What each series is: title, publisher, unit, limits. From ingest/catalog/series.yml.",
+    "catalog.series": "What each series is: title, publisher, unit, limits. From ingest/catalog/series.",
     "catalog.providers": "Who provides each series, in order of preference.",
     "catalog.tolerances": "How far two publishers of a series may be apart and print one value.",
     "catalog.units": "Published unit to unit of the marts.",
@@ -56,10 +55,7 @@ operations = [
         group_name="operations",
         description=text,
         kinds={"duckdb"},
-        deps=[
-            *(AssetKey([source, "observations"]) for source in SOURCES),
-            *(key_of(desk.table_ids[0]) for desk in TABLE_CONNECTORS),
-        ],
+        deps=[key_of(connector.table_ids[0]) for connector in CONNECTORS],
     )
     for table, text in OPERATIONS_TABLES.items()
 ]

@@ -19,25 +19,11 @@ from dagster import (
 )
 
 from ingest.batch import CheckResult
-from ingest.catalog import SOURCES, SourceName
-from ingest.connectors import connector
-from ingest.settings import PROJECT_ROOT
+from ingest.connectors import SERIES_CONNECTORS, Connector
+from ingest.connectors import connector as connector_of
 from orchestration.ingestion import SourceOutcome, ingest, recent_values
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
-
-MAIN_SERIES: Mapping[str, str] = {
-    "federal_reserve": "fed_total_assets",
-    "new_york_fed": "on_rrp",
-    "treasury": "tga_daily",
-    "japan_mof": "jgb_2y_yield",
-    "cboe": "vix_close",
-    "yahoo": "usdjpy",
-    "ofr": "ofr_fsi",
-    "finra": "margin_debt",
-    "fred": "hy_oas",
-}
-"""The series that is drawn beside a source."""
 
 ANSWERED = "answered"
 """The check that the source gave all that it was asked for, in the agreed form."""
@@ -64,21 +50,24 @@ GATE_CHECKS: Mapping[str, str] = {
 }
 """The gate's checks as Dagster shows them; test_definitions holds the names against ingest/gate.py."""
 
-AFTER: Mapping[str, tuple[str, ...]] = {"yahoo": ("fred",)}
-"""Sources asked after others: Yahoo's exchange rate and index are held against FRED's of the same run."""
-
 POINTS = 120
 
 
-def _asset_of(source: SourceName) -> AssetsDefinition:
+def keys_before(connector: Connector) -> list[AssetKey]:
+    """Return the keys of what is landed before a connector is asked or judged."""
+    return [AssetKey(connector_of(name).table_ids[0].split(".")) for name in connector.follows]
+
+
+def _asset_of(connector: Connector) -> AssetsDefinition:
+    source = connector.source
     key = AssetKey([source, "observations"])
 
     @asset(
         key=key,
         group_name=source,
         kinds={"python", "duckdb"},
-        description=_description(source),
-        deps=[AssetKey([before, "observations"]) for before in AFTER.get(source, ())],
+        description=_description(connector),
+        deps=keys_before(connector),
         required_resource_keys={"session"},
         check_specs=[
             AssetCheckSpec(ANSWERED, asset=key, description="The source gave what it was asked for."),
@@ -88,8 +77,8 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
     def observations(context: AssetExecutionContext) -> MaterializeResult:
         session: Session = context.resources.session
         with session.step():
-            outcome = ingest(session, connector(source), session.progress)
-            metadata = _metadata(session, outcome)
+            outcome = ingest(session, connector, session.progress)
+            metadata = _metadata(session, connector, outcome)
         if outcome.error:
             context.log.error(outcome.error)
         return MaterializeResult(metadata=metadata, check_results=list(_check_results(outcome)))
@@ -97,10 +86,9 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
     return observations
 
 
-def _description(source: SourceName) -> str:
-    """Return the header of the source's file, read without importing it."""
-    text = (PROJECT_ROOT / "ingest" / "sources" / source / f"{source}.py").read_text(encoding="utf-8")
-    header = ast.get_docstring(ast.parse(text)) or source
+def _description(connector: Connector) -> str:
+    """Return the header of the connector's file, read without importing it."""
+    header = ast.get_docstring(ast.parse(connector.path.read_text(encoding="utf-8"))) or connector.name
     return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
 
 
@@ -126,11 +114,11 @@ def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]
     return metadata
 
 
-def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
+def _metadata(session: Session, connector: Connector, outcome: SourceOutcome) -> dict[str, Any]:
     metadata = landing_metadata(session, outcome)
-    series_id = MAIN_SERIES.get(outcome.source)
+    series_id = connector.facts.main_series
     if series_id:
-        values = recent_values(session.con, outcome.source, series_id, POINTS)
+        values = recent_values(session.con, connector.source, series_id, POINTS)
         metadata[f"{series_id}_plot"] = MetadataValue.md(sparkline(values))
     return metadata
 
@@ -179,4 +167,4 @@ def _summary(check: CheckResult) -> str:
     return str(json.loads(check.detail)["summary"])
 
 
-source_assets = [_asset_of(source) for source in SOURCES]
+source_assets = [_asset_of(connector) for connector in SERIES_CONNECTORS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -139,3 +139,6 @@ def _section(day: date, calls: int, puts: int) -> dict[str, Any] | list[dict[str
         return volume
     held = {"name": "OPEN INTEREST", "call": calls * 52, "put": puts * 43, "total": calls * 52 + puts * 43}
     return [volume, held]
+
+
+HOSTS: Final = {"cdn-api.cboe.com": render, "cdn.cboe.com": render}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -150,3 +151,6 @@ def _zipped(document: str, name: str, moment: datetime) -> tuple[bytes, str]:
             archive.writestr(zipfile.ZipInfo(member, stamp), data, zipfile.ZIP_DEFLATED, compresslevel=1)
     body = buffer.getvalue()
     return body, f'"{hashlib.sha256(body).hexdigest()[:14]}:0"'
+
+
+HOSTS: Final = {"www.federalreserve.gov": render}

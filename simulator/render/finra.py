@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
 from simulator.render.view import Request, Response, View, not_found
@@ -45,3 +47,6 @@ def _made(view: View) -> bytes:
 
 def _whole(value: float | None) -> float | None:
     return int(value) if value is not None and value == int(value) else value
+
+
+HOSTS: Final = {"www.finra.org": render}

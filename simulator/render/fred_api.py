@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
 import polars as pl
@@ -28,7 +28,13 @@ _LARGEST_PAGE = 100_000
 _VINTAGES_PAGE = 10_000
 _VINTAGE_CAP = 2000
 _KEY_DOCS = "Read https://fred.stlouisfed.org/docs/api/api_key.html for more information."
-_FREQUENCIES = {"daily": ("Daily", "D"), "weekly": ("Weekly, Ending Wednesday", "W"), "monthly": ("Monthly", "M")}
+_FREQUENCIES = {
+    "daily": ("Daily", "D"),
+    "weekly": ("Weekly, Ending Wednesday", "W"),
+    "monthly": ("Monthly", "M"),
+    "quarterly": ("Quarterly", "Q"),
+    "annual": ("Annual", "A"),
+}
 _FRIDAY_SERIES = frozenset({"NFCI", "STLFSI4"})
 
 BAD_KEY = f"Bad Request.  The value for variable api_key is not registered.  {_KEY_DOCS}"
@@ -276,3 +282,6 @@ _ENDPOINTS: Mapping[str, Callable[[View, Request], _Page]] = {
     "/fred/series/observations": _observations,
     "/fred/series/vintagedates": _vintage_dates,
 }
+
+
+HOSTS: Final = {"api.stlouisfed.org": render}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 import polars as pl
 
@@ -36,3 +37,6 @@ def _asked(frame: pl.DataFrame, request: Request) -> pl.DataFrame:
     if "coed" in request.params:
         frame = frame.filter(pl.col("period_date") <= date.fromisoformat(request.params["coed"]))
     return frame
+
+
+HOSTS: Final = {"fred.stlouisfed.org": render}

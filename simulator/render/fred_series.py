@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from ingest.catalog.frequency import MONTHS
 from ingest.catalog.models import Provider, Series
 from simulator.render.view import View
 
@@ -78,10 +79,12 @@ def _rolled(view: View, series: Series, provider: Provider, frame: pl.DataFrame)
 
 
 def _periods(series: Series, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the periods that the history should have: weekdays, or first days of months."""
+    """Return the periods that the history should have: weekdays, or first days of months, quarters, years."""
     first, last = frame["period_date"].to_numpy()[[0, -1]]
-    if series.frequency == "monthly":
-        periods = np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1).astype("datetime64[D]")
+    if months := MONTHS.get(series.frequency):
+        periods = np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1, months).astype(
+            "datetime64[D]"
+        )
     else:
         days = np.arange(first, last + np.timedelta64(1, "D")).astype("datetime64[D]")
         periods = days[np.is_busday(days)]

@@ -66,3 +66,6 @@ def _workbook(table: pl.DataFrame, year: int, *, is_rescaled: bool) -> bytes:
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+HOSTS: Final = {"www.ici.org": render}

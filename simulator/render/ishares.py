@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import polars as pl
 
@@ -142,3 +143,6 @@ def _position_lines(holdings: Holdings) -> Iterable[str]:
 
 def _line(*cells: str) -> str:
     return ",".join(f'"{cell}"' for cell in cells)
+
+
+HOSTS: Final = {"www.blackrock.com": render, "www.ishares.com": render}

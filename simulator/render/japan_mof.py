@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -46,3 +47,6 @@ def _table(view: View, wanted: pl.Expr) -> str:
 
 def _cell(value: float | None) -> str:
     return "-" if value is None else repr(value).removesuffix(".0")
+
+
+HOSTS: Final = {"www.mof.go.jp": render}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -67,3 +67,6 @@ def _span(view: View, request: Request) -> tuple[date, date]:
 def _json(data: Any, status: dict[str, Any]) -> Response:
     body = json.dumps({"data": data, "message": None, "status": status}, separators=(",", ":"))
     return Response(body.encode(), "application/json; charset=utf-8")
+
+
+HOSTS: Final = {"api.nasdaq.com": render}

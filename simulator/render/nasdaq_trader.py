@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import polars as pl
 
@@ -77,3 +78,6 @@ def _text(header: str, lines: list[str], view: View) -> Response:
     made: datetime = view.now.astimezone(NEW_YORK)
     footer = f"File Creation Time: {made:%m%d%Y}{made:%H:%M}" + "|" * header.count("|")
     return Response(("\r\n".join([header, *lines, footer]) + "\r\n").encode(), "text/plain")
+
+
+HOSTS: Final = {"www.nasdaqtrader.com": render}

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -155,3 +155,6 @@ def _operation(day: date, amount: int, *, serial: int, note: str) -> Operation:
             }
         ],
     }
+
+
+HOSTS: Final = {"markets.newyorkfed.org": render}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from simulator.render.view import Request, Response, View, not_found
 
 _PATH = "/financial-stress-index/data/fsi.csv"
@@ -18,3 +20,6 @@ def render(view: View, request: Request) -> Response:
         shares = [f"{value * share:.3f}" for share in (*_CATEGORIES.values(), *_REGIONS.values())]
         lines.append(f"{day.isoformat()},{value:.3f}," + ",".join(shares))
     return Response(("\n".join(lines) + "\n").encode(), "text/csv")
+
+
+HOSTS: Final = {"www.financialresearch.gov": render}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import Final
 
 import polars as pl
 
@@ -71,3 +72,6 @@ def _split_lines(view: View) -> list[str]:
         cusip = f"74347{sum(map(ord, ticker)) % 1000:03d}"
         lines.append(f"{ticker},{titles[ticker]},{cusip}1,{cusip}2,{kind},{told:.0f},{day:%m/%d/%Y}")
     return lines
+
+
+HOSTS: Final = {"accounts.profunds.com": render}

@@ -6,6 +6,7 @@ import re
 from datetime import date, timedelta
 from html import escape
 from itertools import zip_longest
+from typing import Final
 from urllib.parse import unquote
 
 import polars as pl
@@ -162,3 +163,6 @@ def _change_rows(panel: Panel, turn: date, added: str | None, removed: str | Non
         cells = [f"{turn:%B} {turn.day}, {turn.year}", *came, *went, "Simulated."]
         rows.append("<tr>" + "".join(f"<td>{escape(cell, quote=False)}</td>" for cell in cells) + "</tr>")
     return rows
+
+
+HOSTS: Final = {"raw.githubusercontent.com": render_files, "en.wikipedia.org": render_list}

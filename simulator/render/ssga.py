@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ingest.catalog.funds import Fund
 from simulator.render.fund_files import days_of, fund_of, holdings_of, recorded, remembered
@@ -74,3 +74,6 @@ def _holdings(view: View, fund: Fund) -> bytes | None:
 def _workbook(sheet: str, head: Iterable[Sequence[Any]], rows: Iterable[Sequence[Any]]) -> bytes:
     """Return head, rows, a blank line, disclaimers."""
     return workbook(sheet, (*head, *rows, [], *([text] for text in _DISCLAIMERS)))
+
+
+HOSTS: Final = {"www.ssga.com": render}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import polars as pl
 
@@ -59,3 +60,6 @@ def _year(view: View, year: int) -> pl.DataFrame:
         frame = frame.rename({"value": code.removeprefix("par_yield/")})
         table = table.join(frame, on="period_date", how="full", coalesce=True)
     return table.sort("period_date", descending=True)
+
+
+HOSTS: Final = {"home.treasury.gov": render}

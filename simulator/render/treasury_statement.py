@@ -6,7 +6,7 @@ import json
 import operator
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import polars as pl
@@ -216,3 +216,6 @@ def _row(record: date, line: int, account: str, close: str, opens: tuple[str, st
         "record_calendar_month": f"{record.month:02d}",
         "record_calendar_day": f"{record.day:02d}",
     }
+
+
+HOSTS: Final = {"api.fiscaldata.treasury.gov": render}

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
@@ -189,3 +189,6 @@ def _trading_periods(last: date, instrument: _Instrument, zone: ZoneInfo, offset
         period: {"timezone": name, "start": first, "end": final, "gmtoffset": offset}
         for period, (first, final) in edges.items()
     }
+
+
+HOSTS: Final = {"query1.finance.yahoo.com": render, "query2.finance.yahoo.com": render, "fc.yahoo.com": render}

@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest.catalog import SOURCES, load_catalog
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import nyse_sessions
+from ingest.connectors import SOURCES
 from ingest.dataset import TABLES
 from tests.manifest.conftest import DBT_PROJECT
 
@@ -139,22 +140,17 @@ def test_every_test_declares_its_severity_and_every_tolerance_its_reason(manifes
             assert arguments.get("reason"), f"{node.name}: a bound, and a warning that is none, say why"
 
 
-def test_every_source_is_staged_and_united(manifest):
-    staged = {node.name for node in models(manifest, "staging")}
-    assert {name for name in staged if name.endswith("__observations")} == {
-        f"stg_{source}__observations" for source in SOURCES
-    }
-    united = next(node for node in models(manifest, "intermediate") if node.name == "int_observations_all")
-    assert {name.split(".")[-1] for name in united.depends_on.nodes if ".stg_" in name} == {
-        name for name in staged if name.endswith("__observations")
-    }
+def test_every_publisher_of_series_is_staged(manifest):
+    staged = next(node for node in models(manifest, "staging") if node.name == "stg_observations")
+    read = {name.split(".")[-2] for name in staged.depends_on.nodes if name.endswith(".observations")}
+    assert read == set(SOURCES)
 
 
 def test_every_panel_table_is_staged(manifest):
     staged = {source for node in models(manifest, "staging") for source in node.depends_on.nodes}
     read = {tuple(name.split(".")[-2:]) for name in staged}
-    snapshots_only = {("nasdaq_trader", "symbols")}  # the wide universe's membership: analytics/breadth/tables.py
-    assert {(table.source, table.name) for table in TABLES} - snapshots_only <= read
+    served = {table for table in TABLES if table.serves is not None and table.serves.concept != "symbols"}
+    assert {(table.source, table.name) for table in served} <= read, "symbols: read by the wide universe alone"
 
 
 def test_series_that_macros_name_are_in_the_catalog_in_that_unit():

@@ -32,7 +32,7 @@ QUOTED = {"50 basis points", "13.5 %"}  # what a text claims and what the design
 
 
 def test_method_page_is_current():
-    assert filled(PAGE) == PAGE, "run `make docs`"
+    assert filled(PAGE) == PAGE, "run `make generate`"
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,8 @@ from typing import Final
 
 import duckdb
 
-from ingest.catalog import SOURCES
 from ingest.catalog.funds import load_funds
-from ingest.connectors import TABLE_CONNECTORS, connector
+from ingest.connectors import SOURCES, TABLE_CONNECTORS, connector
 from ingest.dataset import TABLES
 from ingest.settings import Settings
 from orchestration.ingestion import ingest

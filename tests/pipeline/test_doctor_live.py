@@ -7,12 +7,11 @@ from datetime import datetime
 
 import pytest
 
-from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
-from ingest.connectors import TABLE_CONNECTORS
+from ingest.connectors import SOURCES, TABLE_CONNECTORS
 from ingest.errors import SourceError
 from orchestration import cli
-from orchestration.probe import load_contracts, load_panel_contracts
+from orchestration.probe import probed
 from simulator import StandIn
 from simulator.simulate import simulate
 
@@ -49,8 +48,7 @@ def lines(printed: str) -> dict[str, str]:
 
 
 def test_every_publisher_has_a_contract():
-    agreed = [contract.source for contract in load_contracts()] + [one.desk for one in load_panel_contracts()]
-    assert sorted(agreed) == sorted(ASKED)
+    assert sorted(one.name for one in probed()) == sorted(ASKED)
 
 
 def test_all_as_agreed(standin, capsys):

@@ -21,7 +21,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from analytics.breadth.tables import update_breadth
-from ingest.catalog import SOURCES
+from ingest.connectors import SOURCES
 from ingest.dataset import TABLES
 from ingest.settings import PROJECT_ROOT
 from tests.pipeline.eventful import LONG_BEFORE, ON_THE_DAY, SINCE, Eventful

@@ -15,9 +15,8 @@ import duckdb
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterRunStatus, build_schedule_context
 
-from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
-from ingest.connectors import TABLE_CONNECTORS
+from ingest.connectors import SOURCES, TABLE_CONNECTORS
 from ingest.errors import AnotherWriter, AuditFailed, ConfigError, SourceUnavailable
 from ingest.home import Home
 from orchestration import cli

@@ -22,7 +22,7 @@ Print = tuple[str, float | None, int]
 
 
 def rendered(call: str) -> str:
-    text = (MACROS / "observations.sql").read_text() + (MACROS / "agreement.sql").read_text() + call
+    text = "".join((MACROS / f"{name}.sql").read_text() for name in ("_generated", "observations", "agreement")) + call
     return jinja2.Environment(autoescape=False).from_string(text).render()
 
 

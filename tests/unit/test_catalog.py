@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from ingest.catalog import CATALOG_FILE, load_catalog
+from ingest.catalog import CATALOG_FOLDER, load_catalog
 from ingest.errors import ConfigError
 
 CATALOG = load_catalog()
@@ -34,7 +35,7 @@ def test_every_series_can_come_from_a_user_file_last():
         ("    publisher: Board", "    publishr: Board", "series fed_total_assets: publish"),
         ("licence: public_domain", "licence: free", "series fed_total_assets: licence: "),
         ("code: WALCL,", "code: WALCL, color: red,", "series fed_total_assets: providers.1.color: "),
-        ("{source: fred, code: WALCL", "{source: fed, code: WALCL", "series fed_total_assets: providers.1.source: "),
+        ("{source: fred, code: WALCL", "{source: fed, code: WALCL", "fed_total_assets: source: no publisher named 'fed'"),
         ("release: h41}", "release: h42}", "series fed_total_assets: release: no release rule named 'h42'"),
         ("id: tga_wednesday", "id: fed_total_assets", "series fed_total_assets: id: stands twice"),
         ("code: WDTGAL", "code: WALCL", "series tga_wednesday: code: ('fred', 'WALCL') serves another series"),
@@ -51,25 +52,30 @@ def test_every_series_can_come_from_a_user_file_last():
             "derived_from: [us_10y_2y_spread]}",
             "series baa_10y_spread: derived_from: us_10y_2y_spread is derived itself",
         ),
-        ("mart: usd_bn, factor: 0.001}", "mart: usd_bn, factor: -1}", "units Millions of U.S. Dollars: factor: "),
-        ("series:\n", "serie:\n", "expected the sections releases, units and series"),
+        ("mart: usd_bn, factor: 0.001}", "mart: usd_bn, factor: -1}", "conversions Millions of U.S. Dollars: factor: "),
+        ("    unit: usd_bn\n", "    unit: usd_tn\n", "series fed_total_assets: unit: no unit named 'usd_tn'"),
+        ("mart: usd_bn, factor: 0.001}", "mart: usd_tn, factor: 0.001}", "Dollars: mart: no unit named 'usd_tn'"),
+        ("    stale_limit_days: 9\n", "    stale_limit_days: 9\n    simulate: {like: x}\n", "simulate: no series named 'x'"),
+        ("series:\n", "serie:\n", "expected the section series"),
         ("releases:\n", "releases: [\n", "cannot be read as YAML"),
     ],
 )  # fmt: skip
 def test_a_malformed_catalog_names_entry_and_field(tmp_path: Path, old: str, new: str, message: str):
-    text = CATALOG_FILE.read_text(encoding="utf-8")
-    assert old in text
-    broken = tmp_path / "series.yml"
-    broken.write_text(text.replace(old, new, 1), encoding="utf-8")
+    catalog = tmp_path / "catalog"
+    shutil.copytree(CATALOG_FOLDER, catalog)
+    # packs in this order, so that the first series of a message is the one that was broken
+    names = ["series/liquidity.yml", "series/labor.yml", "series/credit.yml", "units.yml", "releases.yml"]
+    path = next(catalog / name for name in names if old in (catalog / name).read_text(encoding="utf-8"))
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        load_catalog(broken)
-    assert str(caught.value).startswith("catalog series.yml: ")
+        load_catalog(catalog)
+    assert str(caught.value).startswith(f"catalog {path.name}: ")
     assert message in str(caught.value)
 
 
 def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"catalog none\.yml: cannot be read"):
-        load_catalog(tmp_path / "none.yml")
+    with pytest.raises(ConfigError, match=r"catalog releases\.yml: cannot be read"):
+        load_catalog(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +167,7 @@ def test_a_rule_has_exactly_one_lag():
 
     from ingest.catalog.release import ReleaseRule
 
-    for lags in ({}, {"calendar_days": 1, "day_of_next_month": 24}, {"day_of_next_month": 31}):
+    for lags in ({}, {"calendar_days": 1, "day_of_next_month": 24}, {"day_of_next_month": 31}, {"days_after_year": -1}):
         with pytest.raises(ValidationError):
             ReleaseRule.model_validate({"time": "08:30", **lags})
 
@@ -191,12 +197,12 @@ def test_what_fred_computes_from_its_own_series_is_never_out_before_them():
             inputs = CATALOG.by_id(name).provider("fred").release.released_at(dates)
             assert (provider.release.released_at(dates) >= inputs).all(), (series.id, name)
             computed.append((series.id, name))
-    assert computed == [
+    assert sorted(computed) == [
+        ("baa_10y_spread", "us_10y_yield"),
+        ("sahm_realtime", "unrate"),
         ("ted_spread", "us_3m_yield"),
         ("us_10y_2y_spread", "us_10y_yield"),
         ("us_10y_2y_spread", "us_2y_yield"),
-        ("baa_10y_spread", "us_10y_yield"),
-        ("sahm_realtime", "unrate"),
     ]
 
 

@@ -10,15 +10,14 @@ import pytest
 
 from ingest.archive import Archive
 from ingest.batch import PartOfPayloadChanged, Window, empty_rows
-from ingest.catalog import SOURCES, load_catalog
+from ingest.catalog import load_catalog
 from ingest.clock import clock_at
 from ingest.collect import build_context, collect, replay
-from ingest.connectors import connector
+from ingest.connectors import CONNECTORS, connector
 from ingest.errors import HomeUnusable, SourceChanged, SourceRefused, SourceUnavailable
 from ingest.http import Upstream
 from ingest.readers.parsing import rows_of, series_of
 from ingest.settings import Settings
-from ingest.sources import SOURCE_MODULES, source_module
 from tests.unit.fakes import NOON, pairs_of, payload_of
 
 PAIRS = pairs_of("japan_mof")
@@ -184,10 +183,8 @@ def test_a_replay_gives_the_same_batches(upstream, tmp_path):
     assert list(replay(Archive(tmp_path / "archive"), connector("ofr"), PAIRS, module=Module())) == []
 
 
-def test_the_registry_names_every_source_of_the_catalog():
-    assert set(SOURCE_MODULES) == set(SOURCES)
-    for name in ("fred", "federal_reserve", "user_file"):
-        module = source_module(name)
-        assert all(callable(getattr(module, what)) for what in ("fetch", "parse", "windows"))
+def test_every_connector_has_code_that_can_be_asked():
+    for one in CONNECTORS:
+        assert all(callable(getattr(one.module, what)) for what in ("fetch", "parse", "windows")), one.name
     with pytest.raises(KeyError):
-        source_module("nobody")
+        connector("nobody")

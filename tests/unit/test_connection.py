@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.catalog import SOURCES
+from ingest.dataset import DATASETS
 from ingest.errors import AnotherWriter, HomeUnusable
 from ingest.home import Home
 from warehouse.connection import WriterLock, connect, home_errors, is_writer_active, migrate, writer
@@ -99,7 +99,7 @@ def test_a_reader_that_stays_is_named(home, monkeypatch):
 def test_the_schema_is_applied_once_and_recorded(home):
     with writer(home) as con:
         recorded = con.execute("select name from ops.migrations").fetchall()
-        assert {f"001_raw.sql {source}" for source in SOURCES} <= {name for (name,) in recorded}
+        assert {f"table {table.id}" for table in DATASETS} <= {name for (name,) in recorded}
         assert migrate(con) == []
         con.execute("insert into ops.runs values ('a', now(), null, 'started', null, now())")
         con.execute("update ops.migrations set text_sha256 = 'older' where name = '002_quarantine_ops.sql'")

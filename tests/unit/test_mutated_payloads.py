@@ -18,20 +18,19 @@ from ingest.archive import Archive
 from ingest.catalog import load_catalog
 from ingest.clock import clock_at
 from ingest.collect import build_context
-from ingest.connectors import connector
+from ingest.connectors import SERIES_CONNECTORS, TABLE_CONNECTORS, connector
 from ingest.errors import SourceError
 from ingest.http import Upstream
 from ingest.payload import Payload
 from ingest.settings import Settings
-from ingest.sources import SOURCE_MODULES, source_module
 from simulator import StandIn
 from tests.unit.panel_helpers import panel_context
 from tests.unit.standin_helpers import market, new_york
 
 NOW = new_york("2026-11-20T20:00")
-SERIES_SOURCES = tuple(name for name in SOURCE_MODULES if name != "user_file")
+SERIES_SOURCES = tuple(one.name for one in SERIES_CONNECTORS if not one.is_users_own)
 FUNDS = {"ssga": ["SPY"], "ishares": ["IVV"], "proshares": ["TQQQ"]}
-DESKS = ("sp500_membership", "nasdaq_trader", "yahoo_prices", "nasdaq", "ssga", "ishares", "proshares", "ici")
+DESKS = tuple(one.name for one in TABLE_CONNECTORS if not one.is_users_own)
 MUTATIONS = 24
 MOST_BYTES = 60_000  # of a text that is damaged: the shape counts, not the length
 
@@ -49,7 +48,7 @@ def samples(name: str) -> tuple[Payload, ...]:
 
 def _first_of_each(name: str, http: Upstream, settings: Settings) -> Iterator[Payload]:
     if name in SERIES_SOURCES:
-        found = source_module(name).fetch(build_context(name, load_catalog(), settings, clock_at(NOW), http))
+        found = connector(name).module.fetch(build_context(name, load_catalog(), settings, clock_at(NOW), http))
     else:
         told = {"upstream": settings.upstream, "home": settings.home, "origin": "SIMULATED"}
         context = panel_context(name, http, funds=FUNDS.get(name, ()), tickers=["SPY"], now=NOW, **told)
@@ -109,8 +108,8 @@ DAMAGES: Sequence[Damage] = (_cut, _flip, _splice, _lines, _token, _nest)
 
 def _read(name: str, payload: Payload) -> Any:
     if name in SERIES_SOURCES:
-        rows = source_module(name).parse(payload, load_catalog().of_source(name))
-        return source_module(name).windows(payload, rows) if not rows.is_empty() else None
+        rows = connector(name).module.parse(payload, load_catalog().of_source(name))
+        return connector(name).module.windows(payload, rows) if not rows.is_empty() else None
     module = connector(name).module
     return module.windows(payload, module.parse(payload))
 

@@ -15,7 +15,7 @@ from analytics.regimes.knowledge import DISPUTED, VINTAGES_SCHEMA, Limits, Repla
 from tests.unit import regime_world as world
 from tests.unit.test_known_rule import DAY, ROW, con, fill, known, known_sql  # noqa: F401  # `con` is a fixture
 
-LIMITS = {name: Limits(False, {"first": 4, "second": 6}, None) for name in ("x", "y")}
+LIMITS = {name: Limits("daily", {"first": 4, "second": 6}, None) for name in ("x", "y")}
 
 
 def replay_of(con: duckdb.DuckDBPyConnection, limits: dict[str, Limits] = LIMITS) -> Replay:  # noqa: F811

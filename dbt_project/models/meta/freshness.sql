@@ -22,9 +22,7 @@ limits as (
         coalesce(s.provider, f.provider) as calendar_provider,
         p.provider_rank,
         p.stale_limit_days,
-        -- a month dated on its first day ends on its last
-        ({{ run_at() }})::date
-        - case when c.frequency = 'monthly' then last_day(s.data_through_date) else s.data_through_date end as age_days
+        ({{ run_at() }})::date - {{ period_end('c.frequency', 's.data_through_date') }} as age_days
     from {{ source('catalog', 'series') }} as c
     inner join first_provider as f on c.series_id = f.series_id
     left join serving as s on c.series_id = s.series_id
@@ -41,7 +39,7 @@ due as (
     from limits as l
     inner join {{ source('calendar', 'releases') }} as r
         on l.series_id = r.series_id and l.calendar_provider = r.provider
-    where r.provider <> 'user_file'  -- nobody is due to write one
+    where r.provider <> '{{ users_own_source() }}'  -- nobody is due to write one
     group by l.series_id
 ),
 judged as (
@@ -50,7 +48,7 @@ judged as (
         d.expected_period_date,
         d.expected_by_at,
         case
-            when l.data_through_date is null and l.calendar_provider = 'user_file' then 'optional'
+            when l.data_through_date is null and l.calendar_provider = '{{ users_own_source() }}' then 'optional'
             when l.data_through_date is null then 'never'
             when l.end_date <= ({{ run_at() }})::date then 'ended'
             when l.age_days > l.stale_limit_days then 'stale'

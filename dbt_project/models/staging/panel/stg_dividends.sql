@@ -1,2 +1,2 @@
-select * from ({{ newest_rows(source('yahoo', 'dividends'), ['ticker', 'session_date']) }})
+select * from ({{ newest_serving('dividends') }})
 where dividend_usd > 0

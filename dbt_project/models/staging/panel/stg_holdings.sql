@@ -1,5 +1,1 @@
-{{ newest_of_providers(
-    [source('ssga', 'holdings'), source('ishares', 'holdings')],
-    ['fund_ticker', 'as_of_date', 'line_number'],
-    'weight_pct'
-) }}
+{{ newest_of_providers(tables_serving('holdings'), keys_of('holdings'), 'weight_pct') }}

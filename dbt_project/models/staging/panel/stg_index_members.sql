@@ -1,3 +1,3 @@
 select 'SPX' as universe, *
-from ({{ newest_rows(source('sp500_membership', 'intervals'), ['permid', 'start_date']) }})
+from ({{ newest_serving('index_members') }})
 where ticker is not null

@@ -1,5 +1,1 @@
-{{ newest_of_providers(
-    [source('yahoo', 'prices'), source('nasdaq', 'prices'), source('user_file', 'prices')],
-    ['ticker', 'session_date'],
-    'close_usd'
-) }}
+{{ newest_of_providers(tables_serving('prices'), keys_of('prices'), 'close_usd') }}

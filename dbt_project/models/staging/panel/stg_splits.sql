@@ -1,12 +1,11 @@
 -- The issuer's own split file first; a provider that dates the same split a few days off must not count it twice.
 with newest as (
-    select ticker, session_date, split_ratio, known_at, provider, 1 as provider_rank
-    from ({{ newest_rows(source('proshares', 'splits'), ['ticker', 'session_date']) }})
+    {% for relation in tables_serving('splits') %}
+    select ticker, session_date, split_ratio, known_at, provider, {{ loop.index }} as provider_rank
+    from ({{ newest_rows(relation, keys_of('splits')) }})
     where split_ratio > 0
-    union all
-    select ticker, session_date, split_ratio, known_at, provider, 2
-    from ({{ newest_rows(source('yahoo', 'splits'), ['ticker', 'session_date']) }})
-    where split_ratio > 0
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 select n.* exclude (provider_rank)
 from newest as n

@@ -1,2 +1,2 @@
-select * from ({{ newest_rows(source('ici', 'weekly_flows'), ['week_end_date', 'category']) }})
+select * from ({{ newest_serving('weekly_flows') }})
 where flow_usd_mn is not null

@@ -1,0 +1,229 @@
+"""The registry: every publisher with its connectors and tables, as ingest/sources/<publisher>/<publisher>.yml says.
+
+`publishers()` reads and checks all of the files once. Shapes that several publishers share (`like: prices`) stand in
+ingest/sources/shapes.yml. Nothing else names a publisher: lists and orders are readings of these declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ingest.errors import ConfigError
+from ingest.yaml_files import checked, read_mapping
+
+SOURCES_FOLDER: Final = Path(__file__).with_name("sources")
+SHAPES: Final = "shapes.yml"
+
+Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
+AskedBy = Literal["catalog", "funds", "symbols", "whole", "file"]
+ColumnType = Literal["text", "date", "double", "bigint", "boolean"]
+Kind = Literal["revisable", "snapshot", "reference"]
+
+_NAME: Final = r"^[a-z][a-z0-9_]*$"
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HostFacts(_Declared):
+    """A host that a publisher is asked at. How often it may be asked is the same for every connector."""
+
+    requests_per_second: float = Field(default=5.0, gt=0)
+
+
+class ProbeFacts(_Declared):
+    """The smallest question that shows whether a publisher is as agreed, for `tidegauge doctor --live`.
+
+    The layout and the units are those that parse insists on; here stands what it cannot know.
+    """
+
+    ask: tuple[str, ...] = Field(
+        default=(), description="Series, or the one fund or ticker; empty where the publisher has a single answer."
+    )
+    address: tuple[str, ...] = Field(min_length=1, description="Every answer comes from below one of these.")
+    layout: str = Field(description="What a person should find there.")
+    max_age_days: int = Field(ge=1, description="How old the newest period may be: cadence, lag and a long weekend.")
+
+
+class ConnectorFacts(_Declared):
+    """One file of a publisher's folder. Without `tables` it serves the catalog's series that name the publisher."""
+
+    asked_by: AskedBy
+    tables: tuple[str, ...] = Field(default=(), description="The main one first.")
+    asked_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows say what to ask for.")
+    judged_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows the gate compares with.")
+    main_series: str | None = Field(default=None, description="The series that is drawn beside it.")
+    asked_by_session: tuple[str, ...] = Field(
+        default=(), description="Series asked for one session at a time: fetch is given the periods that we hold."
+    )
+    probe: ProbeFacts | None = None
+
+
+class ColumnFacts(_Declared):
+    """A column. `unit`, `min` and `max` are of the value as published; within the tolerance it is no new vintage."""
+
+    type: ColumnType
+    comment: str
+    unit: str | None = None
+    tolerance_ratio: float = Field(default=0.0, ge=0)
+    min: float | None = None
+    max: float | None = None
+
+
+class ServesFacts(_Declared):
+    """What a table is one provider of: of each key the provider of the lowest rank counts."""
+
+    concept: str = Field(pattern=_NAME)
+    rank: int = Field(default=1, ge=1)
+
+
+class TableFacts(_Declared):
+    """A raw table. See ingest.dataset.Dataset for what the fields mean."""
+
+    grain: str = Field(description="One sentence or two, the last one names the grain: One row per ...")
+    keys: dict[str, ColumnFacts] = Field(min_length=1)
+    columns: dict[str, ColumnFacts] = Field(min_length=1)
+    period: str
+    release: str | dict[str, Any] = Field(description="The name of a rule of ingest/catalog/releases.yml, or a rule.")
+    group: str | None = None
+    judged_by: str | None = None
+    kind: Kind = "revisable"
+    is_history_revised: bool = False
+    is_regular: bool = False
+    serves: ServesFacts | None = None
+    expect: tuple[dict[str, Any], ...] = Field(default=(), description="Rules of the gate.")
+    simulate: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _named_columns_are_keys(self) -> TableFacts:
+        for field in ("period", "group", "judged_by"):
+            name = getattr(self, field)
+            if name is not None and name not in self.keys:
+                raise ValueError(f"{field} {name!r} is no key; keys are {', '.join(self.keys)}")
+        if self.keys[self.period].type != "date":
+            raise ValueError(f"period {self.period!r} is not a date")
+        if both := self.keys.keys() & self.columns.keys():
+            raise ValueError(f"{', '.join(sorted(both))} stands in keys and in columns")
+        return self
+
+
+class Publisher(_Declared):
+    """One folder of ingest/sources. `name` is the folder's, and the schema of its raw tables."""
+
+    name: str = Field(pattern=_NAME)
+    publisher: str = Field(description="Its title.")
+    serves: str = Field(description="What it serves, in one line.")
+    licence: Licence
+    cadence: str = Field(description="How often it prints.")
+    is_users_own: bool = Field(default=False, description="Files of the user: nobody is due to write them.")
+    hosts: dict[str, HostFacts] = Field(default_factory=dict)
+    connectors: dict[str, ConnectorFacts] = Field(min_length=1)
+    tables: dict[str, TableFacts] = Field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        return SOURCES_FOLDER / self.name
+
+    @model_validator(mode="after")
+    def _whole(self) -> Publisher:
+        filled = [table for connector in self.connectors.values() for table in connector.tables]
+        for table in filled:
+            if table not in self.tables:
+                raise ValueError(f"connectors: {table} is not declared in tables")
+        if unfilled := [table for table in self.tables if filled.count(table) != 1]:
+            raise ValueError(f"tables: {', '.join(unfilled)}: exactly one connector fills a table")
+        return self
+
+
+@cache
+def publishers(folder: Path = SOURCES_FOLDER) -> Mapping[str, Publisher]:
+    """Return the publishers by name; ConfigError names the file, the entry and the field that cannot be used."""
+    shapes = read_mapping(folder / SHAPES, "shapes")
+    found = {
+        path.parent.name: _publisher(path, shapes)
+        for path in sorted(folder.glob("*/*.yml"))
+        if path.stem == path.parent.name
+    }
+    _check_names(found.values())
+    return found
+
+
+def is_publisher(name: str) -> bool:
+    """Say whether a publisher of that name is declared, without reading the declaration."""
+    return (SOURCES_FOLDER / name / f"{name}.yml").is_file()
+
+
+def users_own() -> str:
+    """Return the name of the source that is the user's own files."""
+    return next(one.name for one in publishers().values() if one.is_users_own)
+
+
+@cache
+def requests_per_second(host: str) -> float:
+    """Return how often a host may be asked: as its publisher declares it, the default for one that nobody declares."""
+    for one in publishers().values():
+        if host in one.hosts:
+            return one.hosts[host].requests_per_second
+    return HostFacts().requests_per_second
+
+
+def _publisher(path: Path, shapes: Mapping[str, Any]) -> Publisher:
+    place = f"publisher {path.name}"
+    document = read_mapping(path, "publisher")
+    tables = document.get("tables", {})
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{place}: tables: expected a mapping of names to tables")
+    whole = {name: _shaped(f"{place}: tables: {name}", entry, shapes) for name, entry in tables.items()}
+    for name, entry in whole.items():
+        checked(TableFacts, entry, f"{place}: tables: {name}")
+    connectors = document.get("connectors", {})
+    for name, entry in connectors.items() if isinstance(connectors, dict) else ():
+        checked(ConnectorFacts, entry, f"{place}: connectors: {name}")
+        if not path.with_name(f"{name}.py").is_file():
+            raise ConfigError(f"{place}: connectors: {name}: there is no {name}.py beside it")
+    return checked(Publisher, {"name": path.stem, **document, "tables": whole}, place)
+
+
+def _shaped(place: str, entry: Any, shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with the fields of the shape that it is like; its own fields win."""
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{place}: expected a mapping")
+    if "like" not in entry:
+        return entry
+    own = dict(entry)
+    shape = own.pop("like")
+    if shape not in shapes:
+        raise ConfigError(f"{place}: like: no shape named {shape!r} in {SHAPES}")
+    return {**shapes[shape], **own}
+
+
+def _check_names(found: Iterable[Publisher]) -> None:
+    """Hold the publishers against each other: connectors, hosts and ranks are one's own, others are named rightly."""
+    seen: dict[tuple[str, ...], str] = {}
+    for publisher in found:
+        for taken in _taken(publisher):
+            if taken in seen:
+                raise ConfigError(f"publisher {publisher.name}.yml: {' '.join(taken)} is {seen[taken]}'s already")
+            seen[taken] = publisher.name
+    for publisher in found:
+        for name, connector in publisher.connectors.items():
+            for other in (*connector.asked_after, *connector.judged_after):
+                if ("connector", other) not in seen:
+                    where = f"publisher {publisher.name}.yml: connectors: {name}: asked_after, judged_after"
+                    raise ConfigError(f"{where}: no connector named {other!r}")
+
+
+def _taken(publisher: Publisher) -> Iterator[tuple[str, ...]]:
+    """Yield what one publisher alone may have."""
+    yield from (("connector", name) for name in publisher.connectors)
+    yield from (("host", host) for host in publisher.hosts)
+    for table in publisher.tables.values():
+        if table.serves is not None:
+            yield "rank", str(table.serves.rank), "of", table.serves.concept
