@@ -1,7 +1,7 @@
 {#- Two publishers of one quantity, and what counts when they differ (quant.md 7.1). Nothing is thrown away: every vintage
     remains in observations; what is read instead is agreed_observations. -#}
 
-{#- What every provider prints on the periods on which two publishers ever differed by more than the series' tolerance, one
+{#- What each provider prints on the periods on which two publishers ever differed by more than the tolerance, one
     row per provider and moment at which something became known of the period: what it prints, what of that is served.
 
     A difference counts from the moment both sides were known, to the one at which they no longer differ. Then a value
