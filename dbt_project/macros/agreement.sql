@@ -1,7 +1,7 @@
 {#- Two publishers of one quantity, and what counts when they differ (quant.md 7.1). Nothing is thrown away: every vintage
-    remains in observations; what is read instead is agreed_observations. -#}
+    stays in observations; what is read instead is agreed_observations. -#}
 
-{#- What each provider prints on the periods on which two publishers ever differed by more than the tolerance, one
+{#- How every provider stands on the periods on which two publishers ever differed by more than the series' tolerance, one
     row per provider and moment at which something became known of the period: what it prints, what of that is served.
 
     A difference counts from the moment both sides were known, to the one at which they no longer differ. Then a value
@@ -16,7 +16,7 @@ with periods as (
     inner join {{ tolerances }} as t on o.series_id = t.series_id
     where o.provider <> 'user_file' and o.value is not null
     group by o.series_id, o.period_date
-    -- no closer look at the many periods on which no provider ever printed anything else
+    -- no closer look at the many periods on which nobody ever printed anything else
     having count(distinct o.provider) > 1
         and max(o.value) - min(o.value)
         > {{ tolerance('any_value(t.agree_within)', 'any_value(t.agree_within_ratio)', 'max(o.value)', 'min(o.value)') }}

@@ -11,7 +11,7 @@
 
     Joining sessions with all observations is quadratic. Here each vintage is placed at the session from which it can
     matter (both its moment and its period have come) and loses its place to the next vintage of its key. A key
-    (series, provider, period) that is never withdrawn remains available for good, so the winner is a running maximum.
+    (series, provider, period) that is never withdrawn stays available for good, so the winner is a running maximum.
     The few keys that are withdrawn later are spread over the sessions they were available on, as far as no greater
     period overtook them, and compared with the running winner.
 
@@ -36,10 +36,10 @@ spans as (
         bool_or(value is null and not is_disputed) over (newest_last rows between 1 following and unbounded following) as is_withdrawn_later
     from placed
     window newest_last as (partition by series_id, provider, period_date order by known_at, loaded_at)
-    -- replaced before the same cut-off: never seen by a reader
+    -- replaced before the same cut-off: never seen by anyone
     qualify next_seq is null or next_seq > seq
 ),
--- the running winner among keys that remain available
+-- the running winner among keys that stay available
 arrivals as (
     select
         series_id,

@@ -2,7 +2,7 @@
     `observations` and `sessions` are always relations handed in, never refs: the same SQL serves the marts and their
     `..._as_of(ts)` table macros. -#}
 
-{#- One source's raw rows in the unit of the mart. Every vintage, weekend and holiday row remains. A published unit
+{#- One source's raw rows in the unit of the mart. Every vintage, weekend and holiday row stays. A published unit
     without a factor leaves `factor` NULL, which a test on int_observations refuses. -#}
 {% macro stage_observations(source_name) %}
 select
@@ -39,7 +39,7 @@ left join {{ source('catalog', 'units') }} as u
 
 {#- The newest value of each series and period: per provider its newest vintage (a NULL one drops the provider: the
     value was withdrawn, an older one must not revive), then the first provider in the catalog's order. A period in
-    dispute has a row whose value is NULL: nothing older is used instead. `observations`: agreed_observations.
+    dispute has a row whose value is NULL: nothing older stands in for it. `observations`: agreed_observations.
     `known_by`: an SQL moment; vintages known later are left out. -#}
 {% macro latest_observations(observations, known_by=none) %}
 select * from (
@@ -85,7 +85,7 @@ where s.session_date >= (
 
 {#- One series carried to each session: the value of the last period on or before it, with that period's date, while
     it is at most `limit_days` (an SQL expression over s.session_date) calendar days old; beyond that, and while that
-    period is in dispute, the value is NULL and only the date says how old the last one is. -#}
+    period is in dispute, the value is NULL and only the date tells how old the last one is. -#}
 {% macro carried(observations, sessions, series_id, limit_days) %}
 select
     s.session_date,
