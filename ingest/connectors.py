@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -69,13 +69,23 @@ def _table_ids(publisher: Publisher, facts: ConnectorFacts) -> tuple[str, ...]:
     return tuple(f"{publisher.name}.{table}" for table in facts.tables)
 
 
-def in_order(connectors: Iterator[Connector]) -> tuple[Connector, ...]:
+def in_order(connectors: Iterable[Connector]) -> tuple[Connector, ...]:
     """Return the connectors in landing order; ConfigError when some wait for each other.
 
-    Each comes after those that it follows; otherwise series before tables, the user's own files last, then by the rank
-    of the main table and by name, so that the order is the same everywhere.
+    Each comes after those that it follows. Otherwise first what others must have to be asked, then series by name (as a
+    rebuild takes batches of one moment), then tables by the rank of their main one and by name, and last those that
+    follow others: they come late anyway.
     """
-    waiting = sorted(connectors, key=lambda one: (not one.has_series, one.is_users_own, one.rank, one.name))
+    named = list(connectors)
+    needed = {name for one in named for name in one.facts.asked_after}
+
+    def place(one: Connector) -> tuple[int, bool, int, str]:
+        if one.has_series:
+            return 1, False, 0, one.name
+        first = 3 if one.follows else 0 if one.name in needed else 2
+        return first, one.is_users_own, one.rank, one.name
+
+    waiting = sorted(named, key=place)
     found: list[Connector] = []
     while waiting:
         landed = {one.name for one in found}

@@ -66,8 +66,8 @@ class Dataset:
     is_snapshot: bool = False
     is_regular: bool = False
     serves: ServesFacts | None = None
-    expect: tuple[Mapping[str, Any], ...] = ()
-    simulate: Mapping[str, Any] = field(default_factory=dict)
+    expect: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    simulate: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def id(self) -> str:

@@ -42,9 +42,8 @@ def con() -> duckdb.DuckDBPyConnection:
 
 def test_units_convert_once_and_unknown_ones_leave_no_factor(con: duckdb.DuckDBPyConnection):
     text = rendered("{{ stage_observations('raw', 'series', 'providers', 'units') }}")
-    rows = con.execute(
-        f"select series_id, period_date, value, unit, factor::double, provider_rank, licence from ({text}) order by all"
-    ).fetchall()
+    columns = "series_id, period_date, value::double, unit, factor::double, provider_rank, licence"
+    rows = con.execute(f"select {columns} from ({text}) order by all").fetchall()
     assert rows == [
         ("hy_oas", date(2026, 2, 28), 287.0, "bp", 100.0, 1, "restricted"),
         ("on_rrp", date(2026, 2, 4), 2.414, "usd_bn", 1.0, 2, "attribution"),

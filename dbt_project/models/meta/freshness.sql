@@ -39,7 +39,7 @@ due as (
     from limits as l
     inner join {{ source('calendar', 'releases') }} as r
         on l.series_id = r.series_id and l.calendar_provider = r.provider
-    where r.provider <> '{{ users_own_source() }}'  -- nobody is due to write one
+    where r.provider <> '{{ users_own_source() }}'  -- a user's file is never due
     group by l.series_id
 ),
 judged as (
