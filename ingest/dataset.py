@@ -25,14 +25,15 @@ from ingest.yaml_files import checked
 class Column:
     """One column of a dataset, as published unless the comment says otherwise.
 
-    A value that moved by no more than `tolerance_ratio` of itself is no new vintage. `minimum` and `maximum` are what a
-    value as published can be.
+    A value that moved by no more than `tolerance_ratio` of itself is no new vintage. The publisher prints whole
+    multiples of `rounded_to`; `minimum` and `maximum` are what a value as published can be.
     """
 
     name: str
     dtype: pl.DataType
     comment: str
     tolerance_ratio: float = 0.0
+    rounded_to: float = 0.0
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -189,7 +190,7 @@ def observations(source: str) -> Dataset:
 
 def _columns(facts: Mapping[str, ColumnFacts]) -> tuple[Column, ...]:
     return tuple(
-        Column(name, _TYPES[one.type], one.comment, one.tolerance_ratio, one.unit, one.min, one.max)
+        Column(name, _TYPES[one.type], one.comment, one.tolerance_ratio, one.rounded_to, one.unit, one.min, one.max)
         for name, one in facts.items()
     )
 

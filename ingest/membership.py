@@ -16,6 +16,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from ingest.catalog.renames import Rename
+from ingest.dataset import serving
 from ingest.errors import SourceChanged
 
 CONTINUED = frozenset(
@@ -243,4 +244,6 @@ def _number(permid: str) -> int:
 
 
 def _changed(expected: str, seen: object) -> SourceChanged:
-    return SourceChanged("sp500_membership", "sp500_ticker_start_end.csv", expected=expected, seen=str(seen))
+    return SourceChanged(
+        serving("index_members")[0].source, "sp500_ticker_start_end.csv", expected=expected, seen=str(seen)
+    )

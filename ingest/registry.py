@@ -72,6 +72,7 @@ class ColumnFacts(_Declared):
     comment: str
     unit: str | None = None
     tolerance_ratio: float = Field(default=0.0, ge=0)
+    rounded_to: float = Field(default=0.0, ge=0, description="The publisher prints whole multiples of this.")
     min: float | None = None
     max: float | None = None
 
@@ -192,7 +193,7 @@ def _publisher(path: Path, shapes: Mapping[str, Any]) -> Publisher:
 
 
 def _shaped(place: str, entry: Any, shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table with the fields of the shape that it is like; its own fields win."""
+    """Return a table with the fields of the shape that it is like; its own fields win, column by column."""
     if not isinstance(entry, dict):
         raise ConfigError(f"{place}: expected a mapping")
     if "like" not in entry:
@@ -201,6 +202,10 @@ def _shaped(place: str, entry: Any, shapes: Mapping[str, Any]) -> dict[str, Any]
     shape = own.pop("like")
     if shape not in shapes:
         raise ConfigError(f"{place}: like: no shape named {shape!r} in {SHAPES}")
+    for part in ("keys", "columns"):
+        if part in own:
+            columns = shapes[shape][part]
+            own[part] = columns | {name: columns.get(name, {}) | facts for name, facts in own[part].items()}
     return {**shapes[shape], **own}
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from ingest.batch import Window
+from ingest.dataset import serving
 from ingest.payload import Payload
 from ingest.readers.fund_days import panel_rows
 from ingest.readers.parsing import changed, day, quoted
@@ -87,7 +88,7 @@ def ishares_holdings(payload: Payload, fund: str) -> HoldingsFile:
     count = number_of(payload, stated["Shares Outstanding"], _GAPS, "Shares Outstanding")
     columns = _columns(payload, table[start], _ISHARES)
     positions = _positions(payload, table[start + 1 :], len(table[start]), columns)
-    return _file(payload, "ishares.holdings", fund, as_of, count, positions)
+    return _file(payload, fund, as_of, count, positions)
 
 
 def ssga_holdings(payload: Payload, fund: str) -> HoldingsFile:
@@ -103,13 +104,13 @@ def ssga_holdings(payload: Payload, fund: str) -> HoldingsFile:
     as_of = day(payload, stated.get("Holdings:"), "As of %d-%b-%Y", "Holdings:")
     columns = _columns(payload, [str(cell) for cell in sheet[start]], _SSGA)
     positions = _positions(payload, [_until_filled(row) for row in sheet[start + 1 :]], 2, columns)
-    return _file(payload, "ssga.holdings", fund, as_of, None, positions)
+    return _file(payload, fund, as_of, None, positions)
 
 
-def invesco_holdings(payload: Payload, table_id: str = "ishares.holdings") -> HoldingsFile:
+def invesco_holdings(payload: Payload) -> HoldingsFile:
     """Return the positions of an Invesco holdings CSV, which names its fund in each row.
 
-    `table_id` only picks the columns: Invesco's files come by hand and have no table of their own.
+    Invesco's files come by hand and have no table of their own.
     """
     expected = "CSV with a header Fund Ticker, Holding Ticker, Weight"
     table = csv_rows(payload, expected, may_end_bare=True)  # ends in a date, which all rows must share
@@ -123,7 +124,7 @@ def invesco_holdings(payload: Payload, table_id: str = "ishares.holdings") -> Ho
     positions = _positions(payload, table[start + 1 :], len(table[start]), columns)
     fund = _only(payload, "fund", [position.pop("fund") for position in positions])
     as_of = day(payload, _only(payload, "date", [position.pop("as_of") for position in positions]), "%m/%d/%Y", "Date")
-    return _file(payload, table_id, fund, as_of, None, positions)
+    return _file(payload, fund, as_of, None, positions)
 
 
 def _columns(payload: Payload, header: Row, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -200,7 +201,6 @@ def _only(payload: Payload, what: str, cells: Sequence[str | None]) -> str:
 
 def _file(
     payload: Payload,
-    table_id: str,
     fund: str,
     as_of: date,
     shares_outstanding_count: float | None,
@@ -214,7 +214,8 @@ def _file(
     positions = [{**position, "line_number": number} for number, position in enumerate(ordered, start=1)]
     names = ("line_number", "holding_ticker", "holding_name", "asset_class", "weight_pct", "shares", "market_value_usd")
     columns: dict[str, Any] = {name: [position.get(name) for position in positions] for name in names}
-    rows = panel_rows(payload, table_id, {"fund_ticker": fund, "as_of_date": as_of, **columns})
+    shape = serving("holdings")[0].id  # all of them have the same columns
+    rows = panel_rows(payload, shape, {"fund_ticker": fund, "as_of_date": as_of, **columns})
     return HoldingsFile(fund, as_of, shares_outstanding_count, rows)
 
 

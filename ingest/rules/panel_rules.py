@@ -25,9 +25,6 @@ DAYS_AHEAD: Final[Mapping[str, int]] = {"intervals": 31, "splits": 31}
 
 IDENTITY_TOLERANCE_RATIO: Final = 0.001
 
-_COUNTED_TO_SHARES: Final = {"proshares": 1000.0}
-"""ProShares prints thousands, restated to today's splits: early counts of its inverse funds round to nothing."""
-
 RANGE_TOLERANCE_RATIO: Final = 1e-5  # Yahoo's prices have seven digits
 LARGEST_BAR_RATIO: Final = 3.0
 """Between any price of a bar and its close; an open outside the day's range counts as far as it lies outside."""
@@ -198,7 +195,7 @@ def measures_of(
         measures = measures.with_columns(_flags(senseless, rows.height, "senseless_dividend"))
     if table.name == "fund_days":
         assets, product = pl.col("net_assets_usd"), pl.col("nav_usd") * pl.col("shares_outstanding_count")
-        rounding = pl.col("nav_usd") * (_COUNTED_TO_SHARES.get(table.source, 1.0) / 2)
+        rounding = pl.col("nav_usd") * (_shares_rounded_to(table) / 2)
         beyond = ((assets - product).abs() - rounding).clip(lower_bound=0.0)
         measures = measures.hstack(rows.select(identity_ratio=beyond / assets.abs()))
     return measures
@@ -251,3 +248,8 @@ def _of_bars(rows: pl.DataFrame) -> list[pl.Series]:
             *(pl.max_horizontal(price / close, close / price) for price in (low, high, opened))
         ),
     ).get_columns()
+
+
+def _shares_rounded_to(table: Dataset) -> float:
+    """Return of what the printed share counts are whole multiples."""
+    return next((one.rounded_to for one in table.values if one.name == "shares_outstanding_count"), 0.0) or 1.0
