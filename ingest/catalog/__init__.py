@@ -26,7 +26,8 @@ _Places = dict[int, str]
 def load_catalog(folder: Path = CATALOG_FOLDER) -> Catalog:
     """Read the catalog; ConfigError names the file, the entry and the field that cannot be used.
 
-    The series are in the order of their packs' names, and in that of their file within one.
+    The series are in the order of their packs' names, and in that of their file within one. A pack may have conversions
+    of units of its own beside those of units.yml.
     """
     releases = _section(folder / "releases.yml", "releases", dict)
     units = _section(folder / "units.yml", "units", dict)
@@ -34,6 +35,7 @@ def load_catalog(folder: Path = CATALOG_FOLDER) -> Catalog:
     entries: list[dict[str, Any]] = []
     places: _Places = {}
     for path in sorted((folder / "series").glob("*.yml")):
+        conversions = [*conversions, *read_mapping(path, "catalog").get("conversions", [])]
         for entry in _section(path, "series", list):
             name = entry.get("id", "?") if isinstance(entry, dict) else "?"
             places[len(entries)] = f"catalog {path.name}: series {name}"
@@ -71,18 +73,20 @@ def _section(path: Path, name: str, kind: type) -> Any:
 
 
 def _resolved(place: str, entry: Any, releases: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry with the named release rules in place of their names."""
+    """Return the entry with the release rules in place of their names; a rule of its own may stand in its place."""
     providers = entry.get("providers") if isinstance(entry, dict) else None
     if not isinstance(providers, list) or not all(isinstance(provider, dict) for provider in providers):
         raise ConfigError(f"{place}: providers: expected a list of mappings")
     resolved = []
     for provider in providers:
         rule = provider.get("release")
-        if rule not in releases:
-            raise ConfigError(f"{place}: release: no release rule named {rule!r}")
+        if not isinstance(rule, dict):
+            if rule not in releases:
+                raise ConfigError(f"{place}: release: no release rule named {rule!r}")
+            rule = releases[rule]
         if not is_publisher(str(provider.get("source"))):
             raise ConfigError(f"{place}: source: no publisher named {provider.get('source')!r} in ingest/sources")
-        resolved.append({**provider, "release": releases[rule]})
+        resolved.append({**provider, "release": rule})
     return {**entry, "providers": resolved}
 
 
