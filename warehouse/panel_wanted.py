@@ -9,10 +9,7 @@ import duckdb
 
 from ingest.catalog.funds import load_funds
 from ingest.clock import naive_utc
-from warehouse.panel_evidence import price_evidence
 from warehouse.wide_universe import common_stocks
-
-__all__ = ["former_tickers", "lacking_tickers", "price_evidence", "wanted_tickers"]
 
 FORMER_MEMBERS_FOR: Final = timedelta(days=30)
 """How long a stock that left the index is still asked for; one that we hold nothing of is asked for its history."""

@@ -18,9 +18,11 @@ from dagster import (
     asset,
 )
 
-from ingest.batch import CheckResult
+from ingest.batch import CheckResult, observations_of
 from ingest.catalog import SOURCES, SourceName
 from ingest.connectors import connector
+from ingest.dataset import Dataset, dataset
+from ingest.rules.declared import rules_of
 from ingest.settings import PROJECT_ROOT
 from orchestration.ingestion import SourceOutcome, ingest, recent_values
 from orchestration.session import Session
@@ -42,28 +44,6 @@ MAIN_SERIES: Mapping[str, str] = {
 ANSWERED = "answered"
 """The check that the source gave all that it was asked for, in the agreed form."""
 
-GATE_CHECKS: Mapping[str, str] = {
-    "keys_are_there": "Every row says series, code, period, unit, payload and when it came.",
-    "value_is_a_number": "Values are numbers or gaps.",
-    "unit_is_known": "The catalog can convert every unit that came.",
-    "magnitude_fits_the_unit": "No series moved by a power of ten, as one does when its unit changes unannounced.",
-    "key_is_unique": "One row per series, period and stated moment.",
-    "value_not_above_bounds": "Values are within the catalog's plausible range.",
-    "value_not_below_bounds": "Values are within the catalog's plausible range.",
-    "step_is_plausible": "Steps are not larger than the catalog's largest.",
-    "period_is_not_ahead": "No period lies in the future.",
-    "sessions_are_complete": "No recent NYSE session is missing.",
-    "answer_did_not_shrink": "The answer has about as many rows as the last one.",
-    "newest_period_does_not_go_back": "The answer does not end before what we hold.",
-    "upstream_is_not_frozen": "The answer keeps up with the release calendar.",
-    "history_is_not_multiplied": "No series came back with most of its changes multiplied by one factor.",
-    "level_holds": "No run of values stands a unit away from those around it.",
-    "period_is_sensible": "Periods lie after the series' start, on its weekday or a first of the month.",
-    "values_are_possible": "Values are of a size that a value can have.",
-    "spikes_are_confirmed": "A rate or index that leaves its level and comes back is shown by a second provider.",
-}
-"""The gate's checks as Dagster shows them; test_definitions holds the names against ingest/gate.py."""
-
 AFTER: Mapping[str, tuple[str, ...]] = {"yahoo": ("fred",)}
 """Sources asked after others: Yahoo's exchange rate and index are held against FRED's of the same run."""
 
@@ -71,7 +51,7 @@ POINTS = 120
 
 
 def _asset_of(source: SourceName) -> AssetsDefinition:
-    key = AssetKey([source, "observations"])
+    key, table = AssetKey([source, "observations"]), dataset(observations_of(source))
 
     @asset(
         key=key,
@@ -82,7 +62,7 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
         required_resource_keys={"session"},
         check_specs=[
             AssetCheckSpec(ANSWERED, asset=key, description="The source gave what it was asked for."),
-            *(AssetCheckSpec(name, asset=key, description=text) for name, text in GATE_CHECKS.items()),
+            *gate_specs(table),
         ],
     )
     def observations(context: AssetExecutionContext) -> MaterializeResult:
@@ -92,7 +72,7 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
             metadata = _metadata(session, outcome)
         if outcome.error:
             context.log.error(outcome.error)
-        return MaterializeResult(metadata=metadata, check_results=list(_check_results(outcome)))
+        return MaterializeResult(metadata=metadata, check_results=list(check_results(outcome, table)))
 
     return observations
 
@@ -135,10 +115,19 @@ def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
     return metadata
 
 
-def _check_results(outcome: SourceOutcome) -> Iterator[AssetCheckResult]:
-    yield answered_result(outcome)
-    for name in GATE_CHECKS:
-        yield check_result(name, [check for check in outcome.checks if shown_name(check.name) == name])
+def gate_specs(table: Dataset) -> Iterator[AssetCheckSpec]:
+    """Give the checks that the gate holds a dataset to, as Dagster shows them."""
+    for rule in rules_of(table):
+        yield AssetCheckSpec(rule.name, asset=AssetKey(table.id.split(".")), description=rule.description)
+
+
+def check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetCheckResult]:
+    """Give what came of asking and what the gate found of one dataset."""
+    key = AssetKey(table.id.split("."))
+    yield answered_result(outcome, key)
+    for rule in rules_of(table):
+        found = [check for check in outcome.checks if check.asset == table.id and check.name == rule.name]
+        yield check_result(rule.name, found, key)
 
 
 def answered_result(outcome: SourceOutcome, key: AssetKey | None = None) -> AssetCheckResult:
@@ -167,11 +156,6 @@ def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None =
             "failed_rows": sum(check.failed_count or 0 for check in failed),
         },
     )
-
-
-def shown_name(gate_name: str) -> str:
-    """Return the name under which Dagster shows a check of the gate; "is this column there" is one for all columns."""
-    return "keys_are_there" if gate_name.endswith("_is_there") else gate_name
 
 
 def _summary(check: CheckResult) -> str:
