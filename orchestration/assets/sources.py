@@ -1,4 +1,7 @@
-"""One asset per publisher: what it gave us, landed. A failed source shows as a failed check, not as a failed run."""
+"""The sources: each raw table is an asset of its own, filled by its connector. One step asks them all side by side.
+
+A connector that failed shows as a failed check, not as a failed run.
+"""
 
 import ast
 import json
@@ -12,19 +15,18 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
-    AssetsDefinition,
+    AssetSpec,
     MaterializeResult,
     MetadataValue,
-    asset,
+    multi_asset,
 )
 
-from ingest.batch import CheckResult, observations_of
-from ingest.catalog import SOURCES, SourceName
-from ingest.connectors import connector
-from ingest.dataset import Dataset, dataset
+from ingest.batch import CheckResult
+from ingest.connectors import CONNECTORS, Connector, connector
+from ingest.dataset import Dataset
 from ingest.rules.declared import rules_of
-from ingest.settings import PROJECT_ROOT
-from orchestration.ingestion import SourceOutcome, ingest, recent_values
+from orchestration.asking import NEEDS, ingest_all
+from orchestration.ingestion import SourceOutcome, recent_values
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
 
@@ -44,44 +46,79 @@ MAIN_SERIES: Mapping[str, str] = {
 ANSWERED = "answered"
 """The check that the source gave all that it was asked for, in the agreed form."""
 
-AFTER: Mapping[str, tuple[str, ...]] = {"yahoo": ("fred",)}
-"""Sources asked after others: Yahoo's exchange rate and index are held against FRED's of the same run."""
+PRICE_TABLE_KEYS = [
+    *(AssetKey([source, "prices"]) for source in ("yahoo", "nasdaq", "user_file")),
+    AssetKey(["yahoo", "splits"]),
+    AssetKey(["sp500_membership", "intervals"]),
+    AssetKey(["nasdaq_trader", "symbols"]),
+]
+"""What breadth is computed from."""
+
+READS: Mapping[str, tuple[AssetKey, ...]] = {"nasdaq": (AssetKey(["calendar", "sessions"]),)}
+"""What a connector is asked for also depends on these."""
 
 POINTS = 120
 
 
-def _asset_of(source: SourceName) -> AssetsDefinition:
-    key, table = AssetKey([source, "observations"]), dataset(observations_of(source))
+def key_of(table: Dataset) -> AssetKey:
+    """Return the key of a raw table: schema and name."""
+    return AssetKey([table.source, table.name])
 
-    @asset(
-        key=key,
-        group_name=source,
+
+def _header(one: Connector) -> str:
+    """Return the header of the connector's file, read without importing it."""
+    header = ast.get_docstring(ast.parse(one.path.read_text(encoding="utf-8"))) or one.name
+    return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
+
+
+def _spec(one: Connector, table: Dataset) -> AssetSpec:
+    before = [key_of(other) for name in NEEDS.get(one.name, ()) for other in connector(name).tables]
+    header = _header(one)
+    return AssetSpec(
+        key_of(table),
+        group_name="sources",
         kinds={"python", "duckdb"},
-        description=_description(source),
-        deps=[AssetKey([before, "observations"]) for before in AFTER.get(source, ())],
-        required_resource_keys={"session"},
-        check_specs=[
-            AssetCheckSpec(ANSWERED, asset=key, description="The source gave what it was asked for."),
-            *gate_specs(table),
-        ],
+        owners=["team:tidegauge"],
+        tags={"publisher": one.source},
+        description=header if table.is_series else f"{table.comment}\n\n{header}",
+        deps=[*before, *READS.get(one.name, ())],
+        skippable=False,
     )
-    def observations(context: AssetExecutionContext) -> MaterializeResult:
-        session: Session = context.resources.session
+
+
+def _check_specs(table: Dataset) -> Iterator[AssetCheckSpec]:
+    yield AssetCheckSpec(ANSWERED, asset=key_of(table), description="The source gave what it was asked for.")
+    for rule in rules_of(table):
+        yield AssetCheckSpec(rule.name, asset=key_of(table), description=rule.description)
+
+
+@multi_asset(
+    name="sources",
+    specs=[_spec(one, table) for one in CONNECTORS for table in one.tables],
+    check_specs=[spec for one in CONNECTORS for table in one.tables for spec in _check_specs(table)],
+    can_subset=True,
+    required_resource_keys={"session"},
+)
+def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
+    """Ask the publishers side by side; land what they bring one after another."""
+    session: Session = context.resources.session
+    wanted = context.selected_asset_keys
+    asked = [one for one in CONNECTORS if any(key_of(table) in wanted for table in one.tables)]
+    landing = ingest_all(session, asked)
+    while True:
         with session.step():
-            outcome = ingest(session, connector(source), session.progress)
-            metadata = _metadata(session, outcome)
+            found = next(landing, None)
+            metadata = _metadata(session, *found) if found else {}
+        if found is None:
+            return
+        one, outcome = found
         if outcome.error:
             context.log.error(outcome.error)
-        return MaterializeResult(metadata=metadata, check_results=list(check_results(outcome, table)))
-
-    return observations
-
-
-def _description(source: SourceName) -> str:
-    """Return the header of the source's file, read without importing it."""
-    text = (PROJECT_ROOT / "ingest" / "sources" / source / f"{source}.py").read_text(encoding="utf-8")
-    header = ast.get_docstring(ast.parse(text)) or source
-    return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
+        for table in one.tables:
+            if key_of(table) in wanted:
+                yield MaterializeResult(
+                    asset_key=key_of(table), metadata=metadata, check_results=list(_check_results(outcome, table))
+                )
 
 
 def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
@@ -106,40 +143,28 @@ def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]
     return metadata
 
 
-def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
+def _metadata(session: Session, one: Connector, outcome: SourceOutcome) -> dict[str, Any]:
     metadata = landing_metadata(session, outcome)
-    series_id = MAIN_SERIES.get(outcome.source)
+    series_id = MAIN_SERIES.get(one.name)
     if series_id:
-        values = recent_values(session.con, outcome.source, series_id, POINTS)
+        values = recent_values(session.con, one.source, series_id, POINTS)
         metadata[f"{series_id}_plot"] = MetadataValue.md(sparkline(values))
     return metadata
 
 
-def gate_specs(table: Dataset) -> Iterator[AssetCheckSpec]:
-    """Give the checks that the gate holds a dataset to, as Dagster shows them."""
-    for rule in rules_of(table):
-        yield AssetCheckSpec(rule.name, asset=AssetKey(table.id.split(".")), description=rule.description)
-
-
-def check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetCheckResult]:
-    """Give what came of asking and what the gate found of one dataset."""
-    key = AssetKey(table.id.split("."))
-    yield answered_result(outcome, key)
-    for rule in rules_of(table):
-        found = [check for check in outcome.checks if check.asset == table.id and check.name == rule.name]
-        yield check_result(rule.name, found, key)
-
-
-def answered_result(outcome: SourceOutcome, key: AssetKey | None = None) -> AssetCheckResult:
-    """Return the check that the source gave what it was asked for. `key`: the asset, where there are several."""
+def _check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetCheckResult]:
+    key = key_of(table)
     state = outcome.landing.state
-    return AssetCheckResult(
+    yield AssetCheckResult(
         passed=outcome.error is None,
         check_name=ANSWERED,
         asset_key=key,
         severity=AssetCheckSeverity.WARN if state == "partial" else AssetCheckSeverity.ERROR,
         metadata={"state": state, **({"error": outcome.error} if outcome.error else {})},
     )
+    for rule in rules_of(table):
+        found = [check for check in outcome.checks if check.asset == table.id and check.name == rule.name]
+        yield check_result(rule.name, found, key)
 
 
 def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None = None) -> AssetCheckResult:
@@ -161,6 +186,3 @@ def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None =
 def _summary(check: CheckResult) -> str:
     """Return the sentence for people; the gate's detail is JSON with what Great Expectations reports beside it."""
     return str(json.loads(check.detail)["summary"])
-
-
-source_assets = [_asset_of(source) for source in SOURCES]
