@@ -15,10 +15,12 @@ import polars as pl
 
 from bench import BenchRow, median_seconds
 from ingest.batch import Batch, Window
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.clock import naive_utc
+from ingest.gate import gate
 from ingest.home import Home
-from ingest.panel_gate import Evidence, panel_gate
+from ingest.rules.evidence import Evidence
 from warehouse.connection import connect, migrate
 from warehouse.panel_landing import land_panel
 
@@ -33,11 +35,12 @@ def run(symbols: int = SYMBOLS) -> list[BenchRow]:
     frame = batch.tables[_TABLE]
     rows = f"{frame.height:,} bars"
     with tempfile.TemporaryDirectory(prefix="tidegauge-bench-") as folder:
-        gate = median_seconds(lambda: panel_gate(batch, Evidence.none(), _FETCHED))
+        catalog = load_catalog()
+        judged = median_seconds(lambda: gate(batch, catalog, Evidence(), _FETCHED))
         landed = median_seconds(lambda: _land(Path(folder), batch), repeats=1)
         inserted = median_seconds(lambda: _insert(Path(folder) / "plain.duckdb", frame), repeats=1)
     return [
-        BenchRow("prices: gate", gate, None, None, None, rows),
+        BenchRow("prices: gate", judged, None, None, None, rows),
         BenchRow(
             "prices: judge and land", landed, "DuckDB insert (no clock, no vintages)", inserted, None, f"{rows}, once"
         ),
@@ -66,7 +69,7 @@ def _land(folder: Path, batch: Batch) -> None:
     con = connect(Home(folder / "home").ensure())
     try:
         migrate(con)
-        land_panel(con, batch, panel_gate(batch, Evidence.none(), _FETCHED), "bench", _FETCHED)
+        land_panel(con, batch, gate(batch, load_catalog(), Evidence(), _FETCHED), "bench", _FETCHED)
     finally:
         con.close()
 

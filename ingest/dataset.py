@@ -25,15 +25,14 @@ from ingest.yaml_files import checked
 class Column:
     """One column of a dataset, as published unless the comment says otherwise.
 
-    A value that moved by no more than `tolerance_ratio` of itself is no new vintage. The publisher prints whole
-    multiples of `rounded_to`; `minimum` and `maximum` are what a value as published can be.
+    A value that moved by no more than `tolerance_ratio` of itself is no new vintage. `minimum` and `maximum` are what a
+    value as published can be.
     """
 
     name: str
     dtype: pl.DataType
     comment: str
     tolerance_ratio: float = 0.0
-    rounded_to: float = 0.0
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -50,7 +49,10 @@ class Dataset:
     datasets whose first load may differ from what was then known (known_basis 'latest_only'); `is_snapshot` those whose
     past is served nowhere: a session without one is a gap for ever; `is_regular` those that gain a row of each group
     every session or week, so that an answer which ends before what is held is a frozen one. `serves` says of which
-    concept the table is one provider, and which one; `expect` has rules of the gate, `simulate` hints for drawing.
+    concept the table is one provider, and which one; `simulate` has hints for drawing it.
+
+    `expect` says what the gate holds the rows to, as plain mappings; ingest.rules.declared says which there are. Keys,
+    sizes, dates and histories that come back multiplied are looked at whatever it says.
     """
 
     source: str
@@ -185,12 +187,23 @@ def observations(source: str) -> Dataset:
             " One row per series, period and vintage."
         ),
         group="series_id",
+        expect=(
+            {"since": "catalog"},
+            {"days_ahead": 7},  # policy rates are announced before they take effect; nothing is dated later
+            {"sizes": {"value": (1e-9, 1e15)}},  # as published, dollars at most; the catalog's range is narrower
+            {"rule": "units_of_the_catalog"},
+            {"rule": "ranges_of_the_catalog"},
+            {"rule": "history_is_not_multiplied"},
+            {"rule": "level_holds", "by": "catalog"},
+            {"rule": "spikes_are_confirmed"},
+            {"rule": "releases_of_the_catalog"},
+        ),
     )
 
 
 def _columns(facts: Mapping[str, ColumnFacts]) -> tuple[Column, ...]:
     return tuple(
-        Column(name, _TYPES[one.type], one.comment, one.tolerance_ratio, one.rounded_to, one.unit, one.min, one.max)
+        Column(name, _TYPES[one.type], one.comment, one.tolerance_ratio, one.unit, one.min, one.max)
         for name, one in facts.items()
     )
 

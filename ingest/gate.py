@@ -1,402 +1,261 @@
-"""The gate: Great Expectations on what arrives, source by source, before anything lands.
+"""The gate: Great Expectations on what arrives, dataset by dataset, before anything lands.
 
-Two suites, both code. One looks at each row (keys, units, doubles, bounds, steps, dates), one at each series of the
-answer (sessions that are missing, rows against the last capture, newest period against what we hold and what is due).
-Beside them rules.series_blocks looks for what no single row shows: histories multiplied, runs off their level, spikes.
+What holds a dataset is declared beside its columns (see rules.declared). polars takes the measures, the suites are
+bounds on them: one suite looks at rows, one at groups (series, tickers). Searches look for what no single row shows:
+histories multiplied, runs off their level, spikes, splits not done.
 
-Three ways to fail: a critical check holds the whole source back; a series or a row is refused with its reason and the
-rest lands; a warning only tells. `CheckResult.detail` is JSON: a `summary` for people, and the expectation, its
-arguments and result as Great Expectations reports them.
+Three ways to fail: a critical rule holds the whole batch back; a group or a row is refused with its reason and the rest
+lands; a warning is reported. `CheckResult.detail` is JSON: a `summary` for people, and the expectation, its arguments
+and result as Great Expectations reports them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
-from ingest.batch import Batch, CheckResult, GateResult, observations_of
-from ingest.catalog import Catalog, Series
-from ingest.clock import NEW_YORK
-from ingest.rules.doubles import SERIES_KEY, clashes, one_row_each
-from ingest.rules.evidence import SeriesEvidence
-from ingest.rules.expectations import Check, Verdict, positions, validate
-from ingest.rules.series_blocks import BLOCK_CHECKS, SeriesBlocks, find_series_blocks
-from ingest.rules.series_table import SESSIONS_LOOKED_AT, series_table
+from ingest.batch import Batch, CheckResult, GateResult
+from ingest.catalog import Catalog
+from ingest.dataset import Dataset, dataset
+from ingest.rules.arrived import Arrived
+from ingest.rules.common_rules import numbers_of
+from ingest.rules.declared import rules_of
+from ingest.rules.doubles import dataset_key, one_row_each
+from ingest.rules.evidence import Evidence
+from ingest.rules.expectations import Verdict, validate
+from ingest.rules.findings import Findings
+from ingest.rules.rule import GroupRules, Rule, Rules
 
-DAYS_AHEAD: Final = 7  # policy rates are announced before they take effect; nothing is dated later
-LOST_ROWS_RATIO: Final = 0.25  # an answer that lost more of its rows than this is reported
-UNIT_CHANGE_ROWS: Final = 3  # so few rows of a payload say nothing about its unit
-
-_EXAMPLES = 5
-_KEYS = ("series_id", "code", "period_date", "unit", "payload_sha256", "fetched_at")
+_EXAMPLES: Final = 5
 
 
 def gate(
     batch: Batch,
     catalog: Catalog,
-    previous: pl.DataFrame,
+    evidence: Evidence,
     now: datetime,
-    evidence: SeriesEvidence | None = None,
+    *,
+    declared: Callable[[str], Dataset] = dataset,
 ) -> GateResult:
-    """Judge one source's batch.
+    """Judge one batch beside what is held. `now` is aware. `declared` finds a dataset by its id.
 
-    `previous` has one row per series held from this source: series_id, rows_count, first_period, last_period (periods).
-    `now` is aware. `evidence`: the values held, and those of other providers; without it only the batch speaks.
-    Returned frames (of the one table of series) have the columns of `batch.rows`, `refused` with `reason` behind them.
+    Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Repeats count once; two
+    rows with one key that differ refuse their group (series, ticker, fund): nothing says which of them counts.
     """
-    table_id = observations_of(batch.source)
-    batch = replace(batch, tables={table_id: one_row_each(batch.rows, SERIES_KEY)})
-    if batch.rows.is_empty():
-        nothing = _refused(batch.rows.with_columns(reason=pl.lit("")))
-        return GateResult({table_id: batch.rows}, {table_id: nothing}, (), None)
-    today = now.astimezone(NEW_YORK).date()
-    latest = today + timedelta(days=DAYS_AHEAD)
-    # counted in days: Great Expectations compares dates one by one
-    rows = _with_limits(batch, catalog).with_columns(days_ahead=(pl.col("period_date") - today).dt.total_days())
-    pages: dict[str, str] = {}
-    row_verdicts = validate(rows, _row_checks(latest), f"{batch.source} rows", pages)
-    held_back = _held_back(batch, rows, row_verdicts)
-    if held_back is not None:
-        named = {verdict.check.name: verdict for verdict in row_verdicts if verdict.check.holds_back}
-        reasons = _first_reasons(rows, {name: verdict.failing for name, verdict in named.items()})
-        refused = _refused(batch.rows.with_columns(reasons).filter(pl.col("reason").is_not_null()))
-        checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
-        return GateResult({table_id: batch.rows.clear()}, {table_id: refused}, checks, held_back, pages)
-
-    series = series_table(batch, catalog, previous, now)
-    series_verdicts = validate(series, _series_checks(), f"{batch.source} series", pages)
-    out_of_bounds = positions(row_verdicts, ("value_not_above_bounds", "value_not_below_bounds"))
-    changed_units = _changed_units(rows, out_of_bounds)
-    clashing = clashes(rows, SERIES_KEY, "series_id", ["value"])
-    is_doubtful = pl.col("position").is_in(out_of_bounds) | pl.col("series_id").is_in(list(clashing))
-    inside = rows.with_columns(value=pl.when(~is_doubtful).then("value"))
-    blocks = find_series_blocks(inside, catalog, batch.source, evidence or SeriesEvidence())
-    reasons = _reasons(rows, series, row_verdicts, series_verdicts, out_of_bounds, changed_units, latest, blocks)
-    judged = batch.rows.with_columns(reasons)
-    checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
-    checks += [_result(batch, series, verdict) for verdict in series_verdicts]
-    checks.append(_unit_change_result(batch, changed_units))
-    checks += _block_results(batch, blocks)
-    accepted = judged.filter(pl.col("reason").is_null()).drop("reason")
-    refused = _refused(judged.filter(pl.col("reason").is_not_null()))
-    return GateResult({table_id: accepted}, {table_id: refused}, checks, None, pages)
-
-
-def _refused(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col("reason").cast(pl.String))
-
-
-# ---- the tables that the suites look at ----------------------------------------------------------------------------
-
-
-def _with_limits(batch: Batch, catalog: Catalog) -> pl.DataFrame:
-    """Return the rows with their limits in the published unit (lower, upper, max_step), and step, factor, plausible.
-
-    step is the change from the period before, newest vintages only; NULL where there is none to compare with.
-    """
-    known = []
-    for series, provider in catalog.of_source(batch.source):
-        for unit in batch.rows.filter(pl.col("series_id") == series.id)["unit"].unique():
-            known.append(_limits(catalog, series, unit or provider.unit))
-    schema = {
-        "series_id": pl.String,
-        "unit": pl.String,
-        "factor": pl.Float64,
-        "plausible": pl.String,
-        "lower": pl.Float64,
-        "upper": pl.Float64,
-        "max_step": pl.Float64,
+    tables = {table_id: declared(table_id) for table_id in batch.tables}
+    once = {name: one_row_each(rows, dataset_key(tables[name])) for name, rows in batch.tables.items()}
+    batch = replace(batch, tables=once)
+    arrived = {
+        name: Arrived(tables[name], rows.with_row_index("position"), batch, catalog, evidence, now)
+        for name, rows in once.items()
     }
-    limits = pl.DataFrame(known, schema=schema, orient="row")
-    rows = batch.rows.with_row_index("position").join(
-        limits, on=["series_id", "unit"], how="left", maintain_order="left", validate="m:1"
-    )
-    newest = (
-        rows.filter(pl.col("value").is_not_null())
-        .sort("series_id", "period_date", "stated_at", nulls_last=False)
-        .unique(["series_id", "period_date"], keep="last", maintain_order=True)
-        .select("position", (pl.col("value") - pl.col("value").shift(1).over("series_id")).abs().alias("step"))
-    )
-    return rows.join(newest, on="position", how="left", maintain_order="left")
-
-
-def _limits(catalog: Catalog, series: Series, unit: str) -> tuple[Any, ...]:
-    bounds = series.plausible
-    try:
-        factor = catalog.factor(unit, series.unit)
-    except KeyError:
-        return series.id, unit, None, None, None, None, None
-    # a hair wider, so that a bound itself passes whichever way its conversion was rounded
-    hair = 1e-9 * max(abs(bounds.min), abs(bounds.max)) / factor
-    return (
-        *(series.id, unit, factor, f"{bounds.min}..{bounds.max} {series.unit}"),
-        *(bounds.min / factor - hair, bounds.max / factor + hair, bounds.max_step / factor + hair),
+    for table in arrived.values():
+        table.beside = arrived
+    judgements = [_Judgement(came, rules_of(came.dataset)) for came in arrived.values() if not came.rows.is_empty()]
+    held_back = [sentence for one in judgements for sentence in one.held_back(several=len(judgements) > 1)]
+    found = Findings()
+    if not held_back:
+        for one in judgements:
+            one.search(found)
+        _refuse_what_came_together(arrived, found)
+    reasons = {one.arrived.dataset.id: one.judge(found, is_held_back=bool(held_back)) for one in judgements}
+    nothing = pl.Series([], dtype=pl.String)
+    judged = {name: rows.with_columns(reason=reasons.get(name, nothing)) for name, rows in once.items()}
+    is_sound = pl.col("reason").is_null() & pl.lit(not held_back)
+    return GateResult(
+        {name: rows.filter(is_sound).drop("reason") for name, rows in judged.items()},
+        {name: rows.filter(pl.col("reason").is_not_null()) for name, rows in judged.items()},
+        tuple(check for one in judgements for check in one.checks),
+        f"{batch.name}: held back, nothing of this answer landed: {'; '.join(held_back)}" if held_back else None,
+        {name: page for one in judgements for name, page in one.pages.items()},
     )
 
 
-# ---- the suites ----------------------------------------------------------------------------------------------------
+def _refuse_what_came_together(arrived: Mapping[str, Arrived], found: Findings) -> None:
+    """Refuse a group of other datasets too where it came in one payload with a group that is refused whole.
 
-
-def _row_checks(latest: date) -> list[Check]:
-    from great_expectations import expectations as gxe
-
-    either = "either_value_is_missing"
-    checks = [
-        Check(
-            f"{column}_is_there",
-            "error",
-            gxe.ExpectColumnValuesToNotBeNull(column=column),
-            f"rows without {column}",
-            holds_back=True,
-        )
-        for column in _KEYS
-    ]
-    checks += [
-        Check(
-            "value_is_a_number",
-            "error",
-            gxe.ExpectColumnValuesToBeOfType(column="value", type_="float64"),
-            "values that are no numbers",
-            holds_back=True,
-        ),
-        Check(
-            "unit_is_known",
-            "error",
-            gxe.ExpectColumnValuesToNotBeNull(column="factor"),
-            "rows in a unit that the catalog cannot convert",
-            holds_back=True,
-        ),
-        Check(
-            "key_is_unique",
-            "error",
-            gxe.ExpectCompoundColumnsToBeUnique(
-                column_list=["series_id", "period_date", "stated_at"], ignore_row_if="never"
-            ),
-            "rows that share series, period and moment with another, series refused",
-        ),
-        Check(
-            "value_not_above_bounds",
-            "warn",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="upper", column_B="value", or_equal=True, ignore_row_if=either
-            ),
-            "values above the plausible range, refused",
-        ),
-        Check(
-            "value_not_below_bounds",
-            "warn",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="value", column_B="lower", or_equal=True, ignore_row_if=either
-            ),
-            "values below the plausible range, refused",
-        ),
-        Check(
-            "step_is_plausible",
-            "warn",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="max_step", column_B="step", or_equal=True, ignore_row_if=either
-            ),
-            "steps larger than ever seen",
-        ),
-        Check(
-            "period_is_not_ahead",
-            "error",
-            gxe.ExpectColumnValuesToBeBetween(column="days_ahead", max_value=DAYS_AHEAD),
-            f"periods after {latest}, refused",
-        ),
-    ]
-    return checks
-
-
-def _series_checks() -> list[Check]:
-    from great_expectations import expectations as gxe
-
-    either = "either_value_is_missing"
-    return [
-        Check(
-            "sessions_are_complete",
-            "warn",
-            gxe.ExpectColumnValuesToBeBetween(column="missing_sessions", max_value=0),
-            f"series without a row for each of the last {SESSIONS_LOOKED_AT} NYSE sessions",
-        ),
-        Check(
-            "answer_did_not_shrink",
-            "warn",
-            gxe.ExpectColumnValuesToBeBetween(column="kept_ratio", min_value=1 - LOST_ROWS_RATIO),
-            "series with fewer rows than the last capture over the same days",
-        ),
-        Check(
-            "newest_period_does_not_go_back",
-            "error",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="came_last", column_B="last_period", or_equal=True, ignore_row_if=either
-            ),
-            "series whose answer ends before what we hold, refused",
-        ),
-        Check(
-            "upstream_is_not_frozen",
-            "error",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="stale_limit_days", column_B="behind_days", or_equal=True, ignore_row_if=either
-            ),
-            "series further behind their release calendar than their stale limit",
-            stage="freshness",
-        ),
-    ]
-
-
-# ---- the judgement -------------------------------------------------------------------------------------------------
-
-
-def _held_back(batch: Batch, rows: pl.DataFrame, verdicts: Sequence[Verdict]) -> str | None:
-    """Return why nothing of the batch may land, None when no critical check failed."""
-    failed = [verdict for verdict in verdicts if verdict.check.holds_back and not verdict.passed]
-    if not failed:
-        return None
-    sentences = [
-        f"{len(verdict.failing) or 'some'} {verdict.check.says} ({_examples(rows, verdict.failing)})"
-        for verdict in failed
-    ]
-    return f"{batch.source}: held back, nothing of this answer landed: {'; '.join(sentences)}"
-
-
-def _first_reasons(rows: pl.DataFrame, failing: Mapping[str, Sequence[int]]) -> pl.Series:
-    reasons: list[str | None] = [None] * rows.height
-    for name, places in failing.items():
-        for place in places:
-            reasons[place] = reasons[place] or f"source held back: {name} failed"
-    return pl.Series("reason", reasons, dtype=pl.String)
-
-
-def _changed_units(rows: pl.DataFrame, out_of_bounds: Sequence[int]) -> pl.DataFrame:
-    """Return series_id and reason where more than half of a payload's values are out of bounds.
-
-    Single misprints do not do that; a series printed in thousands instead of millions does. Then no value of the
-    series can be trusted, also those that happen to fall inside.
+    Prices, splits and dividends of one chart are on one basis.
     """
-    is_out = np.zeros(rows.height, dtype=bool)
-    is_out[list(out_of_bounds)] = True
-    return (
-        rows.with_columns(pl.Series("is_out", is_out))
-        .filter(pl.col("value").is_not_null())
-        .group_by("series_id", "payload_sha256", maintain_order=True)
-        .agg(pl.len().alias("values"), pl.col("is_out").sum().alias("out"), pl.col("unit").first())
-        .filter((pl.col("values") >= UNIT_CHANGE_ROWS) & (pl.col("out") * 2 > pl.col("values")))
-        .unique("series_id", keep="first", maintain_order=True)
-        .select(
-            "series_id",
-            pl.format(
-                "{} of {} values outside the plausible range: the unit is probably no longer {}; series refused whole",
-                "out",
-                "values",
-                "unit",
-            ).alias("reason"),
+    held = [(table_id, group, why) for table_id, groups in found.groups.items() for group, why in groups.items()]
+    for table_id, group, why in held:
+        one = arrived[table_id]
+        bodies = one.rows["payload_sha256"].filter(one.groups == group).unique()
+        for other_id, other in arrived.items():
+            if other_id == table_id or other.dataset.history is None:
+                continue
+            theirs = other.rows["payload_sha256"].filter(other.groups == group)
+            if theirs.is_in(bodies.implode()).any():
+                found.groups.setdefault(other_id, {}).setdefault(group, why)
+
+
+class _Judgement:
+    """What is found of one dataset of a batch. The steps are taken in order: held_back, search, judge."""
+
+    def __init__(self, arrived: Arrived, rules: Rules) -> None:
+        self.arrived = arrived
+        self.rules = rules
+        self.checks: list[CheckResult] = []
+        self.pages: dict[str, str] = {}
+        self._bounds: list[Rule] = []
+        self._taken = arrived.rows.select("position")
+        self._measure([rule for rule in rules.rows if rule.effect == "hold_back"])
+
+    def held_back(self, *, several: bool) -> list[str]:
+        """Return why nothing of the batch may land, a sentence each: what a critical rule found."""
+        where = f" in {self.arrived.dataset.id}" if several else ""
+        found = [(rule, self._failing(rule)) for rule in self._bounds if rule.effect == "hold_back"]
+        return [f"{len(at)} {rule.says}{where} ({self._examples(at)})" for rule, at in found if at]
+
+    def search(self, found: Findings) -> None:
+        """Take the other measures, then look for blocks in the rows that are not wrong by themselves."""
+        self._measure([rule for rule in self.rules.rows if rule.effect != "hold_back" and not rule.is_flag])
+        self.arrived.hidden = sorted({at for rule in self._bounds if rule.hides for at in self._failing(rule)})
+        for one in self.rules.searches:
+            one.look(self.arrived, found)
+
+    def judge(self, found: Findings, *, is_held_back: bool) -> pl.Series:
+        """Return the reason for each refused row, NULL for the others; fills `checks` and `pages`.
+
+        Where the batch is held back, only the rows that are the cause of it are refused, and nothing else is looked at.
+        """
+        arrived, table = self.arrived, self.arrived.dataset
+        told = found.rows.get(table.id, {})
+        if not is_held_back:
+            self._mark([rule for rule in self.rules.rows if rule.is_flag], told)
+        verdicts = validate(self._taken, self._bounds, table.id, self.pages)
+        self.checks += [self._check(verdict, self._examples(verdict.failing)) for verdict in verdicts]
+        by_row = self._reasons_of_rows(verdicts, told)
+        if is_held_back:
+            return _spread(by_row, arrived.rows.height)
+        by_group = dict(found.groups.get(table.id, {}))
+        arrived.refused = by_row.keys() | set((arrived.clash.is_not_null() | self._in(by_group)).arg_true())
+        for rules in self.rules.groups:
+            for group, why in self._groups(rules).items():
+                by_group.setdefault(group, why)
+        self.checks += [self._searched(rule, found) for rule in self.rules.searched]
+        of_group = arrived.groups.replace_strict(by_group, default=None, return_dtype=pl.String) if by_group else None
+        parts = ["key_is_unique: " + arrived.clash, of_group, _spread(by_row, arrived.rows.height)]
+        return pl.select(pl.coalesce(part for part in parts if part is not None)).to_series()
+
+    # ---- measures ----------------------------------------------------------------------------------------------------
+
+    def _measure(self, rules: Sequence[Rule]) -> None:
+        """Take the measures of rules on rows: one column each, named after the rule."""
+        taken: list[pl.Expr] = []
+        for rule in rules:
+            named = replace(rule, column=rule.name, other_column=f"{rule.name}_limit" if rule.other else "")
+            self._bounds.append(named)
+            for measure, column in ((rule.measure, named.column), (rule.other, named.other_column)):
+                if measure is not None:
+                    value = measure(self.arrived)
+                    taken.append((pl.lit(value) if isinstance(value, pl.Series) else value).alias(column))
+        columns = self.arrived.rows.with_columns(taken).select(name.meta.output_name() for name in taken)
+        self._taken = self._taken.hstack(columns)
+
+    def _mark(self, rules: Sequence[Rule], told: Mapping[int, str]) -> None:
+        """Add the measures of rules whose failing rows a search has found."""
+        for rule in rules:
+            places = sorted(at for at, why in told.items() if why.startswith(f"{rule.name}: "))
+            marked = pl.Series(rule.name, [0], dtype=pl.Int64).new_from_index(0, self.arrived.rows.height)
+            self._taken = self._taken.with_columns(marked.scatter(places, 1) if places else marked)
+            self._bounds.append(replace(rule, column=rule.name))
+
+    def _failing(self, rule: Rule) -> list[int]:
+        """Return the rows that a rule finds, as Great Expectations will: neither NULL nor NaN fails."""
+        measure = (
+            pl.col(rule.column).fill_nan(None) if self._taken[rule.column].dtype.is_float() else pl.col(rule.column)
         )
-    )
+        fails = [pl.lit(value=False)]
+        if rule.at_least is not None:
+            fails.append(measure < rule.at_least)
+        if rule.at_most is not None:
+            fails.append(measure > rule.at_most)
+        if rule.other_column:
+            fails.append(measure > pl.col(rule.other_column).fill_nan(None))
+        return self._taken.select(pl.any_horizontal(fails).fill_null(value=False)).to_series().arg_true().to_list()
 
+    # ---- reasons -----------------------------------------------------------------------------------------------------
 
-def _reasons(
-    rows: pl.DataFrame,
-    series: pl.DataFrame,
-    row_verdicts: Sequence[Verdict],
-    series_verdicts: Sequence[Verdict],
-    out_of_bounds: Sequence[int],
-    changed_units: pl.DataFrame,
-    latest: date,
-    blocks: SeriesBlocks,
-) -> pl.Series:
-    """Return the reason for each refused row, NULL for the others; a reason for the series comes before a row's."""
-    stale = series[positions(series_verdicts, ("newest_period_does_not_go_back",))].select(
-        "series_id",
-        pl.format("stale answer: newest period {}, we hold {}", "came_last", "last_period").alias("reason"),
-    )
-    whole = clashes(rows, SERIES_KEY, "series_id", ["value"]) | blocks.series
-    whole |= dict(stale.iter_rows()) | dict(changed_units.iter_rows())
-    reasons = rows["series_id"].replace_strict(whole, default=None, return_dtype=pl.String).to_list()
-    for place in positions(row_verdicts, ("period_is_not_ahead",)):
-        reasons[place] = reasons[place] or f"period {rows['period_date'][place]} lies after {latest}"
-    for place, row in zip(out_of_bounds, rows[list(out_of_bounds)].iter_rows(named=True), strict=True):
-        reasons[place] = reasons[place] or _out_of_bounds(row)
-    for place, why in blocks.rows.items():
-        reasons[place] = reasons[place] or why
-    return pl.Series("reason", reasons, dtype=pl.String)
+    def _reasons_of_rows(self, verdicts: Sequence[Verdict], told: Mapping[int, str]) -> dict[int, str]:
+        """Return why rows are refused: the first rule that they fail, then what a search found of them."""
+        reasons: dict[int, str] = {}
+        for verdict in verdicts:
+            rule = verdict.rule
+            if rule.effect == "warn" or not verdict.failing:
+                continue
+            if rule.is_flag:
+                found = [told[at] for at in verdict.failing]
+            elif rule.reason is None:
+                found = [rule.why({}, self.arrived)] * len(verdict.failing)
+            else:
+                rows = self.arrived.limits if self.arrived.dataset.is_series else self.arrived.rows
+                found = [rule.why(row, self.arrived) for row in rows[verdict.failing].iter_rows(named=True)]
+            for at, why in zip(verdict.failing, found, strict=True):
+                reasons.setdefault(at, why)
+        return {**told, **reasons}
 
+    def _in(self, groups: Mapping[str, str]) -> pl.Series:
+        return self.arrived.groups.is_in(list(groups))
 
-def _out_of_bounds(row: Mapping[str, Any]) -> str:
-    printed = "" if row["factor"] == 1 else f" (published {row['value']} {row['unit']})"
-    return f"value {round(row['value'] * row['factor'], 9)} outside {row['plausible']}{printed}"
+    def _groups(self, rules: GroupRules) -> dict[str, str]:
+        """Hold a table of groups to its rules; return why groups are refused."""
+        table = rules.table(self.arrived)
+        if table is None:
+            return {}
+        refused: dict[str, str] = {}
+        for verdict in validate(table, rules.rules, f"{self.arrived.dataset.id} {rules.what}", self.pages):
+            failing = table[verdict.failing]
+            shown = [rules.example(row) for row in failing.head(_EXAMPLES).iter_rows(named=True)]
+            self.checks.append(self._check(verdict, _listed(shown, len(verdict.failing))))
+            if verdict.rule.effect == "refuse":
+                for row in failing.iter_rows(named=True):
+                    refused.setdefault(str(row[table.columns[0]]), verdict.rule.why(row, self.arrived))
+        return refused
 
+    # ---- what is said ------------------------------------------------------------------------------------------------
 
-def _result(batch: Batch, frame: pl.DataFrame, verdict: Verdict) -> CheckResult:
-    check = verdict.check
-    count = len(verdict.failing)
-    summary = "passed" if verdict.passed else f"{count} {check.says}: {_examples(frame, verdict.failing)}"
-    return CheckResult(
-        asset=f"{batch.source}.observations",
-        name=check.name,
-        severity=check.severity,
-        passed=verdict.passed,
-        failed_count=count,
-        detail=json.dumps({"summary": summary, **verdict.detail}, default=str),
-        stage=check.stage,
-    )
+    def _check(self, verdict: Verdict, examples: str) -> CheckResult:
+        rule, count = verdict.rule, len(verdict.failing)
+        summary = "passed" if verdict.passed else f"{count} {rule.says}: {examples}"
+        return self._said(rule, count, {"summary": summary, **verdict.detail}, passed=verdict.passed)
 
-
-def _unit_change_result(batch: Batch, changed_units: pl.DataFrame) -> CheckResult:
-    told = "; ".join(f"{series_id}: {reason}" for series_id, reason in changed_units.iter_rows())
-    return CheckResult(
-        asset=f"{batch.source}.observations",
-        name="magnitude_fits_the_unit",
-        severity="error",
-        passed=changed_units.is_empty(),
-        failed_count=changed_units.height,
-        detail=json.dumps({"summary": told or "passed"}),
-    )
-
-
-def _block_results(batch: Batch, blocks: SeriesBlocks) -> list[CheckResult]:
-    results = []
-    for name, (severity, _) in BLOCK_CHECKS.items():
-        told = blocks.checks[name]
+    def _searched(self, rule: Rule, found: Findings) -> CheckResult:
+        told = found.checks.get((self.arrived.dataset.id, rule.name), [])
         more = f"; and {len(told) - _EXAMPLES} more" if len(told) > _EXAMPLES else ""
-        results.append(
-            CheckResult(
-                asset=f"{batch.source}.observations",
-                name=name,
-                severity=severity,
-                passed=not told,
-                failed_count=len(told),
-                detail=json.dumps({"summary": "; ".join(told[:_EXAMPLES]) + more if told else "passed"}),
-            )
+        summary = "; ".join(told[:_EXAMPLES]) + more if told else "passed"
+        return self._said(rule, len(told), {"summary": summary}, passed=not told)
+
+    def _said(self, rule: Rule, count: int, detail: Mapping[str, Any], *, passed: bool) -> CheckResult:
+        return CheckResult(
+            asset=self.arrived.dataset.id,
+            name=rule.name,
+            severity=rule.severity,
+            passed=passed,
+            failed_count=count,
+            detail=json.dumps(detail, default=str),
+            stage=rule.stage,
         )
-    return results
+
+    def _examples(self, failing: Sequence[int]) -> str:
+        """Name the first few failing rows for a person: keys, numbers, and the unit where rows have one."""
+        table = self.arrived.dataset
+        names = [*table.key_names, *numbers_of(table), *(c.name for c in table.attributes if c.name == "unit")]
+        shown = self.arrived.rows[list(failing[:_EXAMPLES])].select(names).rows()
+        cells = [" ".join("-" if cell is None else str(cell) for cell in row) for row in shown]
+        return _listed(cells, len(failing))
 
 
-def _examples(frame: pl.DataFrame, failing: Sequence[int]) -> str:
-    """Name the first few failing rows, or series, for a person."""
-    shown = []
-    for row in frame[list(failing[:_EXAMPLES])].iter_rows(named=True):
-        if "period_date" in row:
-            shown.append(f"{row['series_id']} {row['period_date']} {row['value']} {row['unit']}")
-        else:
-            shown.append(_series_example(row))
-    return ", ".join(shown) + (", …" if len(failing) > _EXAMPLES else "")
+def _listed(shown: Sequence[str], count: int) -> str:
+    return ", ".join(shown) + (", …" if count > _EXAMPLES else "")
 
 
-def _series_example(row: Mapping[str, Any]) -> str:
-    facts = [f"newest {row['came_last']}"]
-    if row["last_period"] is not None:
-        facts.append(f"we hold {row['last_period']}")
-    if row["behind_days"]:
-        facts.append(f"{row['behind_days']} days behind, limit {row['stale_limit_days']}")
-    if row["missing_sessions"]:
-        facts.append(f"{row['missing_sessions']} sessions missing")
-    if row["kept_ratio"] is not None and row["kept_ratio"] < 1 - LOST_ROWS_RATIO:
-        facts.append(f"{row['kept_ratio']:.0%} of the rows")
-    return f"{row['series_id']} ({', '.join(facts)})"
+def _spread(reasons: Mapping[int, str], height: int) -> pl.Series:
+    """Return the reasons in the order of the rows, NULL for the others."""
+    column = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, height)
+    places = sorted(reasons)
+    return column.scatter(places, [reasons[at] for at in places]) if places else column

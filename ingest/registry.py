@@ -72,7 +72,6 @@ class ColumnFacts(_Declared):
     comment: str
     unit: str | None = None
     tolerance_ratio: float = Field(default=0.0, ge=0)
-    rounded_to: float = Field(default=0.0, ge=0, description="The publisher prints whole multiples of this.")
     min: float | None = None
     max: float | None = None
 
@@ -98,7 +97,7 @@ class TableFacts(_Declared):
     is_history_revised: bool = False
     is_regular: bool = False
     serves: ServesFacts | None = None
-    expect: tuple[dict[str, Any], ...] = Field(default=(), description="Rules of the gate.")
+    expect: tuple[dict[str, Any], ...] = Field(default=(), description="Rules of the gate: ingest/rules/declared.py.")
     simulate: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -206,7 +205,8 @@ def _shaped(place: str, entry: Any, shapes: Mapping[str, Any]) -> dict[str, Any]
         if part in own:
             columns = shapes[shape][part]
             own[part] = columns | {name: columns.get(name, {}) | facts for name, facts in own[part].items()}
-    return {**shapes[shape], **own}
+    expect = [*shapes[shape].get("expect", []), *own.get("expect", [])]  # a second of one kind replaces the first
+    return {**shapes[shape], **own, "expect": expect}
 
 
 def _check_names(found: Iterable[Publisher]) -> None:

@@ -85,18 +85,10 @@ def require_own_upstream(session: Session) -> None:
 
 def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> GateResult:
     """Return the gate's judgement of a batch, at the moment it was fetched, beside what is held."""
-    from ingest.connectors import connector
+    from ingest.gate import gate
+    from warehouse.evidence import evidence
 
-    if connector(batch.name).has_series:
-        from ingest.gate import gate
-        from warehouse.landing import held
-        from warehouse.series_evidence import series_evidence
-
-        return gate(batch, catalog, held(con, batch.source), batch.fetched_at, series_evidence(con, batch, catalog))
-    from ingest.panel_gate import panel_gate
-    from warehouse.panel_wanted import price_evidence
-
-    return panel_gate(batch, price_evidence(con, batch), batch.fetched_at)
+    return gate(batch, catalog, evidence(con, batch, catalog), batch.fetched_at)
 
 
 # -- asking ---------------------------------------------------------------------------------------------------

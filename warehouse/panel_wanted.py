@@ -12,10 +12,7 @@ from ingest.clock import naive_utc
 from ingest.connectors import asked_by
 from ingest.dataset import serving
 from warehouse.latest import latest_of
-from warehouse.panel_evidence import price_evidence
 from warehouse.wide_universe import common_stocks
-
-__all__ = ["former_tickers", "lacking_tickers", "price_evidence", "wanted_tickers"]
 
 FORMER_MEMBERS_FOR: Final = timedelta(days=30)
 """How long a stock that left the index is still asked for; one that we hold nothing of is asked for its history."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
+from ingest.rules.arrived import Arrived
+from ingest.rules.evidence import CLOSES
+from ingest.rules.findings import Findings
+from ingest.rules.price_blocks import closes_of
 from ingest.rules.price_moves import with_basis
 
 DIVIDEND_CHECK: Final = "dividend_fits_its_price"
@@ -17,17 +22,47 @@ _UNUSUAL: Final = ((8.0, 0.05), (50.0, 0.015))
 _FEWEST_BEFORE: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class DividendSense:
+    """Refuses dividends that the closes (column `close` of the datasets `prices`) contradict.
+
+    `dividend`: the column of the payment; `splits`: the name of the datasets of splits.
+    """
+
+    dividend: str
+    prices: str
+    close: str
+    splits: str
+
+    def look(self, arrived: Arrived, found: Findings) -> None:
+        """Look through what came; what is held of prices and dividends helps to judge."""
+        tables = [
+            closes_of(one, rows, self.close).drop("position")
+            for one in arrived.named(self.prices)
+            for rows in (one.rows, one.held)
+        ]
+        closes = pl.concat([pl.DataFrame(schema=CLOSES), *tables])
+        closes = closes.unique(["ticker", "session_date"], keep="first", maintain_order=True)
+        names = (arrived.group, arrived.dataset.period, self.dividend)
+        paid, known = (
+            rows.rename(dict(zip(names, ("ticker", "session_date", "dividend_usd"), strict=True)))
+            for rows in (arrived.sound, arrived.held)
+        )
+        for position, why in senseless_dividends(paid, closes, arrived.splits(self.splits), known).items():
+            found.refuse(arrived.dataset, DIVIDEND_CHECK, [position], why)
+
+
 def senseless_dividends(
     dividends: pl.DataFrame, closes: pl.DataFrame, splits: pl.DataFrame, known: pl.DataFrame
 ) -> dict[int, str]:
-    """Return why dividends are refused, by their position in `dividends`.
+    """Return why dividends are refused, by their position.
 
-    `dividends`: ticker, session_date (ex-date), dividend_usd as traded; `closes`: ticker, session_date, close_usd as
-    traded, around them; `known`: dividends of the same stocks held, as `dividends`. Without a close before the ex-date
+    `dividends`: position, ticker, session_date (ex-date), dividend_usd as traded; `closes`: ticker, session_date,
+    close_usd as traded, around them; `known`: dividends of the same stocks held. Without a close before the ex-date
     nothing can be said.
     """
     order = ["ticker", "session_date"]
-    paid = with_basis(dividends.with_row_index("position").filter(pl.col("dividend_usd") > 0).sort(order), splits)
+    paid = with_basis(dividends.filter(pl.col("dividend_usd") > 0).sort(order), splits)
     priced = closes.select(*order, "close_usd").filter(pl.col("close_usd") > 0).unique(order).sort(order)
     if paid.is_empty() or priced.is_empty():
         return {}

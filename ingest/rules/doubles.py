@@ -1,6 +1,6 @@
 """Two rows under one key: the same twice counts once, a filled one counts before an empty one, two that differ clash.
 
-Every source and both gates go by these rules, whatever the format: publishers repeat lines, send a live bar behind the
+Every source and the gate go by these rules, whatever the format: publishers repeat lines, send a live bar behind the
 final one, serve one day on two pages.
 """
 
@@ -13,8 +13,6 @@ import polars as pl
 
 from ingest.dataset import Dataset
 
-SERIES_KEY: Final = ("series_id", "period_date", "stated_at")
-
 _FROM_US: Final = ("payload_sha256", "fetched_at")  # say where a row came from, not what it says
 _SAID_ANYWAY: Final = ("code", "unit", "stated_at")  # by a gap too
 _SHOWN: Final = 2
@@ -23,22 +21,6 @@ _SHOWN: Final = 2
 def dataset_key(table: Dataset) -> tuple[str, ...]:
     """Return what tells two rows of one batch apart: the keys, and the moment where the provider states one."""
     return (*(column.name for column in table.keys), "stated_at")
-
-
-def panel_clashes(table: Dataset, rows: pl.DataFrame, group: str | None) -> pl.Series:
-    """Return for each row why its group cannot land, NULL where nothing is wrong with it.
-
-    `group` is the column of what stands or falls together (ticker, fund); where a table has none, the key itself.
-    """
-    key = dataset_key(table)
-    nothing = pl.Series("clash", [None] * rows.height, dtype=pl.String)
-    doubled = rows.select(pl.struct(key).is_duplicated()).to_series()
-    if not doubled.any():
-        return nothing
-    if group is None:
-        return pl.select(pl.when(doubled).then(pl.lit("two rows with this key")).alias("clash"))["clash"]
-    found = clashes(rows, key, group, [column.name for column in table.values])
-    return rows[group].replace_strict(found, default=None, return_dtype=pl.String).alias("clash")
 
 
 def one_row_each(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What is held and helps a gate to judge what arrives: the same keys' values, splits, what other providers say."""
+"""What is held and helps the gate to judge what arrives. Newest vintages only."""
 
 from __future__ import annotations
 
@@ -8,46 +8,23 @@ from typing import Final
 
 import polars as pl
 
-_CLOSES: Final = {"ticker": pl.String(), "session_date": pl.Date(), "close_usd": pl.Float64()}
-_SPLITS: Final = {"ticker": pl.String(), "session_date": pl.Date(), "split_ratio": pl.Float64()}
-_VALUES: Final = {"series_id": pl.String(), "period_date": pl.Date(), "value": pl.Float64(), "unit": pl.String()}
-
-
-def _no_closes() -> pl.DataFrame:
-    return pl.DataFrame(schema=_CLOSES)
-
-
-def _no_values() -> pl.DataFrame:
-    return pl.DataFrame(schema=_VALUES)
+CLOSES: Final = {"ticker": pl.String(), "session_date": pl.Date(), "close_usd": pl.Float64()}
+SPLITS: Final = {"ticker": pl.String(), "session_date": pl.Date(), "split_ratio": pl.Float64()}
+SERIES: Final = {"series_id": pl.String(), "period_date": pl.Date(), "value": pl.Float64(), "unit": pl.String()}
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is held and helps to judge a desk's batch. Newest vintages only.
+    """What is held beside a batch; without it only the batch speaks.
 
-    `splits`: ticker, session_date, split_ratio of any provider. `closes`: ticker, session_date, close_usd of the other
-    providers, of what large_moves names. `preferred`: the same columns, of the providers that go before the batch's
-    own, of the sessions that the batch has. `held`: per table id its keys and values as held, of the batch's groups.
+    `held`: per table id its keys, attributes and values, of the batch's groups. `splits`: SPLITS of any provider.
+    `closes`: CLOSES of the other providers, of the sessions that large_moves names; `preferred`: of the providers that
+    come before the batch's own, of the sessions that the batch has. `others`: SERIES of the other sources of the
+    batch's series, of those that a second provider must confirm; values as published.
     """
 
-    splits: pl.DataFrame
-    closes: pl.DataFrame
-    preferred: pl.DataFrame = field(default_factory=_no_closes)
     held: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-
-    @classmethod
-    def none(cls) -> Evidence:
-        """Return empty evidence."""
-        return cls(pl.DataFrame(schema=_SPLITS), _no_closes())
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesEvidence:
-    """What is held and helps to judge a source's batch of series. Newest vintages only, values as published.
-
-    `held`: series_id, period_date, value, unit of the source itself. `others`: the same columns, of the other sources
-    of its series, for the series that are held against a second provider.
-    """
-
-    held: pl.DataFrame = field(default_factory=_no_values)
-    others: pl.DataFrame = field(default_factory=_no_values)
+    splits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SPLITS))
+    closes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CLOSES))
+    preferred: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CLOSES))
+    others: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SERIES))

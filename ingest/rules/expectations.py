@@ -1,59 +1,67 @@
-"""How a gate asks Great Expectations: checks on the columns of a frame, and which of its rows fail them."""
+"""How the gate asks Great Expectations: rules as bounds on the columns of a frame, and which of its rows fail them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
+
+from ingest.rules.rule import Rule
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Severity = Literal["error", "warn"]
-
 _PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One expectation with our name for it. `holds_back`: the whole source waits when it fails."""
-
-    name: str
-    severity: Severity
-    expectation: Any
-    says: str
-    holds_back: bool = False
-    stage: Literal["gate", "freshness"] = "gate"
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What a check found: the positions of the failing rows in the frame it looked at."""
+    """What a rule found: the positions of the failing rows in the frame that was looked at."""
 
-    check: Check
+    rule: Rule
     passed: bool
     failing: list[int]
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def validate(frame: pl.DataFrame, checks: Sequence[Check], name: str, pages: dict[str, str]) -> list[Verdict]:
-    """Run the expectations on the frame; positions are row numbers of it. The page of the suite goes into `pages`."""
+def validate(measures: pl.DataFrame, rules: Sequence[Rule], name: str, pages: dict[str, str]) -> list[Verdict]:
+    """Hold the columns named by the rules to their bounds; positions are row numbers of the frame.
+
+    The page of the suite goes into `pages`. The frame may have other columns: Great Expectations never sees them.
+    """
     import great_expectations as gx
 
-    for check in checks:
-        check.expectation.meta = {"check": check.name}
-    suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
+    expectations = [_expectation(rule) for rule in rules]
+    suite = gx.ExpectationSuite(name=name, expectations=expectations)
+    wanted = dict.fromkeys(column for rule in rules for column in (rule.column, rule.other_column) if column)
     found = (
         _any_frame()
-        .get_batch({"dataframe": _pandas(frame)})
+        .get_batch({"dataframe": _pandas(measures.select(list(wanted)))})
         .validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
     )
     pages[name] = _page(found, name)
     by_name = {result.expectation_config.meta["check"]: result for result in found.results}
-    return [_verdict(check, by_name[check.name]) for check in checks]
+    return [_verdict(rule, by_name[rule.name]) for rule in rules]
+
+
+def _expectation(rule: Rule) -> Any:
+    from great_expectations import expectations as gxe
+
+    meta = {"check": rule.name}
+    if rule.other_column:
+        return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=rule.other_column,
+            column_B=rule.column,
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            meta=meta,
+        )
+    return gxe.ExpectColumnValuesToBeBetween(
+        column=rule.column, min_value=rule.at_least, max_value=rule.at_most, meta=meta
+    )
 
 
 @cache
@@ -99,9 +107,9 @@ def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _verdict(check: Check, result: Any) -> Verdict:
+def _verdict(rule: Rule, result: Any) -> Verdict:
     if result.exception_info.get("raised_exception"):
-        raise RuntimeError(f"gate: {check.name} could not be computed: {result.exception_info['exception_message']}")
+        raise RuntimeError(f"gate: {rule.name} could not be computed: {result.exception_info['exception_message']}")
     outcome = result.result
     config = result.expectation_config
     detail = {
@@ -114,9 +122,4 @@ def _verdict(check: Check, result: Any) -> Verdict:
         },
     }
     failing = [int(position) for position in outcome.get("unexpected_index_list") or ()]
-    return Verdict(check, bool(result.success), failing, detail)
-
-
-def positions(verdicts: Sequence[Verdict], names: Sequence[str]) -> list[int]:
-    """Return the rows that fail any of the named checks."""
-    return sorted({place for verdict in verdicts if verdict.check.name in names for place in verdict.failing})
+    return Verdict(rule, bool(result.success), failing, detail)

@@ -53,28 +53,24 @@ def lonely_before(rows: pl.DataFrame, group: str, period: str, *, most: int = _A
 
 
 def senseless_periods(rows: pl.DataFrame, catalog: Catalog) -> dict[int, str]:
-    """Return why rows (series_id, period_date) are refused for their date, by position."""
+    """Return why rows (series_id, period_date) are refused for their date, by place in the frame."""
     found: dict[int, str] = {}
-    numbered = rows.select("series_id", "period_date").with_row_index("position")
+    numbered = rows.select("series_id", "period_date").with_row_index("place")
+    on = pl.col("period_date")
     for (series_id,), mine in numbered.group_by("series_id", maintain_order=True):
         series = catalog.by_id(str(series_id))
-        on = pl.col("period_date")
+        doubts: list[tuple[pl.Expr, str]] = []
         if series.starts is not None:
-            for place, day in mine.filter(on < series.starts).select("position", "period_date").rows():
-                found.setdefault(place, f"period {day} lies before the series' start on {series.starts}")
+            doubts.append((on < series.starts, f"lies before the series' start on {series.starts}"))
         if series.frequency == "weekly" and series.week_ends is not None:
-            off = mine.filter(on.dt.weekday() != _WEEKDAYS[series.week_ends])
-            for place, day in off.select("position", "period_date").rows():
-                found.setdefault(
-                    place, f"period {day} is a {day:%A}, the series is dated by {series.week_ends.title()}s"
-                )
+            off = on.dt.weekday() != _WEEKDAYS[series.week_ends]
+            doubts.append((off, f"is a {{0:%A}}, the series is dated by {series.week_ends.title()}s"))
         if months := MONTHS.get(series.frequency):
-            off = mine.filter((on.dt.day() != 1) | ((on.dt.month() - 1) % months != 0))
-            for place, day in off.select("position", "period_date").rows():
-                what = DATED_BY[series.frequency]
-                found.setdefault(place, f"period {day} is not {what}, by which the series is dated")
-    lonely = lonely_before(rows, "series_id", "period_date").arg_true().to_list()
-    for place in lonely:
-        day = rows["period_date"][place]
-        found.setdefault(place, f"period {day} stands alone, years before the next")
+            off = (on.dt.day() != 1) | ((on.dt.month() - 1) % months != 0)
+            doubts.append((off, f"is not {DATED_BY[series.frequency]}, by which the series is dated"))
+        for is_off, why in doubts:
+            for place, day in mine.filter(is_off).select("place", "period_date").rows():
+                found.setdefault(place, f"period {day} {why.format(day)}")
+    for place in lonely_before(rows, "series_id", "period_date").arg_true().to_list():
+        found.setdefault(place, f"period {rows['period_date'][place]} stands alone, years before the next")
     return found

@@ -1,19 +1,23 @@
-"""Blocks of prices: another provider's basis, runs at another level, splits that are not in the prices."""
+"""Findings of prices: another provider's basis, runs at another level, splits that are not in the prices."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
 
 from ingest.dataset import Dataset
+from ingest.rules.arrived import Arrived
 from ingest.rules.common_factor import common_factors, told
-from ingest.rules.evidence import Evidence
-from ingest.rules.found_blocks import BASIS_CHECK, LEVEL_CHECK, MOVE_CHECK, SPLIT_CHECK, Blocks, pairs_of
+from ingest.rules.findings import HELD, LEVEL_CHECK, Findings, pairs_of
 from ingest.rules.levels import Finding, Persistence, is_unit_factor, runs_off_level
-from ingest.rules.price_moves import LARGEST_RETURN_RATIO, moves_of, unexplained
+from ingest.rules.price_moves import LARGEST_RETURN_RATIO, MOVE_CHECK, moves_of, unexplained
+
+SPLIT_CHECK: Final = "splits_show_in_prices"
+BASIS_CHECK: Final = "providers_share_a_basis"
 
 _SPLIT_MATCHES: Final = 0.04
 _FAR_SPLIT_MATCHES: Final = 0.01
@@ -23,62 +27,80 @@ _SPLIT_LIKE: Final = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 15.0, 20.0)
 _SECOND_REACHES: Final = 30  # sessions that the second provider is asked for: what it may still confirm
 
 
-def other_basis(found: Blocks, table: Dataset, rows: pl.DataFrame, preferred: pl.DataFrame) -> None:
-    """Hold back tickers whose closes are a constant times those of a provider that goes before."""
-    if preferred.is_empty():
-        return
-    both = rows.select("ticker", "session_date", "close_usd").join(
-        preferred, on=["ticker", "session_date"], suffix="_held"
+@dataclass(frozen=True, slots=True)
+class ProviderBasis:
+    """Refuses tickers whose closes (column `close`) are a constant times those of a provider that comes before."""
+
+    close: str
+
+    def look(self, arrived: Arrived, found: Findings) -> None:
+        """Look through what came."""
+        table, preferred = arrived.dataset, arrived.evidence.preferred
+        if preferred.is_empty():
+            return
+        both = closes_of(arrived, arrived.sound, self.close).join(
+            preferred, on=["ticker", "session_date"], suffix="_held"
+        )
+        pairs = pairs_of(both, ["close_usd"], "ticker", "session_date")
+        for block in common_factors(pairs).iter_rows(named=True):
+            why = (
+                f"{table.source} {block['group']}: {block['rows_count']} of {block['compared_count']} closes are "
+                f"{told(block['factor'])} times those of the provider before ({block['first_period']} to "
+                f"{block['last_period']}): another split basis or unit"
+            )
+            found.hold(table, BASIS_CHECK, block["group"], why)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLevels:
+    """Refuses closes at another level, and tickers whose splits (of the datasets `splits`) their prices do not show."""
+
+    close: str
+    splits: str
+
+    def look(self, arrived: Arrived, found: Findings) -> None:
+        """Look through what came."""
+        table, splits = arrived.dataset, arrived.splits(self.splits)
+        came = closes_of(arrived, arrived.sound, self.close)
+        moves = moves_of(pl.concat([came, _closes_before(arrived, came, self.close)]), splits)
+        doubted = unexplained(moves, arrived.evidence)
+        _splits_not_done(found, table, moves, doubted, splits)
+        doubted = doubted.filter(pl.col("ticker").is_in(found.held_groups(table)).not_())
+        in_doubt = moves.join(doubted.select("ticker").unique(), on="ticker", how="semi")
+        breaks = set(doubted["position"])
+        for (ticker,), closes in in_doubt.group_by("ticker", maintain_order=True):
+            places, days = closes["position"].to_list(), closes["session_date"].to_list()
+            findings = runs_off_level(
+                closes["level"].to_list(),
+                [at for at, place in enumerate(places) if at and place in breaks],
+                near=lambda a, b: abs(b / a - 1) <= LARGEST_RETURN_RATIO,
+                persists=_price_persists,
+                anchor=next((at for at, place in enumerate(places) if place == HELD), None),
+            )
+            for finding in findings:
+                _tell_prices(found, table, str(ticker), finding, places, days)
+
+
+def closes_of(arrived: Arrived, rows: pl.DataFrame, close: str) -> pl.DataFrame:
+    """Return position (HELD where the rows have none), ticker, session_date, close_usd, whatever they are called."""
+    position = pl.col("position") if "position" in rows.columns else pl.lit(HELD, dtype=pl.UInt32).alias("position")
+    return rows.select(
+        position,
+        pl.col(arrived.group).alias("ticker"),
+        pl.col(arrived.dataset.period).alias("session_date"),
+        pl.col(close).alias("close_usd"),
     )
-    pairs = pairs_of(both.with_row_index("position"), ["close_usd"], "ticker", "session_date")
-    for block in common_factors(pairs).iter_rows(named=True):
-        why = (
-            f"{table.source} {block['group']}: {block['rows_count']} of {block['compared_count']} closes are "
-            f"{told(block['factor'])} times those of the provider before ({block['first_period']} to "
-            f"{block['last_period']}): another split basis or unit"
-        )
-        found.hold(table, BASIS_CHECK, block["group"], why)
 
 
-def levels_of_prices(
-    found: Blocks, table: Dataset, rows: pl.DataFrame, splits: pl.DataFrame, evidence: Evidence
-) -> None:
-    """Refuse closes at another level; hold back tickers whose splits their prices do not show."""
-    context = _closes_before(rows, evidence.held.get(table.id))
-    moves = moves_of(pl.concat([rows.select(context.columns), context]), splits)
-    doubted = unexplained(moves, evidence)
-    _splits_not_done(found, table, moves, doubted, splits)
-    held_back = found.groups.get(table.id, {})
-    doubted = doubted.filter(pl.col("ticker").is_in(list(held_back)).not_())
-    in_doubt = moves.join(doubted.select("ticker").unique(), on="ticker", how="semi")
-    breaks = set(doubted["position"])
-    for (ticker,), closes in in_doubt.group_by("ticker", maintain_order=True):
-        places = closes["position"].to_list()
-        anchor = next((at for at, place in enumerate(places) if place >= rows.height), None)
-        findings = runs_off_level(
-            closes["level"].to_list(),
-            [at for at, place in enumerate(places) if at and place in breaks],
-            near=lambda a, b: abs(b / a - 1) <= LARGEST_RETURN_RATIO,
-            persists=_price_persists,
-            anchor=anchor,
-        )
-        days = closes["session_date"].to_list()
-        for finding in findings:
-            _tell_prices(found, table, str(ticker), finding, places, days, rows.height)
-
-
-def _closes_before(rows: pl.DataFrame, held: pl.DataFrame | None) -> pl.DataFrame:
+def _closes_before(arrived: Arrived, came: pl.DataFrame, close: str) -> pl.DataFrame:
     """Return the last close held of each ticker from before its first row: where its prices were."""
-    columns = ["ticker", "session_date", "close_usd"]
-    if held is None or held.is_empty():
-        return rows.select(columns).clear()
-    firsts = rows.group_by("ticker").agg(first=pl.col("session_date").min())
-    before = held.filter(pl.col("close_usd").is_not_null()).join(firsts, on="ticker")
+    firsts = came.group_by("ticker").agg(first=pl.col("session_date").min())
+    held = closes_of(arrived, arrived.held, close).filter(pl.col("close_usd").is_not_null()).join(firsts, on="ticker")
     return (
-        before.filter(pl.col("session_date") < pl.col("first"))
+        held.filter(pl.col("session_date") < pl.col("first"))
         .sort("ticker", "session_date")
         .unique("ticker", keep="last", maintain_order=True)
-        .select(columns)
+        .select(came.columns)
     )
 
 
@@ -91,13 +113,12 @@ def _price_persists(factor: float, rows: int, is_last: bool) -> Persistence | No
 
 
 def _tell_prices(
-    found: Blocks,
+    found: Findings,
     table: Dataset,
     ticker: str,
     finding: Finding,
     places: list[int],
     days: list[date],
-    height: int,
 ) -> None:
     span = f"{days[finding.first]} to {days[finding.last]}"
     moved = f"{table.source} {ticker}: close_usd at {told(finding.factor)} times the level around it ({span})"
@@ -105,18 +126,18 @@ def _tell_prices(
         why = f"{moved}, and nothing held says which is right"
         found.hold(table, LEVEL_CHECK, ticker, why)
         return
-    mine = [place for place in places[finding.first : finding.last + 1] if place < height]
+    mine = [place for place in places[finding.first : finding.last + 1] if place != HELD]
     if finding.first == finding.last:
         why = f"one of the closes that moved by more than {LARGEST_RETURN_RATIO:.0%} without a split"
         found.refuse(table, MOVE_CHECK, mine, why)
     else:
         came_back = "" if finding.came_back else "; to land when a second provider shows it"
         found.refuse(table, MOVE_CHECK, mine, f"one of {len(mine)} closes, {moved}{came_back}")
-        found.checks.setdefault((table.id, LEVEL_CHECK), []).append(moved)
+        found.tell(table, LEVEL_CHECK, moved)
 
 
 def _splits_not_done(
-    found: Blocks, table: Dataset, moves: pl.DataFrame, doubted: pl.DataFrame, splits: pl.DataFrame
+    found: Findings, table: Dataset, moves: pl.DataFrame, doubted: pl.DataFrame, splits: pl.DataFrame
 ) -> None:
     """Hold back tickers whose close moves by a split's ratio where the split undone should leave no move.
 
@@ -153,7 +174,7 @@ def _unconfirmed(at_split: pl.DataFrame, doubted: pl.DataFrame) -> list[int]:
 
 
 def _tell_split(
-    found: Blocks, table: Dataset, row: Mapping[str, float], tolerance: float, *, is_part: bool = False
+    found: Findings, table: Dataset, row: Mapping[str, float], tolerance: float, *, is_part: bool = False
 ) -> None:
     factor, ratio = row["factor"], row["split_ratio"]
     if abs(factor * ratio - 1) <= tolerance:

@@ -10,19 +10,19 @@ from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.rules.evidence import Evidence
 
 LARGEST_RETURN_RATIO: Final = 0.40
+MOVE_CHECK: Final = "large_return_is_confirmed"
 
-_CLOSES: Final = ("ticker", "session_date", "close_usd")
 _SAME_CLOSE: Final = 0.01  # two providers' closes of one day differ by less
 
 
 def moves_of(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Return position, ticker, session_date, level, before_date, before_usd, factor of the rows that have a close.
+    """Return position, ticker, session_date, close_usd, level, before_date, before_usd, factor of rows with a close.
 
     Sorted by ticker and session. `level`: the close on one split basis throughout; `factor`: the level over the one
     before; `before_date` and `before_usd`: the day of that close, and what it is on the split basis of this one.
     """
     order = ["ticker", "session_date"]
-    closes = rows.select(*_CLOSES).with_row_index("position").filter(pl.col("close_usd") > 0).sort(order)
+    closes = rows.select("position", *order, "close_usd").filter(pl.col("close_usd") > 0).sort(order)
     closes = with_basis(closes, splits).with_columns(level=pl.col("close_usd") * pl.col("basis"))
     before = pl.col("level").shift(1).over("ticker")
     return closes.select(
@@ -83,7 +83,7 @@ def large_moves(rows: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
 
     And those of the closes before them: a second source that has the one without the other does not show the move.
     """
-    moves = moves_of(rows, splits)
+    moves = moves_of(rows.select("ticker", "session_date", "close_usd").with_row_index("position"), splits)
     doubted = doubtful(moves)
     # a close that comes back from a bad one moved too, and is no news
     before = doubted.select("ticker", session_date="before_date")

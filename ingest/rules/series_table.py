@@ -1,4 +1,4 @@
-"""One row per series of a batch: what came, what was held, what is missing, how far behind it is. For the gate."""
+"""One row per series of a batch: what came, what is held, what is missing, how far behind it is. For the gate."""
 
 from __future__ import annotations
 
@@ -9,54 +9,50 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from ingest.batch import Batch
-from ingest.catalog import Catalog, Series
+from ingest.catalog import Series
 from ingest.catalog.calendars import busday_calendar, working_days
 from ingest.catalog.frequency import periods_before
 from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
+from ingest.rules.arrived import Arrived
 
 SESSIONS_LOOKED_AT: Final = 60
 
 _FEWEST_EXPECTED: Final = 3  # so few rows say nothing about what was lost
 _WEEKDAYS_BACK: Final = 60
-_PERIODS_BACK: Final = 6  # months, quarters or years
+_PERIODS_BACK: Final = 6  # months, quarters, years: no release takes longer
 
 
-def series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Return one row per series of the batch: what came, what was held, what is missing, how far behind it is."""
-    has_value = pl.col("period_date").filter(pl.col("value").is_not_null())
+def series_table(arrived: Arrived) -> pl.DataFrame:
+    """Return one row per series that came: newest periods, and the measures of series_rules.SERIES_TABLE."""
+    periods = pl.col("period_date")
+    has_value = periods.filter(pl.col("value").is_not_null())
     came = (
-        batch.rows.group_by("series_id", maintain_order=True)
+        arrived.rows.group_by("series_id", maintain_order=True)
         .agg(
-            has_value.n_unique().alias("came_count"),
-            pl.col("period_date").min().alias("came_first"),
-            pl.col("period_date").max().alias("came_last"),
+            periods.min().alias("came_first"),
+            periods.max().alias("came_last"),
             has_value.max().alias("came_last_value"),
+            periods.unique().alias("periods"),
         )
         .join(
-            previous.select(
-                "series_id",
-                pl.col("rows_count").cast(pl.Int64),
-                pl.col("first_period").cast(pl.Date),
-                pl.col("last_period").cast(pl.Date),
-            ),
+            arrived.held.group_by("series_id").agg(periods.max().alias("last_period")),
             on="series_id",
             how="left",
             maintain_order="left",
         )
     )
-    periods = dict(batch.rows.group_by("series_id").agg(pl.col("period_date").unique()).iter_rows())
-    asked = {window.group for window in batch.windows}
+    kept = _kept_ratios(arrived)
+    asked = {window.group for window in arrived.batch.windows}
     extra = []
     for row in came.iter_rows(named=True):
-        series = catalog.by_id(row["series_id"])
-        provider = series.provider(batch.source)
+        series = arrived.catalog.by_id(row["series_id"])
+        provider = series.provider(arrived.batch.source)
         extra.append(
             {
-                "missing_sessions": _missing_sessions(series, periods[series.id], row),
-                "kept_ratio": _kept_ratio(row) if series.id in asked else None,
-                "behind_days": _behind_days(series, provider, row["came_last_value"], now),
+                "missing_sessions": _missing_sessions(series, row["periods"], row),
+                "kept_ratio": kept.get(series.id) if series.id in asked else None,
+                "behind_days": _behind_days(series, provider, row["came_last_value"], arrived.now),
                 "stale_limit_days": _stale_limit(series, provider),
             }
         )
@@ -66,7 +62,32 @@ def series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: da
         "behind_days": pl.Int64,
         "stale_limit_days": pl.Int64,
     }
-    return came.hstack(pl.DataFrame(extra, schema=schema))
+    behind_held = (pl.col("last_period") - pl.col("came_last")).dt.total_days().alias("ends_before_days")
+    return came.drop("periods").hstack(pl.DataFrame(extra, schema=schema)).with_columns(behind_held)
+
+
+def _kept_ratios(arrived: Arrived) -> dict[str, float]:
+    """Return, per series, values that came / values held of the days that both reach over.
+
+    Days that the answer no longer reaches back to are a shortened history, which landing records by itself.
+    """
+    period = pl.col("period_date")
+    values = [
+        rows.filter(pl.col("value").is_not_null()).select("series_id", "period_date").unique()
+        for rows in (arrived.rows, arrived.held)
+    ]
+    ends = [
+        rows.group_by("series_id").agg(period.min().alias("first"), period.max().alias("last"))
+        for rows in (arrived.rows, arrived.held)
+    ]
+    both = ends[0].join(ends[1], on="series_id", suffix="_held")
+    first, last = pl.max_horizontal("first", "first_held"), pl.min_horizontal("last", "last_held")
+    came, held = (
+        rows.join(both, on="series_id").filter(period >= first, period <= last).group_by("series_id").len(name)
+        for rows, name in zip(values, ("came", "held"), strict=True)
+    )
+    counted = held.filter(pl.col("held") >= _FEWEST_EXPECTED).join(came, on="series_id", how="left")
+    return dict(counted.select("series_id", pl.col("came").fill_null(0) / pl.col("held")).iter_rows())
 
 
 def _missing_sessions(series: Series, periods: Sequence[date], row: Mapping[str, Any]) -> int | None:
@@ -76,23 +97,6 @@ def _missing_sessions(series: Series, periods: Sequence[date], row: Mapping[str,
     first = max(row["came_first"], row["came_last"] - timedelta(days=2 * SESSIONS_LOOKED_AT))
     sessions = working_days("nyse", first, row["came_last"])[-SESSIONS_LOOKED_AT:]
     return len(set(sessions) - set(periods))
-
-
-def _kept_ratio(row: Mapping[str, Any]) -> float | None:
-    """Return rows that came / rows held over the same days; None where nothing was held or nothing overlaps.
-
-    Of what is held only the count and the ends are known: between them the periods count as evenly spread.
-    """
-    if not row["rows_count"]:
-        return None
-    first, last = row["first_period"], row["last_period"]
-    # days that the answer no longer reaches back to are a shortened history, which landing records by itself
-    overlap = (min(last, row["came_last"]) - max(first, row["came_first"])).days + 1
-    expected = row["rows_count"] * overlap / ((last - first).days + 1)
-    beyond = max((row["came_last"] - last).days, 0) + max((first - row["came_first"]).days, 0)
-    span = (row["came_last"] - row["came_first"]).days + 1
-    came = row["came_count"] * (span - beyond) / span
-    return came / expected if expected >= _FEWEST_EXPECTED else None
 
 
 def _behind_days(series: Series, provider: Provider, newest: date | None, now: datetime) -> int | None:

@@ -6,7 +6,7 @@ A connector that failed shows as a failed check, not as a failed run.
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dagster import (
@@ -25,6 +25,7 @@ from analytics.breadth.tables import INPUTS
 from ingest.batch import CheckResult
 from ingest.connectors import CONNECTORS, Connector, connector
 from ingest.dataset import Dataset, serving
+from ingest.rules.declared import rules_of
 from orchestration.asking import ingest_all
 from orchestration.ingestion import SourceOutcome, recent_values
 from orchestration.session import Session
@@ -32,51 +33,6 @@ from orchestration.sparkline import sparkline
 
 ANSWERED = "answered"
 """The check that the source gave all that it was asked for, in the agreed form."""
-
-GATE_CHECKS: Mapping[str, str] = {
-    "keys_are_there": "Every row says series, code, period, unit, payload and when it came.",
-    "value_is_a_number": "Values are numbers or gaps.",
-    "unit_is_known": "The catalog can convert every unit that came.",
-    "magnitude_fits_the_unit": "No series moved by a power of ten, as one does when its unit changes unannounced.",
-    "key_is_unique": "One row per series, period and stated moment.",
-    "value_not_above_bounds": "Values are within the catalog's plausible range.",
-    "value_not_below_bounds": "Values are within the catalog's plausible range.",
-    "step_is_plausible": "Steps are not larger than the catalog's largest.",
-    "period_is_not_ahead": "No period lies in the future.",
-    "sessions_are_complete": "No recent NYSE session is missing.",
-    "answer_did_not_shrink": "The answer has about as many rows as the last one.",
-    "newest_period_does_not_go_back": "The answer does not end before what we hold.",
-    "upstream_is_not_frozen": "The answer keeps up with the release calendar.",
-    "history_is_not_multiplied": "No series came back with most of its changes multiplied by one factor.",
-    "level_holds": "No run of values stands a unit away from those around it.",
-    "period_is_sensible": "Periods lie after the series' start, on its weekday or a first of the month.",
-    "values_are_possible": "Values are of a size that a value can have.",
-    "spikes_are_confirmed": "A rate or index that leaves its level and comes back is shown by a second provider.",
-}
-"""The gate's checks as Dagster shows them; test_definitions holds the names against ingest/gate.py."""
-
-PANEL_CHECKS = {
-    "keys_are_there": "Every row has its keys, its payload and when it came.",
-    "key_is_unique": "One row per key.",
-    "values_are_finite": "Values are numbers or gaps.",
-    "period_is_not_ahead": "No period lies ahead of the day of asking; splits and index changes may, by 31 days.",
-    "amounts_are_positive": "Prices, NAVs, dividends and split ratios are above zero, counts and assets not below.",
-    "period_is_a_session": "Prices are of NYSE sessions.",
-    "close_is_between_low_and_high": "Closes lie within the day's range.",
-    "large_return_is_confirmed": "No close moved by more than 40 % without a split, a listing or a second provider.",
-    "values_are_possible": "Values are of a size that a value can have.",
-    "period_is_sensible": "No row is dated before there was anything to date, or alone years before all others.",
-    "bar_is_of_one_size": "The prices of a bar are within three times each other.",
-    "history_is_not_multiplied": "No group came back with most of its changes multiplied by one factor.",
-    "level_holds": "No run of values stands at another level than those around it.",
-    "splits_show_in_prices": "Listed splits are in the prices of before, once and throughout.",
-    "providers_share_a_basis": "Closes are not a multiple of those of the provider before.",
-    "dividend_fits_its_price": "No dividend is larger than the price before it, or than the price shows.",
-    "assets_are_shares_times_nav": "Net assets are shares x NAV to 0.1 %.",
-    "sessions_are_complete": "No ticker lacks one of the last 30 NYSE sessions.",
-    "dates_of_joining_agree": "Files and list have each member join within 5 days; else the later date stands.",
-}
-"""The gate's checks as Dagster shows them; test_definitions holds the names against ingest/panel_gate.py."""
 
 PRICE_TABLE_KEYS = [
     AssetKey(table_id.split(".")) for table_id in (*INPUTS, *(table.id for table in serving("symbols")))
@@ -91,15 +47,6 @@ POINTS = 120
 def key_of(table: Dataset) -> AssetKey:
     """Return the key of a raw table: schema and name."""
     return AssetKey([table.source, table.name])
-
-
-def check_names(table: Dataset) -> Mapping[str, str]:
-    """Return the checks of a raw table and what each says."""
-    if table.is_series:
-        return GATE_CHECKS
-    from ingest.panel_gate import rule_names
-
-    return {name: PANEL_CHECKS[name] for name in rule_names(table)}
 
 
 def _header(one: Connector) -> str:
@@ -125,8 +72,8 @@ def _spec(one: Connector, table: Dataset) -> AssetSpec:
 
 def _check_specs(table: Dataset) -> Iterator[AssetCheckSpec]:
     yield AssetCheckSpec(ANSWERED, asset=key_of(table), description="The source gave what it was asked for.")
-    for name, text in check_names(table).items():
-        yield AssetCheckSpec(name, asset=key_of(table), description=text)
+    for rule in rules_of(table):
+        yield AssetCheckSpec(rule.name, asset=key_of(table), description=rule.description)
 
 
 @multi_asset(
@@ -199,9 +146,9 @@ def _check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetChec
         severity=AssetCheckSeverity.WARN if state == "partial" else AssetCheckSeverity.ERROR,
         metadata={"state": state, **({"error": outcome.error} if outcome.error else {})},
     )
-    for name in check_names(table):
-        found = [check for check in outcome.checks if check.asset == table.id and shown_name(check.name) == name]
-        yield check_result(name, found, key)
+    for rule in rules_of(table):
+        found = [check for check in outcome.checks if check.asset == table.id and check.name == rule.name]
+        yield check_result(rule.name, found, key)
 
 
 def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None = None) -> AssetCheckResult:
@@ -218,11 +165,6 @@ def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None =
             "failed_rows": sum(check.failed_count or 0 for check in failed),
         },
     )
-
-
-def shown_name(gate_name: str) -> str:
-    """Return the name under which Dagster shows a check of the gate; "is this column there" is one for all columns."""
-    return "keys_are_there" if gate_name.endswith("_is_there") else gate_name
 
 
 def _summary(check: CheckResult) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from datetime import datetime
@@ -15,10 +14,8 @@ import pytest
 from dagster import DefaultScheduleStatus, RunRequest, SkipReason, build_schedule_context
 
 from ingest.connectors import SOURCES, TABLE_CONNECTORS
-from ingest.dataset import TABLES
-from ingest.panel_gate import rule_names
-from ingest.rules.series_blocks import BLOCK_CHECKS
-from orchestration.assets.sources import GATE_CHECKS, PANEL_CHECKS, shown_name
+from ingest.dataset import DATASETS, TABLES
+from ingest.rules.declared import rules_of
 from orchestration.dbt_bridge import ensure_manifest
 from orchestration.definitions import defs
 
@@ -115,11 +112,11 @@ def test_prices_come_after_membership_and_breadth_after_both(graph):
     assert "breadth/features" in ancestors("published", "tidegauge")
 
 
-def test_the_panel_gates_checks_are_shown_under_their_names(graph):
-    named = {(table.id, name) for table in TABLES for name in rule_names(table)}
-    shown = {(".".join(key.asset_key.path), key.name) for key in graph.asset_check_keys}
-    assert named <= shown
-    assert {name for _, name in named} == set(PANEL_CHECKS)
+def test_the_gates_checks_are_shown_under_their_names_and_say_what_they_hold(graph):
+    for table in DATASETS:
+        shown = {key.name for key in graph.asset_check_keys if ".".join(key.asset_key.path) == table.id}
+        assert {rule.name for rule in rules_of(table)} < shown
+        assert all(rule.description.endswith(".") for rule in rules_of(table))
 
 
 def test_dbt_tests_are_checks_on_what_they_guard(graph, manifest):
@@ -128,14 +125,6 @@ def test_dbt_tests_are_checks_on_what_they_guard(graph, manifest):
     assert tests, "the project has no test"
     missing = {node["name"] for node in tests} - shown
     assert missing == set(), "singular tests of several models need meta.dagster.ref to show as checks"
-
-
-def test_the_gates_checks_are_shown_under_their_names():
-    """The names that ingest/gate.py gives and those that assets declare are the same."""
-    text = (ROOT / "ingest" / "gate.py").read_text()
-    named = set(re.findall(r'\bCheck\(\s*f?"([^"]+)"', text)) | set(re.findall(r'name="(\w+)",\n\s+severity', text))
-    named |= set(BLOCK_CHECKS)
-    assert {shown_name(name.replace("{column}", "period_date")) for name in named} == set(GATE_CHECKS)
 
 
 def test_jobs():

@@ -13,12 +13,12 @@ from ingest.batch import Window
 from ingest.catalog import load_catalog
 from ingest.gate import gate
 from ingest.payload import Payload
+from ingest.rules.evidence import Evidence
 from ingest.sources.fred import fred
 from tests.unit.series_batches import Judged, series_batch
 
 CATALOG = load_catalog()
 NOW = datetime(2026, 7, 31, 22, 30, tzinfo=UTC)
-HELD = {"series_id": pl.String, "rows_count": pl.Int64, "first_period": pl.Date, "last_period": pl.Date}
 
 
 def judged(path: Path) -> tuple[pl.DataFrame, Judged]:
@@ -37,7 +37,7 @@ def judged(path: Path) -> tuple[pl.DataFrame, Judged]:
     rows = fred.parse(payload, CATALOG.of_source("fred"))
     fetched = rows.with_columns(pl.lit(datetime(2026, 7, 31, 22, 30), dtype=pl.Datetime("us")).alias("fetched_at"))
     batch = series_batch("fred", fetched, [Window(series.id, None)], (), (), NOW)
-    return rows, Judged.of(gate(batch, CATALOG, pl.DataFrame(schema=HELD), NOW))
+    return rows, Judged.of(gate(batch, CATALOG, Evidence(), NOW))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ingest.catalog import SourceName, load_catalog
 from ingest.connector import SourceModule
 from ingest.gate import gate
 from ingest.payload import Payload
+from ingest.rules.evidence import Evidence
 from ingest.sources.finra import finra
 from ingest.sources.fred import fred
 from simulator import Market, StandIn, folder_market
@@ -24,7 +25,6 @@ from tests.unit.series_batches import Judged, series_batch
 from tests.unit.standin_helpers import KEY, ask, new_york
 
 CATALOG = load_catalog()
-HELD = {"series_id": pl.String, "rows_count": pl.Int64, "first_period": pl.Date, "last_period": pl.Date}
 
 
 def judged(
@@ -37,7 +37,7 @@ def judged(
     moment = pl.lit(now.replace(tzinfo=None), dtype=pl.Datetime("us"))
     windows = [Window(series_id, None) for series_id in meta["series"].split(",")]
     batch = series_batch(source, rows.with_columns(moment.alias("fetched_at")), windows, (), (), now)
-    return rows, Judged.of(gate(batch, CATALOG, pl.DataFrame(schema=HELD), now))
+    return rows, Judged.of(gate(batch, CATALOG, Evidence(), now))
 
 
 def test_margin_statistics_since_1997(real_data: Path) -> None:

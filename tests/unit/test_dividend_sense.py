@@ -9,7 +9,7 @@ import pytest
 
 from ingest.catalog.calendars import working_days
 from ingest.rules.dividend_sense import senseless_dividends
-from ingest.rules.evidence import Evidence
+from ingest.rules.evidence import SPLITS
 
 DAYS = working_days("nyse", date(2026, 9, 1), date(2026, 11, 17))
 EX = DAYS[21]
@@ -23,8 +23,8 @@ def judged(amount, *, after=100.0, before=100.0, splits=(), past=(), day=EX):
     known = pl.DataFrame(
         [("AAA", date(2024, 1 + at, 3), one) for at, one in enumerate(past)], schema=schema, orient="row"
     )
-    listed = pl.DataFrame(list(splits), schema=Evidence.none().splits.schema, orient="row")
-    return senseless_dividends(paid, prices, listed, known)
+    listed = pl.DataFrame(list(splits), schema=SPLITS, orient="row")
+    return senseless_dividends(paid.with_row_index("position"), prices, listed, known)
 
 
 def test_a_dividend_above_the_price_is_refused():

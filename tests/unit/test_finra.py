@@ -16,6 +16,7 @@ from ingest.connectors import connector
 from ingest.errors import SourceChanged
 from ingest.gate import gate
 from ingest.http import Upstream
+from ingest.rules.evidence import Evidence
 from ingest.settings import Settings
 from ingest.sources.finra import finra
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
@@ -194,10 +195,7 @@ def gated(rows: list[list[Any]]):
 
     frame = parse(workbook(*rows)).with_columns(fetched_at=pl.lit(datetime(2026, 11, 25), dtype=pl.Datetime("us")))
     windows = [Window(series_id, None) for series_id in SERIES.split(",")]
-    held = pl.DataFrame(
-        schema={"series_id": pl.String, "rows_count": pl.Int64, "first_period": pl.Date, "last_period": pl.Date}
-    )
-    return Judged.of(gate(series_batch("finra", frame, windows, (), (), NOON), load_catalog(), held, NOON))
+    return Judged.of(gate(series_batch("finra", frame, windows, (), (), NOON), load_catalog(), Evidence(), NOON))
 
 
 MONTHS = [[f"2026-{month:02}", 1_300_000 + month, 210_000 + month, 215_000 + month] for month in range(10, 0, -1)]

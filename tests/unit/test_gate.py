@@ -8,17 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from ingest.batch import Window
+from ingest.batch import Window, observations_of
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.gate import gate
+from ingest.rules.evidence import Evidence
 from tests.unit.series_batches import Judged, series_batch
 
 CATALOG = load_catalog()
 NOW = datetime(2026, 11, 18, 23, 30, tzinfo=UTC)  # a Wednesday, 18:30 in New York
-NOTHING_HELD = pl.DataFrame(
-    schema={"series_id": pl.String, "rows_count": pl.Int64, "first_period": pl.Date, "last_period": pl.Date}
-)
 SESSIONS = working_days("nyse", date(2026, 3, 2), date(2026, 11, 17))
 
 
@@ -39,14 +37,15 @@ def rows(source, series_id, values, *, unit=None, sha="a" * 64, stated=None):
     )
 
 
-def judge(source, *frames, previous=NOTHING_HELD, now=NOW):
+def judge(source, *frames, previous=None, now=NOW):
     table = pl.concat(frames)
     windows = [Window(series_id, None) for series_id in table["series_id"].unique()]
-    return Judged.of(gate(series_batch(source, table, windows, (), (), now), CATALOG, previous, now))
+    evidence = Evidence() if previous is None else Evidence(held={observations_of(source): previous})
+    return Judged.of(gate(series_batch(source, table, windows, (), (), now), CATALOG, evidence, now))
 
 
-def held(series_id, count, first, last):
-    return pl.DataFrame([(series_id, count, first, last)], schema=NOTHING_HELD.schema, orient="row")
+def held(source, series_id, days, value):
+    return rows(source, series_id, dict.fromkeys(days, value)).select("series_id", "period_date", "value", "unit")
 
 
 def check(result, name):
@@ -90,8 +89,8 @@ def test_nothing_came_is_nothing_to_judge():
 def test_a_value_out_of_bounds_is_refused_and_the_rest_lands():
     result = judge("cboe", ratios(**{"2026-08-06": 11.0, "2026-08-07": 0.1}))
     assert result.refused.select("period_date", "reason").rows() == [
-        (date(2026, 8, 6), "value 11.0 outside 0.3..3.0 ratio"),
-        (date(2026, 8, 7), "value 0.1 outside 0.3..3.0 ratio"),
+        (date(2026, 8, 6), "value_not_above_bounds: value 11.0 outside 0.3..3.0 ratio"),
+        (date(2026, 8, 7), "value_not_below_bounds: value 0.1 outside 0.3..3.0 ratio"),
     ]
     assert result.accepted.height == len(SESSIONS) - 2
     assert result.accepted.columns == ratios().columns
@@ -110,7 +109,9 @@ def test_the_bounds_themselves_are_inside(edge):
 def test_bounds_are_held_against_the_published_unit():
     days = {day: 4.5 for day in SESSIONS}  # per cent; the catalog's bounds are basis points, 150 to 3000
     result = judge("fred", rows("fred", "hy_oas", {**days, SESSIONS[5]: 1.5, SESSIONS[6]: 1.4}))
-    assert result.refused["reason"].to_list() == ["value 140.0 outside 150.0..3000.0 bp (published 1.4 Percent)"]
+    assert result.refused["reason"].to_list() == [
+        "value_not_below_bounds: value 140.0 outside 150.0..3000.0 bp (published 1.4 Percent)"
+    ]
 
 
 def test_a_gap_is_neither_out_of_bounds_nor_a_step():
@@ -130,8 +131,8 @@ def test_a_changed_unit_refuses_the_series_whole():
     assert result.accepted["series_id"].unique().to_list() == ["fed_total_assets"]
     assert result.refused.height == len(WEDNESDAYS)  # also the one value that happens to fall inside
     assert result.refused["reason"].unique().to_list() == [
-        "358 of 359 values outside the plausible range: the unit is probably no longer Millions of U.S. Dollars; "
-        "series refused whole"
+        "magnitude_fits_the_unit: tga_week_average: 358 of 359 values outside the plausible range: the unit is "
+        "probably no longer Millions of U.S. Dollars; nothing of tga_week_average in this answer"
     ]
     unit = check(result, "magnitude_fits_the_unit")
     assert (unit.passed, unit.severity, unit.failed_count) == (False, "error", 1)
@@ -142,7 +143,10 @@ def test_a_changed_unit_refuses_the_series_whole():
 def test_two_bad_values_of_two_are_no_unit_change():
     result = judge("fred", rows("fred", "tga_week_average", {day: 800.0 for day in WEDNESDAYS[-2:]}))
     assert check(result, "magnitude_fits_the_unit").passed
-    assert all(reason.startswith("value 0.8 outside 2.0..2500.0 usd_bn") for reason in result.refused["reason"])
+    assert all(
+        reason.startswith("value_not_below_bounds: value 0.8 outside 2.0..2500.0 usd_bn")
+        for reason in result.refused["reason"]
+    )
 
 
 def test_an_unknown_unit_holds_the_source_back():
@@ -180,7 +184,8 @@ def test_two_values_of_one_day_refuse_their_series_alone_and_name_both():
     assert result.accepted["series_id"].unique().to_list() == ["vix_close"]
     first = ratios().row(0, named=True)
     assert result.refused["reason"].unique().to_list() == [
-        f"two rows for {first['period_date']}: value {first['value']} and value 0.77; nothing says which one counts"
+        f"key_is_unique: two rows for {first['period_date']}: value {first['value']} and value 0.77; "
+        "nothing says which one counts"
     ]
     assert not check(result, "key_is_unique").passed
 
@@ -193,7 +198,10 @@ def test_vintages_of_one_period_are_no_doubles():
 
 def test_a_key_that_is_missing_holds_the_source_back():
     broken = ratios().with_columns(pl.lit(None, dtype=pl.Date).alias("period_date"))
-    assert "rows without period_date" in judge("cboe", pl.concat([ratios(), broken.head(1)])).held_back
+    assert (
+        "1 rows without a key (put_call_total_ratio - 0.9 Ratio)"
+        in judge("cboe", pl.concat([ratios(), broken.head(1)])).held_back
+    )
 
 
 def test_a_large_step_is_told_and_lands():
@@ -214,7 +222,9 @@ def test_steps_are_taken_between_periods_of_one_series():
 def test_a_period_too_far_ahead_is_refused(ahead, is_refused):
     day = date(2026, 11, 18) + timedelta(days=ahead)
     result = judge("cboe", ratios(**{day.isoformat(): 0.9}))
-    assert result.refused["reason"].to_list() == (["period 2026-11-26 lies after 2026-11-25"] if is_refused else [])
+    assert result.refused["reason"].to_list() == (
+        ["period_is_not_ahead: 2026-11-26 lies after 2026-11-25"] if is_refused else []
+    )
     assert check(result, "period_is_not_ahead").passed is not is_refused
 
 
@@ -235,7 +245,7 @@ def test_a_publisher_with_its_own_calendar_misses_no_nyse_sessions():
 
 @pytest.mark.parametrize(("kept", "is_told"), [(0.9, False), (0.7, True)])
 def test_an_answer_that_lost_rows_is_told(kept, is_told):
-    previous = held("put_call_total_ratio", len(SESSIONS), SESSIONS[0], SESSIONS[-1])
+    previous = held("cboe", "put_call_total_ratio", SESSIONS, 0.9)
     fewer = {day: 0.9 for number, day in enumerate(SESSIONS[:-1]) if number % 10 < kept * 10} | {SESSIONS[-1]: 0.9}
     result = judge("cboe", rows("cboe", "put_call_total_ratio", fewer), previous=previous)
     assert ("answer_did_not_shrink" in failed(result)) is is_told
@@ -244,7 +254,7 @@ def test_an_answer_that_lost_rows_is_told(kept, is_told):
 
 def test_a_shorter_history_alone_is_no_loss_of_rows():
     # FRED's ICE series keep three rolling years: landing records that, nothing is refused
-    previous = held("hy_oas", 7000, date(1996, 12, 31), date(2026, 11, 16))
+    previous = held("fred", "hy_oas", working_days("sifma", date(1996, 12, 31), date(2026, 11, 16)), 3.0)
     days = {day: 3.0 for day in working_days("sifma", date(2023, 11, 17), date(2026, 11, 17))}
     result = judge("fred", rows("fred", "hy_oas", days), previous=previous)
     assert failed(result) == set()
@@ -252,11 +262,13 @@ def test_a_shorter_history_alone_is_no_loss_of_rows():
 
 
 def test_an_answer_that_ends_before_what_we_hold_is_refused():
-    previous = held("put_call_total_ratio", len(SESSIONS), SESSIONS[0], SESSIONS[-1])
+    previous = held("cboe", "put_call_total_ratio", SESSIONS, 0.9)
     short = {day: 0.9 for day in SESSIONS[:-3]}
     other = rows("cboe", "vix_close", {day: 20.0 for day in SESSIONS})
     result = judge("cboe", rows("cboe", "put_call_total_ratio", short), other, previous=previous)
-    assert result.refused["reason"].unique().to_list() == ["stale answer: newest period 2026-11-12, we hold 2026-11-17"]
+    assert result.refused["reason"].unique().to_list() == [
+        "newest_period_does_not_go_back: stale answer: newest period 2026-11-12, we hold 2026-11-17"
+    ]
     assert result.accepted["series_id"].unique().to_list() == ["vix_close"]
     assert check(result, "newest_period_does_not_go_back").severity == "error"
     assert not check(result, "newest_period_does_not_go_back").passed

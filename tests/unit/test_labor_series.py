@@ -22,6 +22,7 @@ from ingest.settings import Settings
 from simulator import StandIn
 from tests.unit.standin_helpers import KEY, market, new_york
 from warehouse.connection import migrate
+from warehouse.evidence import evidence
 from warehouse.landing import held, land
 
 CATALOG = load_catalog()
@@ -47,7 +48,7 @@ def landed(folder: Path, key: str | None, *moments: datetime) -> dict[str, list[
                 since = {series.id: newest.get(series.id) for series, _ in pairs}
                 batch = collect(connector("fred"), replace(context, pairs=pairs, since=since))
             assert not batch.problems
-            gated = gate(batch, CATALOG, before, now)
+            gated = gate(batch, CATALOG, evidence(con, batch, CATALOG), now)
             assert gated.held_back is None
             assert gated.refused["fred.observations"].is_empty()
             land(con, batch, gated, CATALOG, f"run{number}", now)

@@ -9,11 +9,14 @@ import polars as pl
 import pytest
 
 from ingest.batch import Batch
+from ingest.catalog import load_catalog
 from ingest.connector import HasSecondOpinion
 from ingest.dataset import dataset
+from ingest.gate import gate
 from ingest.membership import CONTINUED, REUSED, Stay, name_stocks, read_membership
 from ingest.membership_evidence import folded
-from ingest.panel_gate import Evidence, panel_gate, rule_names
+from ingest.rules.declared import rules_of
+from ingest.rules.evidence import Evidence
 from ingest.sources.sp500_membership import sp500_membership as source
 from tests.unit.test_sp500_membership import change, page, parse, payload, stays_of
 
@@ -190,8 +193,8 @@ def test_dates_that_differ_are_a_warning_with_both():
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     rows = source.parse(texts)[table_id].with_columns(fetched_at=pl.lit(now.replace(tzinfo=None)))
     batch = Batch("sp500_membership", {table_id: rows}, (), (), (), now, compared={table_id: compared})
-    result = panel_gate(batch, Evidence.none(), now)
-    assert {check.name for check in result.checks} == set(rule_names(dataset(table_id)))
+    result = gate(batch, load_catalog(), Evidence(), now)
+    assert {check.name for check in result.checks} == {rule.name for rule in rules_of(dataset(table_id))}
     told = next(check for check in result.checks if check.name == "dates_of_joining_agree")
     assert (told.severity, told.passed, told.failed_count) == ("warn", False, 2)
     assert json.loads(told.detail)["summary"] == (

@@ -11,17 +11,19 @@ import polars as pl
 import pytest
 
 from ingest.batch import Batch, GateResult
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.dataset import dataset
-from ingest.panel_gate import panel_gate
+from ingest.gate import gate
 from ingest.rules.evidence import Evidence
-from ingest.rules.found_blocks import Blocks
-from ingest.rules.panel_blocks import find_blocks
+from ingest.rules.findings import Findings
+from tests.unit.searches import looked_through
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
+from warehouse.evidence import evidence as evidence_of
 from warehouse.panel_landing import land_panel
-from warehouse.panel_wanted import price_evidence
 
+CATALOG = load_catalog()
 NOW = datetime(2026, 11, 17, 23, tzinfo=UTC)
 DAYS = working_days("nyse", date(2026, 9, 1), date(2026, 11, 17))
 LONG = working_days("nyse", date(2026, 3, 2), date(2026, 11, 17))
@@ -32,9 +34,10 @@ def frame(table_id: str, *rows: tuple[Any, ...]) -> pl.DataFrame:
     return rows_of(table_id, NOW, *rows)
 
 
-def looked(tables: dict[str, pl.DataFrame], evidence: Evidence, splits: pl.DataFrame | None = None) -> Blocks:
-    known = splits if splits is not None else evidence.splits
-    return find_blocks(tables, {name: dataset(name) for name in tables}, known, evidence, NOW.date())
+def looked(tables: dict[str, pl.DataFrame], evidence: Evidence, splits: pl.DataFrame | None = None) -> Findings:
+    known = evidence if splits is None else replace(evidence, splits=splits)
+    (table_id,) = tables
+    return looked_through(Batch(dataset(table_id).source, tables, (), (), (), NOW), known)
 
 
 def held_of(rows: pl.DataFrame) -> pl.DataFrame:
@@ -42,7 +45,7 @@ def held_of(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def splits_of(*rows: tuple[Any, ...]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=Evidence.none().splits.schema, orient="row")
+    return pl.DataFrame(rows, schema=Evidence().splits.schema, orient="row")
 
 
 def fund(ticker: str = "IVV", days: list[date] = LONG, assets: bool = False) -> list[tuple[Any, ...]]:
@@ -84,7 +87,7 @@ def test_a_history_that_comes_back_multiplied_is_held_back(table_id, column, fac
     else:
         rows = frame(table_id, *((day, "IVV", 100.0 + at) for at, day in enumerate(DAYS)))
     bad = rows.with_columns(pl.col(column) * factor)
-    found = looked({table_id: bad}, replace(Evidence.none(), held={table_id: held_of(rows)}))
+    found = looked({table_id: bad}, replace(Evidence(), held={table_id: held_of(rows)}))
     reason = found.groups[table_id]["IVV"]
     assert reason.startswith("history_is_not_multiplied: ")
     assert f"{bad.height} of {bad.height} values held of {column}" in reason
@@ -98,7 +101,7 @@ def test_a_part_of_the_history_is_enough(part):
     days = rows["report_date"].to_list()[part]
     shares = pl.col("shares_outstanding_count")
     bad = rows.with_columns(pl.when(pl.col("report_date").is_in(days)).then(shares * 1000).otherwise(shares))
-    found = looked({table_id: bad}, replace(Evidence.none(), held={table_id: held_of(rows)}))
+    found = looked({table_id: bad}, replace(Evidence(), held={table_id: held_of(rows)}))
     assert f"{len(days)} of {rows.height} values" in found.groups[table_id]["IVV"]
 
 
@@ -107,7 +110,7 @@ def test_one_value_a_unit_off_is_refused_alone():
     rows = frame(table_id, *fund())
     shares = pl.col("shares_outstanding_count")
     bad = rows.with_columns(pl.when(pl.col("report_date") == LONG[50]).then(shares * 1000).otherwise(shares))
-    found = looked({table_id: bad}, replace(Evidence.none(), held={table_id: held_of(rows)}))
+    found = looked({table_id: bad}, replace(Evidence(), held={table_id: held_of(rows)}))
     assert found.groups == {}
     assert list(found.rows[table_id]) == [50]
 
@@ -119,7 +122,7 @@ def test_one_value_a_unit_off_is_refused_alone():
 def test_a_split_or_dividend_that_comes_back_a_unit_away_is_refused_and_a_correction_is_not(table_id, factor, lands):
     held = frame(table_id, ("AAA", DAYS[3], 0.5), ("AAA", DAYS[40], 0.25))
     rows = frame(table_id, ("AAA", DAYS[3], 0.5 * factor), ("AAA", DAYS[40], 0.25))
-    found = looked({table_id: rows}, replace(Evidence.none(), held={table_id: held_of(held)}))
+    found = looked({table_id: rows}, replace(Evidence(), held={table_id: held_of(held)}))
     assert (found.rows == {}) is lands
     assert found.groups == {}
 
@@ -129,7 +132,7 @@ def test_revisions_are_no_block():
     rows = frame(table_id, *fund())
     wobble = pl.Series([1 + (at % 13 - 6) / 1000 for at in range(rows.height)])
     revised = rows.with_columns(pl.col("shares_outstanding_count") * wobble)
-    found = looked({table_id: revised}, replace(Evidence.none(), held={table_id: held_of(rows)}))
+    found = looked({table_id: revised}, replace(Evidence(), held={table_id: held_of(rows)}))
     assert (found.groups, found.rows) == ({}, {})
 
 
@@ -146,7 +149,7 @@ def test_a_new_split_rewrites_the_history_of_a_fund_and_nothing_else_does(split,
     table_id = "proshares.fund_days"
     rows = frame(table_id, *fund("TQQQ", LONG[:-1]))
     restated = rows.with_columns(pl.col("nav_usd") / factor, pl.col("shares_outstanding_count") * factor)
-    evidence = replace(Evidence.none(), held={table_id: held_of(rows)})
+    evidence = replace(Evidence(), held={table_id: held_of(rows)})
     found = looked({table_id: restated}, evidence, splits_of(("TQQQ", split, 2.0)))
     assert (found.groups == {}) is stands
 
@@ -161,7 +164,7 @@ def test_holdings_of_a_fund_that_all_grew_a_thousandfold_are_held_back():
 
     held = held_of(snapshot(DAYS[0], 1.0))
     for factor, is_held in ((1000.0, True), (1.03, False)):
-        found = looked({table_id: snapshot(DAYS[1], factor)}, replace(Evidence.none(), held={table_id: held}))
+        found = looked({table_id: snapshot(DAYS[1], factor)}, replace(Evidence(), held={table_id: held}))
         assert (found.groups != {}) is is_held
 
 
@@ -175,7 +178,7 @@ def test_what_is_held_reaches_the_gate_and_the_other_funds_land():
         gated = GateResult({table_id: good}, {table_id: good.clear()}, (), None)
         land_panel(con, Batch("ishares", {table_id: good}, (), (), (), NOW), gated, "run", NOW)
         batch = Batch("ishares", {table_id: bad}, (), (), (), NOW)
-        result = panel_gate(batch, price_evidence(con, batch), NOW)
+        result = gate(batch, CATALOG, evidence_of(con, batch, CATALOG), NOW)
     assert result.held_back is None
     assert result.accepted[table_id]["ticker"].unique().to_list() == ["AGG"]
     assert result.refused[table_id].height == len(LONG)
@@ -191,7 +194,7 @@ def test_what_is_held_reaches_the_gate_and_the_other_funds_land():
 def off_level(closes, held=None, splits=None, evidence=None):
     table_id = "yahoo.prices"
     rows = frame(table_id, *walk(closes))
-    known = evidence or Evidence.none()
+    known = evidence or Evidence()
     if held is not None:
         known = replace(known, held={table_id: held_of(frame(table_id, *held))})
     found = looked({table_id: rows}, known, splits)
@@ -240,7 +243,7 @@ def test_new_days_of_a_fund_a_unit_away_are_refused(column, factor):
         days = LONG[part]
         value = pl.col(column)
         bad = rows.with_columns(pl.when(pl.col("report_date").is_in(days)).then(value * factor).otherwise(value))
-        found = looked({table_id: bad}, Evidence.none())
+        found = looked({table_id: bad}, Evidence())
         assert [LONG[at] for at in sorted(found.rows[table_id])] == days
 
 
@@ -248,7 +251,7 @@ def test_a_young_fund_may_grow_tenfold():
     rows = frame(
         "ishares.fund_days", *(("IBIT", day, 25.0, 1e5 * 10 ** min(at, 3), None) for at, day in enumerate(DAYS))
     )
-    found = looked({"ishares.fund_days": rows}, Evidence.none())
+    found = looked({"ishares.fund_days": rows}, Evidence())
     assert (found.groups, found.rows) == ({}, {})
 
 
@@ -277,13 +280,13 @@ def test_a_split_in_a_part_of_the_prices_holds_the_ticker_back(part):
 def test_a_second_provider_on_another_split_basis_is_held_back_with_the_ratio():
     rows = frame("nasdaq.prices", *walk([50.0] * 20 + [51.0] * 20))
     preferred = pl.DataFrame({"ticker": "AAA", "session_date": DAYS[:40], "close_usd": [100.0] * 20 + [51.0] * 20})
-    found = looked({"nasdaq.prices": rows}, replace(Evidence.none(), preferred=preferred))
+    found = looked({"nasdaq.prices": rows}, replace(Evidence(), preferred=preferred))
     assert "20 of 40 closes are 0.5 times those of the provider before" in found.groups["nasdaq.prices"]["AAA"]
     near = preferred.with_columns(close_usd=pl.Series([50.001] * 20 + [50.999] * 20))
-    assert looked({"nasdaq.prices": rows}, replace(Evidence.none(), preferred=near)).groups == {}
+    assert looked({"nasdaq.prices": rows}, replace(Evidence(), preferred=near)).groups == {}
 
 
 def test_prices_of_a_file_that_was_adjusted_do_not_show_a_split_and_are_held_back():
     rows = frame("user_file.prices", *walk([50.0] * 21 + [50.5] * 34))
-    found = looked({"user_file.prices": rows}, Evidence.none(), splits_of(("AAA", DAYS[21], 2.0)))
+    found = looked({"user_file.prices": rows}, Evidence(), splits_of(("AAA", DAYS[21], 2.0)))
     assert "they were adjusted already" in found.groups["user_file.prices"]["AAA"]

@@ -13,17 +13,21 @@ import polars as pl
 import pytest
 
 from ingest.batch import Batch, GateResult
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.dataset import TABLES, dataset
 from ingest.errors import ConfigError
-from ingest.panel_gate import Evidence, large_moves, panel_gate, rule_names
-from ingest.rules.magnitudes import FIRST_PERIODS, MAGNITUDES
+from ingest.gate import gate
+from ingest.rules.declared import rules_of
+from ingest.rules.evidence import Evidence
+from ingest.rules.price_moves import large_moves
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
+from warehouse.evidence import evidence as evidence_of
 from warehouse.panel_landing import land_panel
-from warehouse.panel_wanted import price_evidence
 
+CATALOG = load_catalog()
 NOW = datetime(2026, 6, 12, 23, tzinfo=UTC)
 DAYS = working_days("nyse", date(2026, 6, 1), date(2026, 6, 11))
 
@@ -38,13 +42,13 @@ def judged(
     if splits is not None:
         tables["yahoo.splits"] = rows_of("yahoo.splits", NOW, *splits)
     batch = Batch(dataset(table_id).source, tables, (), (), (), NOW)
-    return panel_gate(batch, evidence or Evidence.none(), NOW)
+    return gate(batch, CATALOG, evidence or Evidence(), NOW)
 
 
 def closes(before: float | None, close: float) -> Evidence:
     """Another provider's closes of AAA on the second day and on the third."""
     days = pl.DataFrame({"ticker": "AAA", "session_date": DAYS[1:3], "close_usd": [before, close]})
-    return replace(Evidence.none(), closes=days)
+    return replace(Evidence(), closes=days)
 
 
 def refused(result: GateResult, table_id: str = "yahoo.prices") -> list[tuple[date, str]]:
@@ -68,7 +72,7 @@ def test_good_rows_pass_whole():
 def test_every_check_of_a_table_is_declared():
     for table_id, rows in (("yahoo.prices", walk(10, 11)), ("ssga.fund_days", [("SPY", DAYS[0], 1.0, 2.0, 2.0)])):
         names = [check.name for check in judged(*rows, table_id=table_id).checks]
-        assert sorted(names) == sorted(rule_names(dataset(table_id)))
+        assert sorted(names) == sorted(rule.name for rule in rules_of(dataset(table_id)))
 
 
 def test_two_bars_of_one_day_refuse_their_ticker_alone_and_name_both():
@@ -144,7 +148,7 @@ def test_40_percent_itself_passes():
 def test_a_split_explains_a_move(ratio, after):
     assert refused(judged(*walk(100, 101, after), splits=[("AAA", DAYS[2], ratio)])) == []
     held = pl.DataFrame({"ticker": ["AAA"], "session_date": [DAYS[2]], "split_ratio": [ratio]})
-    assert refused(judged(*walk(100, 101, after), evidence=replace(Evidence.none(), splits=held))) == []
+    assert refused(judged(*walk(100, 101, after), evidence=replace(Evidence(), splits=held))) == []
     assert refused(judged(*walk(100, 101, after), splits=[("BBB", DAYS[2], ratio)])) != []
 
 
@@ -168,9 +172,9 @@ def test_what_is_held_of_the_second_provider_has_the_close_before_too():
     with duckdb.connect() as con:
         migrate(con)
         land_panel(con, Batch("nasdaq", held, (), (), (), NOW), gated, "run", NOW)
-        evidence = price_evidence(con, batch)
+        evidence = evidence_of(con, batch, CATALOG)
     assert sorted(evidence.closes["close_usd"]) == [55.02, 101.02]
-    assert panel_gate(batch, evidence, NOW).refused["yahoo.prices"].is_empty()
+    assert gate(batch, CATALOG, evidence, NOW).refused["yahoo.prices"].is_empty()
 
 
 def test_a_split_that_the_first_provider_did_not_tell_is_not_confirmed_by_the_second():
@@ -215,7 +219,7 @@ def test_a_list_of_another_shape_says_so_too(tmp_path, text):
 
 def test_large_moves_names_what_is_in_doubt():
     rows = rows_of("yahoo.prices", NOW, *walk(100, 101, 55))
-    assert large_moves(rows, Evidence.none().splits).rows() == [("AAA", DAYS[2]), ("AAA", DAYS[1])]
+    assert large_moves(rows, Evidence().splits).rows() == [("AAA", DAYS[2]), ("AAA", DAYS[1])]
 
 
 def test_assets_that_are_not_shares_times_nav_are_refused():
@@ -255,7 +259,7 @@ def test_a_missing_session_warns_and_names_the_ticker():
 
 def test_an_empty_batch_has_nothing_to_judge():
     result = judged()
-    assert (result.checks, result.held_back) == ([], None)
+    assert (result.checks, result.held_back) == ((), None)
     assert "reason" in result.refused["yahoo.prices"].columns
 
 
@@ -271,8 +275,9 @@ def test_sizes_that_no_value_has_are_refused(value):
 
 def test_every_number_of_a_panel_table_has_a_bound_and_every_table_a_first_day():
     for table in TABLES:
-        assert table.name in FIRST_PERIODS
-        assert {column.name for column in table.values if column.dtype == pl.Float64} <= MAGNITUDES.keys()
+        declared = {name: said for entry in table.expect for name, said in entry.items()}
+        assert declared["since"] is not None
+        assert {column.name for column in table.values if column.dtype == pl.Float64} == {*declared.get("sizes", ())}
 
 
 def test_a_bar_of_several_sizes_is_refused():

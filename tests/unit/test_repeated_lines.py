@@ -10,9 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ingest.dataset import observations
 from ingest.errors import SourceChanged
 from ingest.readers.days import written_day
-from ingest.rules.doubles import SERIES_KEY, one_row_each
+from ingest.rules.doubles import dataset_key, one_row_each
 from ingest.sources.cboe import cboe
 from ingest.sources.fred import fred
 from ingest.sources.japan_mof import japan_mof
@@ -245,6 +246,6 @@ def test_one_row_each_fills_gaps_keeps_order_and_leaves_clashes() -> None:
             "stated_at": pl.Series([None] * 6, dtype=pl.Datetime("us")),
         }
     )
-    found = one_row_each(rows, SERIES_KEY)
+    found = one_row_each(rows, dataset_key(observations("fred")))
     assert found.select("series_id", "value").rows() == [("c", 9.0), ("a", 5.0), ("b", 1.0), ("b", 2.0)]
-    assert one_row_each(found, SERIES_KEY).equals(found)
+    assert one_row_each(found, dataset_key(observations("fred"))).equals(found)

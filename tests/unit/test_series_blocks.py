@@ -2,43 +2,71 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
 
+from ingest.batch import observations_of
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
-from ingest.rules.evidence import SeriesEvidence
-from ingest.rules.series_blocks import SeriesBlocks, find_series_blocks
+from ingest.gate import gate
+from ingest.rules.evidence import SERIES, Evidence
+from tests.unit.searches import looked_through
+from tests.unit.series_batches import Judged, series_batch
 
 CATALOG = load_catalog()
+NOW = datetime(2026, 11, 18, 23, 30, tzinfo=UTC)
 SESSIONS = working_days("nyse", date(2026, 3, 2), date(2026, 11, 17))
 WEDNESDAYS = [date(2020, 1, 1) + timedelta(days=7 * week) for week in range(300)]
 
 
 def rows(series_id, source, values, unit=None):
-    series = CATALOG.by_id(series_id)
-    published = unit or series.provider(source).unit
+    provider = CATALOG.by_id(series_id).provider(source)
     return pl.DataFrame(
         {
             "series_id": series_id,
+            "code": provider.code,
             "period_date": pl.Series(list(values), dtype=pl.Date),
             "value": pl.Series(list(values.values()), dtype=pl.Float64),
-            "unit": published,
+            "unit": unit or provider.unit,
             "stated_at": pl.Series([None] * len(values), dtype=pl.Datetime("us")),
-            "factor": CATALOG.factor(published, series.unit),
+            "payload_sha256": "a" * 64,
+            "fetched_at": pl.Series([NOW.replace(tzinfo=None)] * len(values), dtype=pl.Datetime("us")),
         }
     )
 
 
-def looked(source, came, held=None, others=None) -> SeriesBlocks:
-    columns = ["series_id", "period_date", "value", "unit"]
-    evidence = SeriesEvidence(
-        held.select(columns) if held is not None else SeriesEvidence().held,
-        others.select(columns) if others is not None else SeriesEvidence().others,
+def known(source, held=None, others=None) -> Evidence:
+    table = observations_of(source)
+    return Evidence(
+        held={} if held is None else {table: held.select(list(SERIES))},
+        others=Evidence().others if others is None else others.select(list(SERIES)),
     )
-    return find_series_blocks(came, CATALOG, source, evidence)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the searches find of one source's series."""
+
+    series: dict[str, str]
+    rows: dict[int, str]
+    checks: dict[str, list[str]]
+
+
+def looked(source, came, held=None, others=None) -> Found:
+    table = observations_of(source)
+    found = looked_through(series_batch(source, came, (), (), (), NOW), known(source, held, others))
+    checks = {name: told for (_, name), told in found.checks.items()}
+    return Found(found.groups.get(table, {}), found.rows.get(table, {}), checks)
+
+
+def refused(source, came) -> dict[int, str]:
+    """Return why rows are refused by what they say themselves, by position."""
+    result = Judged.of(gate(series_batch(source, came, (), (), (), NOW), CATALOG, Evidence(), NOW))
+    places = came.with_row_index("position").join(result.refused, on=["series_id", "period_date"])
+    return dict(places.select("position", "reason").iter_rows())
 
 
 def wave(days, level, swing=0.01):
@@ -125,8 +153,8 @@ def test_new_values_at_another_level_are_refused_and_the_first_good_one_stands(s
     for part in (slice(-6, None), slice(-20, -10)):
         bad = {day: value * factor if day in days[part] else value for day, value in values.items()}
         held = rows(series_id, source, {day: values[day] for day in days[:-40]})
-        for known in (None, held):
-            found = looked(source, rows(series_id, source, bad), known)
+        for before in (None, held):
+            found = looked(source, rows(series_id, source, bad), before)
             assert [days[at] for at in sorted(found.rows)] == days[part]
             assert found.series == {}
 
@@ -178,9 +206,9 @@ def test_a_good_value_is_not_refused_for_the_second_providers_spike():
 
 @pytest.mark.parametrize("value", [1e308, -1e308, 1e300, 5e-324, 1e-300])
 def test_dust_and_overflow_are_refused(value):
-    found = looked("fred", rows("on_rrp", "fred", {**wave(SESSIONS, 2.0), SESSIONS[50]: value}))
-    assert 50 in found.rows
-    assert "of a size that none has" in found.rows[50]
+    found = refused("fred", rows("on_rrp", "fred", {**wave(SESSIONS, 2.0), SESSIONS[50]: value}))
+    assert list(found) == [50]
+    assert "of a size that none has" in found[50]
 
 
 @pytest.mark.parametrize(
@@ -205,9 +233,9 @@ def test_a_date_that_cannot_be_is_refused(series_id, source, day, why):
     level = (
         (series.plausible.min + series.plausible.max) / 2 / CATALOG.factor(series.provider(source).unit, series.unit)
     )
-    found = looked(source, rows(series_id, source, {day: level} | dict.fromkeys(days, level)))
-    assert list(found.rows) == [0]
-    assert why in found.rows[0]
+    found = refused(source, rows(series_id, source, {day: level} | dict.fromkeys(days, level)))
+    assert list(found) == [0]
+    assert why in found[0]
 
 
 def test_every_weekly_series_has_its_weekday():

@@ -15,12 +15,13 @@ from ingest.clock import naive_utc
 from ingest.connectors import TABLE_CONNECTORS
 from ingest.dataset import dataset
 from ingest.gate import gate
-from ingest.panel_gate import Evidence, panel_gate
+from ingest.rules.evidence import Evidence
 from tests.unit.series_batches import series_batch
 from tests.unit.test_panel_landing import rows_of
 from warehouse.absence import BEHIND_CHECK, GONE_CHECK
 from warehouse.connection import migrate
-from warehouse.landing import held, land
+from warehouse.evidence import evidence
+from warehouse.landing import land
 from warehouse.panel_landing import land_panel
 from warehouse.records import LandingResult
 
@@ -107,7 +108,7 @@ class Series:
     ) -> LandingResult:
         frame = self.frame([day if isinstance(day, tuple) else (day, 1.0) for day in days], now)
         batch = series_batch(self.source, frame, (Window(self.id, start),), (), (), now)
-        gated: GateResult = gate(batch, CATALOG, held(self.con, self.source), now)
+        gated: GateResult = gate(batch, CATALOG, evidence(self.con, batch, CATALOG), now)
         return land(self.con, batch, gated, CATALOG, f"run {now}", now)
 
     def values(self) -> dict[date, float | None]:
@@ -136,7 +137,7 @@ class Group:
         batch = Batch(
             self.source, {self.table: frame}, (Window(self.id, start, table_id=self.table),), (), (), now, desk.name
         )
-        return land_panel(self.con, batch, panel_gate(batch, Evidence.none(), now), f"run {now}", now)
+        return land_panel(self.con, batch, gate(batch, CATALOG, Evidence(), now), f"run {now}", now)
 
     def _row(self, day: date, scale: float | None) -> tuple:
         if scale is None:
@@ -306,7 +307,7 @@ def test_the_rest_of_the_batch_lands(con):
             Window(ticker, days[0], table_id=name) for name in (table, "yahoo.splits") for ticker in ("AAA", "BBB")
         ]
         whole = Batch("yahoo", {table: frame, "yahoo.splits": splits}, windows, (), (), now, "yahoo_prices")
-        return land_panel(con, whole, panel_gate(whole, Evidence.none(), now), "run", now)
+        return land_panel(con, whole, gate(whole, CATALOG, Evidence(), now), "run", now)
 
     assert batch(NOW, ()).state == "ok"
     result = batch(LATER, days[20:30])
@@ -325,7 +326,7 @@ def weekly(con, now: datetime, *rows: tuple) -> LandingResult:
     days = [row[0] for row in rows]
     windows = (Window("", min(days), max(days), table_id="ici.weekly_flows"),)
     batch = Batch("ici", {"ici.weekly_flows": frame}, windows, (), (), now)
-    return land_panel(con, batch, panel_gate(batch, Evidence.none(), now), "run", now)
+    return land_panel(con, batch, gate(batch, CATALOG, Evidence(), now), "run", now)
 
 
 def test_a_key_missing_from_a_period_that_is_shown_is_withdrawn(con):
@@ -345,7 +346,7 @@ def chart(con, now: datetime, bars: Sequence[date], splits: Sequence[tuple[date,
     }
     windows = [Window("AAA", date(2000, 1, 3), TODAY, table_id=table_id) for table_id in tables]
     batch = Batch("yahoo", tables, windows, (), (), now, "yahoo_prices")
-    return land_panel(con, batch, panel_gate(batch, Evidence.none(), now), "run", now)
+    return land_panel(con, batch, gate(batch, CATALOG, Evidence(), now), "run", now)
 
 
 def test_an_event_is_covered_by_the_bars_around_it(con):
@@ -374,7 +375,7 @@ def test_a_column_that_comes_empty_takes_no_history_with_it(con, table_id):
     frame = rows_of(table_id, LATER, *[(one.id, day, 10.0, None, 1e7) for day in one.days])
     desk = next(desk for desk in TABLE_CONNECTORS if table_id in desk.table_ids)
     batch = Batch(one.source, {table_id: frame}, (Window(one.id, None, table_id=table_id),), (), (), LATER, desk.name)
-    result = land_panel(con, batch, panel_gate(batch, Evidence.none(), LATER), "run", LATER)
+    result = land_panel(con, batch, gate(batch, CATALOG, Evidence(), LATER), "run", LATER)
     assert (result.rows_changed, result.state) == (0, "partial")
     held_count = f"select count(shares_outstanding_count) from {table_id}_latest"
     assert con.execute(held_count).fetchone() == (len(one.days),)

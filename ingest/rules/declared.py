@@ -1,0 +1,184 @@
+"""From what a dataset declares (`expect`) to the rules that hold it.
+
+An entry is a mapping as YAML carries it, with one kind of expectation and its options:
+
+    {since: 1962-01-02}                        no row is dated before; "catalog": each series by its entry
+    {days_ahead: 31}                           so many days may a row be dated ahead (otherwise none)
+    {sizes: {nav_usd: [1e-6, 1e13]}}           between what the size of a value lies, unless it is zero
+    {positive: [nav_usd], not_negative: [shares]}
+    {sessions: nyse}                           every row is dated by a trading session
+    {complete: 30, calendar: nyse}             no group misses one of its last so many sessions
+    {range: "low <= close <= high", tolerance_ratio: 0.00001}, or {range: {weight_pct: [0, 100]}}
+    {identity: "long + short = total", tolerance_ratio: 0.001, slack: "0.5"}
+    {rule: level_holds, columns: [nav_usd]}    a rule that is written in Python: rules.named
+
+A range or an identity may say `name`, `says` (what the failing rows are), `description`, and `refuse: false` to warn
+only. Its texts are SQL expressions over the columns of one row. Keys, sizes, dates and histories that come back
+multiplied are looked at whatever is declared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from ingest.dataset import Dataset
+from ingest.errors import ConfigError
+from ingest.rules import common_rules, named
+from ingest.rules.common_rules import Builder, Options, Part
+from ingest.rules.rule import GroupRules, Rule, Rules, Search
+
+_DEFAULTS: Final[Sequence[Mapping[str, Any]]] = ({"sizes": {}}, {"days_ahead": 0}, {"since": None})
+_LAST_DEFAULT: Final[Mapping[str, Any]] = {"rule": "history_is_not_multiplied"}
+_NAME: Final = re.compile(r"[A-Za-z0-9_]+")
+
+
+def rules_of(table: Dataset) -> Rules:
+    """Return all that holds a dataset; ConfigError where a declaration cannot be read."""
+    entries = {_kind(table, entry): entry for entry in (*_DEFAULTS, *table.expect)}
+    entries.setdefault(_kind(table, _LAST_DEFAULT), _LAST_DEFAULT)
+    parts: list[Part] = [*common_rules.of_every_row(table)]
+    for entry in entries.values():
+        parts += _parts(table, entry)
+    rules = Rules(
+        rows=tuple(part for part in parts if isinstance(part, Rule))
+        + tuple(rule for part in parts if isinstance(part, Search) for rule in part.rules if rule.is_flag),
+        searches=tuple(part for part in parts if isinstance(part, Search)),
+        groups=tuple(part for part in parts if isinstance(part, GroupRules)),
+    )
+    names = [rule.name for rule in rules]
+    doubled = sorted({name for name in names if names.count(name) > 1 or not _NAME.fullmatch(name)})
+    if doubled:
+        raise ConfigError(f"{table.id}: expect: two checks of one name, or a name that is none: {', '.join(doubled)}")
+    return rules
+
+
+def _kind(table: Dataset, entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what tells an entry apart: a second one of its kind replaces the first."""
+    kinds = [kind for kind in _KINDS if kind in entry]
+    if len(kinds) != 1:
+        raise ConfigError(
+            f"{table.id}: expect {dict(entry)}: one of {', '.join(_KINDS)} is needed, got {kinds or 'none'}"
+        )
+    several = kinds[0] in ("rule", "range", "identity")
+    return kinds[0], str(entry[kinds[0]]) if several else ""
+
+
+def _parts(table: Dataset, entry: Mapping[str, Any]) -> Sequence[Part]:
+    options = Options(table, entry)
+    kind = next(kind for kind in _KINDS if kind in entry)
+    parts = _KINDS[kind](options)
+    options.finish()
+    return parts
+
+
+# ---- expressions -----------------------------------------------------------------------------------------------------
+
+
+def _expression(text: str, options: Options) -> pl.Expr:
+    try:
+        found = pl.sql_expr(text)
+    except pl.exceptions.PolarsError as error:
+        raise options.error(f"{text!r} is no expression: {error}") from error
+    unknown = sorted(set(found.meta.root_names()) - {*options.table.key_names, *options.table.value_names})
+    if unknown:
+        raise options.error(f"{text!r} names columns that the dataset does not have: {', '.join(unknown)}")
+    return found
+
+
+def _sides(text: str, sign: str, count: int, options: Options) -> list[str]:
+    sides = [side.strip() for side in text.split(sign)]
+    if len(sides) != count or not all(sides):
+        raise options.error(f"expected {count} expressions with {sign!r} between them")
+    return sides
+
+
+def _bound(options: Options, measure: pl.Expr, name: str, says: str, description: str, most: float) -> Rule:
+    return Rule(
+        options.take("name", name),
+        options.take("severity", "warn"),
+        options.take("says", says),
+        options.take("description", description),
+        measure=lambda _: measure,
+        at_most=most,
+        effect="refuse" if options.take("refuse", True) else "warn",
+    )
+
+
+def _identity(options: Options) -> Sequence[Part]:
+    text = str(options.take("identity"))
+    left, right = (_expression(side, options) for side in _sides(text, "=", 2, options))
+    tolerance = float(options.take("tolerance_ratio", 0.0))
+    slack = _expression(str(options.take("slack", "0")), options)
+    beyond = ((right - left).abs() - slack).clip(lower_bound=0.0)
+    # of nothing every difference is too large, and none is none
+    measure = pl.when(beyond == 0).then(0.0).otherwise(beyond / right.abs())
+    name = "_and_".join(right.meta.root_names()) + "_adds_up"
+    about = f" to {tolerance:.3%}" if tolerance else ""
+    return [_bound(options, measure, name, f"rows on which {text} does not hold", f"{text}{about}.", tolerance)]
+
+
+def _range(options: Options) -> Sequence[Part]:
+    said = options.take("range")
+    if isinstance(said, Mapping):
+        return [_between(column, ends, options) for column, ends in said.items()]
+    text = str(said)
+    low, middle, high = (_expression(side, options) for side in _sides(text, "<=", 3, options))
+    outside = pl.max_horizontal(low - middle, middle - high)
+    measure = pl.when(outside <= 0).then(0.0).otherwise(outside / middle.abs())
+    name = "_and_".join(middle.meta.root_names()) + "_is_in_its_range"
+    tolerance = float(options.take("tolerance_ratio", 0.0))
+    return [_bound(options, measure, name, f"rows on which {text} does not hold", f"{text}.", tolerance)]
+
+
+def _between(column: str, ends: Sequence[float | None], options: Options) -> Rule:
+    _expression(column, options)
+    low, high = ends
+    what = (
+        f"between {low} and {high}"
+        if None not in (low, high)
+        else f"{low} or more"
+        if high is None
+        else f"at most {high}"
+    )
+    return Rule(
+        f"{column}_is_in_range",
+        "warn",
+        f"values of {column} out of range",
+        f"{column} is {what}.",
+        measure=lambda _: pl.col(column),
+        at_least=low,
+        at_most=high,
+        effect="refuse",
+    )
+
+
+def _rule(options: Options) -> Sequence[Part]:
+    name = str(options.take("rule"))
+    build = named.NAMED.get(name)
+    if build is None:
+        raise options.error(f"no rule {name!r}; there are {', '.join(named.NAMED)}")
+    return build(options)
+
+
+def _unique(options: Options) -> Sequence[Part]:
+    if options.take("unique") != "keys":
+        raise options.error("only keys can be declared unique, and they always are")
+    return []
+
+
+_KINDS: Final[Mapping[str, Builder]] = {
+    "unique": _unique,
+    "sizes": common_rules.sizes,
+    "days_ahead": common_rules.days_ahead,
+    "since": common_rules.since,
+    "positive": common_rules.positive,
+    "sessions": common_rules.sessions,
+    "complete": common_rules.complete,
+    "range": _range,
+    "identity": _identity,
+    "rule": _rule,
+}
