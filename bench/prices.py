@@ -15,12 +15,13 @@ import polars as pl
 
 from bench import BenchRow, median_seconds
 from ingest.batch import Batch, Window
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.clock import naive_utc
 from ingest.home import Home
 from ingest.panel_gate import Evidence, panel_gate
 from warehouse.connection import connect, migrate
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 
 SYMBOLS = 220
 _FETCHED = datetime(2026, 11, 20, 23, tzinfo=UTC)
@@ -66,7 +67,7 @@ def _land(folder: Path, batch: Batch) -> None:
     con = connect(Home(folder / "home").ensure())
     try:
         migrate(con)
-        land_panel(con, batch, panel_gate(batch, Evidence.none(), _FETCHED), "bench", _FETCHED)
+        land(con, batch, panel_gate(batch, Evidence.none(), _FETCHED), load_catalog(), "bench", _FETCHED)
     finally:
         con.close()
 

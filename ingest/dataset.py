@@ -17,6 +17,7 @@ import polars as pl
 
 from ingest.batch import ROWS_SCHEMA
 from ingest.catalog import SOURCES
+from ingest.catalog.models import Revisions
 from ingest.catalog.release import ReleaseRule
 
 
@@ -43,7 +44,8 @@ class Dataset:
     period is out; None: each group has a rule of its own (series, from the catalog). `is_history_revised` marks
     datasets whose first load may differ from what was then known (known_basis 'latest_only'); `is_snapshot` those whose
     past is served nowhere: a session without one is a gap for ever; `is_regular` those that gain a row of each group
-    every session or week, so that an answer which ends before what is held is a frozen one.
+    every session or week, so that an answer which ends before what is held is a frozen one. `revisions`: how often the
+    publisher changes what it has published; a change beyond that waits for a person (of series the catalog says it).
     """
 
     source: str
@@ -59,6 +61,7 @@ class Dataset:
     is_history_revised: bool = False
     is_snapshot: bool = False
     is_regular: bool = False
+    revisions: Revisions = "routine"
 
     @property
     def id(self) -> str:
@@ -86,6 +89,11 @@ class Dataset:
     def is_series(self) -> bool:
         """Say whether the rows are series of the catalog."""
         return self.name == OBSERVATIONS
+
+    @property
+    def must_reach_newest(self) -> bool:
+        """Say whether an answer that ends before what is held is a frozen one."""
+        return self.is_regular or self.is_snapshot
 
     @property
     def history(self) -> str | None:

@@ -16,6 +16,8 @@ SourceName = Literal[
 MartUnit = Literal["usd_bn", "pct", "bp", "ratio", "index", "count", "rate"]
 Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
 Frequency = Literal["daily", "weekly", "monthly"]
+Revisions = Literal["never", "rare", "routine"]
+"""How often a publisher changes what it has published: never; a few values now and then; as a matter of course."""
 
 
 class _Entry(BaseModel):
@@ -85,6 +87,9 @@ class Series(_Entry):
     plausible: Plausible
     licence: Licence
     is_revised: bool = Field(default=False, description="History without vintages may differ from what was then known.")
+    revisions: Revisions = Field(
+        default="routine", description="A change of what is held beyond this does not land until a person accepts it."
+    )
     rolling_history_years: int | None = Field(default=None, description="The provider keeps only so many years.")
     starts: date | None = Field(default=None, description="First period that any provider ever printed.")
     ends: date | None = Field(default=None, description="Last period of a discontinued series.")

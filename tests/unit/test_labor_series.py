@@ -22,7 +22,8 @@ from ingest.settings import Settings
 from simulator import StandIn
 from tests.unit.standin_helpers import KEY, market, new_york
 from warehouse.connection import migrate
-from warehouse.landing import held, land
+from warehouse.held import held
+from warehouse.landing import land
 
 CATALOG = load_catalog()
 CODES = {"UNRATE": "unrate", "SAHMREALTIME": "sahm_realtime", "ICSA": "initial_claims"}

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from ingest.batch import Batch, GateResult
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.dataset import dataset
 from ingest.panel_gate import panel_gate
@@ -19,7 +20,7 @@ from ingest.rules.found_blocks import Blocks
 from ingest.rules.panel_blocks import find_blocks
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 from warehouse.panel_wanted import price_evidence
 
 NOW = datetime(2026, 11, 17, 23, tzinfo=UTC)
@@ -173,7 +174,7 @@ def test_what_is_held_reaches_the_gate_and_the_other_funds_land():
     with duckdb.connect() as con:
         migrate(con)
         gated = GateResult({table_id: good}, {table_id: good.clear()}, (), None)
-        land_panel(con, Batch("ishares", {table_id: good}, (), (), (), NOW), gated, "run", NOW)
+        land(con, Batch("ishares", {table_id: good}, (), (), (), NOW), gated, load_catalog(), "run", NOW)
         batch = Batch("ishares", {table_id: bad}, (), (), (), NOW)
         result = panel_gate(batch, price_evidence(con, batch), NOW)
     assert result.held_back is None

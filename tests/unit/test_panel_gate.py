@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from ingest.batch import Batch, GateResult
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.catalog.confirmed_moves import load_confirmed_moves
 from ingest.dataset import TABLES, dataset
@@ -21,7 +22,7 @@ from ingest.panel_gate import Evidence, large_moves, panel_gate, rule_names
 from ingest.rules.magnitudes import FIRST_PERIODS, MAGNITUDES
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 from warehouse.panel_wanted import price_evidence
 
 NOW = datetime(2026, 6, 12, 23, tzinfo=UTC)
@@ -167,7 +168,7 @@ def test_what_is_held_of_the_second_provider_has_the_close_before_too():
     gated = GateResult(held, {"nasdaq.prices": held["nasdaq.prices"].clear()}, (), None)
     with duckdb.connect() as con:
         migrate(con)
-        land_panel(con, Batch("nasdaq", held, (), (), (), NOW), gated, "run", NOW)
+        land(con, Batch("nasdaq", held, (), (), (), NOW), gated, load_catalog(), "run", NOW)
         evidence = price_evidence(con, batch)
     assert sorted(evidence.closes["close_usd"]) == [55.02, 101.02]
     assert panel_gate(batch, evidence, NOW).refused["yahoo.prices"].is_empty()
