@@ -22,7 +22,7 @@ from ingest.gate import gate
 from ingest.home import Home
 from ingest.rules.evidence import Evidence
 from warehouse.connection import connect, migrate
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 
 SYMBOLS = 220
 _FETCHED = datetime(2026, 11, 20, 23, tzinfo=UTC)
@@ -69,7 +69,7 @@ def _land(folder: Path, batch: Batch) -> None:
     con = connect(Home(folder / "home").ensure())
     try:
         migrate(con)
-        land_panel(con, batch, gate(batch, load_catalog(), Evidence(), _FETCHED), "bench", _FETCHED)
+        land(con, batch, gate(batch, load_catalog(), Evidence(), _FETCHED), load_catalog(), "bench", _FETCHED)
     finally:
         con.close()
 

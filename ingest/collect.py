@@ -92,14 +92,22 @@ def collect(
 
 
 def replay(
-    archive: Archive, connector: Connector, pairs: Sequence[Pair] = (), *, module: Module | None = None
+    archive: Archive,
+    connector: Connector,
+    pairs: Sequence[Pair] = (),
+    *,
+    module: Module | None = None,
+    at: datetime | None = None,
 ) -> Iterator[Batch]:
     """Parse what the archive holds of a connector again, batch by batch in the order in which it was fetched.
 
     The rows are those of the first time. Problems of fetching (no answer, no key) left no payload and are not replayed.
+    `at`: only the batch that was begun at this moment (aware).
     """
     asking = module or connector.module
     for fetched_at, payloads in archived_batches(archive, connector.name):
+        if at is not None and fetched_at != at:
+            continue
         gathered = _Gathered(connector, asking, pairs)
         for payload in payloads:
             gathered.take(payload)

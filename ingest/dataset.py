@@ -17,7 +17,7 @@ import polars as pl
 from ingest.batch import ROWS_SCHEMA
 from ingest.catalog import release_rule
 from ingest.catalog.release import ReleaseRule
-from ingest.registry import ColumnFacts, ServesFacts, TableFacts, publishers
+from ingest.registry import ColumnFacts, Revisions, ServesFacts, TableFacts, publishers
 from ingest.yaml_files import checked
 
 
@@ -48,8 +48,9 @@ class Dataset:
     period is out; None: each group has a rule of its own (series, from the catalog). `is_history_revised` marks
     datasets whose first load may differ from what was then known (known_basis 'latest_only'); `is_snapshot` those whose
     past is served nowhere: a session without one is a gap for ever; `is_regular` those that gain a row of each group
-    every session or week, so that an answer which ends before what is held is a frozen one. `serves` says of which
-    concept the table is one provider, and which one; `simulate` has hints for drawing it.
+    every session or week, so that an answer which ends before what is held is a frozen one. `revisions`: how often the
+    publisher changes what it has published; a change beyond that waits for a person (of series the catalog says it).
+    `serves` says of which concept the table is one provider, and which one; `simulate` has hints for drawing it.
 
     `expect` says what the gate holds the rows to, as plain mappings; ingest.rules.declared says which there are. Keys,
     sizes, dates and histories that come back multiplied are looked at whatever it says.
@@ -68,6 +69,7 @@ class Dataset:
     is_history_revised: bool = False
     is_snapshot: bool = False
     is_regular: bool = False
+    revisions: Revisions = "routine"
     serves: ServesFacts | None = None
     expect: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     simulate: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -98,6 +100,11 @@ class Dataset:
     def is_series(self) -> bool:
         """Say whether the rows are series of the catalog."""
         return self.name == OBSERVATIONS
+
+    @property
+    def must_reach_newest(self) -> bool:
+        """Say whether an answer that ends before what is held is a frozen one."""
+        return self.is_regular or self.is_snapshot
 
     @property
     def history(self) -> str | None:
@@ -156,6 +163,7 @@ def declared(source: str, name: str, table: TableFacts) -> Dataset:
         is_history_revised=table.is_history_revised,
         is_snapshot=table.kind == "snapshot",
         is_regular=table.is_regular,
+        revisions=table.revisions,
         serves=table.serves,
         expect=table.expect,
         simulate=table.simulate,

@@ -90,6 +90,12 @@ class UnknownRelease(NothingPublished):
     exit_code = 2
 
 
+class NothingHeld(TidegaugeError):
+    """Something was to be accepted that does not wait for a person: wrong usage."""
+
+    exit_code = 2
+
+
 class ClockBehind(ConfigError):
     """The clock stands before what the home has recorded; nothing was touched."""
 

@@ -23,6 +23,8 @@ Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
 AskedBy = Literal["catalog", "funds", "symbols", "whole", "file"]
 ColumnType = Literal["text", "date", "double", "bigint", "boolean"]
 Kind = Literal["revisable", "snapshot", "reference"]
+Revisions = Literal["never", "rare", "routine"]
+"""How often a publisher changes what it has published: never; a few values now and then; as a matter of course."""
 
 _NAME: Final = r"^[a-z][a-z0-9_]*$"
 
@@ -96,6 +98,7 @@ class TableFacts(_Declared):
     kind: Kind = "revisable"
     is_history_revised: bool = False
     is_regular: bool = False
+    revisions: Revisions = "routine"
     serves: ServesFacts | None = None
     expect: tuple[dict[str, Any], ...] = Field(default=(), description="Rules of the gate: ingest/rules/declared.py.")
     simulate: dict[str, Any] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from ingest.errors import HomeUnusable, SourceError, TidegaugeError
 from ingest.secrets import blotted
+from orchestration.accept_command import register as register_accept
 from orchestration.query_command import register as register_queries
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def status() -> None:
 
 
 register_queries(app)
+register_accept(app)
 
 
 @app.command()

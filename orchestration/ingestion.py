@@ -102,7 +102,7 @@ def context_of(session: Session, connector: Connector, http: Http, progress: Pro
 
 def _series_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
     from ingest.collect import build_context
-    from warehouse.landing import held, held_periods
+    from warehouse.held import held, held_periods
 
     source = connector.source
     newest: dict[str, date | None] = dict(held(session.con, source).select("series_id", "last_period").iter_rows())
@@ -123,7 +123,7 @@ def _series_context(session: Session, connector: Connector, http: Http, progress
 def _table_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
     from ingest.catalog.funds import funds_of
     from ingest.connector import FetchContext
-    from warehouse.panel_landing import held_groups
+    from warehouse.held import held_groups
     from warehouse.panel_wanted import former_tickers
 
     today = session.settings.clock().astimezone(NEW_YORK).date()
@@ -182,19 +182,12 @@ def _landed_bodies(session: Session, source: str, newest: Mapping[str, date | No
 
 
 def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
-    from ingest.connectors import connector
     from warehouse.connection import home_errors
+    from warehouse.landing import land
 
     now = session.settings.clock()
     with home_errors(session.home):
-        if connector(batch.name).has_series:
-            from warehouse.landing import land
-
-            landing = land(session.con, batch, gated, session.catalog, session.run_id, now)
-        else:
-            from warehouse.panel_landing import land_panel
-
-            landing = land_panel(session.con, batch, gated, session.run_id, now)
+        landing = land(session.con, batch, gated, session.catalog, session.run_id, now)
         keep_pages(session, gated.pages)
     outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.name] = outcome

@@ -21,11 +21,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import duckdb
 
 from ingest.batch import CheckResult
+from warehouse.keyed import Keyed, listed
 
 GONE_RATIO: Final = 0.02
 GONE_COUNT: Final = 3
@@ -43,97 +44,40 @@ _EXAMPLES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
-    """How the rows of a raw table are told apart, in SQL names: its group, the day of a row, keys and values."""
-
-    table_id: str
-    group: str  # an expression over a row of the table: "series_id", "ticker", "''"
-    period: str
-    keys: Sequence[str]
-    values: Sequence[str]
-
-    def has_value(self, alias: str) -> str:
-        """Return the SQL of "this row is not withdrawn"."""
-        return "(" + " or ".join(f"{alias}.{name} is not null" for name in self.values) + ")"
-
-    def loses(self, held: str, came: str) -> str:
-        """Return the SQL of "a value that is held came as missing"."""
-        return "(" + " or ".join(f"{held}.{v} is not null and {came}.{v} is null" for v in self.values) + ")"
-
-    @property
-    def has_rows_of_a_period(self) -> bool:
-        """Say whether a period of a group may have several rows."""
-        return len({*self.keys} - {self.group, self.period}) > 0
-
-    def group_in(self, alias: str) -> str:
-        """Return the SQL of a row's group."""
-        return self.group if self.group.startswith("'") else f"{alias}.{self.group}"
-
-    def same(self, one: str, other: str) -> str:
-        """Return the SQL of "the same key"."""
-        return " and ".join(f"{one}.{name} = {other}.{name}" for name in self.keys)
-
-
-@dataclass(frozen=True, slots=True)
 class HeldGroup:
-    """A group whose answer does not land: why, in counts."""
+    """A group whose answer, or the changes in it, do not land: why, in counts."""
 
     group: str
-    check: Literal["history_is_not_withdrawn", "answer_does_not_end_early"]
+    check: str
     told: str
 
 
-@dataclass(frozen=True, slots=True)
-class Relations:
-    """Names of the relations that the rule reads.
+def take_gone(con: duckdb.DuckDBPyConnection, keyed: Keyed) -> None:
+    """Keep the keys that are held with a value, were asked for and are gone: landing_gone (group_name and the keys).
 
-    newest    what is held of the answer's groups, newest vintages: keys and values
-    accepted  what the gate accepted, one row per key: keys and values
-    shown     keys of all that came, refused or not
-    covering  group_name and covered_date of every accepted row that shows how far the answer reaches
-    doubted   group_name of what the gate refused rows of
-    windows   group_name, window_start, window_end: what was asked for
+    The relations that are read here and below are those of warehouse.answer.
     """
-
-    newest: str
-    accepted: str
-    shown: str
-    covering: str
-    doubted: str
-    windows: str
-
-
-def gone_sql(keyed: Keyed, of: Relations) -> str:
-    """Return SQL of the keys that are held with a value, were asked for and are gone: group_name and the keys."""
-    keys = ", ".join(f"n.{name}" for name in keyed.keys)
-    return f"""
-        with bounded as (
-            select w.group_name, coalesce(w.window_start, date '0001-01-01') as lower_date,
-                coalesce(
-                    w.window_end,
-                    (lead(w.window_start) over (
-                        partition by w.group_name order by w.window_start nulls first
-                    ) - 1)::date,
-                    date '9999-12-31'
-                ) as upper_date
-            from {of.windows} w anti join {of.doubted} d using (group_name)
-        ),
+    con.execute(
+        f"""
+        create temp table landing_gone as
+        with bounded as (from landing_windows anti join landing_doubted using (group_name)),
         covered as (
             select b.group_name, b.lower_date, min(a.covered_date) as first_date, max(a.covered_date) as last_date
-            from bounded b join {of.covering} a
+            from bounded b join landing_covering a
                 on a.group_name = b.group_name and a.covered_date between b.lower_date and b.upper_date
             group by b.group_name, b.lower_date
         )
-        select distinct c.group_name, {keys}
-        from {of.newest} n
-        join covered c on c.group_name = {keyed.group_in("n")}
+        select distinct c.group_name, {listed(keyed.keys, "n")}
+        from landing_newest n
+        join covered c on c.group_name = {keyed.group("n")}
             and n.{keyed.period} between c.first_date and c.last_date
-        anti join {of.accepted} a on {keyed.same("n", "a")}
-        where {keyed.has_value("n")} {_surrounded(keyed, of)}
-    """
+        anti join landing_present a on {keyed.same("n", "a")}
+        where {keyed.has_value("n")} {_surrounded(keyed)}
+        """
+    )
 
 
-def _surrounded(keyed: Keyed, of: Relations) -> str:
+def _surrounded(keyed: Keyed) -> str:
     """SQL of "not on the edge of the answer": inside it, or among other rows of its very period."""
     inside = f"n.{keyed.period} > c.first_date and n.{keyed.period} < c.last_date"
     if not keyed.has_rows_of_a_period:
@@ -141,36 +85,31 @@ def _surrounded(keyed: Keyed, of: Relations) -> str:
     return f"""and (
                 {inside}
                 or exists (
-                    select 1 from {of.accepted} s
-                    where s.{keyed.period} = n.{keyed.period} and {keyed.group_in("s")} = c.group_name
+                    select 1 from landing_present s
+                    where s.{keyed.period} = n.{keyed.period} and {keyed.group("s")} = c.group_name
                 )
             )"""
 
 
-def held_groups_of(
-    con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations, *, is_regular: bool, is_snapshot: bool = False
-) -> list[HeldGroup]:
-    """Return the groups of the answer that may not land.
+def held_groups_of(con: duckdb.DuckDBPyConnection, keyed: Keyed) -> list[HeldGroup]:
+    """Return the groups of the answer that may not land, of the rows that `take_gone` found and those that came empty.
 
-    `is_snapshot`: an answer is of one day and asked for none. `is_regular`: each group gains rows session by session or
-    week by week. Of both an answer that ends before what is held is frozen. Rows of one period are counted within their
-    periods (a snapshot's lines), others within what is held of the group between the first and the last row of the
-    answer: ten bars missing from a month are no small loss, however long the history before it is.
+    Of a snapshot and of a table whose groups gain rows session by session or week by week an answer that ends before
+    what is held is frozen (of series the gate says so). Rows of one period are counted within their periods (a
+    snapshot's lines), others within what is held of the group between the first and the last row of the answer: ten
+    bars missing from a month are no small loss, however long the history before it is.
     """
-    behind = _behind(con, keyed, of, is_asked_for=not is_snapshot) if is_regular or is_snapshot else []
-    return _gone_at_once(con, keyed, of) + behind
+    return _gone_at_once(con, keyed) + (_behind(con, keyed) if keyed.table.must_reach_newest else [])
 
 
-def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -> list[HeldGroup]:
-    keys = ", ".join(f"n.{name}" for name in keyed.keys)
-    gone = gone_sql(keyed, of)
+def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed) -> list[HeldGroup]:
     rows = con.execute(
         f"""
         with gone as (
-            {gone}
+            from landing_gone
             union
-            select {keyed.group_in("n")} as group_name, {keys}
-            from {of.newest} n join {of.accepted} a on {keyed.same("n", "a")}
+            select {keyed.group("n")} as group_name, {listed(keyed.keys, "n")}
+            from landing_newest n join landing_present a on {keyed.same("n", "a")}
             where {keyed.loses("n", "a")}
         ),
         lost as (
@@ -179,13 +118,13 @@ def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -
             from gone group by group_name having count(*) > {GONE_COUNT}
         ),
         spans as (
-            select {keyed.group_in("a")} as group_name, min(a.{keyed.period}) as came_from,
+            select {keyed.group("a")} as group_name, min(a.{keyed.period}) as came_from,
                 max(a.{keyed.period}) as came_to
-            from {of.shown} a group by all
+            from landing_shown a group by all
         ),
         whole as (
             select l.group_name, count(*) as held_count
-            from lost l join {of.newest} h on {keyed.group_in("h")} = l.group_name
+            from lost l join landing_newest h on {keyed.group("h")} = l.group_name
             left join spans s on s.group_name = l.group_name
             where {keyed.has_value("h")}
                 and h.{keyed.period} between least(l.first_date, s.came_from) and greatest(l.last_date, s.came_to)
@@ -194,7 +133,7 @@ def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -
         within as (  -- of periods with several rows, in the periods that lost some
             select g.group_name, count(*) as held_count
             from (select distinct group_name, {keyed.period} from gone) g
-            join {of.newest} n on {keyed.group_in("n")} = g.group_name and n.{keyed.period} = g.{keyed.period}
+            join landing_newest n on {keyed.group("n")} = g.group_name and n.{keyed.period} = g.{keyed.period}
             where {keyed.has_value("n")} group by all
         )
         select l.group_name, l.gone_count, if(i.held_count > l.periods_count, i.held_count, w.held_count) as held_count,
@@ -210,22 +149,22 @@ def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations) -
     ]
 
 
-def _behind(con: duckdb.DuckDBPyConnection, keyed: Keyed, of: Relations, *, is_asked_for: bool) -> list[HeldGroup]:
-    # asked up to what is held: a page of the past ends where it ends
-    asked = f"semi join {of.windows} w on w.group_name = c.group_name and coalesce(w.window_end >= h.last_date, true)"
+def _behind(con: duckdb.DuckDBPyConnection, keyed: Keyed) -> list[HeldGroup]:
+    # asked up to what is held: a page of the past ends where it ends; a snapshot is of one day and asked for none
+    asked = "semi join landing_windows w on w.group_name = c.group_name and coalesce(w.window_end >= h.last_date, true)"
     rows = con.execute(
         f"""
         with came as (
-            select {keyed.group_in("a")} as group_name, max(a.{keyed.period}) as last_date
-            from {of.shown} a group by all
+            select {keyed.group("a")} as group_name, max(a.{keyed.period}) as last_date
+            from landing_shown a group by all
         ),
         held as (
-            select {keyed.group_in("n")} as group_name, max(n.{keyed.period}) as last_date
-            from {of.newest} n where {keyed.has_value("n")} group by all
+            select {keyed.group("n")} as group_name, max(n.{keyed.period}) as last_date
+            from landing_newest n where {keyed.has_value("n")} group by all
         )
         select c.group_name, c.last_date, h.last_date
         from came c join held h using (group_name)
-        {asked if is_asked_for else ""}
+        {"" if keyed.table.is_snapshot else asked}
         where c.last_date < h.last_date order by c.group_name
         """
     ).fetchall()

@@ -15,12 +15,16 @@ import duckdb
 
 from ingest.home import Home
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
-from warehouse.published_table import BUILD, CHECKS, REGIME_LEDGER, RUNS
+from warehouse.published_table import ACCEPTANCES, BUILD, CHECKS, REGIME_LEDGER, RUNS
 from warehouse.releases import Release, build_of, is_sound, releases
 from warehouse.sql import one, text
 
 CARRIED_OVER: Final = {"ops.runs": RUNS, "ops.checks": CHECKS}
 """Tables of the build file that a rebuild keeps whole, each with its copy in a release."""
+
+
+ACCEPTED: Final = "ops.accepted"
+"""What a person let in: a rebuild takes it over before it replays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Recovered:
 
 def keepsake_queries() -> Iterator[tuple[str, str]]:
     """Yield the path in a release and the select, over an open build file, of each table that is kept."""
-    for table, copy in CARRIED_OVER.items():
+    for table, copy in (*CARRIED_OVER.items(), (ACCEPTED, ACCEPTANCES)):
         yield copy.path, f"select {', '.join(name for name, *_ in copy.columns)} from {table}"
     columns = ", ".join(name for name, *_ in REGIME_LEDGER.columns if name != "row_json")
     yield (

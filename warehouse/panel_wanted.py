@@ -113,7 +113,7 @@ def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: date
             where session_date > $now::date - 45 and close_usd is not null group by ticker
         ),
         doubted as (
-            select distinct group_name as ticker from quarantine.panel_rows
+            select distinct group_name as ticker from quarantine.refused_rows
             where table_id = $table and period_date > $now::date - 45
                 and (reason like 'large_return_is_confirmed%' or reason like 'splits_show_in_prices%'
                     or reason like 'level_holds%')

@@ -120,5 +120,22 @@ REGIME_LEDGER: Final = PublishedTable(
         ("row_json", "varchar", "The whole row of the ledger, column by name (JSON)"),
     ),
 )
-PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER)
+ACCEPTANCES: Final = PublishedTable(
+    "meta",
+    "acceptances",
+    "Answers that were held and that a person let in (`tidegauge accept`); `tidegauge rebuild` honours them. "
+    "One row per table, group, check and answer.",
+    (
+        ("source", "varchar", "The connector that asked"),
+        ("table_id", "varchar", "The raw table"),
+        ("group_name", "varchar", "Series, ticker or fund; empty where a source answers whole"),
+        ("check_name", "varchar", "The check that had held it"),
+        ("batch_at", "timestamp", "UTC; when the source began to be asked"),
+        ("payload_sha256", "varchar", "The body about the group"),
+        ("reason", "varchar", "Why, in the words of who accepted it"),
+        ("accepted_by", "varchar", "Who accepted it"),
+        ("accepted_at", "timestamp", "UTC; when"),
+    ),
+)
+PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER, ACCEPTANCES)
 """What publication itself writes; every other table of the file is a dbt model or of the regimes."""

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.batch import Batch, GateResult, observations_of
+from ingest.batch import Batch, GateResult
 from ingest.catalog import Catalog
 from ingest.dataset import DATASETS
 from ingest.errors import AuditFailed
 from ingest.home import Home
 from warehouse.connection import connect, home_errors, is_damage, migrate
-from warehouse.keepsakes import CARRIED_OVER, Recovered, newest_keeper, recover
+from warehouse.keepsakes import ACCEPTED, CARRIED_OVER, Recovered, newest_keeper, recover
 from warehouse.landing import land
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
-from warehouse.panel_landing import land_panel
+from warehouse.published_table import ACCEPTANCES
 from warehouse.releases import build_of, set_aside
+from warehouse.sql import text
 
 _RAW = {table.id: ", ".join((*table.key_names, *table.value_names, "known_at", "known_basis")) for table in DATASETS}
 """Every raw table, with the columns that a rebuild must give again."""
@@ -90,9 +91,10 @@ def rebuild(
         con = connect(fresh)
         try:
             migrate(con)
+            is_sound = _is_sound(home.warehouse)
+            _take_acceptances(con, home, is_sound=is_sound)
             count = _replay(con, batches, gate, catalog, run_id, now)
             rows = sum(_rows(con, table) for table in _RAW)
-            is_sound = _is_sound(home.warehouse)
             compared = _compare_and_carry_over(con, home) if is_sound else None
             recovered = None if is_sound else _recovered(con, home)
         except AuditFailed:
@@ -107,6 +109,27 @@ def rebuild(
         fresh.build.rmdir()
         fresh.root.rmdir()
     return RebuildResult(count, rows, compared, recovered, aside)
+
+
+def _take_acceptances(con: duckdb.DuckDBPyConnection, home: Home, *, is_sound: bool) -> None:
+    """Take over what a person let in, before the replay meets it: from the old file, or else the newest release."""
+    keeper = None if is_sound else newest_keeper(home)
+    if is_sound:
+        _copy(con, home.warehouse, ACCEPTED, ACCEPTED)
+    elif keeper is not None:
+        _copy(con, keeper.path, ACCEPTANCES.path, ACCEPTED)
+
+
+def _copy(con: duckdb.DuckDBPyConnection, path: Path, table: str, to: str) -> None:
+    """Copy a table out of another file, which may be older than the table."""
+    con.execute(f"attach {text(str(path))} as other_file (read_only)")
+    try:
+        schema, name = table.replace('"', "").split(".")
+        where = "where database_name = 'other_file' and schema_name = ? and table_name = ?"
+        if con.execute(f"select 1 from duckdb_tables() {where}", [schema, name]).fetchone():
+            con.execute(f"insert into {to} by name from other_file.{table}")
+    finally:
+        con.execute("detach other_file")
 
 
 def _recovered(con: duckdb.DuckDBPyConnection, home: Home) -> Recovered | None:
@@ -146,11 +169,7 @@ def _replay(
 ) -> int:
     count = 0
     for batch in batches:
-        judged = gate(con, batch)
-        if observations_of(batch.source) in batch.tables:
-            land(con, batch, judged, catalog, run_id, now)
-        else:
-            land_panel(con, batch, judged, run_id, now)
+        land(con, batch, gate(con, batch), catalog, run_id, now)
         count += 1
     return count
 

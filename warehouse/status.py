@@ -167,8 +167,8 @@ def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, date | None
 def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, date | None]:
     """Return the same of the panel tables that a desk fills: those of its own schema, and those it was asked for."""
     tables = con.execute(
-        """
-        select table_id from ops.panel_fetches where source = $desk
+        f"""
+        select table_id from {_answers(con)} where source = $desk
         union
         select schema_name || '.' || table_name from duckdb_tables() where schema_name = $desk
         """,
@@ -178,6 +178,11 @@ def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, date |
     (period,) = newest.fetchone() or (None,)
     counts = [con.execute(f"select count(*) from {table}").fetchone() or (0,) for (table,) in tables]
     return sum(count for (count,) in counts), period
+
+
+def _answers(con: duckdb.DuckDBPyConnection) -> str:
+    """Return the record of answers; a build file that no run of this version has opened yet has the older one."""
+    return "ops.answers" if _has(con, "ops", "answers") else "ops.panel_fetches"
 
 
 def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -201,12 +206,12 @@ def _lacks(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     if not _has(con, "ops", "panel_lacks"):
         return ()
     rows = con.execute(
-        """
+        f"""
         with lacks as (
             select source, group_name, max(seen_at) as seen_at from ops.panel_lacks group by all
         )
         select source, count(*), list(group_name order by group_name)
-        from lacks l anti join ops.panel_fetches f
+        from lacks l anti join {_answers(con)} f
             on f.source = l.source and f.group_name = l.group_name and f.fetched_at > l.seen_at
         group by source order by source
         """

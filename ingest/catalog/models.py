@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ingest.catalog.calendars import CalendarName
 from ingest.catalog.frequency import Frequency
 from ingest.catalog.release import ReleaseRule
-from ingest.registry import Licence, users_own
+from ingest.registry import Licence, Revisions, users_own
 
 SourceName = str
 """A publisher of ingest/sources; the catalog refuses a name that none has."""
@@ -94,6 +94,9 @@ class Series(_Entry):
     plausible: Plausible
     licence: Licence
     is_revised: bool = Field(default=False, description="History without vintages may differ from what was then known.")
+    revisions: Revisions = Field(
+        default="routine", description="A change of what is held beyond this does not land until a person accepts it."
+    )
     rolling_history_years: int | None = Field(default=None, description="The provider keeps only so many years.")
     starts: date | None = Field(default=None, description="First period that any provider ever printed.")
     ends: date | None = Field(default=None, description="Last period of a discontinued series.")

@@ -43,7 +43,7 @@ def test_a_series_that_changes_its_unit_is_refused_and_the_rest_published(market
     assert ran.returncode == 0, ran.stdout + ran.stderr
     with duckdb.connect(str(home / "build" / "warehouse.duckdb"), read_only=True) as con:
         reasons = con.execute(
-            "select distinct reason from quarantine.observations"
+            "select distinct reason from quarantine.refused_rows"
             " where source = 'fred' and series_id = 'tga_week_average'"
         ).fetchall()
         smallest = con.execute(

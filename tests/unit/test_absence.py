@@ -18,7 +18,6 @@ from tests.unit.series_batches import series_batch, series_gated
 from warehouse.absence import BEHIND_CHECK, GONE_CHECK
 from warehouse.connection import migrate
 from warehouse.landing import land
-from warehouse.panel_landing import land_panel
 from warehouse.panel_wanted import lacking_tickers
 
 CATALOG = load_catalog()
@@ -92,7 +91,7 @@ def panel_answer(con, table_id: str, at: int, values: dict[date, float | None], 
         (),
         moment,
     )
-    return land_panel(con, batch, GateResult({table_id: accepted}, {table_id: out}, (), None), f"run{at}", moment)
+    return land(con, batch, GateResult({table_id: accepted}, {table_id: out}, (), None), CATALOG, f"run{at}", moment)
 
 
 def held(con, key: str) -> dict[date, float | None]:
@@ -202,9 +201,8 @@ def test_two_percent_at_once_is_the_most_that_is_taken_back(
     assert result.state == "partial"
     assert "9 of 400 rows held are gone at once (2014-04-11 to 2014-04-19)" in (result.error or "")
     assert [(check.name, check.severity) for check in result.checks if not check.passed] == [(GONE_CHECK, "error")]
-    assert con.execute("select count(*) from quarantine.observations").fetchone()[0] + con.execute(
-        "select count(*) from quarantine.panel_rows"
-    ).fetchone()[0] == 1 + (0 if is_absent else gone), "what came new is quarantined with the reason"
+    counted = con.execute("select count(*) from quarantine.refused_rows").fetchone()
+    assert counted == (1 + (0 if is_absent else gone),), "what came new is quarantined with the reason"
 
 
 def test_three_of_few_may_go(con) -> None:
@@ -232,7 +230,7 @@ def test_a_group_held_back_does_not_hold_back_others(con) -> None:
         moment,
         "yahoo_prices",
     )
-    result = land_panel(con, batch, GateResult(dict(batch.tables), {}, (), None), "run1", moment)
+    result = land(con, batch, GateResult(dict(batch.tables), {}, (), None), CATALOG, "run1", moment)
     assert (result.rows_new, result.rows_withdrawn, result.state) == (400, 0, "partial")
 
 
@@ -255,7 +253,7 @@ def test_lines_gone_from_a_snapshot_that_is_shown_are_withdrawn_up_to_two_percen
         ]
         frame = pl.DataFrame(rows, schema=dict(empty_table(dataset(table)).schema))
         batch = Batch("ssga", {table: frame}, [Window("SPY", day, day, table_id=table)], (), (), moment)
-        return land_panel(con, batch, GateResult({table: frame}, {}, (), None), f"run{at}", moment)
+        return land(con, batch, GateResult({table: frame}, {}, (), None), CATALOG, f"run{at}", moment)
 
     assert lines(500, 0).rows_new == 500
     older = lines(500, 0, day - timedelta(days=20))

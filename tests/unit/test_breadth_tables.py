@@ -13,7 +13,7 @@ from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 from warehouse.panel_wanted import wanted_tickers
 from warehouse.reference import replace_reference
 from warehouse.wide_universe import common_stocks
@@ -36,7 +36,7 @@ def con():
 def landed(con, table_id: str, *rows) -> None:
     frame = rows_of(table_id, NOW, *rows)
     batch = Batch("yahoo", {table_id: frame}, (), (), (), NOW)
-    land_panel(con, batch, GateResult({table_id: frame}, {table_id: frame.clear()}, (), None), "run", NOW)
+    land(con, batch, GateResult({table_id: frame}, {table_id: frame.clear()}, (), None), load_catalog(), "run", NOW)
 
 
 def members(con, *rows) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from ingest.batch import Batch, GateResult, Window
+from ingest.catalog import load_catalog
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged
 from ingest.sources.ici import ici
@@ -16,7 +17,7 @@ from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import has_schema_of, xls
 from tests.unit.panel_helpers import panel_context
 from warehouse.connection import migrate
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 
 GROUPS = ["Date", "Total ETFs", "Equity", None, None, "Hybrid", "Bond", None, None, "Commodity1"]
 LABELS = [None, None, "Total", "Domestic", "World", None, "Total", "Taxable", "Municipal", None]
@@ -198,7 +199,7 @@ def test_the_history_of_a_first_load_says_that_it_may_have_been_revised() -> Non
     gated = GateResult(tables, {"ici.weekly_flows": rows.clear()}, (), None)
     with duckdb.connect() as con:
         migrate(con)
-        land_panel(con, batch, gated, "run", found.fetched_at)
+        land(con, batch, gated, load_catalog(), "run", found.fetched_at)
         bases = con.execute("select distinct known_basis from ici.weekly_flows").fetchall()
     assert bases == [("latest_only",)]
 

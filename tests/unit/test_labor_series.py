@@ -23,7 +23,8 @@ from simulator import StandIn
 from tests.unit.standin_helpers import KEY, market, new_york
 from warehouse.connection import migrate
 from warehouse.evidence import evidence
-from warehouse.landing import held, land
+from warehouse.held import held
+from warehouse.landing import land
 
 CATALOG = load_catalog()
 CODES = {"UNRATE": "unrate", "SAHMREALTIME": "sahm_realtime", "ICSA": "initial_claims"}

@@ -20,7 +20,8 @@ from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.payload import Payload
 from tests.unit.series_batches import series_batch, series_gated
 from warehouse.connection import migrate
-from warehouse.landing import LandingResult, Shrinkage, held, held_periods, land, landed_payloads
+from warehouse.held import held, held_periods
+from warehouse.landing import LandingResult, Shrinkage, land
 
 CATALOG = load_catalog()
 SOURCE = "fred"
@@ -240,12 +241,10 @@ def test_a_refused_cell_is_not_withdrawn_and_is_recorded_once(con):
     other = answer(con, utc(11, 16), (OAS, MON, 3.1), (OAS, WED, 3.3), refused=[(OAS, TUE, 330.0, "outside 0..40")])
     assert [counts(result) for result in (first, again, other)] == [(0, 0, 0)] * 3
     assert [result.rows_quarantined for result in (first, again, other)] == [1, 0, 1]
-    assert con.execute("select value from quarantine.observations order by 1").fetchall() == [(320.0,), (330.0,)]
-    assert (
-        landed_payloads(con, SOURCE)
-        & set(con.execute("select distinct payload_sha256 from quarantine.observations").fetchall())
-        == frozenset()
-    )
+    assert con.execute("select (row_json->>'value')::double from quarantine.refused_rows order by 1").fetchall() == [
+        (320.0,),
+        (330.0,),
+    ]
 
 
 def test_a_value_that_the_gate_refused_at_first_was_not_late(con):
@@ -416,7 +415,7 @@ def test_states_of_a_source(con):
 
 def test_a_landing_that_breaks_leaves_nothing_behind(con, monkeypatch):
     answer(con, utc(5, 16), (OAS, TUE, 3.2))
-    tables = ("fred.observations", "ops.fetches", "ops.source_runs", "quarantine.observations")
+    tables = ("fred.observations", "ops.answers", "ops.source_runs", "quarantine.refused_rows")
     before = [con.execute(f"from {table}").fetchall() for table in tables]
 
     def broken(*_: object, **__: object) -> None:
@@ -468,7 +467,7 @@ def warehouse(_name: str) -> duckdb.DuckDBPyConnection:
 def emptied(name: str) -> duckdb.DuckDBPyConnection:
     """Making the schema takes longer than an example: it is made once."""
     con = warehouse(name)
-    for table in ("fred.observations", "ops.fetches", "ops.source_runs", "ops.shrinkages", "quarantine.observations"):
+    for table in ("fred.observations", "ops.answers", "ops.source_runs", "ops.shrinkages", "quarantine.refused_rows"):
         con.execute(f"delete from {table}")
     return con
 

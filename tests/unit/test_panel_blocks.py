@@ -21,7 +21,7 @@ from tests.unit.searches import looked_through
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
 from warehouse.evidence import evidence as evidence_of
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 
 CATALOG = load_catalog()
 NOW = datetime(2026, 11, 17, 23, tzinfo=UTC)
@@ -176,7 +176,7 @@ def test_what_is_held_reaches_the_gate_and_the_other_funds_land():
     with duckdb.connect() as con:
         migrate(con)
         gated = GateResult({table_id: good}, {table_id: good.clear()}, (), None)
-        land_panel(con, Batch("ishares", {table_id: good}, (), (), (), NOW), gated, "run", NOW)
+        land(con, Batch("ishares", {table_id: good}, (), (), (), NOW), gated, load_catalog(), "run", NOW)
         batch = Batch("ishares", {table_id: bad}, (), (), (), NOW)
         result = gate(batch, CATALOG, evidence_of(con, batch, CATALOG), NOW)
     assert result.held_back is None

@@ -25,7 +25,7 @@ from ingest.rules.price_moves import large_moves
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
 from warehouse.evidence import evidence as evidence_of
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 
 CATALOG = load_catalog()
 NOW = datetime(2026, 6, 12, 23, tzinfo=UTC)
@@ -171,7 +171,7 @@ def test_what_is_held_of_the_second_provider_has_the_close_before_too():
     gated = GateResult(held, {"nasdaq.prices": held["nasdaq.prices"].clear()}, (), None)
     with duckdb.connect() as con:
         migrate(con)
-        land_panel(con, Batch("nasdaq", held, (), (), (), NOW), gated, "run", NOW)
+        land(con, Batch("nasdaq", held, (), (), (), NOW), gated, CATALOG, "run", NOW)
         evidence = evidence_of(con, batch, CATALOG)
     assert sorted(evidence.closes["close_usd"]) == [55.02, 101.02]
     assert gate(batch, CATALOG, evidence, NOW).refused["yahoo.prices"].is_empty()

@@ -10,12 +10,14 @@ import polars as pl
 import pytest
 
 from ingest.batch import Batch, GateResult, Window
+from ingest.catalog import load_catalog
 from ingest.collect import empty_table
 from ingest.connectors import connector
 from ingest.dataset import dataset
 from ingest.errors import SourceUnavailable, SymbolUnknown
 from warehouse.connection import migrate
-from warehouse.panel_landing import held_groups, land_panel
+from warehouse.held import held_groups
+from warehouse.landing import land
 
 MON, TUE, WED, THU = (date(2026, 6, day) for day in (8, 9, 10, 11))
 EVENING = timedelta(hours=22)  # 18:00 New York in June
@@ -70,7 +72,7 @@ def answer(
     source = dataset(table_id).source
     batch = Batch(source, {table_id: pl.concat([accepted, out.drop("reason")])}, windows, (), problems, moment)
     gated = GateResult({table_id: accepted}, {table_id: out}, (), None)
-    return land_panel(con, batch, gated, "run", moment)
+    return land(con, batch, gated, load_catalog(), "run", moment)
 
 
 def counts(result) -> tuple[int, int, int]:
@@ -95,7 +97,7 @@ def test_the_same_again_lands_nothing(con):
     rows = [price("AAA", MON, 10.0), price("AAA", TUE, None)]
     answer(con, utc(WED, 23), *rows)
     assert counts(answer(con, utc(THU, 23), *rows)) == (0, 0, 0)
-    assert con.execute("select count(*) from ops.panel_fetches").fetchone() == (2,)
+    assert con.execute("select count(*) from ops.answers").fetchone() == (2,)
 
 
 def test_a_restated_close_is_a_vintage_captured_when_seen(con):
@@ -148,7 +150,7 @@ def chart(con: duckdb.DuckDBPyConnection, moment: datetime, days: list[date], sp
     }
     windows = [Window("AAA", None, table_id=table_id) for table_id in tables]
     batch = Batch("yahoo", tables, windows, (), (), moment, "yahoo_prices")
-    return land_panel(con, batch, GateResult(tables, {}, (), None), "run", moment)
+    return land(con, batch, GateResult(tables, {}, (), None), load_catalog(), "run", moment)
 
 
 def test_a_split_is_withdrawn_by_a_chart_that_shows_the_days_around_it_without_it(con):
@@ -203,7 +205,7 @@ def test_refused_rows_are_kept_once_and_are_not_withdrawn(con):
     for hour in (22, 23):
         result = answer(con, utc(THU, hour), price("AAA", MON, 10.0), refused=[price("AAA", TUE, 99.0)])
         assert counts(result) == (0, 0, 0)
-    kept = con.execute("select table_id, group_name, period_date, reason from quarantine.panel_rows").fetchall()
+    kept = con.execute("select table_id, group_name, period_date, reason from quarantine.refused_rows").fetchall()
     assert kept == [("yahoo.prices", "AAA", TUE, "a reason")]
 
 
@@ -215,7 +217,7 @@ def test_a_row_that_was_refused_first_had_been_seen(con):
 
 def test_a_source_that_failed_is_recorded(con):
     batch = Batch("yahoo", {}, (), (), (SourceUnavailable("yahoo", "AAA", "no"),), utc(WED, 23), "yahoo_prices")
-    assert land_panel(con, batch, GateResult({}, {}, (), None), "run", utc(WED, 23)).state == "failed"
+    assert land(con, batch, GateResult({}, {}, (), None), load_catalog(), "run", utc(WED, 23)).state == "failed"
     assert con.execute("select source, state from ops.source_runs").fetchall() == [("yahoo_prices", "failed")]
 
 
@@ -266,7 +268,7 @@ def test_a_former_member_that_nobody_knows_is_recorded_and_no_error(con):
     frame = rows_of("yahoo.prices", utc(WED, 23), price("AAA", MON, 1.0))
     batch = Batch("yahoo", {"yahoo.prices": frame}, windows, (), (), utc(WED, 23), "yahoo_prices", (lack,))
     gated = GateResult({"yahoo.prices": frame}, {"yahoo.prices": frame.clear()}, (), None)
-    assert land_panel(con, batch, gated, "run", utc(WED, 23)).state == "ok"
+    assert land(con, batch, gated, load_catalog(), "run", utc(WED, 23)).state == "ok"
     assert con.execute("select source, group_name, seen_at from ops.panel_lacks").fetchall() == [
         ("yahoo_prices", "OLD", datetime(2026, 6, 10, 23))
     ]

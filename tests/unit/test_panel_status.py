@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime
 import pytest
 
 from ingest.batch import Batch, GateResult
+from ingest.catalog import load_catalog
 from ingest.catalog.funds import load_funds
 from ingest.errors import SourceUnavailable
 from ingest.home import Home
 from orchestration import cli
 from tests.unit.test_panel_landing import price, rows_of
+from warehouse import landing
 from warehouse.connection import connect, migrate
-from warehouse.panel_landing import land_panel
 from warehouse.panel_status import panel_status
 
 DAY = date(2026, 6, 9)
@@ -24,7 +25,7 @@ def land(con, table_id: str, desk: str, *rows) -> None:
     frame = rows_of(table_id, MOMENT, *rows)
     source = table_id.partition(".")[0]
     batch = Batch(source, {table_id: frame}, (), (), (), MOMENT, desk)
-    land_panel(con, batch, GateResult({table_id: frame}, {}, (), None), "run", MOMENT)
+    landing.land(con, batch, GateResult({table_id: frame}, {}, (), None), load_catalog(), "run", MOMENT)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def home(tmp_path, monkeypatch) -> Home:
         land(con, f"{source}.fund_days", "user_fund_days" if source == "user_file" else source, *days)
     land(con, "yahoo.prices", "yahoo_prices", *(price(fund.ticker, DAY, 100.0) for fund in funds))
     batch = Batch("ici", {}, (), (), (SourceUnavailable("ici", "ETF net issuance 2026", "HTTP 503"),), MOMENT)
-    land_panel(con, batch, GateResult({}, {}, (), None), "run", MOMENT)
+    landing.land(con, batch, GateResult({}, {}, (), None), load_catalog(), "run", MOMENT)
     con.close()
     return home
 

@@ -12,8 +12,8 @@ from ingest.catalog import load_catalog
 from ingest.catalog.funds import load_funds
 from ingest.errors import SourceUnavailable, SymbolUnknown
 from tests.unit.test_panel_landing import price, rows_of
+from warehouse import landing
 from warehouse.connection import migrate
-from warehouse.panel_landing import land_panel
 from warehouse.panel_wanted import former_tickers, lacking_tickers, wanted_tickers
 from warehouse.reference import replace_reference
 
@@ -48,7 +48,7 @@ def land(con, desk, frame, window, day, *, problems=(), lacks=()) -> None:
     source = "yahoo" if desk == "yahoo_prices" else desk
     batch = Batch(source, {window.table_id: frame}, (window,), (), problems, evening(day), desk, lacks)
     gated = GateResult({window.table_id: frame}, {window.table_id: frame.clear()}, (), None)
-    land_panel(con, batch, gated, "run", evening(day))
+    landing.land(con, batch, gated, load_catalog(), "run", evening(day))
 
 
 def asked(con, day: date, *, problems=(), lacks=()) -> None:

@@ -11,13 +11,14 @@ import duckdb
 import pytest
 
 from ingest.batch import Batch, CheckResult, GateResult, Window
+from ingest.catalog import load_catalog
 from ingest.errors import NothingPublished, SourceUnavailable
 from ingest.home import Home
 from tests.unit.test_landing import MON, OAS, TUE, WED, answer, utc
 from tests.unit.test_panel_landing import price, rows_of
 from tests.unit.test_publish import build, publish_now
 from warehouse.connection import WriterLock, connect, migrate
-from warehouse.panel_landing import land_panel
+from warehouse.landing import land
 from warehouse.runs import begin_run, finish_run, record_checks
 from warehouse.status import FailedCheck, MartStatus, status
 
@@ -67,7 +68,7 @@ def test_what_a_desk_holds_is_counted_in_every_table_it_fills(home):
         Batch("nasdaq_trader", symbols, (), (), (), moment),
         Batch("yahoo", bars, (asked,), (), (), moment, "yahoo_prices"),
     ):
-        land_panel(con, batch, GateResult(batch.tables, {}, (), None), "run 1", moment)
+        land(con, batch, GateResult(batch.tables, {}, (), None), load_catalog(), "run 1", moment)
     con.close()
     found = {one.source: (one.rows_count, one.newest_period) for one in status(home).sources}
     assert found == {"nasdaq_trader": (2, TUE), "yahoo_prices": (2, TUE)}
@@ -79,7 +80,7 @@ def test_former_members_that_a_provider_does_not_know_are_a_known_lack(home):
     rows = [("yahoo_prices", f"OLD{number:02}", "unknown", datetime(2026, 3, 9), "run") for number in range(22)]
     con.executemany("insert into ops.panel_lacks values (?, ?, ?, ?, ?)", rows)
     con.execute(
-        "insert into ops.panel_fetches values"
+        "insert into ops.answers values"
         " ('yahoo_prices', 'yahoo.prices', 'OLD00', '2026-03-10', null, null, null, null, 9, 'later')"
     )
     con.close()

@@ -22,7 +22,6 @@ from warehouse.absence import BEHIND_CHECK, GONE_CHECK
 from warehouse.connection import migrate
 from warehouse.evidence import evidence
 from warehouse.landing import land
-from warehouse.panel_landing import land_panel
 from warehouse.records import LandingResult
 
 CATALOG = load_catalog()
@@ -137,7 +136,7 @@ class Group:
         batch = Batch(
             self.source, {self.table: frame}, (Window(self.id, start, table_id=self.table),), (), (), now, desk.name
         )
-        return land_panel(self.con, batch, gate(batch, CATALOG, Evidence(), now), f"run {now}", now)
+        return land(self.con, batch, gate(batch, CATALOG, Evidence(), now), CATALOG, f"run {now}", now)
 
     def _row(self, day: date, scale: float | None) -> tuple:
         if scale is None:
@@ -279,9 +278,7 @@ def test_more_than_a_few_per_cent_at_once_are_held(asked, how):
     assert failed(asked, GONE_CHECK) == [False, True]
     assert asked.source in result.error
     assert f"8 of {len(asked.days)} rows held" in result.error
-    assert asked.con.execute(
-        "select (select count(*) from ops.fetches) + (select count(*) from ops.panel_fetches)"
-    ).fetchone() == (1,), "the answer counts as no fetch"
+    assert asked.con.execute("select count(*) from ops.answers").fetchone() == (1,), "the answer counts as no fetch"
 
 
 @pytest.mark.parametrize(("held_count", "gone_count", "is_held"), [(100, 3, False), (100, 4, True), (300, 6, False)])
@@ -307,7 +304,7 @@ def test_the_rest_of_the_batch_lands(con):
             Window(ticker, days[0], table_id=name) for name in (table, "yahoo.splits") for ticker in ("AAA", "BBB")
         ]
         whole = Batch("yahoo", {table: frame, "yahoo.splits": splits}, windows, (), (), now, "yahoo_prices")
-        return land_panel(con, whole, gate(whole, CATALOG, Evidence(), now), "run", now)
+        return land(con, whole, gate(whole, CATALOG, Evidence(), now), CATALOG, "run", now)
 
     assert batch(NOW, ()).state == "ok"
     result = batch(LATER, days[20:30])
@@ -326,7 +323,7 @@ def weekly(con, now: datetime, *rows: tuple) -> LandingResult:
     days = [row[0] for row in rows]
     windows = (Window("", min(days), max(days), table_id="ici.weekly_flows"),)
     batch = Batch("ici", {"ici.weekly_flows": frame}, windows, (), (), now)
-    return land_panel(con, batch, gate(batch, CATALOG, Evidence(), now), "run", now)
+    return land(con, batch, gate(batch, CATALOG, Evidence(), now), CATALOG, "run", now)
 
 
 def test_a_key_missing_from_a_period_that_is_shown_is_withdrawn(con):
@@ -346,7 +343,7 @@ def chart(con, now: datetime, bars: Sequence[date], splits: Sequence[tuple[date,
     }
     windows = [Window("AAA", date(2000, 1, 3), TODAY, table_id=table_id) for table_id in tables]
     batch = Batch("yahoo", tables, windows, (), (), now, "yahoo_prices")
-    return land_panel(con, batch, gate(batch, CATALOG, Evidence(), now), "run", now)
+    return land(con, batch, gate(batch, CATALOG, Evidence(), now), CATALOG, "run", now)
 
 
 def test_an_event_is_covered_by_the_bars_around_it(con):
@@ -375,7 +372,7 @@ def test_a_column_that_comes_empty_takes_no_history_with_it(con, table_id):
     frame = rows_of(table_id, LATER, *[(one.id, day, 10.0, None, 1e7) for day in one.days])
     desk = next(desk for desk in TABLE_CONNECTORS if table_id in desk.table_ids)
     batch = Batch(one.source, {table_id: frame}, (Window(one.id, None, table_id=table_id),), (), (), LATER, desk.name)
-    result = land_panel(con, batch, gate(batch, CATALOG, Evidence(), LATER), "run", LATER)
+    result = land(con, batch, gate(batch, CATALOG, Evidence(), LATER), CATALOG, "run", LATER)
     assert (result.rows_changed, result.state) == (0, "partial")
     held_count = f"select count(shares_outstanding_count) from {table_id}_latest"
     assert con.execute(held_count).fetchone() == (len(one.days),)

@@ -2,21 +2,6 @@
 create schema if not exists quarantine;
 create schema if not exists ops;
 
-create table if not exists quarantine.observations (
-    source varchar not null,
-    series_id varchar not null,
-    code varchar not null,
-    period_date date,
-    value double,
-    unit varchar,
-    reason varchar not null,
-    payload_sha256 varchar not null,
-    fetched_at timestamp not null,
-    quarantined_at timestamp not null,
-    run_id varchar not null
-);
-comment on table quarantine.observations is 'Rows that failed a gate. One row per refused value and reason, once per payload.';
-
 create table if not exists quarantine.payloads (
     source varchar not null,
     payload varchar not null,
@@ -38,21 +23,6 @@ create table if not exists ops.runs (
     recorded_at timestamp not null
 );
 comment on table ops.runs is 'What became of each run. One row per run and change of state; the last one counts.';
-
-create table if not exists ops.fetches (
-    source varchar not null,
-    series_id varchar not null,
-    fetched_at timestamp not null,
-    window_start date,
-    window_end date,
-    first_period date,
-    last_period date,
-    rows_count bigint not null,
-    run_id varchar not null
-);
-comment on table ops.fetches is 'Successful answers, one row per series and window asked for: when, which periods, what came. Tells a late value from one not asked for.';
-comment on column ops.fetches.window_start is 'First period asked for; NULL: the whole history';
-comment on column ops.fetches.window_end is 'Last period asked for; NULL: up to the newest';
 
 create table if not exists ops.source_runs (
     run_id varchar not null,

@@ -1,37 +1,4 @@
 -- What stands beside the raw panel tables. Their own DDL comes from ingest/panel.py (warehouse/panel_ddl.py).
-create table if not exists quarantine.panel_rows (
-    source varchar not null,
-    table_id varchar not null,
-    group_name varchar not null,
-    period_date date,
-    row_json varchar not null,
-    reason varchar not null,
-    payload_sha256 varchar not null,
-    fetched_at timestamp not null,
-    quarantined_at timestamp not null,
-    run_id varchar not null
-);
-comment on table quarantine.panel_rows is 'Rows of panel tables that failed a gate. One row per refused row and reason, once.';
-comment on column quarantine.panel_rows.group_name is 'Ticker or fund; empty where the source has a single file';
-comment on column quarantine.panel_rows.row_json is 'Keys and values as they came, JSON';
-
-create table if not exists ops.panel_fetches (
-    source varchar not null,
-    table_id varchar not null,
-    group_name varchar not null,
-    fetched_at timestamp not null,
-    window_start date,
-    window_end date,
-    first_period date,
-    last_period date,
-    rows_count bigint not null,
-    run_id varchar not null
-);
-comment on table ops.panel_fetches is 'Successful answers of panel sources, one row per table, group and window asked for. Tells a late row from one not asked for.';
-comment on column ops.panel_fetches.group_name is 'Ticker or fund; empty where the source has a single file';
-comment on column ops.panel_fetches.window_start is 'First period asked for; NULL: the whole history';
-comment on column ops.panel_fetches.window_end is 'Last period asked for; NULL: up to the newest';
-
 create table if not exists ops.panel_problems (
     source varchar not null,
     payload varchar not null,

@@ -1,0 +1,49 @@
+"""What is held of a source, for whoever asks it for more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+import polars as pl
+
+from ingest.dataset import dataset
+from warehouse.latest import latest_of
+
+
+def held(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
+    """Return what we hold of each series of `source`: series_id, rows_count, first_period, last_period.
+
+    Counted are periods whose newest vintage has a value.
+    """
+    return con.execute(
+        f"""
+        select series_id, count(*) as rows_count, min(period_date) as first_period, max(period_date) as last_period
+        from {latest_of(f"{source}.observations")} where value is not null
+        group by series_id order by series_id
+        """
+    ).pl()
+
+
+def held_periods(con: duckdb.DuckDBPyConnection, source: str, series_ids: Sequence[str]) -> dict[str, frozenset[date]]:
+    """Return every period that we hold a row of, gaps included, for each of `series_ids`."""
+    rows = con.execute(
+        f"""
+        select series_id, list(distinct period_date) from {source}.observations
+        where list_contains(?, series_id) group by series_id
+        """,
+        [list(series_ids)],
+    ).fetchall()
+    found = {series_id: frozenset(periods) for series_id, periods in rows}
+    return {series_id: found.get(series_id, frozenset()) for series_id in series_ids}
+
+
+def held_groups(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, date]:
+    """Return the newest period held of each group (series, ticker, fund or "")."""
+    table = dataset(table_id)
+    return dict(
+        con.execute(
+            f"select {table.group_sql} as group_name, max({table.period}) from {table.id} group by all"
+        ).fetchall()
+    )
