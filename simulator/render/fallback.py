@@ -1,7 +1,9 @@
 """What is served of a publisher that no renderer stands in for: its made-up sample, or a CSV of what it declares.
 
-The sample is the file `sample.*` of its folder, in the publisher's own format: it is served as recorded, whatever the
-address. Without one the answer is a CSV: series by their codes beside the column `date`, a table by its column names.
+The sample is the file `sample.*` of its folder, in the publisher's own format, served as recorded for its first table
+or its series; `<table>.sample.*` for another one that the address names. Without one the answer is a CSV: series by
+their codes beside the column `date`, a table by its column names, with values in their declared range and identities
+that hold.
 """
 
 from __future__ import annotations
@@ -30,16 +32,25 @@ def renderer(publisher: Publisher) -> Callable[[View, Request], Response]:
     """Return what answers for the hosts of `publisher`."""
 
     def render(view: View, request: Request) -> Response:
-        sample = next(iter(sorted(publisher.folder.glob("sample.*"))), None)
+        tables = [dataset(f"{publisher.name}.{name}") for name in publisher.tables]
+        named = next((one for one in tables if one.name in request.path), tables[0] if tables else None)
+        pattern = "sample.*" if named is None or named == tables[0] else f"{named.name}.sample.*"
+        sample = next(iter(sorted(publisher.folder.glob(pattern))), None)
         if sample is not None:
             return Response(sample.read_bytes(), _TYPES.get(sample.suffix, "application/octet-stream"))
-        tables = [dataset(f"{publisher.name}.{name}") for name in publisher.tables]
-        if tables:
-            named = next((one for one in tables if one.name in request.path), tables[0])
-            return _csv([*named.key_names, *named.value_names], _drawn(named, view.now.date()))
-        return _series(view, publisher.name)
+        return _series(view, publisher.name) if named is None else _table(named, view.now.date())
 
     return render
+
+
+def _table(table: Dataset, today: date) -> Response:
+    names = [*table.key_names, *table.value_names]
+    rows = pl.DataFrame(list(_drawn(table, today)), schema=names, orient="row")
+    for entry in table.expect:
+        computed, _, right = str(entry.get("identity", "")).partition("=")
+        if right.strip() in table.value_names:
+            rows = rows.with_columns(pl.sql_expr(computed).round(6).alias(right.strip()))
+    return Response(rows.write_csv().encode(), "text/csv")
 
 
 def _series(view: View, source: str) -> Response:

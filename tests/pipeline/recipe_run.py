@@ -1,0 +1,132 @@
+"""Run in a copy of the project by test_contributing: what the recipes added goes from the publisher to dbt.
+
+Usage: python -m tests.pipeline.recipe_run FOLDER; prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from docs.from_registry import written
+from ingest.archive import Archive
+from ingest.catalog import load_catalog
+from ingest.clock import NEW_YORK, clock_at
+from ingest.collect import build_context, collect
+from ingest.connectors import connector
+from ingest.dataset import dataset
+from ingest.http import Upstream
+from ingest.payload import Payload
+from ingest.settings import Settings
+from orchestration.ingestion import judge
+from orchestration.probe import probed
+from simulator.economy.grid import Grid
+from simulator.market import Market
+from simulator.render import renderers
+from simulator.server import StandIn
+from simulator.undeclared import undrawn
+from warehouse.connection import migrate
+from warehouse.landing import land
+from warehouse.reference import replace_reference
+
+NOW = datetime(2026, 2, 5, 20, tzinfo=NEW_YORK)
+SERIES = "bank_delinquency_rate"
+TABLES = ("freight_board.rates", "freight_board.positions")
+
+
+def main(folder: Path) -> None:
+    """Write what is generated, land the three recipes, build their part of dbt; print what was seen."""
+    for path, text in written().items():
+        path.write_text(text, encoding="utf-8")
+    catalog = load_catalog()
+    # every series drawn inside its range: no economy is needed for this
+    market = Market(pl.concat(list(undrawn(Grid(NOW.date(), 20), catalog, []))))
+    build = folder / "warehouse.duckdb"
+    seen: dict[str, Any] = {"hosts": sorted(renderers()), "probed": [one.name for one in probed()]}
+    with StandIn(market, NOW) as stand_in, duckdb.connect(str(build)) as con:
+        settings = Settings(_env_file=None, upstream=stand_in.url, home=folder / "home", origin="SIMULATED", now=NOW)
+        migrate(con)
+        replace_reference(con, catalog, NOW)
+        for name in ("fred", "freight_board", "freight_positions"):
+            seen[name] = _landed(con, name, settings, folder)
+        seen["quarterly"] = con.execute(
+            "select min(period_date)::varchar, count(*), count(distinct month(period_date))"
+            " from fred.observations_latest where series_id = ?",
+            [SERIES],
+        ).fetchone()
+        seen["tables"] = {
+            table_id: con.execute(f"select count(*) from {table_id}_latest").fetchone()[0]  # type: ignore[index]
+            for table_id in TABLES
+        }
+        seen["comment"] = con.execute(
+            "select comment from duckdb_columns() where schema_name = 'freight_board' and column_name = 'rate_index'"
+        ).fetchone()
+        seen["refused"] = _refused(con)
+    seen["built"] = _dbt(build, folder)
+    print(json.dumps(seen, default=str))
+
+
+def _landed(con: duckdb.DuckDBPyConnection, name: str, settings: Settings, folder: Path) -> str:
+    catalog, clock = load_catalog(), clock_at(NOW)
+    one = connector(name)
+    with Upstream(settings, clock, Archive(folder / "archive")) as http:
+        context = build_context(one.source, catalog, settings, clock, http)
+        if one.has_series:
+            object.__setattr__(context, "pairs", [pair for pair in context.pairs if pair[0].id == SERIES])
+        batch = collect(one, context)
+    assert not batch.problems, [str(problem) for problem in batch.problems]
+    return land(con, batch, judge(con, batch, catalog), catalog, "run", NOW).state
+
+
+def _refused(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the reasons of the gate for a row of positions that does not add up."""
+    from dataclasses import replace
+
+    from ingest.batch import Batch
+
+    one = connector("freight_positions")
+    header = [*dataset(TABLES[1]).key_names, *dataset(TABLES[1]).value_names]
+    lines = [",".join(header), "A,2026-01-30,10,20,30", "B,2026-01-30,10,20,31"]
+    body = "\n".join(lines).encode() + b"\n"
+    payload = Payload("freight_positions", "positions", "https://data.freight.example", body, "00", NOW, 200, {}, {})
+    rows = one.module.parse(replace(payload))[TABLES[1]]  # type: ignore[call-arg,call-overload]
+    rows = rows.with_columns(fetched_at=pl.lit(NOW.replace(tzinfo=None), dtype=pl.Datetime("us")))
+    batch = Batch(one.source, {TABLES[1]: rows}, (), (), (), NOW, one.name)
+    gated = judge(con, batch, load_catalog())
+    return [*gated.accepted[TABLES[1]]["contract_code"], *gated.refused[TABLES[1]]["reason"]]
+
+
+def _dbt(build: Path, folder: Path) -> list[str]:
+    """Build what reads the raw tables of the recipes; return the names of the nodes that were built."""
+    from dbt.cli.main import dbtRunner
+
+    os.environ["TIDEGAUGE_WAREHOUSE"] = str(build)
+    folders = ("--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(folder / "target"))
+    variables = ("--vars", '{"run_at": "2026-02-06 01:00:00", "origin": "SIMULATED", "run_id": "test"}')
+    quiet = ("--quiet", "--log-level-file", "none", "--log-path", str(folder))
+    chosen = ("--select", "stg_observations", "int_observations_all")
+    done = dbtRunner().invoke(["run", *chosen, *folders, *variables, *quiet])
+    assert done.success, done.exception or [str(one.message) for one in done.result]
+    sources = {key.split(".", 2)[2] for key in _manifest(folder)["sources"]}
+    assert set(TABLES) <= sources, sources
+    with duckdb.connect(str(build)) as con:
+        found = con.execute(
+            "select count(*) from intermediate.int_observations_all where series_id = ? and value is not null", [SERIES]
+        ).fetchone()
+    return [*(one.node.name for one in done.result), str(found[0] > 0 if found else False)]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return document
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
