@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import time
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
 import polars as pl
 
+from ingest import expect
 from ingest.batch import ROWS_SCHEMA
 from ingest.catalog import SOURCES
 from ingest.catalog.release import ReleaseRule
@@ -131,13 +132,6 @@ _ICI = ReleaseRule(calendar="nyse", weekday="tuesday", time=time(17, 0))
 _VOLUME_TOLERANCE_RATIO: Final = 0.0001
 
 
-_PRICE, _COUNT, _AMOUNT = (1e-6, 1e8), (1e-4, 1e13), (1e-4, 5e12)
-_LISTED_SINCE: Final = date(1962, 1, 2)  # daily closes of single stocks are served from here on
-_FUNDS_SINCE: Final = date(1993, 1, 22)  # the first day of the first exchange-traded fund
-_BAR: Final = ("open_usd", "high_usd", "low_usd", "close_usd")
-_FUND_SIZES: Final = ("nav_usd", "shares_outstanding_count", "net_assets_usd")
-
-
 def _prices(source: str) -> Dataset:
     return Dataset(
         source=source,
@@ -158,29 +152,7 @@ def _prices(source: str) -> Dataset:
         release=_EVENING,
         comment="Daily bars as traded, never adjusted. One row per ticker, session and vintage.",
         is_regular=True,
-        expect=(
-            {"since": _LISTED_SINCE},
-            {"sizes": {**dict.fromkeys(_BAR, _PRICE), "volume_shares": (1e-4, 1e12)}},
-            {"positive": _BAR, "not_negative": ("volume_shares",)},
-            {"sessions": "nyse"},
-            {
-                "range": "low_usd <= close_usd <= high_usd",
-                "tolerance_ratio": 1e-5,  # Yahoo's prices have seven digits
-                "name": "close_is_between_low_and_high",
-                "says": "closes outside the day's range",
-                "description": "Closes lie within the day's range.",
-            },
-            {
-                "rule": "bar_is_of_one_size",
-                "columns": ("low_usd", "high_usd", "open_usd"),
-                "of": "close_usd",
-                "most": 3,
-            },
-            {"rule": "history_is_not_multiplied", "misprints": _BAR},
-            {"rule": "providers_share_a_basis", "close": "close_usd"},
-            {"rule": "large_return_is_confirmed", "close": "close_usd", "splits": "splits"},
-            {"complete": 30, "calendar": "nyse"},
-        ),
+        expect=expect.PRICES,
     )
 
 
@@ -197,12 +169,7 @@ def _splits(source: str) -> Dataset:
         period="session_date",
         release=_SAME_DAY,
         comment="Splits. One row per ticker, date and vintage.",
-        expect=(
-            {"since": _LISTED_SINCE},
-            {"days_ahead": 31},  # splits are announced weeks ahead
-            {"sizes": {"split_ratio": (1e-4, 1e4)}},
-            {"positive": ("split_ratio",)},
-        ),
+        expect=expect.SPLITS,
     )
 
 
@@ -224,34 +191,7 @@ def _fund_days(
         comment="NAV and shares outstanding. One row per fund, date and vintage.",
         is_history_revised=is_history_revised,
         is_regular=True,
-        expect=(
-            {"since": _FUNDS_SINCE},
-            {
-                "sizes": {
-                    # restated to today's splits: after six reverse splits the first NAV of a fund of volatility
-                    # futures is in billions
-                    "nav_usd": (1e-6, 1e13),
-                    "shares_outstanding_count": _COUNT,
-                    "net_assets_usd": _AMOUNT,
-                }
-            },
-            {"positive": ("nav_usd",), "not_negative": ("shares_outstanding_count", "net_assets_usd")},
-            {
-                "identity": "nav_usd * shares_outstanding_count = net_assets_usd",
-                "tolerance_ratio": 0.001,
-                "slack": f"nav_usd * {counted_to_shares / 2}",
-                "name": "assets_are_shares_times_nav",
-                "says": "days on which assets are not shares x NAV",
-                "description": "Net assets are shares x NAV to 0.1 %.",
-            },
-            {
-                "rule": "history_is_not_multiplied",
-                "splits": "splits",
-                "restated": {"nav_usd": -1, "shares_outstanding_count": 1},
-            },
-            {"rule": "level_holds", "columns": _FUND_SIZES},
-            {"complete": 30, "calendar": "nyse"},
-        ),
+        expect=expect.fund_days(counted_to_shares),
     )
 
 
@@ -277,16 +217,7 @@ def _holdings(source: str) -> Dataset:
         release=_NEXT_MORNING,
         comment="Holdings snapshots; history begins with the first run. One row per fund, date, line and vintage.",
         is_snapshot=True,
-        expect=(
-            {"since": _FUNDS_SINCE},
-            {"sizes": {"weight_pct": (1e-12, 1e5), "shares": (1e-9, 1e13), "market_value_usd": (1e-9, 5e12)}},
-            {
-                "rule": "history_is_not_multiplied",
-                "misprints": (),
-                "same": "holding_ticker",
-                "amounts": ("shares", "market_value_usd"),
-            },
-        ),
+        expect=expect.HOLDINGS,
     )
 
 
@@ -302,18 +233,7 @@ TABLES: Final[tuple[Dataset, ...]] = (
         period="session_date",
         release=_SAME_DAY,
         comment="Cash dividends. One row per ticker, date and vintage.",
-        expect=(
-            {"since": _LISTED_SINCE},
-            {"sizes": {"dividend_usd": (1e-6, 1e6)}},
-            {"positive": ("dividend_usd",)},
-            {
-                "rule": "dividend_fits_its_price",
-                "dividend": "dividend_usd",
-                "prices": "prices",
-                "close": "close_usd",
-                "splits": "splits",
-            },
-        ),
+        expect=expect.DIVIDENDS,
     ),
     _prices("nasdaq"),
     _prices("user_file"),
@@ -336,11 +256,7 @@ TABLES: Final[tuple[Dataset, ...]] = (
         release=_SAME_DAY,
         comment="Membership of the S&P 500. One row per issue, interval and vintage.",
         is_history_revised=True,
-        expect=(
-            {"since": date(1957, 3, 4)},  # the S&P 500's first day
-            {"days_ahead": 31},  # changes of the index are announced weeks ahead
-            {"rule": "dates_of_joining_agree"},
-        ),
+        expect=expect.INTERVALS,
     ),
     Dataset(
         source="nasdaq_trader",
@@ -358,7 +274,7 @@ TABLES: Final[tuple[Dataset, ...]] = (
         release=_SAME_DAY,
         comment="Symbol directories, test issues left out; snapshots only. One row per day, symbol and vintage.",
         is_snapshot=True,
-        expect=({"since": date(1990, 1, 1)},),
+        expect=expect.SYMBOLS,
     ),
     _fund_days("ssga", _NEXT_MORNING),
     _fund_days("ishares", _NEXT_MORNING),
@@ -386,11 +302,7 @@ TABLES: Final[tuple[Dataset, ...]] = (
         comment="ICI's weekly estimates of ETF net issuance. One row per week, category and vintage.",
         is_history_revised=True,
         is_regular=True,
-        expect=(
-            {"since": _FUNDS_SINCE},
-            {"sizes": {"flow_usd_mn": (1e-6, 5e6)}},
-            {"rule": "history_is_not_multiplied", "misprints": ()},
-        ),
+        expect=expect.WEEKLY_FLOWS,
     ),
 )
 """Every raw panel table. Nothing else defines their columns."""
@@ -414,17 +326,7 @@ def observations(source: str) -> Dataset:
         release=None,
         comment="Series as published. One row per series, period and vintage.",
         group="series_id",
-        expect=(
-            {"since": "catalog"},
-            {"days_ahead": 7},  # policy rates are announced before they take effect; nothing is dated later
-            {"sizes": {"value": (1e-9, 1e15)}},  # as published, dollars at most; the catalog's range is narrower
-            {"rule": "units_of_the_catalog"},
-            {"rule": "ranges_of_the_catalog"},
-            {"rule": "history_is_not_multiplied"},
-            {"rule": "level_holds", "by": "catalog"},
-            {"rule": "spikes_are_confirmed"},
-            {"rule": "releases_of_the_catalog"},
-        ),
+        expect=expect.SERIES,
     )
 
 
