@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from markupsafe import Markup, escape
+
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
@@ -80,7 +82,7 @@ CLASS_COLOURS = {
 """From the mildest to the worst, then no class; each differs in lightness from its neighbours."""
 
 
-def draw_classes(con: duckdb.DuckDBPyConnection) -> str | None:
+def draw_classes(con: duckdb.DuckDBPyConnection) -> Markup | None:
     """Return the history of the headline class as bands with the core score on them, None where there is no class."""
     bands = con.execute(
         """
@@ -143,7 +145,7 @@ def _classes_specification(bands: list[tuple[Any, ...]], scores: list[tuple[Any,
     return specification
 
 
-def draw(con: duckdb.DuckDBPyConnection, chart: Chart) -> str | None:
+def draw(con: duckdb.DuckDBPyConnection, chart: Chart) -> Markup | None:
     """Return `chart` as an inline SVG element, None where the file has no value to draw."""
     frame = _data(con, chart)
     if frame.is_empty():
@@ -212,23 +214,16 @@ def _points(frame: pl.DataFrame, label: str) -> list[dict[str, Any]]:
     return [{"session_date": day.isoformat(), "value": value, "series": label} for day, value in rows]
 
 
-def _accessible(svg: str, chart: Chart, frame: pl.DataFrame) -> str:
+def _accessible(svg: str, chart: Chart, frame: pl.DataFrame) -> Markup:
     """Give the drawing a name that a screen reader says, and let it shrink with the page."""
     first, last = frame["session_date"][0], frame["session_date"][-1]
     names = " and ".join(label for label, _ in chart.columns)
     return _named(svg, f"{chart.title}: {names} in {', '.join(chart.units)}, {first} to {last}")
 
 
-def _named(svg: str, label: str) -> str:
+def _named(svg: str, label: str) -> Markup:
     """Give a drawing a name that a screen reader says, and let it shrink with the page."""
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
     width = f"max-width:{size[1]}px;" if size else ""
-    return re.sub(
-        r"<svg ", f'<svg role="img" aria-label="{_escaped(label)}" style="{width}width:100%;height:auto" ', svg, count=1
-    )
-
-
-def _escaped(text: str) -> str:
-    import html
-
-    return html.escape(text, quote=True)
+    named = f'<svg role="img" aria-label="{escape(label)}" style="{width}width:100%;height:auto" '
+    return Markup(svg.replace("<svg ", named, 1))  # noqa: S704  # vl_convert escapes what it writes
