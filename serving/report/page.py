@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from ingest.home import Home, nothing_published
-from serving.readings import readings
-from serving.report.charts import CHARTS, draw
+from serving.readings import NOT_DECLARED, readings
+from serving.report.charts import draw
 from serving.report.regimes import regime_sections
 from serving.report.rendering import has_table, rendered, rows_of
+from warehouse.presentation import read_presentation
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,11 +44,25 @@ def render(con: duckdb.DuckDBPyConnection) -> str:
         "page.html",
         build=build,
         regimes=regime_sections(con),
-        readings=rendered("readings.html", readings=readings(con)),
-        charts=rendered("charts.html", charts=[(chart.title, draw(con, chart)) for chart in CHARTS]),
+        readings=readings_section(con),
+        charts=charts_section(con),
         freshness=freshness_section(con),
         checks=checks_section(con),
     )
+
+
+def readings_section(con: duckdb.DuckDBPyConnection) -> Markup:
+    """Return the headline readings, group by group."""
+    found = readings(con)
+    groups = [] if found is None else [(name, [*rows]) for name, rows in groupby(found, key=lambda one: one.group)]
+    return rendered("readings.html", groups=groups, note=NOT_DECLARED if found is None else None)
+
+
+def charts_section(con: duckdb.DuckDBPyConnection) -> Markup:
+    """Return the charts that the file declares; nothing where it declares none."""
+    presentation = read_presentation(con)
+    placed = presentation.charts if presentation else ()
+    return rendered("charts.html", charts=[(one.chart.title, draw(con, one)) for one in placed]) if placed else Markup()
 
 
 def freshness_section(con: duckdb.DuckDBPyConnection) -> Markup:
