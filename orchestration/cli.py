@@ -194,11 +194,11 @@ def rebuild(
     from orchestration.progress import ConsoleProgress
     from orchestration.rebuilding import rebuild_home, told_of
 
-    def tell(sentence: str) -> None:
+    def report(sentence: str) -> None:
         complain(f"tidegauge: {sentence}")
 
     with ConsoleProgress() as progress:
-        result = rebuild_home(settings, progress, accept_loss=accept_loss, tell=tell)
+        result = rebuild_home(settings, progress, accept_loss=accept_loss, tell=report)
     for sentence in told_of(result):
         _say(sentence)
 
@@ -246,7 +246,7 @@ def _project_root() -> Path:
 
 
 def _as_held(settings: Settings) -> Settings:
-    """Return the settings with the origin of the figures that the home holds."""
+    """Return the settings with the origin of the figures of the home."""
     from orchestration.session import held_origin
 
     return settings.model_copy(update={"origin": held_origin(_home(settings)) or settings.origin})

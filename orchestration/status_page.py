@@ -42,7 +42,7 @@ def show_status(home: Home, console: Console) -> None:
     for sentence in found.shrinkages:
         console.print(f"[yellow]history shortened upstream, ours is kept:[/] {escape(sentence)}")
     for sentence in found.lacks:
-        console.print(f"known lack, asked for again each week: {escape(sentence)}")
+        console.print(f"missing for now, asked for again each week: {escape(sentence)}")
     for sentence in found.gaps:
         console.print(f"[yellow]sessions without a snapshot, lost for good:[/] {escape(sentence)}")
 
@@ -84,7 +84,7 @@ def _show_build(found: Status, console: Console) -> None:
             f"published: {build['build_id']}, sessions to {build['data_through_date']}{origin}", highlight=False
         )
     if found.is_writer_active:
-        console.print("a run is going on")
+        console.print("a run is in progress")
     if found.last_run is not None:
         run_id, state, reason = found.last_run
         console.print(f"last run: {run_id} {state}{': ' + escape(reason) if reason else ''}", highlight=False)
@@ -96,8 +96,8 @@ def _show_checks(found: Status, console: Console) -> None:
     if checks is None:
         return
     passed = checks.count - checks.failed_count
-    told = "; those that failed stop no release" if checks.failed else ""
-    console.print(f"checks of the published file: {passed} of {checks.count} passed{told}", highlight=False)
+    note = "; those that failed stop no release" if checks.failed else ""
+    console.print(f"checks of the published file: {passed} of {checks.count} passed{note}", highlight=False)
     for one in checks.failed:
         style = "red" if one.severity == "error" or one.is_blocking else "yellow"
         console.print(
@@ -147,7 +147,7 @@ def _series_row(row: dict[str, Any]) -> tuple[str, ...]:
 def _short(error: str | None) -> str:
     """Return the beginning of an error, up to the page that came instead of an answer: that is in the archive.
 
-    The whole of it stands in ops.source_runs and in Dagster.
+    The whole of it is in ops.source_runs and in Dagster.
     """
     text = " ".join(_PAGE.sub("", error or "").split())
     return escape(text if len(text) <= ERROR_LENGTH else f"{text[: ERROR_LENGTH - 1]}…")

@@ -1,4 +1,4 @@
-"""What a command says of an error that nobody expected: a full disk, a damaged file of the home, or a bug of ours."""
+"""What a command says of an unexpected error: a full disk, a damaged file of the home, or a bug of ours."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _unusable(error: Exception) -> int:
         home = _home()
     except TidegaugeError:
         return 0
-    # What runs and rebuilds meet is told where they meet it: here is left who reads the published file.
+    # Runs and rebuilds report damage where they meet it: what remains here is who reads the published file.
     sentence = home_sentence(home, error, read=home.published)
     if sentence is None:
         return 0
@@ -53,7 +53,7 @@ def _full_disk() -> int:
         return 0
     if free > FULL_BELOW_BYTES:
         return 0
-    sentence = f"the disk of {root} is full: free some space and run again; nothing that had landed is lost"
+    sentence = f"the disk of {root} is full: free some space and run again; what had been stored is safe"
     complain(f"tidegauge: {sentence}")
     return HomeUnusable.exit_code
 

@@ -113,7 +113,7 @@ def status(home: Home) -> Status:
     if published[2] is None and not is_active:
         raise NothingPublished(f"nothing in {home.root} yet: `tidegauge run` or `make demo` fills it{elsewhere(home)}")
     note = "the build file is in use: sources and shrinkages are those of the published file" if published[2] else None
-    note = note or "the first run is going on: nothing is published yet"
+    note = note or "the first run is in progress: nothing is published yet"
     shrinkages = _noted(published[1])
     return Status((), *published[:2], shrinkages, None, published[2], is_active, note, checks=published[3])
 

@@ -86,8 +86,8 @@ def _told(home: Home, schema: str, name: str) -> str:
         ).fetchone()
         if found is not None:
             why = without_past(con).get(name) if found[0].startswith("marts.") else None
-            lacking = f" It cannot be read as of a moment: it {why}." if why else ""
-            return f"{found[0]}: {found[1] or 'no description'}{lacking}"
+            no_past = f" It cannot be read as of a moment: it {why}." if why else ""
+            return f"{found[0]}: {found[1] or 'no description'}{no_past}"
         near = con.execute(
             f"""
             select schema_name || '.' || table_name from duckdb_tables() where database_name = 'tidegauge'

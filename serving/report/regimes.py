@@ -147,10 +147,10 @@ def _entry(rows: list[Row]) -> str:
     """Return at which price the counted sessions enter, as words."""
     bases = {row["entry_basis"] for row in rows} - {None}
     if bases == {"close"}:
-        return "from the first close after the cut-off (no opens are held)"
+        return "from the first close after the cut-off (there are no opens)"
     if bases <= {"open"}:
         return "from the first open after the cut-off"
-    return "from the first open after the cut-off, or the first close where that open is not held"
+    return "from the first open after the cut-off, or the first close where that open is missing"
 
 
 def _other_measures(rows: list[Row]) -> list[Row]:
