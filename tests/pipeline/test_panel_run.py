@@ -13,7 +13,7 @@ import pytest
 from ingest.clock import NEW_YORK
 from ingest.connectors import TABLE_CONNECTORS, connector
 from ingest.home import Home
-from orchestration.ingestion import ingest
+from orchestration.asking import ingest_all
 from orchestration.rebuilding import rebuild_home
 from orchestration.run import RunOutcome, run_daily
 from orchestration.session import no_progress, open_session
@@ -113,7 +113,8 @@ def test_a_history_cut_short_upstream_is_kept_and_said(copied, standin):
     held = asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'")
     standin.faults.add(r"navhist-us-en-spy\.xlsx", "shortened", since=date(2013, 1, 2))
     with open_session(settings_of(copied.root, standin)) as session:
-        landing = ingest(session, connector("ssga"), no_progress).landing
+        ((_, outcome),) = ingest_all(session, [connector("ssga")])
+        landing = outcome.landing
     assert (landing.state, landing.rows_new, landing.rows_withdrawn) == ("ok", 0, 0)
     assert asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'") == held
     said = f"ssga fund_days SPY: source now starts 2013-01-02, we keep from {held[0][0]}"
