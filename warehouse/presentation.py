@@ -254,7 +254,7 @@ def _read_reading(row: Mapping[str, Any]) -> PlacedReading:
     said = {
         "label": row["label"],
         "order": row["reading_position"],
-        "unit": row["unit"],
+        "unit": row["shown_unit"],
         "decimals": row["decimals_count"],
         "rows": None if row["rows_column"] is None else {row["rows_column"]: row["rows_value"]},
         "dates": _split(row["date_columns"]),
@@ -273,8 +273,8 @@ def _line_row(line: Line) -> tuple[str, str, str]:
 
 def _read_chart(rows: list[dict[str, Any]]) -> PlacedChart:
     first = rows[0]
-    lines = tuple(Line(label=row["label"], column=row["column_name"], unit=row["unit"]) for row in rows)
-    chart = Chart(title=first["title"], order=first["chart_position"], lines=lines, years=first["years_count"])
+    lines = tuple(Line(label=row["label"], column=row["column_name"], unit=row["shown_unit"]) for row in rows)
+    chart = Chart(title=first["chart_title"], order=first["chart_position"], lines=lines, years=first["years_count"])
     return PlacedChart(first["mart"], first["period_column"], chart)
 
 

@@ -128,11 +128,11 @@ READINGS: Final = PublishedTable(
     (
         ("reading_position", "bigint", "Place in the order of all readings, from 1"),
         ("group_name", "varchar", "Heading under which it is shown; NULL without one"),
-        ("label", "varchar", "Name of the reading"),
-        ("unit", "varchar", "Unit of its value, as words"),
+        ("label", "varchar", "Name under which it is shown"),
+        ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
         ("decimals_count", "bigint", "Decimals with which it is shown"),
         ("mart", "varchar", "Table of the schema marts"),
-        ("column_name", "varchar", "Column of that table: its newest value is the reading"),
+        ("column_name", "varchar", "Column of that table which is shown"),
         ("period_column", "varchar", "Column that orders the rows of that table"),
         ("rows_column", "varchar", "Only rows in which this column has the value rows_value; NULL for all rows"),
         ("rows_value", "varchar", "See rows_column"),
@@ -157,14 +157,14 @@ CHARTS: Final = PublishedTable(
     "The charts of the report: which columns of which mart each draws. One row per chart and line.",
     (
         ("chart_position", "bigint", "Place in the order of all charts, from 1"),
-        ("title", "varchar", "Title of the chart"),
+        ("chart_title", "varchar", "Title of the chart"),
         ("years_count", "bigint", "Years back from the newest value"),
         ("mart", "varchar", "Table of the schema marts"),
         ("period_column", "varchar", "Column that orders the rows of that table"),
         ("line_position", "bigint", "Place of the line in the chart: 1 or 2"),
-        ("label", "varchar", "Name of the line"),
-        ("column_name", "varchar", "Column that the line draws"),
-        ("unit", "varchar", "Title of its axis; two lines of one unit share an axis"),
+        ("label", "varchar", "Name under which it is shown"),
+        ("column_name", "varchar", "Column of that table which is shown"),
+        ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
     ),
 )
 PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER, READINGS, CHARTS)
