@@ -184,6 +184,8 @@ def since(options: Options) -> Sequence[Part]:
     """`since`: the first day that a row can be of. What comes regularly has no row alone years before the others."""
     table = options.table
     first = options.take("since")
+    if first is not None and first != "catalog" and not isinstance(first, date):
+        raise options.error(f"since is a day or catalog, got {first!r}")
     if first != "catalog":
         return [
             Rule(

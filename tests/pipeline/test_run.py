@@ -93,8 +93,9 @@ def test_a_run_publishes_and_shows_in_dagster(first):
 
 def test_each_sources_expectations_have_their_page(first):
     pages = {path.name: path.read_text() for path in first[0].quality.rglob("*.html")}
-    assert {"fred_rows.html", "fred_series.html", "cboe_rows.html", "treasury_rows.html"} <= pages.keys()
-    assert "Succeeded" in pages["fred_rows.html"]
+    tables = {f"{source}.observations" for source in ("fred", "cboe", "treasury")}
+    assert {f"{name}{what}.html" for name in tables for what in ("", "_series")} <= pages.keys()
+    assert "Succeeded" in pages["fred.observations.html"]
     assert all("default-src 'none'" in page for page in pages.values()), "a page loads and runs nothing"
 
 
