@@ -121,7 +121,9 @@ def _breadth(con: duckdb.DuckDBPyConnection, today: datetime | None) -> Reading:
         """
         select value, period_date, known_at from (
             from marts.observations where series_id = 'sp500_above_200dma_published'
-            qualify row_number() over (partition by period_date, provider order by known_at desc, loaded_at desc) = 1
+            qualify row_number() over (
+                partition by period_date, provider order by known_at desc, loaded_at desc, payload_sha256 desc
+            ) = 1
         )
         where value is not null order by period_date desc, provider_rank limit 1
         """
@@ -183,7 +185,7 @@ def _of_series(con: duckdb.DuckDBPyConnection, spec: tuple[str, str, int], state
         inner join meta.freshness as f
             on o.series_id = f.series_id and o.provider = f.provider and o.period_date = f.data_through_date
         where o.series_id = ?
-        order by o.known_at desc, o.loaded_at desc limit 1
+        order by o.known_at desc, o.loaded_at desc, o.payload_sha256 desc limit 1
         """,
         [series_id],
     ).fetchone()

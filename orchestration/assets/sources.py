@@ -111,11 +111,13 @@ def key_of(table: Dataset) -> AssetKey:
 
 def check_names(table: Dataset) -> Mapping[str, str]:
     """Return the checks of a raw table and what each says."""
+    from warehouse.landing import landing_checks
+
     if table.is_series:
-        return GATE_CHECKS
+        return {**GATE_CHECKS, **landing_checks(table)}
     from ingest.panel_gate import rule_names
 
-    return {name: PANEL_CHECKS[name] for name in rule_names(table)}
+    return {name: PANEL_CHECKS[name] for name in rule_names(table)} | landing_checks(table)
 
 
 def _header(one: Connector) -> str:
