@@ -32,6 +32,7 @@ GATE_CHECKS: Final = (
     "providers_share_a_basis",
     "large_return_is_confirmed",
     "spikes_are_confirmed",
+    "dividend_fits_its_price",
 )
 """Checks of the gate whose doubt a person can settle; a reason begins with the check's name."""
 
