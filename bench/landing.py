@@ -38,7 +38,7 @@ def run(rows: int = ROWS) -> list[BenchRow]:
 
 
 def _rows(folder: Path, rows: int) -> list[BenchRow]:
-    catalog = load_catalog()
+    catalog = _changing(load_catalog())
     first = _frame(catalog, rows, _FIRST, step=0)
     second = _frame(catalog, rows, _SECOND, step=1)
     home = Home(folder / "home").ensure()
@@ -68,6 +68,12 @@ def _rows(folder: Path, rows: int) -> list[BenchRow]:
             "land", ours, "pandas merge, then insert", merge, BUDGET_SECONDS, "reads the table, appends what differs"
         ),
     ]
+
+
+def _changing(catalog: Catalog) -> Catalog:
+    """Return the catalog with every series free to change: what is measured is landing, not holding back."""
+    series = [series.model_copy(update={"revisions": "routine"}) for series in catalog.series]
+    return catalog.model_copy(update={"series": tuple(series)})
 
 
 def _frame(catalog: Catalog, rows: int, fetched: datetime, *, step: int) -> pl.DataFrame:

@@ -133,7 +133,7 @@ def _observation(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | No
         inner join meta.freshness as f
             on o.series_id = f.series_id and o.provider = f.provider and o.period_date = f.data_through_date
         where o.series_id = ?
-        order by o.known_at desc, o.loaded_at desc limit 1
+        order by o.known_at desc, o.loaded_at desc, o.payload_sha256 desc limit 1
         """,
         [series_id],
     ).fetchone()
@@ -145,7 +145,9 @@ def _published(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None
         """
         select value, period_date, known_at from (
             from marts.observations where series_id = ?
-            qualify row_number() over (partition by period_date, provider order by known_at desc, loaded_at desc) = 1
+            qualify row_number() over (
+                partition by period_date, provider order by known_at desc, loaded_at desc, payload_sha256 desc
+            ) = 1
         )
         where value is not null order by period_date desc, provider_rank limit 1
         """,

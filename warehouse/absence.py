@@ -94,6 +94,8 @@ def _surrounded(keyed: Keyed) -> str:
 def held_groups_of(con: duckdb.DuckDBPyConnection, keyed: Keyed) -> list[HeldGroup]:
     """Return the groups of the answer that may not land, of the rows that `take_gone` found and those that came empty.
 
+    Called after `vintages.compare`.
+
     Of a snapshot and of a table whose groups gain rows session by session or week by week an answer that ends before
     what is held is frozen (of series the gate says so). Rows of one period are counted within their periods (a
     snapshot's lines), others within what is held of the group between the first and the last row of the answer: ten
@@ -108,9 +110,11 @@ def _gone_at_once(con: duckdb.DuckDBPyConnection, keyed: Keyed) -> list[HeldGrou
         with gone as (
             from landing_gone
             union
+            select group_name, {listed(keyed.keys)} from landing_differing where is_emptied
+            union
             select {keyed.group("n")} as group_name, {listed(keyed.keys, "n")}
             from landing_newest n join landing_present a on {keyed.same("n", "a")}
-            where {keyed.loses("n", "a")}
+            where a.stated_at is not null and {keyed.loses("n", "a")}
         ),
         lost as (
             select group_name, count(*) as gone_count, count(distinct {keyed.period}) as periods_count,

@@ -32,6 +32,7 @@ GATE_CHECKS: Final = (
     "providers_share_a_basis",
     "large_return_is_confirmed",
     "spikes_are_confirmed",
+    "dividend_fits_its_price",
 )
 """Checks of the gate whose doubt a person can settle; a reason begins with the check's name."""
 
@@ -78,7 +79,12 @@ def waiting(con: duckdb.DuckDBPyConnection, source: str | None = None, group: st
         """,
         {"source": source, "group": group},
     ).fetchall()
-    return [Held(*row[:6], tuple(json.loads(row[6])), *row[7:]) for row in rows]
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: tuple[Any, ...]) -> Held:
+    source, table_id, group, check, message, count, changes, batch_at, sha, held_at = row
+    return Held(source, table_id, group, check, message, count, tuple(json.loads(changes)), batch_at, sha, held_at)
 
 
 def record_held(answer: Answer, held: Sequence[HeldGroup], stamp: Stamp) -> None:
@@ -94,12 +100,13 @@ def record_held(answer: Answer, held: Sequence[HeldGroup], stamp: Stamp) -> None
         return
     came = [rows["fetched_at"].max() for rows in answer.batch.tables.values()]
     fetched_at = max([answer.fetched_at, *(moment for moment in came if isinstance(moment, datetime))])
+    changes = _changes(answer, list(found))
     rows = []
     for (group, check), told in found.items():
-        changes = _changes(answer, group, check)
-        cut = json.dumps(changes[:_SHOWN].to_dicts(), default=_plain, ensure_ascii=False)
-        body = _body(answer, group)
-        counted = (check, told, changes.height, cut, answer.fetched_at, fetched_at, body)
+        mine = changes.filter(pl.col("group_name") == group, pl.col("check_name") == check)
+        cut = json.dumps(mine.select("key", "held", "came").to_dicts(), default=_plain, ensure_ascii=False)
+        count = mine["changes_count"].max() or 0
+        counted = (check, told, count, cut, answer.fetched_at, fetched_at, _body(answer, group))
         rows.append((stamp.source, answer.table.id, group, *counted, stamp.run_id, stamp.now))
     append(answer.con, "ops.held", rows)
 
@@ -171,26 +178,38 @@ def _blocks(table: Dataset, refused: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _changes(answer: Answer, group: str, check: str) -> pl.DataFrame:
-    """Return key, held and came (structs) of each change that is held of a group."""
+def _changes(answer: Answer, found: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """Return the first changes of each group and check: key, held and came (structs), and how many there are."""
     keyed, keys = answer.keyed, answer.table.key_names
-    rows = answer.refused.filter(_doubted(answer.table) == group, pl.col("reason").str.starts_with(f"{check}: "))
-    with shown(answer.con, "landing_doubtful", rows.select(*keys, *answer.table.value_names)):
+    rows = answer.refused.select(
+        *keys,
+        *answer.table.value_names,
+        group_name=_doubted(answer.table),
+        check_name=pl.col("reason").str.split(": ").list.first(),
+    )
+    pairs = pl.DataFrame(list(found), schema={"group_name": pl.String(), "check_name": pl.String()}, orient="row")
+    with shown(answer.con, "landing_doubtful", rows), shown(answer.con, "landing_found", pairs):
         return answer.con.execute(
             f"""
             with one as (
-                select {keyed.struct("d", keys)} as key,
+                select f.group_name, f.check_name, {keyed.struct("d", keys)} as key,
                     case when {keyed.has_value("n")} then {keyed.struct("n", keyed.values)} end as held,
                     {keyed.struct("d", keyed.values)} as came
-                from landing_doubtful d left join landing_newest n on {keyed.same("n", "d")}
+                from landing_found f join landing_doubtful d using (group_name, check_name)
+                left join landing_newest n on {keyed.same("n", "d")}
                 union all
-                select {keyed.struct("n", keys)}, {keyed.struct("n", keyed.values)}, null
-                from landing_gone g join landing_newest n on {keyed.same("n", "g")}
-                where g.group_name = $group and $is_own
+                select f.group_name, f.check_name, {keyed.struct("n", keys)}, {keyed.struct("n", keyed.values)}, null
+                from landing_found f
+                join landing_gone g on g.group_name = f.group_name
+                join landing_newest n on {keyed.same("n", "g")}
+                where not list_contains($of_the_gate, f.check_name)
             )
-            select key, held, came from one where held is distinct from came order by key
+            select *, count(*) over (partition by group_name, check_name) as changes_count
+            from one where held is distinct from came
+            qualify row_number() over (partition by group_name, check_name order by key) <= {_SHOWN}
+            order by group_name, check_name, key
             """,
-            {"group": group, "is_own": check not in GATE_CHECKS},
+            {"of_the_gate": list(GATE_CHECKS)},
         ).pl()
 
 

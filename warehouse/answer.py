@@ -37,7 +37,8 @@ class Answer:
         self.table = table
         self.keyed = Keyed(table)
         self.accepted = gated.accepted.get(table.id, empty)
-        self.refused = gated.refused.get(table.id, empty.with_columns(reason=pl.lit("")))
+        refused = gated.refused.get(table.id, empty)
+        self.refused = empty.with_columns(reason=pl.lit("")) if refused.is_empty() else refused
         self.fetched_at = naive_utc(batch.fetched_at)
 
     @property

@@ -27,6 +27,8 @@ REVISION_CHECK: Final = "revisions_are_declared"
 RARE_COUNT: Final = 5
 """A publisher that changes its history rarely changes no more values of a group at once."""
 
+CHECKS: Final = {REVISION_CHECK: "No publisher changed more of its history than the catalog declares it to."}
+
 
 def declared(table: Dataset, catalog: Catalog) -> dict[str, Revisions]:
     """Return what each group is declared to do, those of a table under its one name ""; routine ones left out."""

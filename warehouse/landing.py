@@ -83,10 +83,12 @@ def land_accepted(
         return _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now))).run(now)
 
 
-def landing_checks(table: Dataset) -> tuple[str, ...]:
-    """Return the names of the checks that landing makes of a table."""
-    ends = (absence.BEHIND_CHECK,) if table.must_reach_newest else ()
-    return (absence.GONE_CHECK, *ends, declared.REVISION_CHECK)
+def landing_checks(table: Dataset) -> dict[str, str]:
+    """Return the checks that landing makes of a table, and what each says when it passes."""
+    checks = {**absence.CHECKS, **declared.CHECKS}
+    if not table.must_reach_newest:
+        del checks[absence.BEHIND_CHECK]
+    return checks
 
 
 @contextmanager
@@ -162,8 +164,8 @@ class _Landing:
             record_gaps(answer, self.stamp)
             kinds = dict(self.con.execute("select kind, count(*) from landing_vintages group by kind").fetchall())
             shrinkages = record_shrinkages(answer, self.stamp)
-        counts = (kinds.get(kind, 0) for kind in ("new", "changed", "withdrawn"))
-        self.landed.append(_Landed(*counts, shrinkages))
+        landed = _Landed(kinds.get("new", 0), kinds.get("changed", 0), kinds.get("withdrawn", 0), shrinkages)
+        self.landed.append(landed)
         # What may not land of this table is doubted of those beside it too.
         self.gated = replace(
             self.gated,
@@ -198,7 +200,7 @@ class _Landing:
         self._forget_gone(held)
         self.held[table.id] = held
         if came:
-            self.checks += absence.check_results(table.id, [*held, *undeclared], names=landing_checks(table))
+            self.checks += absence.check_results(table.id, [*held, *undeclared], names=[*landing_checks(table)])
         self.sentences += [
             absence.sentence(source, table.id, held),
             declared.sentence(source, table.id, undeclared),

@@ -50,7 +50,7 @@ class LandingResult:
     error: str | None = None
 
 
-def state_of(batch: Batch | Batch, *, has_rows: bool) -> SourceState:
+def state_of(batch: Batch, *, has_rows: bool) -> SourceState:
     """Return how the asking went. A batch of which a part was lost may have rows and no window."""
     if batch.problems:
         return "partial" if batch.windows or has_rows else "failed"

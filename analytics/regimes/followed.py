@@ -112,7 +112,7 @@ def _references(con: duckdb.DuckDBPyConnection) -> References:
         select series_id, provider, provider_rank, period_date, value from marts.observations
         where series_id in ({", ".join(f"'{name}'" for name in REFERENCE_SERIES)})
         qualify row_number() over (
-            partition by series_id, provider, period_date order by known_at desc, loaded_at desc
+            partition by series_id, provider, period_date order by known_at desc, loaded_at desc, payload_sha256 desc
         ) = 1
         """
     ).pl()
@@ -131,7 +131,9 @@ def _measures(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         with published as (
             select period_date as session_date, value from marts.observations
             where series_id = 'sp500_above_200dma_published'
-            qualify row_number() over (partition by period_date order by known_at desc, loaded_at desc) = 1
+            qualify row_number() over (
+                partition by period_date order by known_at desc, loaded_at desc, payload_sha256 desc
+            ) = 1
         )
         select
             m.session_date, {", ".join(f"m.{name}" for name in _MEASURES)},

@@ -49,6 +49,13 @@ def key_of(table: Dataset) -> AssetKey:
     return AssetKey([table.source, table.name])
 
 
+def check_names(table: Dataset) -> dict[str, str]:
+    """Return the checks of a raw table, of the gate and of landing, and what each says when it passes."""
+    from warehouse.landing import landing_checks
+
+    return {rule.name: rule.description for rule in rules_of(table)} | landing_checks(table)
+
+
 def _header(one: Connector) -> str:
     """Return the header of the connector's file, read without importing it."""
     header = ast.get_docstring(ast.parse(one.path.read_text(encoding="utf-8"))) or one.name
@@ -72,8 +79,8 @@ def _spec(one: Connector, table: Dataset) -> AssetSpec:
 
 def _check_specs(table: Dataset) -> Iterator[AssetCheckSpec]:
     yield AssetCheckSpec(ANSWERED, asset=key_of(table), description="The source gave what it was asked for.")
-    for rule in rules_of(table):
-        yield AssetCheckSpec(rule.name, asset=key_of(table), description=rule.description)
+    for name, says in check_names(table).items():
+        yield AssetCheckSpec(name, asset=key_of(table), description=says)
 
 
 @multi_asset(
@@ -146,9 +153,9 @@ def _check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetChec
         severity=AssetCheckSeverity.WARN if state == "partial" else AssetCheckSeverity.ERROR,
         metadata={"state": state, **({"error": outcome.error} if outcome.error else {})},
     )
-    for rule in rules_of(table):
-        found = [check for check in outcome.checks if check.asset == table.id and check.name == rule.name]
-        yield check_result(rule.name, found, key)
+    for name in check_names(table):
+        found = [check for check in outcome.checks if check.asset == table.id and check.name == name]
+        yield check_result(name, found, key)
 
 
 def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None = None) -> AssetCheckResult:

@@ -44,7 +44,7 @@ def test_a_series_that_changes_its_unit_is_refused_and_the_rest_published(market
     with duckdb.connect(str(home / "build" / "warehouse.duckdb"), read_only=True) as con:
         reasons = con.execute(
             "select distinct reason from quarantine.refused_rows"
-            " where source = 'fred' and series_id = 'tga_week_average'"
+            " where source = 'fred' and group_name = 'tga_week_average'"
         ).fetchall()
         smallest = con.execute(
             "select min(value) from fred.observations where series_id = 'tga_week_average'"

@@ -60,7 +60,7 @@ def test_every_desk_lands(first):
     states = {name: landing.state for name, landing in landed.items()}
     assert states == {name: "skipped" if name in ASKED_NOTHING else "ok" for name in landed}
     assert {name: outcome.sources[name].error for name in landed} == dict.fromkeys(landed)
-    [(fetches,)] = asked(home, "select count(*) from ops.answers")
+    [(fetches,)] = asked(home, "select count(*) from ops.answers where table_id not like '%.observations'")
     assert fetches > MEMBERS
 
 

@@ -6,7 +6,7 @@ create table if not exists ops.panel_problems (
     seen_at timestamp not null,
     run_id varchar not null
 );
-comment on table ops.panel_problems is 'What failed of panel sources, ticker by ticker. One row per payload and run.';
+comment on table ops.panel_problems is 'What failed of each source. One row per payload and run.';
 comment on column ops.panel_problems.payload is 'What was asked for: a ticker, a fund, a file';
 
 create table if not exists ops.panel_lacks (
