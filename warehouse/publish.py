@@ -22,7 +22,7 @@ from ingest.settings import Origin
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
 from warehouse.keepsakes import keepsake_queries
-from warehouse.published_table import BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
+from warehouse.published_table import AS_OF, BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
 from warehouse.releases import (
     STAMP,
     Release,
@@ -265,7 +265,7 @@ def _write_keepsakes(con: duckdb.DuckDBPyConnection, prefix: str) -> None:
     for path, query in keepsake_queries():
         con.execute(f"create table {_ALIAS}.{path} as {query}")
     for table in PUBLISH_TABLES:
-        if table not in (BUILD, QUALITY):
+        if table not in (AS_OF, BUILD, QUALITY):
             _comment(con, table, prefix)
 
 
@@ -278,6 +278,12 @@ def _write_build(con: duckdb.DuckDBPyConnection, row: tuple[Any, ...], prefix: s
 
 def _write_as_of(con: duckdb.DuckDBPyConnection, source: str, queries: list[AsOf], build_id: str, prefix: str) -> None:
     """Store the as-of macros and views. Their names are looked up in the file in use, so that is the new one."""
+    columns = ", ".join(f"{name} {kind}" for name, kind, _ in AS_OF.columns)
+    con.execute(f"create table {_ALIAS}.{AS_OF.path} ({columns})")
+    told = [(query.mart, query.select is not None, query.how) for query in queries]
+    if told:
+        con.executemany(f"insert into {_ALIAS}.{AS_OF.path} values (?, ?, ?)", told)
+    _comment(con, AS_OF, prefix)
     con.execute(f"use {_ALIAS}")
     try:
         for statement in new_york_statements(prefix):

@@ -120,5 +120,15 @@ REGIME_LEDGER: Final = PublishedTable(
         ("row_json", "varchar", "The whole row of the ledger, column by name (JSON)"),
     ),
 )
-PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER)
+AS_OF: Final = PublishedTable(
+    "meta",
+    "as_of",
+    "How each mart is read at a past moment, or why it cannot be. One row per mart.",
+    (
+        ("mart", "varchar", "The table of the schema marts"),
+        ("is_readable", "boolean", "There are marts.<mart>_as_of(ts) and marts.<mart>_at"),
+        ("how_text", "varchar", "What they rest on; where there are none, why"),
+    ),
+)
+PUBLISH_TABLES: Final = (BUILD, QUALITY, AS_OF, RUNS, CHECKS, REGIME_LEDGER)
 """What publication itself writes; every other table of the file is a dbt model or of the regimes."""
