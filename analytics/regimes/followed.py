@@ -26,7 +26,7 @@ from analytics.regimes.validity import (
     regime_falsification,
     regime_validity,
 )
-from warehouse.published_table import PublishedTable
+from warehouse.derived_table import DerivedTable
 
 FOLLOWED_TABLES: Final = (
     EPISODES,
@@ -52,7 +52,7 @@ _MEASURES: Final = (
 )
 
 
-def derive(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -> dict[PublishedTable, pl.DataFrame]:
+def derive(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -> dict[DerivedTable, pl.DataFrame]:
     """Return every table derived from marts.regime_daily, the frames in the columns and types of their tables.
 
     Reads marts.regime_daily, marts.observations, marts.market_daily, marts.breadth_daily, marts.prices_daily,

@@ -16,7 +16,7 @@ from analytics.regimes.composites import OWN
 from analytics.regimes.frames import schema_of
 from analytics.regimes.statistics import sign_agreement, spearman, top_overlap
 from analytics.regimes.types import UNKNOWN
-from warehouse.published_table import PublishedTable
+from warehouse.derived_table import DerivedTable
 
 WEEK_NEEDS: Final = 3
 """A week counts when so many of its sessions have a known score."""
@@ -27,7 +27,7 @@ MIN_PAIRS: Final = 30
 
 Comparison = Literal[">=", "<=", "<", ">"]
 
-VALIDITY: Final = PublishedTable(
+VALIDITY: Final = DerivedTable(
     "marts",
     "regime_validity",
     "The core score beside published stress indices in their newest vintages, and inputs beside another publisher of "
@@ -47,8 +47,9 @@ VALIDITY: Final = PublishedTable(
         ("last_date", "date", "Last day compared"),
         ("reason_text", "varchar", "Why it cannot be measured"),
     ),
+    ("reference", "measure"),
 )
-FALSIFICATION: Final = PublishedTable(
+FALSIFICATION: Final = DerivedTable(
     "marts",
     "regime_falsification",
     "The conditions, stated in advance, under which the headline class is to be withdrawn, with where they stand: as "
@@ -69,6 +70,7 @@ FALSIFICATION: Final = PublishedTable(
         ("is_met", "boolean", "TRUE: the composite is to be withdrawn; NULL: not measurable"),
         ("reason_text", "varchar", "Why it cannot be measured, or which case decided"),
     ),
+    ("condition", "basis"),
 )
 
 
