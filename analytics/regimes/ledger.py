@@ -24,7 +24,8 @@ import polars as pl
 from analytics.regimes.columns import ROW_COLUMNS
 from analytics.regimes.evaluate import evaluate_day
 from analytics.regimes.inputs import SERIES, InputReader, Panel, read_panel
-from analytics.regimes.knowledge import Replay, Spine, read_replay
+from analytics.regimes.knowledge import Replay, read_replay
+from analytics.regimes.spine import Spine
 from analytics.regimes.types import MODEL_VERSION, DayInputs, InputValue, Memory, each_input
 from ingest.errors import AuditFailed
 from warehouse.lived import LEDGER

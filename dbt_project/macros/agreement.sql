@@ -26,7 +26,7 @@ vintages as (
     from {{ observations }} as o
     inner join periods as p on o.series_id = p.series_id and o.period_date = p.period_date
     qualify row_number() over (
-        partition by o.series_id, o.period_date, o.provider, o.known_at order by o.loaded_at desc
+        partition by o.series_id, o.period_date, o.provider, o.known_at order by o.loaded_at desc, o.payload_sha256 desc
     ) = 1
 ),
 -- what each of them printed, at every moment at which any of them printed something

@@ -16,7 +16,7 @@
     period overtook them, and compared with the running winner.
 
     Arguments are relation names. observations: series_id, provider, provider_rank, period_date, value, unit,
-    known_at, known_basis, loaded_at, is_disputed (agreed_observations). sessions: session_seq, session_date, cutoff_at.
+    known_at, known_basis, loaded_at, payload_sha256, is_disputed (agreed_observations). sessions: session_seq, session_date, cutoff_at.
     series: series_id, frequency, stale_limit_long_holiday_days. providers: series_id, provider, stale_limit_days. -#}
 {% macro known_values(observations, sessions, series, providers) %}
 with placed as (
@@ -35,7 +35,7 @@ spans as (
         lead(seq) over newest_last as next_seq,
         bool_or(value is null and not is_disputed) over (newest_last rows between 1 following and unbounded following) as is_withdrawn_later
     from placed
-    window newest_last as (partition by series_id, provider, period_date order by known_at, loaded_at)
+    window newest_last as (partition by series_id, provider, period_date order by known_at, loaded_at, payload_sha256)
     -- replaced before the same cut-off: never seen by anyone
     qualify next_seq is null or next_seq > seq
 ),

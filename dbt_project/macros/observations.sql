@@ -47,7 +47,7 @@ select * from (
     from {{ observations }}
     {% if known_by %}where known_at <= {{ known_by }}{% endif %}
     qualify row_number() over (
-        partition by series_id, period_date, provider order by known_at desc, loaded_at desc
+        partition by series_id, period_date, provider order by known_at desc, loaded_at desc, payload_sha256 desc
     ) = 1
 ) as newest
 where value is not null or is_disputed

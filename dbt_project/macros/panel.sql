@@ -5,7 +5,7 @@
 {% macro newest_rows(relation, keys) %}
 select *
 from {{ relation }}
-qualify row_number() over (partition by {{ keys | join(', ') }} order by known_at desc, loaded_at desc) = 1
+qualify row_number() over (partition by {{ keys | join(', ') }} order by known_at desc, loaded_at desc, payload_sha256 desc) = 1
 {% endmacro %}
 
 

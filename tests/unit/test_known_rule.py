@@ -22,7 +22,8 @@ with newest as (
     from sessions as s
     join observations as o on o.known_at <= s.cutoff_at and o.period_date <= s.session_date
     qualify row_number() over (
-        partition by s.session_date, o.series_id, o.provider, o.period_date order by o.known_at desc, o.loaded_at desc
+        partition by s.session_date, o.series_id, o.provider, o.period_date order by o.known_at desc, o.loaded_at desc,
+            o.payload_sha256 desc
     ) = 1
 ),
 chosen as (
@@ -56,7 +57,7 @@ def con() -> duckdb.DuckDBPyConnection:
         create table sessions (session_seq bigint, session_date date, cutoff_at timestamp);
         create table observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
             value double, unit varchar, known_at timestamp, known_basis varchar, loaded_at timestamp,
-            is_disputed boolean);
+            payload_sha256 varchar, is_disputed boolean);
         create table series (series_id varchar, frequency varchar, stale_limit_long_holiday_days bigint);
         create table providers (series_id varchar, provider varchar, stale_limit_days bigint);
         insert into series values ('x', 'daily', null), ('y', 'daily', null);
@@ -76,10 +77,11 @@ def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]
         cutoff = datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1)
         con.execute("insert into sessions values (?, ?, ?)", [n, day, cutoff])
     for n, (series, provider, period, value, known_at) in enumerate(rows):
-        loaded_at = datetime(2026, 3, 1, 0, 59 - n)  # the first row landed last
+        # the first rows landed last, three at a time: of those that landed together the payload decides
+        loaded_at, payload = datetime(2026, 3, 1, 0, 59 - (n + 2) // 3), f"{7 * n % 24:02}"
         con.execute(
-            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?)",
-            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, value == 0],
+            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?, ?)",
+            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, payload, value == 0],
         )
 
 
