@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import duckdb
 
-from ingest.kit import CheckResult
+from ingest.batch import CheckResult
 from warehouse.published_table import PublishedTable
 from warehouse.sql import quoted, text
 

@@ -17,7 +17,7 @@ from analytics.regimes.followed import FOLLOWED_TABLES, derive
 from analytics.regimes.ledger import LedgerUpdate
 from analytics.regimes.truth import TRUTH_TABLES
 from analytics.regimes.types import MODEL_VERSION
-from ingest.kit import CheckResult
+from ingest.batch import CheckResult
 from warehouse.derived_table import DerivedTable, Rule, check, count, result, write
 from warehouse.records import shown
 from warehouse.sql import text

@@ -14,7 +14,7 @@ from dagster import (
 )
 
 from analytics.regimes.tables import CHECKED_TABLES, CHECKS, REGIME_TABLES
-from ingest.kit import CheckResult
+from ingest.batch import CheckResult
 from orchestration import audit
 from orchestration.assets.marts import marts_assets
 from orchestration.session import Session

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.catalog import SOURCES, load_catalog
 from ingest.catalog.calendars import nyse_sessions
-from ingest.panel import PANEL_TABLES
+from ingest.dataset import TABLES
 from tests.manifest.conftest import DBT_PROJECT
 
 MARTS = {
@@ -118,6 +118,11 @@ def test_names_of_columns_say_unit_and_kind(manifest):
             assert (kind == "timestamp") == column.name.endswith("_at"), where
 
 
+def test_the_page_of_names_explains_every_unit():
+    explained = set(re.findall(r"`(_\w+)`", (DBT_PROJECT.parent / "docs" / "names.md").read_text(encoding="utf-8")))
+    assert explained >= set(re.findall(r"_\w+", UNIT.pattern))
+
+
 def test_comments_reach_the_file(built, empty_warehouse: Path):
     with duckdb.connect(str(empty_warehouse)) as con:
         without = con.execute(
@@ -154,7 +159,7 @@ def test_every_panel_table_is_staged(manifest):
     staged = {source for node in models(manifest, "staging") for source in node.depends_on.nodes}
     read = {tuple(name.split(".")[-2:]) for name in staged}
     snapshots_only = {("nasdaq_trader", "symbols")}  # the wide universe's membership: analytics/breadth/tables.py
-    assert {(table.source, table.name) for table in PANEL_TABLES} - snapshots_only <= read
+    assert {(table.source, table.name) for table in TABLES} - snapshots_only <= read
 
 
 def test_series_that_macros_name_are_in_the_catalog_in_that_unit():

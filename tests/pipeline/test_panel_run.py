@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from ingest.clock import NEW_YORK
+from ingest.connectors import TABLE_CONNECTORS, connector
 from ingest.home import Home
-from ingest.panel_desks import PANEL_DESKS, panel_desk
-from orchestration.panel_ingestion import ingest_desk
+from orchestration.asking import ingest_all
 from orchestration.rebuilding import rebuild_home
 from orchestration.run import RunOutcome, run_daily
 from orchestration.session import no_progress, open_session
@@ -55,7 +55,7 @@ def asked(home: Home, query: str) -> list[tuple[object, ...]]:
 
 def test_every_desk_lands(first):
     home, outcome = first
-    landed = {desk.name: outcome.sources[desk.name].landing for desk in PANEL_DESKS}
+    landed = {desk.name: outcome.sources[desk.name].landing for desk in TABLE_CONNECTORS}
     assert {name for name, landing in landed.items() if not landing.rows_new} == ASKED_NOTHING
     states = {name: landing.state for name, landing in landed.items()}
     assert states == {name: "skipped" if name in ASKED_NOTHING else "ok" for name in landed}
@@ -82,7 +82,7 @@ def test_status_knows_the_desks(first):
     found = status(first[0])
     assert found.note is None
     held = {one.source: one for one in found.sources}
-    assert {desk.name for desk in PANEL_DESKS} <= set(held)
+    assert {desk.name for desk in TABLE_CONNECTORS} <= set(held)
     assert held["yahoo_prices"].rows_count > 10_000
     assert str(held["ssga"].newest_period).startswith("2014-06")
 
@@ -92,7 +92,7 @@ def test_the_same_moment_again_lands_nothing_and_computes_nothing(copied, standi
     outcome = run_daily(settings_of(copied.root, standin))
     landed = {
         desk.name: (outcome.sources[desk.name].landing.rows_new, outcome.sources[desk.name].landing.rows_changed)
-        for desk in PANEL_DESKS
+        for desk in TABLE_CONNECTORS
     }
     assert landed == dict.fromkeys(landed, (0, 0))
     assert asked(copied, "select count(*), max(known_at) from breadth.features") == before
@@ -113,7 +113,8 @@ def test_a_history_cut_short_upstream_is_kept_and_said(copied, standin):
     held = asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'")
     standin.faults.add(r"navhist-us-en-spy\.xlsx", "shortened", since=date(2013, 1, 2))
     with open_session(settings_of(copied.root, standin)) as session:
-        landing = ingest_desk(session, panel_desk("ssga"), no_progress).landing
+        ((_, outcome),) = ingest_all(session, [connector("ssga")])
+        landing = outcome.landing
     assert (landing.state, landing.rows_new, landing.rows_withdrawn) == ("ok", 0, 0)
     assert asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'") == held
     said = f"ssga fund_days SPY: source now starts 2013-01-02, we keep from {held[0][0]}"

@@ -17,9 +17,9 @@ from dagster import AssetKey, DagsterEventType, DagsterRunStatus, build_schedule
 
 from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
+from ingest.connectors import TABLE_CONNECTORS
 from ingest.errors import AnotherWriter, AuditFailed, ConfigError, SourceUnavailable
 from ingest.home import Home
-from ingest.panel_desks import PANEL_DESKS
 from orchestration import cli
 from orchestration.instance import open_instance
 from orchestration.run import RunOutcome, run_daily, run_marts
@@ -31,7 +31,7 @@ from warehouse.status import status
 
 FIRST = datetime(2014, 6, 10, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
 NEXT = FIRST + timedelta(days=1)
-ASKED = [*SOURCES, *(desk.name for desk in PANEL_DESKS)]
+ASKED = [*SOURCES, *(desk.name for desk in TABLE_CONNECTORS)]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_the_next_day_lands_the_next_day(copied, standin):
     assert outcome.release.state == "published"
     rows = {name: one.landing.rows_new for name, one in outcome.sources.items()}
     assert 0 < sum(rows[source] for source in SOURCES) < 400
-    assert 0 < sum(rows[desk.name] for desk in PANEL_DESKS) < 1500, "a day of each panel, not its history"
+    assert 0 < sum(rows[desk.name] for desk in TABLE_CONNECTORS) < 1500, "a day of each panel, not its history"
     assert outcome.sources["treasury"].landing.newest_period == NEXT.astimezone(NEW_YORK).date()
 
 
