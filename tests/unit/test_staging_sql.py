@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import duckdb
+import jinja2
 import pytest
 
-from tests.unit.test_agreement_sql import rendered
+MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
+
 
 RAW = """
     ('tga_week_average', date '2024-06-26', 765417, 'Millions of U.S. Dollars'),
@@ -18,6 +21,12 @@ RAW = """
     ('hy_oas', date '2026-02-28', 2.87, 'Percent'),
     ('dropped_series', date '2026-02-28', 1, 'Percent')
 """
+
+
+def rendered(call: str) -> str:
+    """Return a call of a macro as SQL."""
+    text = (MACROS / "observations.sql").read_text(encoding="utf-8") + call
+    return jinja2.Environment(autoescape=False).from_string(text).render()
 
 
 @pytest.fixture
