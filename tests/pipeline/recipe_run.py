@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ingest.dataset import dataset
 from ingest.http import Upstream
 from ingest.payload import Payload
 from ingest.settings import Settings
+from orchestration.dbt_bridge import compiled
 from orchestration.ingestion import judge
 from orchestration.probe import probed
 from simulator.economy.grid import Grid
@@ -32,12 +33,14 @@ from simulator.market import Market
 from simulator.render import renderers
 from simulator.server import StandIn
 from simulator.undeclared import undrawn
+from warehouse.as_of_text import Relations, compiled_in, keep_compiled
 from warehouse.connection import migrate
 from warehouse.landing import land
 from warehouse.reference import replace_reference
 
 NOW = datetime(2026, 2, 5, 20, tzinfo=NEW_YORK)
 SERIES = "bank_delinquency_rate"
+MART = "freight_positions_weekly"
 TABLES = ("freight_board.rates", "freight_board.positions")
 
 
@@ -103,29 +106,35 @@ def _refused(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [*gated.accepted[TABLES[1]]["contract_code"], *gated.refused[TABLES[1]]["reason"]]
 
 
-def _dbt(build: Path, folder: Path) -> list[str]:
-    """Build what reads the raw tables of the recipes; return the names of the nodes that were built."""
+def _dbt(build: Path, folder: Path) -> dict[str, Any]:
+    """Build and test the mart of the recipes with all that it reads; return what was built, and what it holds."""
     from dbt.cli.main import dbtRunner
 
     os.environ["TIDEGAUGE_WAREHOUSE"] = str(build)
     folders = ("--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(folder / "target"))
     variables = ("--vars", '{"run_at": "2026-02-06 01:00:00", "origin": "SIMULATED", "run_id": "test"}')
     quiet = ("--quiet", "--log-level-file", "none", "--log-path", str(folder))
-    chosen = ("--select", "stg_observations", "int_observations_all")
+    chosen = ("--select", f"+{MART}")
     done = dbtRunner().invoke(["run", *chosen, *folders, *variables, *quiet])
     assert done.success, done.exception or [str(one.message) for one in done.result]
-    sources = {key.split(".", 2)[2] for key in _manifest(folder)["sources"]}
-    assert set(TABLES) <= sources, sources
+    tested = dbtRunner().invoke(["test", "--select", MART, *folders, *variables, *quiet])
+    assert tested.success, tested.exception or [str(one.message) for one in tested.result]
     with duckdb.connect(str(build)) as con:
-        found = con.execute(
-            "select count(*) from intermediate.int_observations_all where series_id = ? and value is not null", [SERIES]
-        ).fetchone()
-    return [*(one.node.name for one in done.result), str(found[0] > 0 if found else False)]
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
-    return document
+        keep_compiled(con, [one for result in done.result if (one := compiled(result.node))])
+        columns = [row[0] for row in con.execute(f"describe marts.{MART}").fetchall()]
+        as_of = Relations(compiled_in(con), {MART: columns}).select(MART)
+        assert as_of is not None
+        counted = f"select count(*), count(bank_delinquency_rate_pct) from ({as_of})"
+        return {
+            "nodes": sorted(one.node.name for one in done.result),
+            "staged": con.execute(
+                "select count(*) from staging.stg_observations where series_id = ? and value is not null", [SERIES]
+            ).fetchone(),
+            "mart": con.execute(f"select count(*), count(bank_delinquency_rate_pct) from marts.{MART}").fetchone(),
+            # everything was first seen in this run, but for what its rule places
+            "as_of_now": con.execute(counted, {"moment": NOW.astimezone(UTC).replace(tzinfo=None)}).fetchone(),
+            "as_of_then": con.execute(counted, {"moment": datetime(2025, 6, 2)}).fetchone(),
+        }
 
 
 if __name__ == "__main__":

@@ -78,10 +78,16 @@ def add_table(root: Path) -> None:
     (folder / "freight_positions.py").write_text(recipe("table.py"), encoding="utf-8")
 
 
+def add_mart(root: Path) -> None:
+    folder = root / "dbt_project" / "models" / "marts" / "credit"
+    for kind in ("sql", "yml"):
+        (folder / f"freight_positions_weekly.{kind}").write_text(recipe(f"mart.{kind}"), encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy = Copy(tmp_path_factory.mktemp("project"))
-    for name, add in (("series", add_series), ("publisher", add_publisher), ("table", add_table)):
+    for name, add in (("series", add_series), ("publisher", add_publisher), ("table", add_table), ("mart", add_mart)):
         add(copy.root)
         copy.done(name)
     return copy
@@ -111,9 +117,13 @@ def test_each_recipe_touches_as_many_files_as_the_page_says(copy: Copy):
             "ingest/sources/freight_board/freight_board.yml",
             "ingest/sources/freight_board/freight_positions.py",
         ],
+        "mart": [
+            "dbt_project/models/marts/credit/freight_positions_weekly.sql",
+            "dbt_project/models/marts/credit/freight_positions_weekly.yml",
+        ],
     }
     said = [int(count) for count in re.findall(r"^Files: \*\*(\d+)\*\*", PAGE, re.MULTILINE)]
-    assert said[:3] == [len(files) for files in copy.touched.values()]
+    assert said == [len(files) for files in copy.touched.values()]
 
 
 def test_a_quarterly_series_lands_and_is_staged(seen: dict[str, Any]):
@@ -122,7 +132,7 @@ def test_a_quarterly_series_lands_and_is_staged(seen: dict[str, Any]):
     assert first == "2012-04-01"
     assert count > 50
     assert months == 4
-    assert seen["built"] == ["stg_observations", "int_observations_all", "True"]
+    assert seen["built"]["staged"][0] > 50
 
 
 def test_a_publisher_is_asked_served_landed_and_probed(seen: dict[str, Any]):
@@ -139,3 +149,12 @@ def test_a_table_is_drawn_landed_and_held_to_its_identity(seen: dict[str, Any]):
     accepted, reason = seen["refused"]
     assert accepted == "A"
     assert reason.startswith("open_interest_contracts_adds_up")
+
+
+def test_a_mart_over_both_is_built_and_read_at_a_past_moment(seen: dict[str, Any]):
+    built = seen["built"]
+    assert "freight_positions_weekly" in built["nodes"]
+    rows, beside = built["mart"]
+    assert rows == beside == seen["tables"]["freight_board.positions"]
+    assert built["as_of_now"] == built["mart"]
+    assert 0 < built["as_of_then"][0] < rows
