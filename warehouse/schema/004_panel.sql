@@ -1,4 +1,4 @@
--- What stands beside the raw panel tables. Their own DDL comes from ingest/panel.py (warehouse/panel_ddl.py).
+-- What stands beside the raw tables. Their own DDL comes from the registry (warehouse/ddl.py).
 create table if not exists ops.panel_problems (
     source varchar not null,
     payload varchar not null,
