@@ -38,7 +38,7 @@ def stored_columns(table: Dataset) -> tuple[StoredColumn, ...]:
         for name in table.rows_schema
         if name in by_name
     )
-    return (*declared, *_recorded(table.source))
+    return (*declared, *_recorded(table))
 
 
 def raw_ddl() -> Iterator[tuple[str, str]]:
@@ -49,7 +49,9 @@ def raw_ddl() -> Iterator[tuple[str, str]]:
         yield f"latest {table.id}", _view(table)
 
 
-def _recorded(source: str) -> tuple[StoredColumn, ...]:
+def _recorded(table: Dataset) -> tuple[StoredColumn, ...]:
+    # tables of other than series never had it, and what exists is not altered
+    own = f" check (provider = '{table.source}')" * table.is_series
     return (
         StoredColumn(
             "known_at",
@@ -64,7 +66,7 @@ def _recorded(source: str) -> tuple[StoredColumn, ...]:
             "vintage: the provider says so; captured: when we first saw it; release_rule: the calendar rule; "
             "latest_only: the rule, but the row may have been revised since",
         ),
-        StoredColumn("provider", "varchar", f" not null check (provider = '{source}')", "The source"),
+        StoredColumn("provider", "varchar", f" not null{own}", "The source"),
         StoredColumn("payload_sha256", "varchar", " not null", "The archived payload the row was read from"),
         StoredColumn("loaded_at", "timestamp", " not null", "UTC; when the row landed"),
         StoredColumn("run_id", "varchar", " not null", "The run that landed it"),

@@ -95,7 +95,7 @@ RUNS: Final = PublishedTable(
         ("started_at", "timestamp", "UTC; when it started"),
         ("finished_at", "timestamp", "UTC; when it came to this state; NULL when it started"),
         ("state", "varchar", "The state; the table's description says what each one means"),
-        ("reason", "varchar", "Why it failed"),
+        ("reason", "varchar", "Why a run failed, or why a person let an answer in"),
         ("recorded_at", "timestamp", "UTC; when this was recorded"),
     ),
 )
@@ -126,13 +126,21 @@ ACCEPTANCES: Final = PublishedTable(
     "Answers that were held and that a person let in (`tidegauge accept`); `tidegauge rebuild` honours them. "
     "One row per table, group, check and answer.",
     (
-        ("source", "varchar", "The connector that asked"),
+        ("source", "varchar", "Id of the source"),
         ("table_id", "varchar", "The raw table"),
-        ("group_name", "varchar", "Series, ticker or fund; empty where a source answers whole"),
-        ("check_name", "varchar", "The check that had held it"),
+        (
+            "group_name",
+            "varchar",
+            "Of a reading its heading; of an answer its series, ticker or fund; empty or NULL without one",
+        ),
+        ("check_name", "varchar", "The check"),
         ("batch_at", "timestamp", "UTC; when the source began to be asked"),
-        ("payload_sha256", "varchar", "The body about the group"),
-        ("reason", "varchar", "Why, in the words of who accepted it"),
+        (
+            "payload_sha256",
+            "varchar",
+            "SHA-256 of the archived payload: the way from a figure back to the bytes, by meta.payloads",
+        ),
+        ("reason", "varchar", "Why a run failed, or why a person let an answer in"),
         ("accepted_by", "varchar", "Who accepted it"),
         ("accepted_at", "timestamp", "UTC; when"),
     ),
@@ -142,7 +150,7 @@ AS_OF: Final = PublishedTable(
     "as_of",
     "How each mart is read at a past moment, or why it cannot be. One row per mart.",
     (
-        ("mart", "varchar", "The table of the schema marts"),
+        ("mart", "varchar", "Table of the schema marts"),
         ("is_readable", "boolean", "There are marts.<mart>_as_of(ts) and marts.<mart>_at"),
         ("how_text", "varchar", "What they rest on; where there are none, why"),
     ),
@@ -154,7 +162,11 @@ READINGS: Final = PublishedTable(
     "One row per reading.",
     (
         ("reading_position", "bigint", "Place in the order of all readings, from 1"),
-        ("group_name", "varchar", "Heading under which it is shown; NULL without one"),
+        (
+            "group_name",
+            "varchar",
+            "Of a reading its heading; of an answer its series, ticker or fund; empty or NULL without one",
+        ),
         ("label", "varchar", "Name under which it is shown"),
         ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
         ("decimals_count", "bigint", "Decimals with which it is shown"),

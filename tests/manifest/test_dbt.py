@@ -179,8 +179,10 @@ def test_every_publisher_of_series_is_staged(manifest):
 def test_every_panel_table_is_staged(manifest):
     staged = {source for node in models(manifest, "staging") for source in node.depends_on.nodes}
     read = {tuple(name.split(".")[-2:]) for name in staged}
-    served = {table for table in TABLES if table.serves is not None and table.serves.concept != "symbols"}
-    assert {(table.source, table.name) for table in served} <= read, "symbols: read by the wide universe alone"
+    served = {
+        (table.source, table.name) for table in TABLES if table.serves is not None and table.serves.concept != "symbols"
+    }
+    assert served <= read, "symbols: read by the wide universe alone"
 
 
 def test_series_that_marts_name_are_in_the_catalog_in_that_unit():
