@@ -125,7 +125,7 @@ AS_OF: Final = PublishedTable(
     "as_of",
     "How each mart is read at a past moment, or why it cannot be. One row per mart.",
     (
-        ("mart", "varchar", "The table of the schema marts"),
+        ("mart", "varchar", "Table of the schema marts"),
         ("is_readable", "boolean", "There are marts.<mart>_as_of(ts) and marts.<mart>_at"),
         ("how_text", "varchar", "What they rest on; where there are none, why"),
     ),
