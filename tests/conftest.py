@@ -10,6 +10,7 @@ from pytest_socket import enable_socket, socket_allow_hosts
 
 from ingest import secrets
 from tests.cli import environment, tidegauge
+from tests.shared import built_once
 
 TESTS = Path(__file__).parent
 TIERS = ("unit", "manifest", "pipeline", "browser", "real", "live")
@@ -60,10 +61,13 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run `tidegauge demo` once and return its home, for every test that reads a whole published file."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    ran = tidegauge("demo", env=environment(home), timeout=840)  # within pytest's own limit, on a busy machine too
-    assert ran.returncode == 0, (
-        f"tidegauge demo failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
-    )
-    (home / "demo.stdout").write_text(ran.stdout)
-    return home
+
+    def build(folder: Path) -> None:
+        home = folder / "home"
+        ran = tidegauge("demo", env=environment(home), timeout=840)  # within pytest's own limit, on a busy machine too
+        assert ran.returncode == 0, (
+            f"tidegauge demo failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
+        )
+        (home / "demo.stdout").write_text(ran.stdout)
+
+    return built_once(tmp_path_factory, "demo", build) / "home"

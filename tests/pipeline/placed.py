@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from ingest.catalog import SOURCES
+from ingest.panel_desks import panel_desk
 from ingest.settings import Settings
+from orchestration.ingestion import SourceOutcome, ingest_source
+from orchestration.panel_ingestion import ingest_desk
+from orchestration.session import no_progress, open_session
 from simulator import StandIn
 
 
@@ -20,3 +25,14 @@ def settings_of(home: Path, standin: StandIn, now: datetime | None = None) -> Se
         retry_wait_seconds=0.0,
         fred_api_key=None,
     )
+
+
+def ingested(settings: Settings, *names: str) -> dict[str, SourceOutcome]:
+    """Fetch, check and land these sources, no mart; return how each fared. For what marts have no part in."""
+    with open_session(settings) as session:
+        return {
+            name: ingest_source(session, name, no_progress)
+            if name in SOURCES
+            else ingest_desk(session, panel_desk(name), no_progress)
+            for name in names
+        }
