@@ -15,10 +15,10 @@ import duckdb
 import polars as pl
 
 from bench import BenchRow, median_seconds
+from ingest.batch import Batch, GateResult, Window
 from ingest.catalog import Catalog, load_catalog
 from ingest.clock import naive_utc
 from ingest.home import Home
-from ingest.kit import Batch, GateResult, Window
 from warehouse.connection import connect, migrate
 from warehouse.landing import land
 
@@ -102,9 +102,16 @@ def _frame(catalog: Catalog, rows: int, fetched: datetime, *, step: int) -> pl.D
 
 def _land(con: duckdb.DuckDBPyConnection, catalog: Catalog, frame: pl.DataFrame, moment: datetime) -> None:
     windows = [Window(series_id, None) for series_id in frame["series_id"].unique().sort()]
-    batch = Batch("fred", frame, windows, (), (), moment)
+    batch = Batch("fred", {"fred.observations": frame}, windows, (), (), moment)
     refused = frame.clear().with_columns(pl.lit("").alias("reason"))
-    land(con, batch, GateResult(frame, refused, (), None), catalog, f"bench {moment:%d}", moment)
+    land(
+        con,
+        batch,
+        GateResult({"fred.observations": frame}, {"fred.observations": refused}, (), None),
+        catalog,
+        f"bench {moment:%d}",
+        moment,
+    )
 
 
 def _upsert(path: Path, first: pl.DataFrame, second: pl.DataFrame) -> float:

@@ -14,11 +14,11 @@ import duckdb
 import polars as pl
 
 from bench import BenchRow, median_seconds
+from ingest.batch import Batch, Window
 from ingest.catalog.calendars import working_days
 from ingest.clock import naive_utc
 from ingest.home import Home
 from ingest.panel_gate import Evidence, panel_gate
-from ingest.panel_kit import PanelBatch, PanelWindow
 from warehouse.connection import connect, migrate
 from warehouse.panel_landing import land_panel
 
@@ -44,7 +44,7 @@ def run(symbols: int = SYMBOLS) -> list[BenchRow]:
     ]
 
 
-def _batch(symbols: int) -> PanelBatch:
+def _batch(symbols: int) -> Batch:
     days = pl.Series("session_date", working_days("nyse", date(2000, 1, 3), date(2026, 11, 19)))
     tickers = pl.Series("ticker", [f"T{number:04}" for number in range(symbols)])
     prices = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_shares")
@@ -58,11 +58,11 @@ def _batch(symbols: int) -> PanelBatch:
             pl.lit(naive_utc(_FETCHED), dtype=pl.Datetime("us")).alias("fetched_at"),
         )
     )
-    windows = [PanelWindow(_TABLE, ticker, days[0], days[-1]) for ticker in tickers]
-    return PanelBatch("yahoo", {_TABLE: frame}, windows, (), (), _FETCHED, "yahoo_prices")
+    windows = [Window(ticker, days[0], days[-1], table_id=_TABLE) for ticker in tickers]
+    return Batch("yahoo", {_TABLE: frame}, windows, (), (), _FETCHED, "yahoo_prices")
 
 
-def _land(folder: Path, batch: PanelBatch) -> None:
+def _land(folder: Path, batch: Batch) -> None:
     con = connect(Home(folder / "home").ensure())
     try:
         migrate(con)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ingest.errors import ArchiveDamaged, HomeUnusable
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.secrets import blotted, blotted_body, blotted_mapping, is_guarding
 
 KEPT_HEADERS: Final = ("etag", "last-modified", "content-type", "date")

@@ -1,42 +1,42 @@
-"""One source, from its publisher to typed rows: fetch, archive, parse. What breaks is named; the rest goes on."""
+"""One connector, from its publisher to typed rows: fetch, archive, parse. What breaks is named, the rest is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any, cast
 
 import polars as pl
 
 from ingest.archive import Archive
-from ingest.catalog import Catalog, SourceName
+from ingest.batch import Batch, PartOfPayloadChanged, Window
+from ingest.catalog import Catalog
 from ingest.clock import Clock, naive_utc
-from ingest.errors import SourceError
-from ingest.gathering import archived_batches, fetched, parsed
-from ingest.kit import (
-    ROWS_SCHEMA,
-    Batch,
+from ingest.connector import (
+    FORMER,
+    STANDING,
     FetchContext,
-    Http,
+    HasSecondOpinion,
     Pair,
-    PartOfPayloadChanged,
-    Payload,
     SourceModule,
-    Window,
-    empty_rows,
+    TableModule,
+    no_progress,
 )
+from ingest.connectors import Connector
+from ingest.dataset import Dataset, dataset
+from ingest.errors import SourceError, SymbolUnknown
+from ingest.gathering import archived_batches, fetched, parsed
 from ingest.patience import Patience
-from ingest.rules.doubles import SERIES_KEY, one_row_each
+from ingest.payload import Http, Payload
+from ingest.rules.doubles import dataset_key, one_row_each
 from ingest.settings import Settings
-from ingest.sources import source_module
 
-
-def _no_progress(_what: str, _done: int, _of: int | None) -> None:
-    """Show nothing: the default where nobody looks."""
+Module = SourceModule | TableModule
 
 
 def build_context(
-    source: SourceName,
+    source: str,
     catalog: Catalog,
     settings: Settings,
     clock: Clock,
@@ -46,7 +46,7 @@ def build_context(
     held: Mapping[str, frozenset[date]] | None = None,
     landed: frozenset[str] = frozenset(),
     patience: Patience | None = None,
-    progress: Callable[[str, int, int | None], None] = _no_progress,
+    progress: Callable[[str, int, int | None], None] = no_progress,
 ) -> FetchContext:
     """Return the context of one source's fetch; series that `since` and `held` do not name count as not held."""
     pairs = catalog.of_source(source)
@@ -64,120 +64,195 @@ def build_context(
     )
 
 
-def collect(source: SourceName, context: FetchContext, *, module: SourceModule | None = None) -> Batch:
-    """Ask one source for everything it serves and return what came, with a problem for each thing that broke.
+def collect(connector: Connector, context: FetchContext, *, module: Module | None = None) -> Batch:
+    """Ask one connector for everything it serves and return what came, with a problem for each thing that broke.
 
-    A payload that breaks its contract is a problem and the others go on. A SourceError raised by `fetch` ends the
-    asking; what came before it is kept. Errors that are not about the source (HomeUnusable) are raised.
+    A payload that breaks its contract is a problem and the others are kept. A SourceError raised by `fetch` ends the
+    asking; what came before it is kept. Errors that are not about the source (HomeUnusable) are raised. Payloads are
+    archived under the connector's name.
     """
-    module = module or source_module(source)
-    gathered = _Gathered(source, context.pairs)
+    asking = module or connector.module
+    gathered = _Gathered(connector, asking, context.pairs)
     fetched_at = context.clock()
     context.http.begin(fetched_at.isoformat())
+    if connector.name != connector.source:
+        context = replace(context, http=_Named(context.http, connector.name))
     try:
-        for item in fetched(source, lambda: module.fetch(context)):
+        for item in fetched(connector.name, lambda: asking.fetch(context)):
             if isinstance(item, SourceError):
                 gathered.fetch_failed(item)
             else:
-                gathered.take(module, item)
+                gathered.take(item)
     finally:
         context.http.flush()
     return gathered.batch(fetched_at)
 
 
 def replay(
-    archive: Archive, source: SourceName, pairs: Sequence[Pair], *, module: SourceModule | None = None
+    archive: Archive, connector: Connector, pairs: Sequence[Pair] = (), *, module: Module | None = None
 ) -> Iterator[Batch]:
-    """Parse what the archive holds of a source again, batch by batch in the order in which it was fetched.
+    """Parse what the archive holds of a connector again, batch by batch in the order in which it was fetched.
 
     The rows are those of the first time. Problems of fetching (no answer, no key) left no payload and are not replayed.
     """
-    module = module or source_module(source)
-    for fetched_at, payloads in archived_batches(archive, source):
-        gathered = _Gathered(source, pairs)
+    asking = module or connector.module
+    for fetched_at, payloads in archived_batches(archive, connector.name):
+        gathered = _Gathered(connector, asking, pairs)
         for payload in payloads:
-            gathered.take(module, payload)
+            gathered.take(payload)
         yield gathered.batch(fetched_at)
+
+
+def empty_table(table: Dataset) -> pl.DataFrame:
+    """Return no rows of a batch: rows_schema and `fetched_at`."""
+    return pl.DataFrame(schema={**table.rows_schema, "fetched_at": pl.Datetime("us")})
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Asks as another: a publisher with several connectors has an archive for each."""
+
+    http: Http
+    name: str
+
+    def get(self, source: str, name: str, url: str, **asked: Any) -> Payload:  # noqa: ARG002 - replaced by our own
+        return self.http.get(self.name, name, url, **asked)
+
+    def keep(self, payload: Payload) -> Payload:
+        return self.http.keep(replace(payload, source=self.name))
+
+    def rewrite(self, url: str) -> str:
+        return self.http.rewrite(url)
+
+    def latest(self, source: str, name: str) -> Payload | None:  # noqa: ARG002 - as in get
+        return self.http.latest(self.name, name)
+
+    def begin(self, batch: str) -> None:
+        self.http.begin(batch)
+
+    def flush(self) -> None:
+        self.http.flush()
 
 
 @dataclass(slots=True)
 class _Gathered:
     """What has come so far."""
 
-    source: SourceName
+    connector: Connector
+    module: Module
     pairs: Sequence[Pair]
-    frames: list[pl.DataFrame] = field(default_factory=list)
+    frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     windows: list[Window] = field(default_factory=list)
     payloads: list[Payload] = field(default_factory=list)
     problems: list[SourceError] = field(default_factory=list)
-    doubtful: set[str] = field(default_factory=set)  # series of which a part is missing from this batch
+    unknown: list[SymbolUnknown] = field(default_factory=list)
+    compared: dict[str, pl.DataFrame] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)  # groups of which a part is missing from this batch
+    is_whole: bool = True  # nothing at all is missing
 
     def fetch_failed(self, error: SourceError) -> None:
         """Take the error of one request, or of the whole fetch."""
         self.problems.append(error)
-        named = {series.id for series, provider in self.pairs if error.payload in (series.id, provider.code)}
-        self.doubtful |= named or self._all()
+        self._miss({error.payload})
 
-    def take(self, module: SourceModule, payload: Payload) -> None:
+    def take(self, payload: Payload) -> None:
         """Parse one payload; keep its rows and windows, or the reason why there are none."""
         self.payloads.append(replace(payload, body=b"", bytes_count=len(payload.body)))
-        found = parsed(self.source, payload, lambda one: module.parse(one, self.pairs))
+        found = parsed(self.connector.name, payload, self._parse)
         if isinstance(found, PartOfPayloadChanged):
-            rows = found.rows
             self.problems.extend(found.problems)
-            self.doubtful |= found.series_ids
+            self.doubtful |= found.groups
+            rows = found.rows
+        elif isinstance(found, SymbolUnknown) and payload.meta.get(STANDING) == FORMER:
+            self.unknown.append(found)
+            return
         elif isinstance(found, SourceError):
-            self._broke(payload, found)
+            self.problems.append(found)
+            self._miss({found.payload, *payload.meta.values(), *payload.meta.get("series", "").split(",")})
             return
         else:
             rows = found
-        self._hold_to_contract(payload, rows)
-        self.windows.extend(module.windows(payload, rows))
-        if not rows.is_empty():
-            moment = pl.lit(naive_utc(payload.fetched_at), dtype=pl.Datetime("us"))
-            self.frames.append(rows.with_columns(moment.alias("fetched_at")))
+        tables = {self.connector.table_ids[0]: rows} if isinstance(rows, pl.DataFrame) else rows
+        self._hold_to_contract(payload, tables)
+        if isinstance(self.module, HasSecondOpinion):
+            self.compared |= self.module.second_opinion(payload)
+        self.windows.extend(
+            window if window.table_id else replace(window, table_id=self.connector.table_ids[0])
+            for window in self.module.windows(payload, rows)  # type: ignore[arg-type]  # what this module's parse gave
+        )
+        moment = pl.lit(naive_utc(payload.fetched_at), dtype=pl.Datetime("us"))
+        for table_id, frame in tables.items():
+            if not frame.is_empty():
+                self.frames.setdefault(table_id, []).append(frame.with_columns(moment.alias("fetched_at")))
 
     def batch(self, fetched_at: datetime) -> Batch:
         """Return everything as one batch."""
         return Batch(
-            source=self.source,
-            rows=self._rows(),
+            source=self.connector.source,
+            tables={table.id: self._rows(table) for table in self.connector.tables},
             windows=self._trusted_windows(),
             payloads=tuple(self.payloads),
             problems=tuple(self.problems),
             fetched_at=fetched_at,
+            name=self.connector.name,
+            unknown=tuple(self.unknown),
+            compared=dict(self.compared),
         )
 
-    def _rows(self) -> pl.DataFrame:
-        """Return all rows, repeats left out. Where payloads overlap the later one speaks; clashes are for the gate."""
-        if not self.frames:
-            return empty_rows().with_columns(pl.lit(None, dtype=pl.Datetime("us")).alias("fetched_at"))
-        rows = pl.concat([frame.with_columns(_order=pl.lit(number)) for number, frame in enumerate(self.frames)])
-        if len(self.frames) > 1:
-            key = ["series_id", "period_date", "stated_at"]
-            rows = rows.filter(pl.col("_order") == pl.col("_order").max().over(key))
-        return one_row_each(rows.drop("_order"), SERIES_KEY)
+    def _parse(self, payload: Payload) -> pl.DataFrame | Mapping[str, pl.DataFrame]:
+        if self.connector.has_series:
+            return cast(SourceModule, self.module).parse(payload, self.pairs)
+        return cast(TableModule, self.module).parse(payload)
+
+    def _miss(self, names: set[str]) -> None:
+        """Note which groups are incomplete: those named, by id or by the publisher's code; all series where none is."""
+        self.is_whole = False
+        self.doubtful |= names
+        if self.connector.has_series:
+            named = {series.id for series, provider in self.pairs if names & {series.id, provider.code}}
+            self.doubtful |= named or self._series()
+
+    def _rows(self, table: Dataset) -> pl.DataFrame:
+        """Return all rows, repeats left out. Where payloads overlap the later one counts; clashes are for the gate."""
+        frames = self.frames.get(table.id)
+        if not frames:
+            return empty_table(table)
+        rows = pl.concat([frame.with_columns(_order=pl.lit(number)) for number, frame in enumerate(frames)])
+        key = dataset_key(table)
+        if len(frames) > 1:
+            last = rows.group_by(key).agg(pl.col("_order").max().alias("_last"))
+            if last.height < rows.height:
+                rows = rows.join(last, on=key, nulls_equal=True, maintain_order="left").filter(
+                    pl.col("_order") == pl.col("_last")
+                )
+                rows = rows.drop("_last")
+        return one_row_each(rows.drop("_order"), key)
 
     def _trusted_windows(self) -> tuple[Window, ...]:
-        """Return the windows, each once, but for those without an end of series of which a part was lost.
+        """Return the windows, each once, but for groups of which a part may have been lost.
 
-        What is absent there may have stood in the lost part: it must look neither withdrawn nor late.
+        What is absent there may have been in the lost part: it must look neither withdrawn nor late. A page of a series
+        that has an end says all of its days; a source that has no groups answers whole or not at all.
         """
-        kept = (window for window in self.windows if window.end is not None or window.series_id not in self.doubtful)
-        return tuple(dict.fromkeys(kept))
 
-    def _broke(self, payload: Payload, error: SourceError) -> None:
-        self.problems.append(error)
-        named = set(payload.meta.get("series", "").split(",")) & self._all()
-        self.doubtful |= named or self._all()
+        def is_trusted(window: Window) -> bool:
+            if self.connector.has_series and window.end is not None:
+                return True
+            return window.group not in self.doubtful if window.group else self.is_whole
 
-    def _all(self) -> set[str]:
+        return tuple(dict.fromkeys(window for window in self.windows if is_trusted(window)))
+
+    def _series(self) -> set[str]:
         return {series.id for series, _ in self.pairs}
 
-    def _hold_to_contract(self, payload: Payload, rows: pl.DataFrame) -> None:
-        """Raise on what only a bug of ours can cause: other columns than agreed, series nobody asked for."""
-        if dict(rows.schema) != dict(ROWS_SCHEMA):
-            raise TypeError(f"bug: parse of {self.source}: {payload.name} returned {rows.schema}, not ROWS_SCHEMA")
-        strangers = set(rows["series_id"].unique()) - self._all()
-        if strangers:
-            raise ValueError(f"bug: parse of {self.source}: {payload.name} returned {sorted(strangers, key=str)}")
+    def _hold_to_contract(self, payload: Payload, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Raise on what only a bug of ours can cause: another table, other columns, series not asked for."""
+        for table_id, rows in tables.items():
+            if table_id not in self.connector.table_ids:
+                raise ValueError(f"bug: parse of {self.connector.name}: {payload.name} returned {table_id}")
+            if dict(rows.schema) != dict(dataset(table_id).rows_schema):
+                raise TypeError(f"bug: {self.connector.name}: {payload.name}: {table_id} has {rows.schema}")
+            if self.connector.has_series and (strangers := set(rows["series_id"].unique()) - self._series()):
+                raise ValueError(
+                    f"bug: parse of {self.connector.name}: {payload.name} returned {sorted(strangers, key=str)}"
+                )

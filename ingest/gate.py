@@ -20,9 +20,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from ingest.batch import Batch, CheckResult, GateResult, observations_of
 from ingest.catalog import Catalog, Series
 from ingest.clock import NEW_YORK
-from ingest.kit import Batch, CheckResult, GateResult
 from ingest.rules.doubles import SERIES_KEY, clashes, one_row_each
 from ingest.rules.evidence import SeriesEvidence
 from ingest.rules.expectations import Check, Verdict, positions, validate
@@ -48,11 +48,13 @@ def gate(
 
     `previous` has one row per series held from this source: series_id, rows_count, first_period, last_period (periods).
     `now` is aware. `evidence`: the values held, and those of other providers; without it only the batch speaks.
-    Returned frames have the columns of `batch.rows`, `refused` with `reason` behind them.
+    Returned frames (of the one table of series) have the columns of `batch.rows`, `refused` with `reason` behind them.
     """
-    batch = replace(batch, rows=one_row_each(batch.rows, SERIES_KEY))
+    table_id = observations_of(batch.source)
+    batch = replace(batch, tables={table_id: one_row_each(batch.rows, SERIES_KEY)})
     if batch.rows.is_empty():
-        return GateResult(batch.rows, _refused(batch.rows.with_columns(reason=pl.lit(""))), (), None)
+        nothing = _refused(batch.rows.with_columns(reason=pl.lit("")))
+        return GateResult({table_id: batch.rows}, {table_id: nothing}, (), None)
     today = now.astimezone(NEW_YORK).date()
     latest = today + timedelta(days=DAYS_AHEAD)
     # counted in days: Great Expectations compares dates one by one
@@ -65,7 +67,7 @@ def gate(
         reasons = _first_reasons(rows, {name: verdict.failing for name, verdict in named.items()})
         refused = _refused(batch.rows.with_columns(reasons).filter(pl.col("reason").is_not_null()))
         checks = [_result(batch, rows, verdict) for verdict in row_verdicts]
-        return GateResult(batch.rows.clear(), refused, checks, held_back, pages)
+        return GateResult({table_id: batch.rows.clear()}, {table_id: refused}, checks, held_back, pages)
 
     series = series_table(batch, catalog, previous, now)
     series_verdicts = validate(series, _series_checks(), f"{batch.source} series", pages)
@@ -82,7 +84,8 @@ def gate(
     checks.append(_unit_change_result(batch, changed_units))
     checks += _block_results(batch, blocks)
     accepted = judged.filter(pl.col("reason").is_null()).drop("reason")
-    return GateResult(accepted, _refused(judged.filter(pl.col("reason").is_not_null())), checks, None, pages)
+    refused = _refused(judged.filter(pl.col("reason").is_not_null()))
+    return GateResult({table_id: accepted}, {table_id: refused}, checks, None, pages)
 
 
 def _refused(rows: pl.DataFrame) -> pl.DataFrame:

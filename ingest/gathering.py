@@ -18,7 +18,7 @@ import polars as pl
 
 from ingest.archive import Archive, Entry
 from ingest.errors import ArchiveDamaged, NotAsked, SourceChanged, SourceError, TidegaugeError
-from ingest.kit import Payload
+from ingest.payload import Payload
 
 _log = logging.getLogger("tidegauge.collect")
 

@@ -24,8 +24,8 @@ import stamina.instrumentation
 from ingest.archive import Archive, kept_headers, sha256_of
 from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
-from ingest.kit import Payload
 from ingest.patience import Patience
+from ingest.payload import Payload
 from ingest.secrets import blotted, guard
 from ingest.settings import Settings
 from ingest.transport import (

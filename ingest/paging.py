@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.parsing import changed
 
 MAX_PAGES: Final = 100

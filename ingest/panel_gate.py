@@ -17,13 +17,12 @@ from typing import Any, Final
 
 import polars as pl
 
+from ingest.batch import Batch, CheckResult, GateResult
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
-from ingest.kit import CheckResult
-from ingest.panel import PanelTable, panel_table
-from ingest.panel_kit import PanelBatch, PanelGateResult
+from ingest.dataset import Dataset, dataset
 from ingest.rules.dividend_sense import DIVIDEND_CHECK, senseless_dividends
-from ingest.rules.doubles import one_row_each, panel_clashes, panel_key
+from ingest.rules.doubles import dataset_key, one_row_each, panel_clashes
 from ingest.rules.evidence import Evidence
 from ingest.rules.expectations import Check, Verdict, validate
 from ingest.rules.found_blocks import (
@@ -33,7 +32,6 @@ from ingest.rules.found_blocks import (
     MOVE_CHECK,
     SPLIT_CHECK,
     Blocks,
-    group_column,
 )
 from ingest.rules.panel_blocks import find_blocks
 from ingest.rules.panel_rules import AGREED, COMPLETE, DAYS_AHEAD, SESSIONS_LOOKED_AT, Rule, measures_of, rules_of
@@ -50,7 +48,7 @@ _BLOCK_CHECKS: Final[Mapping[str, str]] = {
 }
 
 
-def rule_names(table: PanelTable) -> dict[str, str]:
+def rule_names(table: Dataset) -> dict[str, str]:
     """Return the names of the checks of a table, and what each finds."""
     rules = [*rules_of(table), *([COMPLETE] if table.name in ("prices", "fund_days") else [])]
     rules += [AGREED] if table.name == "intervals" else []
@@ -58,14 +56,14 @@ def rule_names(table: PanelTable) -> dict[str, str]:
     return named | {name: f"Finds {_BLOCK_CHECKS[name]}." for name in _block_checks(table)}
 
 
-def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGateResult:
+def panel_gate(batch: Batch, evidence: Evidence, now: datetime) -> GateResult:
     """Judge one desk's batch. `now` is aware.
 
     Returned frames have the columns of `batch.tables`, `refused` with `reason` behind them. Repeats count once; two
     rows with one key that differ refuse their group (ticker, fund): nothing says which of them counts.
     """
     batch = replace(
-        batch, tables={name: one_row_each(rows, panel_key(panel_table(name))) for name, rows in batch.tables.items()}
+        batch, tables={name: one_row_each(rows, dataset_key(dataset(name))) for name, rows in batch.tables.items()}
     )
     today = now.astimezone(NEW_YORK).date()
     accepted: dict[str, pl.DataFrame] = {}
@@ -73,7 +71,7 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
     checks: list[CheckResult] = []
     held_back: list[str] = []
     pages: dict[str, str] = {}
-    tables = {table_id: panel_table(table_id) for table_id in batch.tables}
+    tables = {table_id: dataset(table_id) for table_id in batch.tables}
     known = _splits_known(batch, evidence)
     sound = {table_id: _keyed(tables[table_id], rows) for table_id, rows in batch.tables.items()}
     blocks = find_blocks(sound, tables, known, evidence, today)
@@ -93,7 +91,7 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
             if rule.holds_back and not verdict.passed
         ]
         told = {**blocks.rows.get(table_id, {}), **{at: f"{DIVIDEND_CHECK}: {why}" for at, why in senseless.items()}}
-        clash = panel_clashes(table, rows, group_column(table)).alias("clash")
+        clash = panel_clashes(table, rows, table.history).alias("clash")
         judged = rows.with_columns(clash, _reasons(rows, verdicts, told, whole.get(table_id)))
         judged = judged.with_columns(reason=pl.coalesce("key_is_unique: " + pl.col("clash"), "reason")).drop("clash")
         accepted[table_id] = judged.filter(pl.col("reason").is_null()).drop("reason")
@@ -105,39 +103,39 @@ def panel_gate(batch: PanelBatch, evidence: Evidence, now: datetime) -> PanelGat
     if held_back:
         accepted = {table_id: rows.clear() for table_id, rows in accepted.items()}
         sentence = f"{batch.name}: held back, nothing of this answer landed: {'; '.join(held_back)}"
-        return PanelGateResult(accepted, refused, checks, sentence, pages)
-    return PanelGateResult(accepted, refused, checks, None, pages)
+        return GateResult(accepted, refused, checks, sentence, pages)
+    return GateResult(accepted, refused, checks, None, pages)
 
 
 # ---- blocks ----------------------------------------------------------------------------------------------------------
 
 
-def _block_checks(table: PanelTable) -> tuple[str, ...]:
+def _block_checks(table: Dataset) -> tuple[str, ...]:
     has_numbers = any(column.dtype == pl.Float64 for column in table.values)
-    if group_column(table) is None or not has_numbers:
+    if table.history is None or not has_numbers:
         return ()
     more = {"prices": (LEVEL_CHECK, SPLIT_CHECK, BASIS_CHECK), "fund_days": (LEVEL_CHECK,)}
     return (FACTOR_CHECK, *more.get(table.name, ()))
 
 
-def _keyed(table: PanelTable, rows: pl.DataFrame) -> pl.DataFrame:
+def _keyed(table: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows without groups in which two clash; none where a key is missing: the desk is held back anyway."""
     keys = [column.name for column in table.keys]
     if rows.select(keys).null_count().sum_horizontal().sum():
         return rows.clear()
-    sound = rows.filter(panel_clashes(table, rows, group_column(table)).is_null())
+    sound = rows.filter(panel_clashes(table, rows, table.history).is_null())
     return sound.clear() if sound.select(keys).is_duplicated().any() else sound
 
 
-def _groups_held(batch: PanelBatch, tables: Mapping[str, PanelTable], blocks: Blocks) -> dict[str, dict[str, str]]:
+def _groups_held(batch: Batch, tables: Mapping[str, Dataset], blocks: Blocks) -> dict[str, dict[str, str]]:
     """Return per table the groups held back: what one payload says of a group falls together."""
     held = [(table_id, group, why) for table_id, groups in blocks.groups.items() for group, why in groups.items()]
     whole: dict[str, dict[str, str]] = {table_id: dict(groups) for table_id, groups in blocks.groups.items()}
     for table_id, group, why in held:
-        column = group_column(tables[table_id])
+        column = tables[table_id].history
         bodies = batch.tables[table_id].filter(pl.col(str(column)) == group)["payload_sha256"].unique()
         for other_id, other in tables.items():
-            theirs = group_column(other)
+            theirs = other.history
             if theirs is None or other_id == table_id or batch.tables[other_id].is_empty():
                 continue
             mine = batch.tables[other_id].filter(pl.col(theirs) == group)
@@ -146,7 +144,7 @@ def _groups_held(batch: PanelBatch, tables: Mapping[str, PanelTable], blocks: Bl
     return whole
 
 
-def _block_result(table: PanelTable, name: str, blocks: Blocks) -> CheckResult:
+def _block_result(table: Dataset, name: str, blocks: Blocks) -> CheckResult:
     told = blocks.checks.get((table.id, name), [])
     more = f", and {len(told) - _EXAMPLES} more" if len(told) > _EXAMPLES else ""
     return CheckResult(
@@ -160,7 +158,7 @@ def _block_result(table: PanelTable, name: str, blocks: Blocks) -> CheckResult:
 
 
 def _senseless(
-    table: PanelTable, rows: pl.DataFrame, batch: PanelBatch, splits: pl.DataFrame, evidence: Evidence
+    table: Dataset, rows: pl.DataFrame, batch: Batch, splits: pl.DataFrame, evidence: Evidence
 ) -> dict[int, str]:
     """Return why dividends are refused, by position."""
     if table.name != "dividends":
@@ -177,14 +175,14 @@ def _senseless(
     )
 
 
-def _splits_known(batch: PanelBatch, evidence: Evidence) -> pl.DataFrame:
+def _splits_known(batch: Batch, evidence: Evidence) -> pl.DataFrame:
     """Return the splits held and those that came with the batch, which speak first."""
     columns = evidence.splits.columns
-    own = [rows.select(columns) for name, rows in batch.tables.items() if panel_table(name).name == "splits"]
+    own = [rows.select(columns) for name, rows in batch.tables.items() if dataset(name).name == "splits"]
     return pl.concat([*own, evidence.splits]).unique(["ticker", "session_date"], keep="first", maintain_order=True)
 
 
-def _completeness(table: PanelTable, rows: pl.DataFrame, pages: dict[str, str]) -> CheckResult:
+def _completeness(table: Dataset, rows: pl.DataFrame, pages: dict[str, str]) -> CheckResult:
     """Warn of tickers that lack one of the last sessions up to their own newest one."""
     newest = rows.group_by("ticker").agg(last=pl.col(table.period).max(), first=pl.col(table.period).min())
     ends = newest.select(pl.col("first").min(), pl.col("last").max()).row(0) if newest.height else (None, None)
@@ -214,7 +212,7 @@ def _completeness(table: PanelTable, rows: pl.DataFrame, pages: dict[str, str]) 
     return _check_result(table, rule, verdict, told)
 
 
-def _agreement(table: PanelTable, compared: pl.DataFrame, pages: dict[str, str]) -> CheckResult:
+def _agreement(table: Dataset, compared: pl.DataFrame, pages: dict[str, str]) -> CheckResult:
     """Warn of members whose date of joining two sources tell differently, the largest differences first."""
     measured = compared.sort("days_apart", "ticker", descending=[True, False])
     (rule, verdict), *_ = _verdicts((AGREED,), measured, f"{table.id} dates of joining", pages)
@@ -248,7 +246,7 @@ def _verdicts(
 
 
 def _judge(
-    table: PanelTable,
+    table: Dataset,
     rows: pl.DataFrame,
     today: date,
     blocks: Blocks,
@@ -292,11 +290,11 @@ def _reasons(
     return at.join(reasons, on="position", how="left", maintain_order="left")["reason"]
 
 
-def _result(table: PanelTable, rule: Rule, verdict: Verdict, rows: pl.DataFrame) -> CheckResult:
+def _result(table: Dataset, rule: Rule, verdict: Verdict, rows: pl.DataFrame) -> CheckResult:
     return _check_result(table, rule, verdict, _examples(table, rows, verdict.failing))
 
 
-def _check_result(table: PanelTable, rule: Rule, verdict: Verdict, examples: str) -> CheckResult:
+def _check_result(table: Dataset, rule: Rule, verdict: Verdict, examples: str) -> CheckResult:
     count = len(verdict.failing)
     more = ", …" if count > _EXAMPLES else ""
     summary = "passed" if verdict.passed else f"{count} {rule.says}: {examples}{more}"
@@ -310,7 +308,7 @@ def _check_result(table: PanelTable, rule: Rule, verdict: Verdict, examples: str
     )
 
 
-def _examples(table: PanelTable, rows: pl.DataFrame, failing: Sequence[int]) -> str:
+def _examples(table: Dataset, rows: pl.DataFrame, failing: Sequence[int]) -> str:
     """Name the first few failing rows for a person."""
     names = [column.name for column in table.keys] + [c.name for c in table.values if c.dtype == pl.Float64]
     shown: list[tuple[Any, ...]] = rows[list(failing[:_EXAMPLES])].select(names).rows()

@@ -14,7 +14,7 @@ from ingest.errors import AuditFailed, SourceUnavailable
 if TYPE_CHECKING:
     import duckdb
 
-    from ingest.kit import CheckResult
+    from ingest.batch import CheckResult
     from orchestration.dbt_bridge import NodeResult
     from orchestration.ingestion import SourceOutcome
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ingest.batch import CheckResult
 from ingest.errors import AuditFailed, ConfigError
-from ingest.kit import CheckResult
 from orchestration.dbt_state import MANIFEST_NAME, PROJECT_DIR, prepare_in, state
 
 if TYPE_CHECKING:

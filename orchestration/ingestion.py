@@ -1,37 +1,44 @@
-"""One source, from its publisher to its raw table. What goes wrong stays with the source: the others go on."""
+"""One connector, from its publisher to its raw tables. What goes wrong stays with it: the others are not affected."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
-from ingest.catalog import Catalog, SourceName
+from ingest.batch import Batch, CheckResult, GateResult
+from ingest.catalog import Catalog
+from ingest.catalog.funds import Fund, FundSource, load_funds
+from ingest.clock import NEW_YORK
+from ingest.connectors import Connector
 from ingest.errors import ConfigError, SourceError, TidegaugeError
-from ingest.kit import Batch, CheckResult, GateResult, empty_rows
 from orchestration.session import Progress, Session
 
 if TYPE_CHECKING:
     import duckdb
 
+    from ingest.connector import FetchContext
+    from ingest.payload import Http
     from warehouse.records import LandingResult
 
 log = logging.getLogger("tidegauge.ingestion")
 
-ASKED_DAY_BY_DAY: Mapping[SourceName, tuple[str, ...]] = {"cboe": ("put_call_total_ratio", "put_volume_total")}
+ASKED_DAY_BY_DAY: Final[Mapping[str, tuple[str, ...]]] = {"cboe": ("put_call_total_ratio", "put_volume_total")}
 """Series whose pages are asked one session at a time: their source must know which it holds."""
 
+PRICE_CONNECTORS: Final = ("yahoo_prices", "nasdaq")
+FUND_SOURCES: Final[Mapping[str, FundSource]] = {"ssga": "ssga", "ishares": "ishares", "proshares": "proshares"}
 
-KEPT_QUALITY_RUNS = 30
+KEPT_QUALITY_RUNS: Final = 30
 """So many runs keep their pages of Great Expectations; what they say stays in ops.checks."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOutcome:
-    """How one source fared in a run. `error` is a sentence, None when all is well."""
+    """How one connector fared in a run. `error` is a sentence, None when all is well."""
 
     source: str
     landing: LandingResult
@@ -44,35 +51,26 @@ class SourceOutcome:
         return self.landing.state in ("ok", "partial", "skipped")
 
 
-def ingest_source(session: Session, source: SourceName, progress: Progress) -> SourceOutcome:
-    """Fetch, archive, parse, check and land one source; a failure is recorded and returned, never raised.
+def ingest(session: Session, connector: Connector, progress: Progress) -> SourceOutcome:
+    """Fetch, archive, parse, check and land what one connector serves; a failure is recorded and returned, not raised.
 
     Raised is only what concerns every source: HomeUnusable, ConfigError, AnotherWriter, an interrupt.
     """
-    progress(f"asking {source}", 0, None)
-
-    def ask() -> SourceOutcome:
-        require_time(session, source)
-        batch = _collect(session, source, progress)
-        return _land(session, batch, _gate(session, batch))
-
-    return attempted(source, ask, lambda problem: _land(session, *_nothing(session, source, problem)))
-
-
-def attempted(
-    source: str, ask: Callable[[], SourceOutcome], record: Callable[[SourceError], SourceOutcome]
-) -> SourceOutcome:
-    """Return the outcome of `ask`, or of `record` with what stopped it: a bug of one must not cost the others."""
+    progress(f"asking {connector.name}", 0, None)
     try:
-        return ask()
+        require_time(session, connector.name)
+        batch = _collect(session, connector, progress)
+        return _land(session, batch, judge(session.con, batch, session.catalog))
     except SourceError as error:
         problem = error
     except TidegaugeError:
         raise
     except Exception as error:
-        log.exception("%s failed", source)
-        problem = SourceError(source, "ingestion", f"{type(error).__name__}: {error}")
-    return record(problem)
+        # a bug of one must not cost the others
+        log.exception("%s failed", connector.name)
+        problem = SourceError(connector.name, "ingestion", f"{type(error).__name__}: {error}")
+    nothing = Batch(connector.source, {}, (), (), (problem,), session.settings.clock(), connector.name)
+    return _land(session, nothing, GateResult({}, {}, (), None))
 
 
 def require_time(session: Session, name: str) -> None:
@@ -90,75 +88,97 @@ def require_own_upstream(session: Session) -> None:
         )
 
 
-def _collect(session: Session, source: SourceName, progress: Progress) -> Batch:
+def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> GateResult:
+    """Return the gate's judgement of a batch, at the moment it was fetched, beside what is held."""
+    from ingest.connectors import connector
+
+    if connector(batch.name).has_series:
+        from ingest.gate import gate
+        from warehouse.landing import held
+        from warehouse.series_evidence import series_evidence
+
+        return gate(batch, catalog, held(con, batch.source), batch.fetched_at, series_evidence(con, batch, catalog))
+    from ingest.panel_gate import panel_gate
+    from warehouse.panel_wanted import price_evidence
+
+    return panel_gate(batch, price_evidence(con, batch), batch.fetched_at)
+
+
+# -- asking ---------------------------------------------------------------------------------------------------
+
+
+def _collect(session: Session, connector: Connector, progress: Progress) -> Batch:
     require_own_upstream(session)
     from ingest.archive import Archive
-    from ingest.collect import build_context, collect
+    from ingest.collect import collect
     from ingest.http import Upstream
-    from warehouse.landing import held, held_periods
 
-    newest: dict[str, date | None] = dict(held(session.con, source).select("series_id", "last_period").iter_rows())
     clock = session.settings.clock
     with Upstream(session.settings, clock, Archive(session.home.archive), session.patience) as upstream:
-        context = build_context(
-            source,
-            session.catalog,
-            session.settings,
-            clock,
-            upstream,
-            since=newest,
-            held=held_periods(session.con, source, ASKED_DAY_BY_DAY.get(source, ())),
-            landed=_landed_bodies(session, source, newest),
-            patience=session.patience,
-            progress=progress,
-        )
-        return collect(source, context)
+        context = _series_context if connector.has_series else _table_context
+        return collect(connector, context(session, connector, upstream, progress))
 
 
-def _gate(session: Session, batch: Batch) -> GateResult:
-    return judge(session.con, batch, session.catalog, session.settings.clock())
+def _series_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
+    from ingest.collect import build_context
+    from warehouse.landing import held, held_periods
+
+    source = connector.source
+    newest: dict[str, date | None] = dict(held(session.con, source).select("series_id", "last_period").iter_rows())
+    return build_context(
+        source,
+        session.catalog,
+        session.settings,
+        session.settings.clock,
+        http,
+        since=newest,
+        held=held_periods(session.con, source, ASKED_DAY_BY_DAY.get(source, ())),
+        landed=_landed_bodies(session, source, newest),
+        patience=session.patience,
+        progress=progress,
+    )
 
 
-def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog, now: datetime) -> GateResult:
-    """Return the gate's judgement of a batch beside what is held. `now` is aware."""
-    from ingest.gate import gate
-    from warehouse.landing import held
-    from warehouse.series_evidence import series_evidence
+def _table_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
+    from ingest.catalog.funds import funds_of
+    from ingest.connector import FetchContext
+    from warehouse.panel_landing import held_groups
+    from warehouse.panel_wanted import former_tickers
 
-    return gate(batch, catalog, held(con, batch.source), now, series_evidence(con, batch, catalog))
-
-
-def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
-    from warehouse.connection import home_errors
-    from warehouse.landing import land
-
-    with home_errors(session.home):
-        landing = land(session.con, batch, gated, session.catalog, session.run_id, session.settings.clock())
-        keep_pages(session, gated.pages)
-    outcome = SourceOutcome(batch.source, landing, [*gated.checks, *landing.checks], landing.error)
-    session.outcomes[batch.source] = outcome
-    return outcome
-
-
-def keep_pages(session: Session, pages: Mapping[str, str]) -> None:
-    """Put the pages of Great Expectations under home/quality/<run>, and drop those of runs long past."""
-    runs = session.home.quality
-    folder = runs / session.run_id
-    folder.mkdir(exist_ok=True)
-    for name, page in pages.items():
-        (folder / f"{name.replace(' ', '_')}.html").write_text(page, encoding="utf-8")
-    for old in sorted(path for path in runs.iterdir() if path.is_dir())[:-KEPT_QUALITY_RUNS]:
-        shutil.rmtree(old)
+    today = session.settings.clock().astimezone(NEW_YORK).date()
+    issuer = FUND_SOURCES.get(connector.name)
+    return FetchContext(
+        source=connector.source,
+        settings=session.settings,
+        clock=session.settings.clock,
+        http=http,
+        progress=progress,
+        funds=_trading(funds_of(issuer) if issuer else load_funds(), today),
+        tickers=_tickers(session, connector, today),
+        former=former_tickers(session.con, today) if connector.name in PRICE_CONNECTORS else frozenset(),
+        since=dict(held_groups(session.con, connector.table_ids[0])),
+        patience=session.patience,
+    )
 
 
-def _nothing(session: Session, source: SourceName, error: SourceError) -> tuple[Batch, GateResult]:
-    """Return a batch of nothing but its problem: landing it records the failure as any other."""
-    nothing = empty_rows()
-    batch = Batch(source, nothing, (), (), (error,), session.settings.clock())
-    return batch, GateResult(nothing, nothing, (), None)
+def _trading(funds: tuple[Fund, ...], today: date) -> tuple[Fund, ...]:
+    """Return the funds whose first day is out; a closed one may still print its last days."""
+    return tuple(fund for fund in funds if fund.active_from is None or fund.active_from < today)
 
 
-def _landed_bodies(session: Session, source: SourceName, newest: Mapping[str, date | None]) -> frozenset[str]:
+def _tickers(session: Session, connector: Connector, today: date) -> list[str]:
+    """Return the symbols to ask for; the second provider only those that the first one misses or left in doubt."""
+    if connector.name not in PRICE_CONNECTORS:
+        return []
+    from warehouse.panel_wanted import lacking_tickers, wanted_tickers
+
+    wanted = wanted_tickers(session.con, today, wide=session.settings.wide_universe)
+    if connector.name == PRICE_CONNECTORS[0]:
+        return wanted
+    return lacking_tickers(session.con, wanted, session.settings.clock())
+
+
+def _landed_bodies(session: Session, source: str, newest: Mapping[str, date | None]) -> frozenset[str]:
     """Return the bodies that a source need not send again unless they changed.
 
     A body has landed whole when a run without problems came after its first sight. While a series of the catalog
@@ -178,7 +198,41 @@ def _landed_bodies(session: Session, source: SourceName, newest: Mapping[str, da
     return frozenset(row[0] for row in rows)
 
 
-def recent_values(con: duckdb.DuckDBPyConnection, source: SourceName, series_id: str, count: int) -> list[float]:
+# -- landing --------------------------------------------------------------------------------------------------
+
+
+def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
+    from ingest.connectors import connector
+    from warehouse.connection import home_errors
+
+    now = session.settings.clock()
+    with home_errors(session.home):
+        if connector(batch.name).has_series:
+            from warehouse.landing import land
+
+            landing = land(session.con, batch, gated, session.catalog, session.run_id, now)
+        else:
+            from warehouse.panel_landing import land_panel
+
+            landing = land_panel(session.con, batch, gated, session.run_id, now)
+        keep_pages(session, gated.pages)
+    outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
+    session.outcomes[batch.name] = outcome
+    return outcome
+
+
+def keep_pages(session: Session, pages: Mapping[str, str]) -> None:
+    """Put the pages of Great Expectations under home/quality/<run>, and drop those of runs long past."""
+    runs = session.home.quality
+    folder = runs / session.run_id
+    folder.mkdir(exist_ok=True)
+    for name, page in pages.items():
+        (folder / f"{name.replace(' ', '_')}.html").write_text(page, encoding="utf-8")
+    for old in sorted(path for path in runs.iterdir() if path.is_dir())[:-KEPT_QUALITY_RUNS]:
+        shutil.rmtree(old)
+
+
+def recent_values(con: duckdb.DuckDBPyConnection, source: str, series_id: str, count: int) -> list[float]:
     """Return the newest `count` values of a series as `source` gave them, oldest first."""
     rows = con.execute(
         f"""

@@ -17,8 +17,8 @@ from ingest.errors import ConfigError
 from ingest.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from ingest.kit import Batch, Payload
-    from ingest.panel_kit import PanelBatch
+    from ingest.batch import Batch
+    from ingest.payload import Payload
 
 CONTRACTS_FILE: Final = PROJECT_ROOT / "ingest" / "catalog" / "contracts.yml"
 _LAST_ARCHIVED = date(2019, 10, 4)
@@ -102,6 +102,7 @@ def _probe(contract: Contract, catalog: Catalog, settings: Settings) -> Probe:
     from ingest.archive import Archive
     from ingest.catalog.calendars import working_days
     from ingest.collect import build_context, collect
+    from ingest.connectors import connector
     from ingest.http import Upstream
 
     clock = settings.clock
@@ -119,7 +120,7 @@ def _probe(contract: Contract, catalog: Catalog, settings: Settings) -> Probe:
                 since={series.id: recent for series, _ in pairs},
                 held={series.id: pages_held for series, _ in pairs},
             )
-            batch = collect(contract.source, context)
+            batch = collect(connector(contract.source), context)
     newest = batch.rows["period_date"].max() if not batch.rows.is_empty() else None
     assert newest is None or isinstance(newest, date)
     return Probe(contract.source, _moved(contract, batch, newest, today), newest, len(batch.payloads))
@@ -128,20 +129,20 @@ def _probe(contract: Contract, catalog: Catalog, settings: Settings) -> Probe:
 def _probe_panel(contract: PanelContract, settings: Settings) -> Probe:
     from ingest.archive import Archive
     from ingest.catalog.funds import load_funds
+    from ingest.collect import collect
+    from ingest.connector import FetchContext
+    from ingest.connectors import connector
     from ingest.http import Upstream
-    from ingest.panel_collect import collect_panel
-    from ingest.panel_desks import panel_desk
-    from ingest.panel_kit import PanelContext
     from orchestration.session import no_progress
 
-    desk = panel_desk(contract.desk)
+    desk = connector(contract.desk)
     today = settings.clock().astimezone(NEW_YORK).date()
     asked = contract.ask
     with (
         tempfile.TemporaryDirectory(prefix="tidegauge-doctor-") as folder,
         Upstream(settings, settings.clock, Archive(Path(folder))) as upstream,
     ):
-        context = PanelContext(
+        context = FetchContext(
             source=desk.source,
             settings=settings,
             clock=settings.clock,
@@ -151,14 +152,14 @@ def _probe_panel(contract: PanelContract, settings: Settings) -> Probe:
             tickers=[asked] if asked else [],
             since={asked or "": today - timedelta(days=5)},
         )
-        batch = collect_panel(desk, context)
+        batch = collect(desk, context)
     table = desk.tables[0]
     newest = batch.tables[table.id][table.period].max()
     assert newest is None or isinstance(newest, date)
     return Probe(contract.desk, _moved_panel(contract, batch, newest, today), newest, len(batch.payloads))
 
 
-def _moved_panel(contract: PanelContract, batch: PanelBatch, newest: date | None, today: date) -> str | None:
+def _moved_panel(contract: PanelContract, batch: Batch, newest: date | None, today: date) -> str | None:
     """Say the first thing that is not as agreed."""
     if batch.problems:
         told = str(batch.problems[0])

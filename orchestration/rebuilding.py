@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from ingest.catalog import SOURCES, Catalog, load_catalog
+from ingest.catalog import Catalog, load_catalog
+from ingest.connectors import SERIES_CONNECTORS, TABLE_CONNECTORS
 from ingest.errors import HomeUnusable
 from ingest.home import Home, home_at
-from ingest.panel_desks import PANEL_DESKS
 from ingest.settings import Settings
 from orchestration.session import Progress
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from ingest.archive import Archive
+    from ingest.batch import Batch
     from ingest.errors import ArchiveDamaged
-    from ingest.kit import Batch, GateResult
-    from ingest.panel_kit import PanelBatch
     from warehouse.rebuild import RebuildResult
 
 
@@ -36,9 +34,7 @@ def rebuild_home(
     told (a sentence to `tell`, before anything is done) and accepted. ClockBehind as a run.
     """
     from ingest.archive import Archive
-    from ingest.gate import gate
-    from orchestration.ingestion import judge as judge_series
-    from orchestration.panel_ingestion import judge as judge_panel
+    from orchestration.ingestion import judge
     from warehouse.connection import WriterLock, home_errors
     from warehouse.rebuild import rebuild
     from warehouse.recorded import require_clock
@@ -48,9 +44,6 @@ def rebuild_home(
     require_clock(home, settings.clock())
     home.ensure()
 
-    def judge(batch: Batch, previous: pl.DataFrame) -> GateResult:
-        return gate(batch, catalog, previous, batch.fetched_at)
-
     with WriterLock(home):
         with home_errors(home):
             _tell_loss(home, tell, accept_loss=accept_loss)
@@ -59,13 +52,10 @@ def rebuild_home(
         done = rebuild(
             home,
             _batches(archive, catalog, progress),
-            judge,
+            lambda con, batch: judge(con, batch, catalog),
             catalog,
             run_id="rebuild",
             now=settings.clock(),
-            panels=_panels(archive, progress),
-            panel_gate=judge_panel,
-            series_gate=lambda con, batch: judge_series(con, batch, catalog, batch.fetched_at),
         )
         for error in dict.fromkeys(str(error) for error in lost):
             tell(f"left out: {error}")
@@ -106,22 +96,16 @@ def _tell_loss(home: Home, tell: Callable[[str], None], *, accept_loss: bool) ->
 
 
 def _batches(archive: Archive, catalog: Catalog, progress: Progress) -> Iterator[Batch]:
-    """Yield every batch of every source by the time it was fetched: some are judged beside what others brought."""
+    """Yield every batch by the time it was fetched, series before other tables: some are judged beside others' rows."""
     from ingest.collect import replay
 
-    # Of one moment the order is that of a run, which asks the sources by name.
-    sources = [replay(archive, source, catalog.of_source(source)) for source in sorted(SOURCES)]
-    for done, batch in enumerate(heapq.merge(*sources, key=lambda batch: batch.fetched_at), start=1):
-        progress(f"replaying {batch.source}", done, None)
-        yield batch
-
-
-def _panels(archive: Archive, progress: Progress) -> Iterator[PanelBatch]:
-    """Yield every batch of every desk by the time it was fetched: desks are judged beside what others brought."""
-    from ingest.panel_collect import replay_panel
-
-    desks = [replay_panel(archive, desk) for desk in PANEL_DESKS]
-    # Of one moment the earlier desk comes first: merge keeps the order of its inputs.
-    for done, batch in enumerate(heapq.merge(*desks, key=lambda batch: batch.fetched_at), start=1):
+    # Of one moment the order is that of a run, which asks the sources by name; merge keeps the order of its inputs.
+    series = [
+        replay(archive, one, catalog.of_source(one.source))
+        for one in sorted(SERIES_CONNECTORS, key=lambda one: one.name)
+    ]
+    tables = [replay(archive, one) for one in TABLE_CONNECTORS]
+    merged = chain(*(heapq.merge(*group, key=lambda batch: batch.fetched_at) for group in (series, tables)))
+    for done, batch in enumerate(merged, start=1):
         progress(f"replaying {batch.name}", done, None)
         yield batch

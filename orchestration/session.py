@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from ingest.batch import CheckResult
 from ingest.catalog import Catalog, load_catalog
 from ingest.clock import naive_utc
 from ingest.errors import ConfigError, TidegaugeError
 from ingest.home import Home, home_at
-from ingest.kit import CheckResult
 from ingest.patience import Patience
 from ingest.secrets import blotted
 from ingest.settings import Origin, Settings

@@ -16,7 +16,7 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from ingest.catalog.funds import load_funds
 from ingest.clock import NEW_YORK
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 from simulator.panel import PANEL_SCHEMA, Document, Panel
 
 _PANEL: Final = "prices/sp500_ohlcv_adj_2018_2025.parquet"
@@ -82,7 +82,7 @@ def _bars(path: Path, permid: str, *, skip_rows_after_header: int = 0, day: str 
 def _known(bars: pl.DataFrame) -> pl.DataFrame:
     """Return rows of the frame `prices`, each known from the evening of its session on."""
     days = bars.select("session_date").unique().sort("session_date")
-    released = panel_table("yahoo.prices").release.released_at(days["session_date"])
+    released = dataset("yahoo.prices").own_release.released_at(days["session_date"])
     names = {name: f"{name}_usd" for name in _CELLS[:4]} | {"volume": "volume_shares"}
     return (
         bars.join(days.with_columns(released.alias("known_at")), on="session_date")

@@ -17,7 +17,7 @@ import polars as pl
 
 from ingest.catalog.funds import Fund
 from ingest.clock import NEW_YORK, naive_utc
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 
 _LONGEST_HALT: Final = timedelta(days=30)
 """A stock that is halted counts with its last close; one that long without any is left out."""
@@ -213,5 +213,5 @@ def _shown(rows: pl.DataFrame | None, name: str, period: str, now: datetime) -> 
 
 
 def _events(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    printed = panel_table("yahoo.prices").release.released_at(rows["session_date"])
+    printed = dataset("yahoo.prices").own_release.released_at(rows["session_date"])
     return rows.filter(printed <= naive_utc(now)).drop("permid").sort("session_date")

@@ -15,14 +15,14 @@ import pytest
 from analytics.breadth.tables import update_breadth
 from analytics.regimes.ledger import reconstruct
 from ingest.catalog import SOURCES
-from ingest.panel import PANEL_TABLES
+from ingest.dataset import TABLES
 
 MACROS = Path(__file__).parents[1] / "dbt_project" / "macros"
 FEW, MANY = 4, 50
 PLACES = [*range(FEW), *(pytest.param(place, marks=pytest.mark.slow) for place in range(FEW, MANY))]
 """Which of the sessions that are drawn at random; a few of them in CI."""
 
-DATED_PANEL = [table.id for table in PANEL_TABLES if table.id != "sp500_membership.intervals"]
+DATED_PANEL = [table.id for table in TABLES if table.id != "sp500_membership.intervals"]
 """Who is who stays: Yahoo serves a renamed stock's whole past under its new ticker, which only the list of today tells.
 Members that join later are no members earlier, whatever the list says."""
 

@@ -25,7 +25,7 @@ from typing import Final, Literal
 
 import duckdb
 
-from ingest.kit import CheckResult
+from ingest.batch import CheckResult
 
 GONE_RATIO: Final = 0.02
 GONE_COUNT: Final = 3

@@ -19,9 +19,9 @@ from typing import Final
 import duckdb
 import polars as pl
 
+from ingest.batch import ROWS_SCHEMA, Batch, GateResult, empty_rows, observations_of
 from ingest.catalog import Catalog
 from ingest.clock import naive_utc
-from ingest.kit import ROWS_SCHEMA, Batch, GateResult
 from warehouse import absence
 from warehouse.latest import SERIES_KEYS, latest_of, newest
 from warehouse.records import (
@@ -150,13 +150,15 @@ class _Landing:
         self.con = con
         self.batch = batch
         self.source = batch.source
+        self.raw = observations_of(batch.source)
         self.fetched_at = naive_utc(batch.fetched_at)
         self.gated = gated
-        self.received = gated.accepted.height + gated.refused.height
+        self.accepted = gated.accepted.get(self.raw, empty_rows())
+        self.refused = gated.refused.get(self.raw, empty_rows())
+        self.received = self.accepted.height + self.refused.height
         self.catalog = catalog
         self.run_id = run_id
         self.now = now
-        self.raw = f"{batch.source}.observations"
         self.keyed = absence.Keyed(self.raw, "series_id", "period_date", SERIES_KEYS, ("value",))
         self.held_groups: list[absence.HeldGroup] = []
 
@@ -179,7 +181,7 @@ class _Landing:
             else:
                 result = LandingResult("held", 0, 0, 0, quarantined, None, ())
             held = {group.group for group in self.held_groups}
-            unsound = refused_groups(self.gated.accepted, self.gated.refused, pl.col("series_id"), "period_date")
+            unsound = refused_groups(self.accepted, self.refused, pl.col("series_id"), "period_date")
             unsound = {} if self.gated.held_back else {name: why for name, why in unsound.items() if name not in held}
             said = (
                 absence.sentence(self.source, self.raw, self.held_groups),
@@ -217,20 +219,17 @@ class _Landing:
         is_held = pl.col("series_id").is_in(list(told))
         # What is held already needs no quarantine.
         refused = (
-            self.gated.accepted.filter(is_held)
+            self.accepted.filter(is_held)
             .join(known, on=["series_id", "period_date", "value"], how="anti", nulls_equal=True)
             .with_columns(pl.col("series_id").replace_strict(told, return_dtype=pl.String).alias("reason"))
         )
-        self.gated = replace(
-            self.gated,
-            accepted=self.gated.accepted.filter(~is_held),
-            refused=pl.concat([self.gated.refused, refused.select(self.gated.refused.columns)]),
-        )
+        self.accepted = self.accepted.filter(~is_held)
+        self.refused = pl.concat([self.refused, refused.select(self.refused.columns)])
 
     @contextmanager
     def _answer(self) -> Iterator[None]:
         """Show what the rule of absence looks at: what is held, came, was refused, was asked for."""
-        accepted = _one_per_key(self.gated.accepted)
+        accepted = _one_per_key(self.accepted)
         if accepted["stated_at"].null_count() < accepted.height:
             # Of several vintages of a period the newest is what the provider shows now.
             accepted = accepted.sort("stated_at", nulls_last=False).unique(["series_id", "period_date"], keep="last")
@@ -238,7 +237,7 @@ class _Landing:
         with (
             shown(self.con, "landing_present_now", accepted),
             shown(self.con, "landing_covering", covering),
-            shown(self.con, "landing_doubted", self.gated.refused.select(group_name="series_id").unique()),
+            shown(self.con, "landing_doubted", self.refused.select(group_name="series_id").unique()),
             shown(self.con, "landing_windows", self._windows().rename({"series_id": "group_name"})),
         ):
             yield
@@ -248,7 +247,7 @@ class _Landing:
     def _merge(self, quarantined: int) -> LandingResult:
         fetches = self._fetches()
         with (
-            shown(self.con, "landing_incoming", _one_per_key(self.gated.accepted)),
+            shown(self.con, "landing_incoming", _one_per_key(self.accepted)),
             shown(self.con, "landing_fetches", fetches),
         ):
             self._take_present()
@@ -258,7 +257,7 @@ class _Landing:
             self._record_fetches()
             self.con.execute("drop table landing_newest; drop table landing_present")
         kinds = landed["kind"]
-        newest = self.gated.accepted.filter(pl.col("value").is_not_null())["period_date"].max()
+        newest = self.accepted.filter(pl.col("value").is_not_null())["period_date"].max()
         assert newest is None or isinstance(newest, date)
         return LandingResult(
             state_of(self.batch, has_rows=not self.batch.rows.is_empty()),
@@ -279,10 +278,7 @@ class _Landing:
         held = [group.group for group in self.held_groups]  # an answer that was held counts as no fetch
         windows = self._windows().filter(pl.col("series_id").is_in(held).not_())
         came = pl.concat(
-            [
-                frame.select("series_id", "period_date", "fetched_at")
-                for frame in (self.gated.accepted, self.gated.refused)
-            ]
+            [frame.select("series_id", "period_date", "fetched_at") for frame in (self.accepted, self.refused)]
         )
         with shown(self.con, "landing_windows", windows), shown(self.con, "landing_came", came):
             frame = self.con.execute(
@@ -315,14 +311,14 @@ class _Landing:
 
     def _windows(self) -> pl.DataFrame:
         return pl.DataFrame(
-            [(window.series_id, window.start, window.end) for window in self.batch.windows],
+            [(window.group, window.start, window.end) for window in self.batch.windows],
             schema={"series_id": pl.String(), "window_start": pl.Date(), "window_end": pl.Date()},
             orient="row",
         ).unique()
 
     def _take_newest(self) -> None:
         """Keep the newest vintage of each period held of the series that this answer is about."""
-        names = {window.series_id for window in self.batch.windows} | set(self.gated.accepted["series_id"].unique())
+        names = {window.group for window in self.batch.windows} | set(self.accepted["series_id"].unique())
         series = pl.DataFrame({"series_id": sorted(names)}, schema={"series_id": pl.String()})
         asked = f"(from {self.raw} where series_id in (select series_id from landing_series))"
         with shown(self.con, "landing_series", series):
@@ -335,9 +331,7 @@ class _Landing:
 
     def _take_present(self) -> None:
         """Keep the periods that the answer shows, refused or not."""
-        with shown(
-            self.con, "landing_refused", self.gated.refused.select("series_id", "period_date", "payload_sha256")
-        ):
+        with shown(self.con, "landing_refused", self.refused.select("series_id", "period_date", "payload_sha256")):
             self.con.execute(
                 """
                 create temp table landing_present as
@@ -348,7 +342,7 @@ class _Landing:
 
     def _vintages(self) -> pl.DataFrame:
         """Return what the provider itself dates: its new vintages, and changes it made without a new date."""
-        if self.gated.accepted["stated_at"].null_count() == self.gated.accepted.height:
+        if self.accepted["stated_at"].null_count() == self.accepted.height:
             return pl.DataFrame(schema=_LANDED_SCHEMA)
         # Vintages are compared with what precedes them in time, held or arriving with them. 'latest_only' rows
         # are no vintages: they carry a later value at the first one's moment.
@@ -586,9 +580,9 @@ class _Landing:
 
     def _record_refused(self) -> int:
         """Append refusals not recorded before: the same cell, value and reason is recorded once."""
-        if self.gated.refused.is_empty():
+        if self.refused.is_empty():
             return 0
-        with shown(self.con, "landing_refused", self.gated.refused):
+        with shown(self.con, "landing_refused", self.refused):
             counted = self.con.execute(
                 """
                 insert into quarantine.observations by name

@@ -25,11 +25,11 @@ def latest_of(table_id: str) -> str:
 def latest_ddl() -> Iterator[tuple[str, str]]:
     """Yield name and text of one migration per raw table; each may run twice."""
     from ingest.catalog import SOURCES
-    from ingest.panel import PANEL_TABLES
+    from ingest.dataset import TABLES
 
     for source in SOURCES:
         yield _migration(f"{source}.observations", SERIES_KEYS)
-    for table in PANEL_TABLES:
+    for table in TABLES:
         yield _migration(table.id, [column.name for column in table.keys])
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.panel import PANEL_TABLES, PanelTable
+from ingest.dataset import TABLES, Dataset
 
 _TYPES: Final[Mapping[pl.DataType, str]] = {
     pl.String(): "varchar",
@@ -39,11 +39,11 @@ _RECORDED: Final = (
 
 def panel_ddl() -> Iterator[tuple[str, str]]:
     """Yield name and text of one migration per panel table; each may run twice."""
-    for table in PANEL_TABLES:
+    for table in TABLES:
         yield f"panel {table.id}", _ddl(table)
 
 
-def _ddl(table: PanelTable) -> str:
+def _ddl(table: Dataset) -> str:
     columns = [(column.name, f"{_TYPES[column.dtype]} not null", column.comment) for column in table.keys]
     columns += [(column.name, _TYPES[column.dtype], column.comment) for column in table.values]
     columns += _RECORDED

@@ -8,10 +8,9 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from ingest.panel import PANEL_TABLES, PanelTable, panel_table
-from ingest.panel_kit import PanelBatch
+from ingest.batch import Batch
+from ingest.dataset import TABLES, Dataset, dataset
 from ingest.rules.evidence import Evidence
-from ingest.rules.found_blocks import group_column
 from ingest.rules.price_moves import large_moves
 from warehouse.latest import latest_of
 from warehouse.records import shown
@@ -22,26 +21,26 @@ _BEFORE: Final = timedelta(days=40)
 _WHOLE_HISTORY: Final = frozenset({"splits", "dividends"})
 
 
-def price_evidence(con: duckdb.DuckDBPyConnection, batch: PanelBatch) -> Evidence:
+def price_evidence(con: duckdb.DuckDBPyConnection, batch: Batch) -> Evidence:
     """Return what is held and helps to judge a batch: see ingest.rules.evidence.Evidence."""
-    held = {table_id: _held(con, panel_table(table_id), rows) for table_id, rows in batch.tables.items()}
-    prices = [rows for name, rows in batch.tables.items() if panel_table(name).name == "prices"]
-    if not any(panel_table(name).name in ("prices", "fund_days") for name in batch.tables):
+    held = {table_id: _held(con, dataset(table_id), rows) for table_id, rows in batch.tables.items()}
+    prices = [rows for name, rows in batch.tables.items() if dataset(name).name == "prices"]
+    if not any(dataset(name).name in ("prices", "fund_days") for name in batch.tables):
         return Evidence(Evidence.none().splits, Evidence.none().closes, held=held)
-    parts = " union all ".join(_newest(table.id, "split_ratio") for table in PANEL_TABLES if table.name == "splits")
+    parts = " union all ".join(_newest(table.id, "split_ratio") for table in TABLES if table.name == "splits")
     splits = con.execute(f"select ticker, session_date, split_ratio from ({parts}) where split_ratio > 0").pl()
     if not prices or prices[0].is_empty():
         return Evidence(splits, Evidence.none().closes, held=held)
-    others = [table for table in PANEL_TABLES if table.name == "prices" and table.source != batch.source]
+    others = [table for table in TABLES if table.name == "prices" and table.source != batch.source]
     moves = large_moves(prices[0], splits)
-    own = [table.id for table in PANEL_TABLES if table.name == "prices"].index(f"{batch.source}.prices")
-    before = [table for table in PANEL_TABLES if table.name == "prices"][:own]
+    own = [table.id for table in TABLES if table.name == "prices"].index(f"{batch.source}.prices")
+    before = [table for table in TABLES if table.name == "prices"][:own]
     preferred = _closes(con, before, prices[0].select("ticker", "session_date"))
     first = preferred.unique(["ticker", "session_date"], keep="first", maintain_order=True)
     return Evidence(splits, _closes(con, others, moves), first, held)
 
 
-def _closes(con: duckdb.DuckDBPyConnection, tables: list[PanelTable], wanted: pl.DataFrame) -> pl.DataFrame:
+def _closes(con: duckdb.DuckDBPyConnection, tables: list[Dataset], wanted: pl.DataFrame) -> pl.DataFrame:
     """Return ticker, session_date, close_usd of the wanted sessions, of each provider, the first one's first."""
     if not tables or wanted.is_empty():
         return Evidence.none().closes
@@ -56,10 +55,10 @@ def _closes(con: duckdb.DuckDBPyConnection, tables: list[PanelTable], wanted: pl
         ).pl()
 
 
-def _held(con: duckdb.DuckDBPyConnection, table: PanelTable, rows: pl.DataFrame) -> pl.DataFrame:
+def _held(con: duckdb.DuckDBPyConnection, table: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
     """Return keys and values of the newest vintages of the batch's groups, from shortly before its first period on."""
     columns = [column.name for column in (*table.keys, *table.values)]
-    group = group_column(table)
+    group = table.history
     first = rows[table.period].min() if rows.height else None
     schema = {column.name: column.dtype for column in (*table.keys, *table.values)}
     if group is None or not isinstance(first, date):

@@ -14,11 +14,10 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from ingest.batch import Batch, CheckResult, GateResult
 from ingest.catalog.calendars import working_days
 from ingest.clock import naive_utc
-from ingest.kit import CheckResult
-from ingest.panel import PanelTable, panel_table
-from ingest.panel_kit import PanelBatch, PanelGateResult
+from ingest.dataset import Dataset, dataset
 from warehouse import absence
 from warehouse.landing import REVISED_AFTER, ROLLED_BY
 from warehouse.latest import newest
@@ -36,9 +35,6 @@ from warehouse.records import (
 from warehouse.runs import record_checks
 from warehouse.unsound import refused_groups, refused_sentence
 
-_GROUPS = ("ticker", "fund_ticker")
-"""Keys by which an answer is about one ticker or fund; a table without any comes as one answer."""
-
 _RELATIONS = absence.Relations(
     newest="panel_newest",
     accepted="panel_incoming",
@@ -51,7 +47,7 @@ _TEMPORARY = ("panel_newest", "panel_landed", "panel_fetched")
 
 
 def land_panel(
-    con: duckdb.DuckDBPyConnection, batch: PanelBatch, gated: PanelGateResult, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection, batch: Batch, gated: GateResult, run_id: str, now: datetime
 ) -> LandingResult:
     """Land what the gate accepted of one desk, in one transaction; all of it or nothing. `now` is aware.
 
@@ -66,7 +62,7 @@ def land_panel(
         unsound = [] if gated.held_back else _unsound(batch, gated)
         gated, held, checks, gone = _without_held_groups(con, batch, gated, run_id, moment)
         held += unsound
-        refused = [_Table(con, batch, gated, panel_table(name), run_id, moment) for name in gated.refused]
+        refused = [_Table(con, batch, gated, dataset(name), run_id, moment) for name in gated.refused]
         quarantined = sum(table.record_refused() for table in refused)
         record_broken(con, batch.name, batch.payloads, batch.problems, run_id=run_id, now=moment)
         _record_problems(con, batch, run_id)
@@ -74,7 +70,7 @@ def land_panel(
         record_checks(con, run_id, [*gated.checks, *checks], now)
         if gated.held_back is None:
             for name in gated.accepted:
-                table = _Table(con, batch, gated, panel_table(name), run_id, moment, gone.get(name, frozenset()))
+                table = _Table(con, batch, gated, dataset(name), run_id, moment, gone.get(name, frozenset()))
                 landed.append(table.merge())
         result = _result(batch, gated, landed, quarantined)
         result = replace(
@@ -93,34 +89,23 @@ def land_panel(
 
 def held_groups(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, date]:
     """Return the newest period held of each group (ticker, fund or "")."""
-    table = panel_table(table_id)
+    table = dataset(table_id)
     return dict(
         con.execute(
-            f"select {group_of(table)} as group_name, max({table.period}) from {table.id} group by all"
+            f"select {table.group_sql} as group_name, max({table.period}) from {table.id} group by all"
         ).fetchall()
     )
 
 
-def group_of(table: PanelTable) -> str:
-    """Return the SQL expression of a row's group: the column of its ticker or fund, or an empty text."""
-    return next((column.name for column in table.keys if column.name in _GROUPS), "''")
-
-
-def group_expression(table: PanelTable) -> pl.Expr:
-    """Return the same for polars."""
-    group = group_of(table)
-    return pl.lit("") if group == "''" else pl.col(group)
-
-
-def landing_checks(table: PanelTable) -> tuple[str, ...]:
+def landing_checks(table: Dataset) -> tuple[str, ...]:
     """Return the names of the checks that landing makes of a table."""
     ends = (absence.BEHIND_CHECK,) if table.is_regular or table.is_snapshot else ()
     return (absence.GONE_CHECK, *ends)
 
 
 def _without_held_groups(
-    con: duckdb.DuckDBPyConnection, batch: PanelBatch, gated: PanelGateResult, run_id: str, now: datetime
-) -> tuple[PanelGateResult, list[str], list[CheckResult], dict[str, frozenset[str]]]:
+    con: duckdb.DuckDBPyConnection, batch: Batch, gated: GateResult, run_id: str, now: datetime
+) -> tuple[GateResult, list[str], list[CheckResult], dict[str, frozenset[str]]]:
     """Return what may land, a sentence per table of which groups may not, the checks, and whose fetch does not count.
 
     The last by table: the groups of which too much would be gone at once.
@@ -134,11 +119,11 @@ def _without_held_groups(
     for name, rows in gated.accepted.items():
         if rows.is_empty():
             continue
-        table = _Table(con, batch, gated, panel_table(name), run_id, now)
+        table = _Table(con, batch, gated, dataset(name), run_id, now)
         held = found[name] = table.held_groups()
         if not table.table.is_regular:  # it came beside a table whose groups may be held
             own = {group.group for group in held}
-            came = set(rows.select(group_expression(table.table)).to_series())
+            came = set(rows.select(table.table.group_expression).to_series())
             held += [one for one in found.get(table.beside().id, []) if one.group in came - own]
         checks += absence.check_results(name, held, names=landing_checks(table.table))
         if held:
@@ -152,9 +137,9 @@ def _without_held_groups(
     return replace(gated, accepted=accepted, refused=refused), sentences, checks, not_counted
 
 
-def _unsound(batch: PanelBatch, gated: PanelGateResult) -> list[str]:
+def _unsound(batch: Batch, gated: GateResult) -> list[str]:
     """Return a sentence for each table of which the gate refused groups whole, or for their dates."""
-    tables = (panel_table(name) for name in gated.refused)
+    tables = (dataset(name) for name in gated.refused)
     said = (
         refused_sentence(
             batch.name,
@@ -162,7 +147,7 @@ def _unsound(batch: PanelBatch, gated: PanelGateResult) -> list[str]:
             refused_groups(
                 gated.accepted.get(table.id, pl.DataFrame()),
                 gated.refused[table.id],
-                group_expression(table),
+                table.group_expression,
                 table.period,
             ),
         )
@@ -182,7 +167,7 @@ class _Counts:
     shrinkages: tuple[Shrinkage, ...]
 
 
-def _record_problems(con: duckdb.DuckDBPyConnection, batch: PanelBatch, run_id: str) -> None:
+def _record_problems(con: duckdb.DuckDBPyConnection, batch: Batch, run_id: str) -> None:
     seen_at = naive_utc(batch.fetched_at)
     told = [(batch.name, problem.payload, str(problem), seen_at, run_id) for problem in batch.problems]
     columns = {"source": pl.String(), "payload": pl.String(), "message": pl.String(), "seen_at": pl.Datetime("us")}
@@ -191,17 +176,17 @@ def _record_problems(con: duckdb.DuckDBPyConnection, batch: PanelBatch, run_id: 
         con.execute("insert into ops.panel_problems by name select * from panel_problems")
 
 
-def _record_lacks(con: duckdb.DuckDBPyConnection, batch: PanelBatch, run_id: str) -> None:
+def _record_lacks(con: duckdb.DuckDBPyConnection, batch: Batch, run_id: str) -> None:
     seen_at = naive_utc(batch.fetched_at)
-    append(con, "ops.panel_lacks", [(batch.name, lack.payload, str(lack), seen_at, run_id) for lack in batch.lacks])
+    append(con, "ops.panel_lacks", [(batch.name, lack.payload, str(lack), seen_at, run_id) for lack in batch.unknown])
 
 
-def _result(batch: PanelBatch, gated: PanelGateResult, landed: Sequence[_Counts], quarantined: int) -> LandingResult:
+def _result(batch: Batch, gated: GateResult, landed: Sequence[_Counts], quarantined: int) -> LandingResult:
     if gated.held_back is not None:
         return LandingResult("held", 0, 0, 0, quarantined, None, ())
     has_rows = any(not frame.is_empty() for frame in batch.tables.values())
     main = next(iter(gated.accepted.items()), None)
-    newest = None if main is None else main[1][panel_table(main[0]).period].max()
+    newest = None if main is None else main[1][dataset(main[0]).period].max()
     assert newest is None or isinstance(newest, date)
     return LandingResult(
         state_of(batch, has_rows=has_rows),
@@ -220,9 +205,9 @@ class _Table:
     def __init__(
         self,
         con: duckdb.DuckDBPyConnection,
-        batch: PanelBatch,
-        gated: PanelGateResult,
-        table: PanelTable,
+        batch: Batch,
+        gated: GateResult,
+        table: Dataset,
         run_id: str,
         now: datetime,
         not_counted: frozenset[str] = frozenset(),
@@ -236,7 +221,7 @@ class _Table:
         self.refused = gated.refused.get(table.id, pl.DataFrame())
         self.known = pl.DataFrame()  # what is held of the answer's groups, where some of them may not land
         self.told = {"source": batch.name, "table_id": table.id, "run_id": run_id, "now": now}
-        self.group = group_of(table)
+        self.group = table.group_sql
         self.keyed = absence.Keyed(
             table.id,
             self.group,
@@ -275,7 +260,7 @@ class _Table:
     def merge(self) -> _Counts:
         """Compare with what is held and insert what is new; return how many vintages of each kind."""
         periods = self.accepted.select(pl.col(self.table.period).unique().sort().alias("period"))
-        releases = periods.with_columns(self.table.release.released_at(periods["period"]).alias("release_at"))
+        releases = periods.with_columns(self.table.own_release.released_at(periods["period"]).alias("release_at"))
         with (
             self._answer(),
             shown(self.con, "panel_releases", releases),
@@ -543,12 +528,12 @@ class _Table:
         frames = [frame.select(self.keys) for frame in (self.accepted, self.refused) if frame.width]
         return pl.concat(frames).drop_nulls()
 
-    def beside(self) -> PanelTable:
+    def beside(self) -> Dataset:
         """Return the table whose rows show how far the answer reaches: splits come beside prices."""
         if self.table.is_regular:
             return self.table
-        others = (panel_table(name) for name in self.batch.tables)
-        return next((one for one in others if one.is_regular and group_of(one) == self.group), self.table)
+        others = (dataset(name) for name in self.batch.tables)
+        return next((one for one in others if one.is_regular and one.group_sql == self.group), self.table)
 
     def _groups_and_days(self, frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """Return group_name and covered_date of what shows how far the answer reaches: see absence.py."""
@@ -576,7 +561,7 @@ class _Table:
         """Return the newest body of each group and when it came, whichever table its rows went to."""
         frames = [
             frame.select(
-                pl.col(group).alias("group_name") if (group := group_of(panel_table(name))) != "''" else _NO_GROUP,
+                pl.col(group).alias("group_name") if (group := dataset(name).group_sql) != "''" else _NO_GROUP,
                 "fetched_at",
                 "payload_sha256",
             )

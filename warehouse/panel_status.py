@@ -9,7 +9,7 @@ from typing import Final
 import duckdb
 
 from ingest.catalog.funds import Fund, load_funds
-from ingest.panel_desks import PANEL_DESKS
+from ingest.connectors import TABLE_CONNECTORS
 from warehouse.latest import newest
 
 NAV_TOLERANCE_RATIO: Final = 0.10
@@ -66,7 +66,7 @@ def _failed(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
     }
     return tuple(
         (desk.name, last[desk.name][1] or last[desk.name][0])
-        for desk in PANEL_DESKS
+        for desk in TABLE_CONNECTORS
         if desk.name in last and last[desk.name][0] in ("failed", "held")
     )
 

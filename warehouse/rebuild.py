@@ -8,17 +8,15 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import polars as pl
 
+from ingest.batch import Batch, GateResult, observations_of
 from ingest.catalog import SOURCES, Catalog
+from ingest.dataset import TABLES
 from ingest.errors import AuditFailed
 from ingest.home import Home
-from ingest.kit import Batch, GateResult
-from ingest.panel import PANEL_TABLES
-from ingest.panel_kit import PanelBatch, PanelGateResult
 from warehouse.connection import connect, home_errors, is_damage, migrate
 from warehouse.keepsakes import CARRIED_OVER, Recovered, newest_keeper, recover
-from warehouse.landing import held, land
+from warehouse.landing import land
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.panel_landing import land_panel
 from warehouse.releases import build_of, set_aside
@@ -26,18 +24,12 @@ from warehouse.releases import build_of, set_aside
 _COMPARED = "series_id, period_date, value, known_at, known_basis"
 _RAW = {f"{source}.observations": _COMPARED for source in SOURCES} | {
     table.id: ", ".join([*(c.name for c in (*table.keys, *table.values)), "known_at", "known_basis"])
-    for table in PANEL_TABLES
+    for table in TABLES
 }
 """Every raw table, with the columns that a rebuild must give again."""
 
-Gate = Callable[[Batch, pl.DataFrame], GateResult]
-"""Judges a batch against what is held (the frame of landing.held) at that point of the replay."""
-
-SeriesGate = Callable[[duckdb.DuckDBPyConnection, Batch], GateResult]
+Gate = Callable[[duckdb.DuckDBPyConnection, Batch], GateResult]
 """Judges a batch against what the build file holds at that point of the replay, of other sources too."""
-
-PanelGate = Callable[[duckdb.DuckDBPyConnection, PanelBatch], PanelGateResult]
-"""Judges a panel batch against what the build file holds at that point of the replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +80,8 @@ def rebuild(
     *,
     run_id: str,
     now: datetime,
-    panels: Iterable[PanelBatch] = (),
-    panel_gate: PanelGate | None = None,
-    series_gate: SeriesGate | None = None,
 ) -> RebuildResult:
-    """Replay `batches` and `panels` (in the order they were fetched) into a fresh file and swap it in.
-
-    `series_gate` judges in place of `gate` where a batch is held against other sources.
+    """Replay `batches` (in the order they were fetched) into a fresh file and swap it in.
 
     The caller holds WriterLock. What no archive holds is taken from the old file; where that is gone or damaged, from
     the newest sound release, and a damaged file is set aside. AuditFailed when the rows differ from the old file's:
@@ -107,8 +94,7 @@ def rebuild(
         con = connect(fresh)
         try:
             migrate(con)
-            count = _replay(con, batches, gate, series_gate, catalog, run_id, now)
-            count += _replay_panels(con, panels, panel_gate, run_id, now) if panel_gate else 0
+            count = _replay(con, batches, gate, catalog, run_id, now)
             rows = sum(_rows(con, table) for table in _RAW)
             is_sound = _is_sound(home.warehouse)
             compared = _compare_and_carry_over(con, home) if is_sound else None
@@ -160,28 +146,15 @@ def _set_aside(path: Path) -> Path:
 
 
 def _replay(
-    con: duckdb.DuckDBPyConnection,
-    batches: Iterable[Batch],
-    gate: Gate,
-    series_gate: SeriesGate | None,
-    catalog: Catalog,
-    run_id: str,
-    now: datetime,
+    con: duckdb.DuckDBPyConnection, batches: Iterable[Batch], gate: Gate, catalog: Catalog, run_id: str, now: datetime
 ) -> int:
     count = 0
     for batch in batches:
-        judged = series_gate(con, batch) if series_gate else gate(batch, held(con, batch.source))
-        land(con, batch, judged, catalog, run_id, now)
-        count += 1
-    return count
-
-
-def _replay_panels(
-    con: duckdb.DuckDBPyConnection, panels: Iterable[PanelBatch], gate: PanelGate, run_id: str, now: datetime
-) -> int:
-    count = 0
-    for batch in panels:
-        land_panel(con, batch, gate(con, batch), run_id, now)
+        judged = gate(con, batch)
+        if observations_of(batch.source) in batch.tables:
+            land(con, batch, judged, catalog, run_id, now)
+        else:
+            land_panel(con, batch, judged, run_id, now)
         count += 1
     return count
 

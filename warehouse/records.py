@@ -11,10 +11,10 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
+from ingest.batch import Batch, CheckResult
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged, SourceError
-from ingest.kit import Batch, CheckResult, Payload
-from ingest.panel_kit import PanelBatch
+from ingest.payload import Payload
 
 SourceState = Literal["ok", "partial", "failed", "held", "skipped"]
 
@@ -50,7 +50,7 @@ class LandingResult:
     error: str | None = None
 
 
-def state_of(batch: Batch | PanelBatch, *, has_rows: bool) -> SourceState:
+def state_of(batch: Batch | Batch, *, has_rows: bool) -> SourceState:
     """Return how the asking went. A batch of which a part was lost may have rows and no window."""
     if batch.problems:
         return "partial" if batch.windows or has_rows else "failed"

@@ -8,8 +8,8 @@ from typing import Literal
 
 import duckdb
 
+from ingest.batch import CheckResult
 from ingest.clock import naive_utc
-from ingest.kit import CheckResult
 
 RunState = Literal["started", "built", "published", "unchanged", "failed"]
 

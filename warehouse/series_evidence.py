@@ -7,8 +7,8 @@ from typing import Final
 import duckdb
 import polars as pl
 
+from ingest.batch import Batch
 from ingest.catalog import Catalog
-from ingest.kit import Batch
 from ingest.rules.evidence import SeriesEvidence
 from ingest.rules.spikes import has_level
 from warehouse.latest import latest_of

@@ -14,7 +14,7 @@ from analytics.regimes.followed import FOLLOWED_TABLES, derive
 from analytics.regimes.forward_returns import HORIZONS
 from analytics.regimes.ledger import REGIME_DAILY, TABLE, LedgerUpdate, regime_daily_sql
 from analytics.regimes.types import CORE, DIMENSIONS, MODEL_VERSION, PLUMBING, UNKNOWN
-from ingest.kit import CheckResult
+from ingest.batch import CheckResult
 from warehouse.published_table import PublishedTable
 from warehouse.records import shown
 

@@ -140,7 +140,7 @@ class Catalog(BaseModel):
                 return series
         raise KeyError(f"no series {series_id} in the catalog")
 
-    def of_source(self, source: SourceName) -> tuple[tuple[Series, Provider], ...]:
+    def of_source(self, source: str) -> tuple[tuple[Series, Provider], ...]:
         """Return the (series, provider) pairs that `source` serves, in catalog order."""
         return tuple(
             (series, provider) for series in self.series for provider in series.providers if provider.source == source

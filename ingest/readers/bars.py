@@ -10,7 +10,7 @@ import polars as pl
 
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.parsing import changed
 
 EXCHANGE_IS_CLOSED: Final = time(16, 15)

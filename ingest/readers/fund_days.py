@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from ingest.kit import Payload
-from ingest.panel import panel_table
+from ingest.dataset import dataset
+from ingest.payload import Payload
 from ingest.readers.parsing import changed, quoted
 from ingest.readers.workbooks import is_blank
 
@@ -21,7 +21,7 @@ _BROKEN_SHARE: Final = 0.5
 
 def panel_rows(payload: Payload, table_id: str, columns: Mapping[str, Any]) -> pl.DataFrame:
     """Return rows of a panel table from its columns (sequences, or one value for all rows); `stated_at` may be left."""
-    schema = dict(panel_table(table_id).rows_schema)
+    schema = dict(dataset(table_id).rows_schema)
     given = {"stated_at": None, **columns, "payload_sha256": payload.sha256}
     sequences = {
         name: pl.Series(name, column, dtype=schema[name]) for name, column in given.items() if _is_sequence(column)
@@ -34,7 +34,7 @@ def panel_rows(payload: Payload, table_id: str, columns: Mapping[str, Any]) -> p
 
 def no_panel_rows(table_id: str) -> pl.DataFrame:
     """Return a frame of no rows with the columns of a panel table."""
-    return pl.DataFrame(schema=dict(panel_table(table_id).rows_schema))
+    return pl.DataFrame(schema=dict(dataset(table_id).rows_schema))
 
 
 def _is_sequence(column: Any) -> bool:

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from ingest.kit import Payload
-from ingest.panel_kit import PanelWindow
+from ingest.batch import Window
+from ingest.payload import Payload
 from ingest.readers.fund_days import panel_rows
 from ingest.readers.parsing import changed, day, quoted
 from ingest.readers.workbooks import Row, csv_rows, is_blank, number_of, xlsx_sheet
@@ -66,10 +66,10 @@ def bare_ticker(cell: object) -> str:
     return _TRADE_MARKS.sub("", str(cell))
 
 
-def holdings_windows(table_id: str, rows: pl.DataFrame) -> list[PanelWindow]:
+def holdings_windows(table_id: str, rows: pl.DataFrame) -> list[Window]:
     """Return the day of the file: a position that it no longer lists for that day is withdrawn."""
     days = rows.select("fund_ticker", "as_of_date").unique(maintain_order=True)
-    return [PanelWindow(table_id, fund, on, on) for fund, on in days.iter_rows()]
+    return [Window(fund, on, on, table_id=table_id) for fund, on in days.iter_rows()]
 
 
 def ishares_holdings(payload: Payload, fund: str) -> HoldingsFile:

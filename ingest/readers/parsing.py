@@ -14,9 +14,11 @@ from typing import Any, Final
 
 import polars as pl
 
+from ingest.batch import ROWS_SCHEMA, Window, empty_rows
 from ingest.catalog.models import Provider
+from ingest.connector import Pair
 from ingest.errors import SourceChanged
-from ingest.kit import ROWS_SCHEMA, Pair, Payload, Window, empty_rows
+from ingest.payload import Payload
 from ingest.readers.days import is_note
 from ingest.readers.limits import oversize_of_json, oversize_of_text
 

@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 from xml.parsers import expat
 
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.limits import MAX_COLUMNS, MAX_ROWS, MAX_SHEET_CELLS, MAX_SHEET_XML_NODES
 from ingest.readers.parsing import changed, quoted
 

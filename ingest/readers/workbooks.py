@@ -18,7 +18,7 @@ from xml.parsers import expat
 import polars as pl
 
 from ingest.errors import SourceChanged
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.limits import (
     MAX_COLUMNS,
     MAX_ROWS,

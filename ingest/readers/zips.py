@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Final
 
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.limits import MAX_MEMBERS
 from ingest.readers.parsing import changed, quoted
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.panel import PanelTable
+from ingest.dataset import Dataset
 
 SERIES_KEY: Final = ("series_id", "period_date", "stated_at")
 
@@ -20,17 +20,17 @@ _SAID_ANYWAY: Final = ("code", "unit", "stated_at")  # by a gap too
 _SHOWN: Final = 2
 
 
-def panel_key(table: PanelTable) -> tuple[str, ...]:
+def dataset_key(table: Dataset) -> tuple[str, ...]:
     """Return what tells two rows of one batch apart: the keys, and the moment where the provider states one."""
     return (*(column.name for column in table.keys), "stated_at")
 
 
-def panel_clashes(table: PanelTable, rows: pl.DataFrame, group: str | None) -> pl.Series:
+def panel_clashes(table: Dataset, rows: pl.DataFrame, group: str | None) -> pl.Series:
     """Return for each row why its group cannot land, NULL where nothing is wrong with it.
 
     `group` is the column of what stands or falls together (ticker, fund); where a table has none, the key itself.
     """
-    key = panel_key(table)
+    key = dataset_key(table)
     nothing = pl.Series("clash", [None] * rows.height, dtype=pl.String)
     doubled = rows.select(pl.struct(key).is_duplicated()).to_series()
     if not doubled.any():

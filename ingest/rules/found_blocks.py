@@ -7,15 +7,13 @@ from typing import Final
 
 import polars as pl
 
-from ingest.panel import PanelTable
+from ingest.dataset import Dataset
 
 FACTOR_CHECK: Final = "history_is_not_multiplied"
 LEVEL_CHECK: Final = "level_holds"
 SPLIT_CHECK: Final = "splits_show_in_prices"
 BASIS_CHECK: Final = "providers_share_a_basis"
 MOVE_CHECK: Final = "large_return_is_confirmed"
-
-_GROUPS: Final = ("ticker", "fund_ticker", "category")
 
 
 @dataclass(slots=True)
@@ -29,22 +27,17 @@ class Blocks:
     rows: dict[str, dict[int, str]] = field(default_factory=dict)
     checks: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
-    def hold(self, table: PanelTable, check: str, group: str, why: str) -> None:
+    def hold(self, table: Dataset, check: str, group: str, why: str) -> None:
         """Hold a whole group back; the first reason stands."""
         self.groups.setdefault(table.id, {}).setdefault(group, f"{check}: {why}; nothing of {group} in this answer")
         self.checks.setdefault((table.id, check), []).append(why)
 
-    def refuse(self, table: PanelTable, check: str, positions: list[int], why: str) -> None:
+    def refuse(self, table: Dataset, check: str, positions: list[int], why: str) -> None:
         """Refuse rows, by their position in the batch's table."""
         found = self.rows.setdefault(table.id, {})
         for position in positions:
             found.setdefault(position, f"{check}: {why}")
         self.checks.setdefault((table.id, check), []).append(why)
-
-
-def group_column(table: PanelTable) -> str | None:
-    """Return the key column by which a table is judged; None: it has no groups."""
-    return next((column.name for column in table.keys if column.name in _GROUPS), None)
 
 
 def pairs_of(both: pl.DataFrame, numbers: list[str], group: str, period: str) -> pl.DataFrame:

@@ -12,11 +12,11 @@ from typing import Final
 
 import polars as pl
 
-from ingest.panel import PanelTable
+from ingest.dataset import Dataset
 from ingest.rules.common_factor import SCHEMA as BLOCKS
 from ingest.rules.common_factor import common_factors, sentence, told
 from ingest.rules.evidence import Evidence
-from ingest.rules.found_blocks import FACTOR_CHECK, LEVEL_CHECK, Blocks, group_column, pairs_of
+from ingest.rules.found_blocks import FACTOR_CHECK, LEVEL_CHECK, Blocks, pairs_of
 from ingest.rules.levels import Finding, Persistence, is_unit_factor, runs_off_level
 from ingest.rules.price_blocks import levels_of_prices, other_basis
 
@@ -30,7 +30,7 @@ _SIZES: Final = ("nav_usd", "shares_outstanding_count", "net_assets_usd")
 
 def find_blocks(
     tables: Mapping[str, pl.DataFrame],
-    table_of: Mapping[str, PanelTable],
+    table_of: Mapping[str, Dataset],
     splits: pl.DataFrame,
     evidence: Evidence,
     today: date,
@@ -39,7 +39,7 @@ def find_blocks(
     found = Blocks()
     for table_id, rows in tables.items():
         table = table_of[table_id]
-        group = group_column(table)
+        group = table.history
         if rows.is_empty() or group is None:
             continue
         _multiplied(found, table, rows, group, splits, evidence.held.get(table_id), today)
@@ -56,7 +56,7 @@ def find_blocks(
 
 def _multiplied(
     found: Blocks,
-    table: PanelTable,
+    table: Dataset,
     rows: pl.DataFrame,
     group: str,
     splits: pl.DataFrame,
@@ -104,7 +104,7 @@ def _restates(block: Mapping[str, object], splits: pl.DataFrame, newest_held: da
     return expected is not None and abs(factor / expected - 1) <= _RESTATED_TO
 
 
-def _single_misprints(found: Blocks, table: PanelTable, pairs: pl.DataFrame) -> None:
+def _single_misprints(found: Blocks, table: Dataset, pairs: pl.DataFrame) -> None:
     """Refuse values a unit away from what is held of the same key, unless the rows around them say so too.
 
     Splits and dividends have no rows around them that would.
@@ -147,7 +147,7 @@ def _snapshot_factors(rows: pl.DataFrame, held: pl.DataFrame, numbers: list[str]
 # ---- levels of funds -------------------------------------------------------------------------------------------------
 
 
-def _levels_of_funds(found: Blocks, table: PanelTable, rows: pl.DataFrame, held: pl.DataFrame | None) -> None:
+def _levels_of_funds(found: Blocks, table: Dataset, rows: pl.DataFrame, held: pl.DataFrame | None) -> None:
     """Refuse days on which NAV, shares or assets stand a unit away from those around them."""
     for name in _SIZES:
         own = rows.select("ticker", "report_date", name).with_row_index("position")
@@ -201,7 +201,7 @@ def _size_persists(days_count: int) -> Callable[[float, int, bool], Persistence 
 
 def _tell_sizes(
     found: Blocks,
-    table: PanelTable,
+    table: Dataset,
     ticker: str,
     name: str,
     findings: list[Finding],

@@ -10,12 +10,12 @@ from typing import Final
 import polars as pl
 
 from ingest.catalog.calendars import working_days
+from ingest.dataset import Dataset
 from ingest.membership_evidence import DAYS_APART
-from ingest.panel import PanelTable
 from ingest.rules.dividend_sense import DIVIDEND_CHECK
-from ingest.rules.doubles import panel_key
+from ingest.rules.doubles import dataset_key
 from ingest.rules.expectations import Severity
-from ingest.rules.found_blocks import MOVE_CHECK, group_column
+from ingest.rules.found_blocks import MOVE_CHECK
 from ingest.rules.magnitudes import FIRST_PERIODS, MAGNITUDES, is_impossible
 from ingest.rules.period_sense import lonely_before
 from ingest.rules.price_moves import LARGEST_RETURN_RATIO
@@ -162,7 +162,7 @@ _COUNT_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 """Zero is a value here, less is none."""
 
 
-def rules_of(table: PanelTable) -> tuple[Rule, ...]:
+def rules_of(table: Dataset) -> tuple[Rule, ...]:
     """Return the rules for the rows of a table."""
     rules: tuple[Rule, ...] = _EVERY_TABLE
     if table.name in _AMOUNT_COLUMNS:
@@ -177,7 +177,7 @@ def rules_of(table: PanelTable) -> tuple[Rule, ...]:
 
 
 def measures_of(
-    table: PanelTable, rows: pl.DataFrame, today: date, off_level: Sequence[int], senseless: Sequence[int]
+    table: Dataset, rows: pl.DataFrame, today: date, off_level: Sequence[int], senseless: Sequence[int]
 ) -> pl.DataFrame:
     """Return one column per measure, one row per row.
 
@@ -204,14 +204,14 @@ def measures_of(
     return measures
 
 
-def _of_every_row(table: PanelTable, today: date) -> list[pl.Expr]:
+def _of_every_row(table: Dataset, today: date) -> list[pl.Expr]:
     keys = [column.name for column in table.keys]
     numbers = [column.name for column in table.values if column.dtype == pl.Float64]
     return [
         pl.sum_horizontal(pl.col(name).is_null() for name in (*keys, "payload_sha256", "fetched_at"))
         .cast(pl.Int64)
         .alias("missing_keys"),
-        pl.len().over(panel_key(table)).cast(pl.Int64).alias("rows_of_key"),
+        pl.len().over(dataset_key(table)).cast(pl.Int64).alias("rows_of_key"),
         pl.sum_horizontal(pl.lit(0), *(pl.col(name).is_finite().not_().fill_null(False) for name in numbers))
         .cast(pl.Int64)
         .alias("unfinite_values"),
@@ -224,9 +224,9 @@ def _of_every_row(table: PanelTable, today: date) -> list[pl.Expr]:
     ]
 
 
-def _lonely(table: PanelTable, rows: pl.DataFrame) -> pl.Series:
+def _lonely(table: Dataset, rows: pl.DataFrame) -> pl.Series:
     """Return which rows are dated years before all others of their group; only of tables with a row for each day."""
-    group = group_column(table)
+    group = table.history
     if table.name not in ("prices", "fund_days", "weekly_flows") or group is None:
         return pl.repeat(value=False, n=rows.height, eager=True)
     return lonely_before(rows, group, table.period)

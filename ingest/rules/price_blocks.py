@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.panel import PanelTable
+from ingest.dataset import Dataset
 from ingest.rules.common_factor import common_factors, told
 from ingest.rules.evidence import Evidence
 from ingest.rules.found_blocks import BASIS_CHECK, LEVEL_CHECK, MOVE_CHECK, SPLIT_CHECK, Blocks, pairs_of
@@ -23,7 +23,7 @@ _SPLIT_LIKE: Final = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 15.0, 20.0)
 _SECOND_REACHES: Final = 30  # sessions that the second provider is asked for: what it may still confirm
 
 
-def other_basis(found: Blocks, table: PanelTable, rows: pl.DataFrame, preferred: pl.DataFrame) -> None:
+def other_basis(found: Blocks, table: Dataset, rows: pl.DataFrame, preferred: pl.DataFrame) -> None:
     """Hold back tickers whose closes are a constant times those of a provider that goes before."""
     if preferred.is_empty():
         return
@@ -41,7 +41,7 @@ def other_basis(found: Blocks, table: PanelTable, rows: pl.DataFrame, preferred:
 
 
 def levels_of_prices(
-    found: Blocks, table: PanelTable, rows: pl.DataFrame, splits: pl.DataFrame, evidence: Evidence
+    found: Blocks, table: Dataset, rows: pl.DataFrame, splits: pl.DataFrame, evidence: Evidence
 ) -> None:
     """Refuse closes at another level; hold back tickers whose splits their prices do not show."""
     context = _closes_before(rows, evidence.held.get(table.id))
@@ -92,7 +92,7 @@ def _price_persists(factor: float, rows: int, is_last: bool) -> Persistence | No
 
 def _tell_prices(
     found: Blocks,
-    table: PanelTable,
+    table: Dataset,
     ticker: str,
     finding: Finding,
     places: list[int],
@@ -116,7 +116,7 @@ def _tell_prices(
 
 
 def _splits_not_done(
-    found: Blocks, table: PanelTable, moves: pl.DataFrame, doubted: pl.DataFrame, splits: pl.DataFrame
+    found: Blocks, table: Dataset, moves: pl.DataFrame, doubted: pl.DataFrame, splits: pl.DataFrame
 ) -> None:
     """Hold back tickers whose close moves by a split's ratio where the split undone should leave no move.
 
@@ -153,7 +153,7 @@ def _unconfirmed(at_split: pl.DataFrame, doubted: pl.DataFrame) -> list[int]:
 
 
 def _tell_split(
-    found: Blocks, table: PanelTable, row: Mapping[str, float], tolerance: float, *, is_part: bool = False
+    found: Blocks, table: Dataset, row: Mapping[str, float], tolerance: float, *, is_part: bool = False
 ) -> None:
     factor, ratio = row["factor"], row["split_ratio"]
     if abs(factor * ratio - 1) <= tolerance:

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from ingest.batch import Batch
 from ingest.catalog import Catalog, Series
 from ingest.catalog.calendars import busday_calendar, working_days
 from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
-from ingest.kit import Batch
 
 SESSIONS_LOOKED_AT: Final = 60
 
@@ -45,7 +45,7 @@ def series_table(batch: Batch, catalog: Catalog, previous: pl.DataFrame, now: da
         )
     )
     periods = dict(batch.rows.group_by("series_id").agg(pl.col("period_date").unique()).iter_rows())
-    asked = {window.series_id for window in batch.windows}
+    asked = {window.group for window in batch.windows}
     extra = []
     for row in came.iter_rows(named=True):
         series = catalog.by_id(row["series_id"])

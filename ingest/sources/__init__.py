@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from ingest.catalog import SourceName
-from ingest.kit import SourceModule
+from ingest.connector import SourceModule
 
 SOURCE_MODULES: Final[dict[SourceName, str]] = {
     "federal_reserve": "ingest.sources.federal_reserve.federal_reserve",

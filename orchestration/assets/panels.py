@@ -14,11 +14,10 @@ from dagster import (
     multi_asset,
 )
 
-from ingest.panel import PanelTable
-from ingest.panel_desks import PANEL_DESKS, PanelDesk
+from ingest.connectors import TABLE_CONNECTORS, Connector
+from ingest.dataset import Dataset
 from orchestration.assets.sources import ANSWERED, answered_result, check_result, landing_metadata
-from orchestration.ingestion import SourceOutcome
-from orchestration.panel_ingestion import PRICE_DESKS, ingest_desk
+from orchestration.ingestion import PRICE_CONNECTORS, SourceOutcome, ingest
 from orchestration.session import Session
 
 PANEL_CHECKS = {
@@ -46,8 +45,8 @@ PANEL_CHECKS = {
 
 # Membership says whose prices are wanted, the first price desk what the second one is asked for.
 _AFTER = {
-    PRICE_DESKS[0]: [AssetKey(["sp500_membership", "intervals"]), AssetKey(["nasdaq_trader", "symbols"])],
-    PRICE_DESKS[1]: [AssetKey(["yahoo", "prices"]), AssetKey(["calendar", "sessions"])],
+    PRICE_CONNECTORS[0]: [AssetKey(["sp500_membership", "intervals"]), AssetKey(["nasdaq_trader", "symbols"])],
+    PRICE_CONNECTORS[1]: [AssetKey(["yahoo", "prices"]), AssetKey(["calendar", "sessions"])],
 }
 
 
@@ -60,7 +59,7 @@ PRICE_TABLE_KEYS = [
 """What breadth is computed from."""
 
 
-def _check_names(table: PanelTable) -> tuple[str, ...]:
+def _check_names(table: Dataset) -> tuple[str, ...]:
     from ingest.panel_gate import rule_names
 
     return tuple(rule_names(table))
@@ -70,7 +69,7 @@ def _key(table_id: str) -> AssetKey:
     return AssetKey(table_id.split("."))
 
 
-def _assets_of(desk: PanelDesk) -> AssetsDefinition:
+def _assets_of(desk: Connector) -> AssetsDefinition:
     text = desk.path.read_text(encoding="utf-8")
     where = ast.get_docstring(ast.parse(text)) or desk.name
 
@@ -102,7 +101,7 @@ def _assets_of(desk: PanelDesk) -> AssetsDefinition:
     def panel(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
         session: Session = context.resources.session
         with session.step():
-            outcome = ingest_desk(session, desk, session.progress)
+            outcome = ingest(session, desk, session.progress)
         if outcome.error:
             context.log.error(outcome.error)
         for table in desk.tables:
@@ -123,4 +122,4 @@ def _check_results(outcome: SourceOutcome, table_id: str, names: tuple[str, ...]
         yield check_result(name, found, key)
 
 
-panel_assets = [_assets_of(desk) for desk in PANEL_DESKS]
+panel_assets = [_assets_of(desk) for desk in TABLE_CONNECTORS]

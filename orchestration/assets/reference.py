@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
 
 from ingest.catalog import SOURCES
-from ingest.panel_desks import PANEL_DESKS
+from ingest.connectors import TABLE_CONNECTORS
 from orchestration.session import Session
 
 REFERENCE_TABLES = {
@@ -58,7 +58,7 @@ operations = [
         kinds={"duckdb"},
         deps=[
             *(AssetKey([source, "observations"]) for source in SOURCES),
-            *(key_of(desk.table_ids[0]) for desk in PANEL_DESKS),
+            *(key_of(desk.table_ids[0]) for desk in TABLE_CONNECTORS),
         ],
     )
     for table, text in OPERATIONS_TABLES.items()

@@ -15,7 +15,7 @@ from dagster import (
 
 from analytics.regimes.tables import CHECKS, REGIME_TABLES, table_of
 from analytics.regimes.truth import TRUTH_TABLES
-from ingest.kit import CheckResult
+from ingest.batch import CheckResult
 from orchestration import audit
 from orchestration.assets.marts import marts_assets
 from orchestration.session import Session

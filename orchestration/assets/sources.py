@@ -18,10 +18,11 @@ from dagster import (
     asset,
 )
 
+from ingest.batch import CheckResult
 from ingest.catalog import SOURCES, SourceName
-from ingest.kit import CheckResult
+from ingest.connectors import connector
 from ingest.settings import PROJECT_ROOT
-from orchestration.ingestion import SourceOutcome, ingest_source, recent_values
+from orchestration.ingestion import SourceOutcome, ingest, recent_values
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
 
@@ -87,7 +88,7 @@ def _asset_of(source: SourceName) -> AssetsDefinition:
     def observations(context: AssetExecutionContext) -> MaterializeResult:
         session: Session = context.resources.session
         with session.step():
-            outcome = ingest_source(session, source, session.progress)
+            outcome = ingest(session, connector(source), session.progress)
             metadata = _metadata(session, outcome)
         if outcome.error:
             context.log.error(outcome.error)

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.funds import Fund
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 from simulator.economy.grid import FIRST_SESSION, Days, Flags, Grid, Path
 from simulator.economy.prices import Prices
 from simulator.economy.rates import Rates
@@ -289,7 +289,7 @@ def _days(sessions: Days, fund: Fund, value: Path, shares: Path, grown: Path, is
             "net_assets_usd": np.round(printed * nav, 2),
             "trade_date": pl.Series(sessions[traded]),
             "flow_usd": pl.Series(np.where(is_first, np.nan, np.round(flows, 2))).fill_nan(None),
-            "known_at": panel_table(f"{fund.source}.fund_days").release.released_at(days),
+            "known_at": dataset(f"{fund.source}.fund_days").own_release.released_at(days),
         }
     )
     name, missing = MISSING_ROW

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 from simulator.economy.grid import FIRST_DAY, Days, Grid, Path
 from simulator.panel import PANEL_SCHEMA
 
@@ -64,7 +64,7 @@ def weekly_flows(grid: Grid, fund_days: pl.DataFrame, category_of: Mapping[str, 
         panel = _summed(own["trade_date"].to_numpy().astype("datetime64[D]"), own["flow_usd"].to_numpy(), ends)
         first[category] = np.round(panel / _SHARE_OF_INDUSTRY + spread * noise[:, at, 0] + (0.4 * spread))
         revised[category] = np.round(first[category] + np.where(noise[:, at, 1] > 0.8, 0.1 * spread, 0.0))
-    released = panel_table("ici.weekly_flows").release.released_at(pl.Series("week_end_date", ends))
+    released = dataset("ici.weekly_flows").own_release.released_at(pl.Series("week_end_date", ends))
     later = released.shift(-1)
     rows = pl.concat([_rows(ends, _whole(first), released), _rows(ends, _whole(revised), later).drop_nulls("known_at")])
     order = ["week_end_date", "category", "known_at"]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 from simulator.economy.grid import Days, Flags, Grid, Path
 from simulator.economy.roster import HALTED, LATE, RESTATED, SECTORS, Issue
 
@@ -120,7 +120,7 @@ def price_rows(sessions: Days, permids: list[str], bars: Bars, is_shown: Flags) 
     """Return rows of the frame `prices` for the bars that are shown, by issue and session, all on time."""
     issue, session = np.nonzero(is_shown.T)
     days = pl.Series("session_date", sessions)
-    released = panel_table("yahoo.prices").release.released_at(days)
+    released = dataset("yahoo.prices").own_release.released_at(days)
     columns = {"open_usd": bars.open, "high_usd": bars.high, "low_usd": bars.low, "close_usd": bars.close,
                "volume_shares": bars.volume}  # fmt: skip
     at = pl.Series(session)

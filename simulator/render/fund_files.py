@@ -12,7 +12,7 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from ingest.catalog.funds import Fund
 from ingest.clock import NEW_YORK, naive_utc
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 from simulator.render.view import Made, View
 
 _SECTOR_TITLES = {"technology": "Information Technology"}
@@ -91,6 +91,6 @@ def _members(view: View, fund: Fund) -> tuple[date, pl.DataFrame] | None:
 def _as_of(now: datetime) -> date | None:
     today = now.astimezone(NEW_YORK).date()
     sessions = working_days("nyse", today - timedelta(days=14), today)
-    rule = panel_table("ssga.holdings").release
+    rule = dataset("ssga.holdings").own_release
     out: Sequence[date] = [day for day in sessions if rule.released_at_one(day) <= naive_utc(now)]
     return out[-1] if out else None

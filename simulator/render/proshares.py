@@ -9,7 +9,7 @@ import polars as pl
 
 from ingest.catalog.funds import Fund
 from ingest.clock import naive_utc
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 from simulator.render.fund_files import days_of, fund_of
 from simulator.render.view import Request, Response, View, not_found
 from simulator.render.yahoo_listed import later_splits
@@ -64,7 +64,7 @@ def _split_lines(view: View) -> list[str]:
     lines = ["Symbol,Name,Pre Split Cusip,Post Split Cusip,Split Type,Ratio,Date of Split"]
     titles = {fund.ticker: fund.title for fund in view.market.panel.funds if fund.source == "proshares"}
     splits = view.market.panel.splits.filter(pl.col("permid").is_in(list(titles)))
-    released = panel_table("proshares.splits").release.released_at(splits["session_date"])
+    released = dataset("proshares.splits").own_release.released_at(splits["session_date"])
     out = splits.filter(released <= naive_utc(view.now)).sort("session_date", "permid", descending=[True, False])
     for ticker, day, ratio in out.select("permid", "session_date", "split_ratio").iter_rows():
         kind, told = ("Forward", ratio) if ratio > 1 else ("Reverse", 1 / ratio)

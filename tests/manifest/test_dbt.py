@@ -13,7 +13,7 @@ import pytest
 
 from ingest.catalog import SOURCES, load_catalog
 from ingest.catalog.calendars import nyse_sessions
-from ingest.panel import PANEL_TABLES
+from ingest.dataset import TABLES
 from tests.manifest.conftest import DBT_PROJECT
 
 MARTS = {
@@ -154,7 +154,7 @@ def test_every_panel_table_is_staged(manifest):
     staged = {source for node in models(manifest, "staging") for source in node.depends_on.nodes}
     read = {tuple(name.split(".")[-2:]) for name in staged}
     snapshots_only = {("nasdaq_trader", "symbols")}  # the wide universe's membership: analytics/breadth/tables.py
-    assert {(table.source, table.name) for table in PANEL_TABLES} - snapshots_only <= read
+    assert {(table.source, table.name) for table in TABLES} - snapshots_only <= read
 
 
 def test_series_that_macros_name_are_in_the_catalog_in_that_unit():

@@ -15,8 +15,8 @@ import pytest
 from dagster import DefaultScheduleStatus, RunRequest, SkipReason, build_schedule_context
 
 from ingest.catalog import SOURCES
-from ingest.panel import PANEL_TABLES
-from ingest.panel_desks import PANEL_DESKS
+from ingest.connectors import TABLE_CONNECTORS
+from ingest.dataset import TABLES
 from ingest.panel_gate import rule_names
 from ingest.rules.series_blocks import BLOCK_CHECKS
 from orchestration.assets.panels import PANEL_CHECKS
@@ -30,7 +30,7 @@ HEAVY = ("great_expectations", "yfinance", "pandas", "altair", "vl_convert", "ex
 
 FIXED_KEYS = {
     *(f"{source}/observations" for source in SOURCES),
-    *(table.id.replace(".", "/") for table in PANEL_TABLES),
+    *(table.id.replace(".", "/") for table in TABLES),
     *(f"breadth/{name}" for name in ("features", "daily_counts", "market")),
     *(f"catalog/{name}" for name in ("series", "providers", "units", "tolerances", "funds")),
     *(f"calendar/{name}" for name in ("days", "sessions", "releases")),
@@ -95,12 +95,12 @@ def test_each_source_is_a_group_and_leads_to_the_release(graph):
 
 
 def test_each_panel_table_belongs_to_its_publisher_and_one_desk(graph):
-    filled = [table_id for desk in PANEL_DESKS for table_id in desk.table_ids]
-    assert sorted(filled) == sorted(table.id for table in PANEL_TABLES)
-    for table in PANEL_TABLES:
+    filled = [table_id for desk in TABLE_CONNECTORS for table_id in desk.table_ids]
+    assert sorted(filled) == sorted(table.id for table in TABLES)
+    for table in TABLES:
         key = next(k for k in graph.get_all_asset_keys() if k.path == [table.source, table.name])
         assert graph.get(key).group_name == table.source
-    assert all(desk.path.exists() for desk in PANEL_DESKS)
+    assert all(desk.path.exists() for desk in TABLE_CONNECTORS)
 
 
 def test_prices_come_after_membership_and_breadth_after_both(graph):
@@ -117,7 +117,7 @@ def test_prices_come_after_membership_and_breadth_after_both(graph):
 
 
 def test_the_panel_gates_checks_are_shown_under_their_names(graph):
-    named = {(table.id, name) for table in PANEL_TABLES for name in rule_names(table)}
+    named = {(table.id, name) for table in TABLES for name in rule_names(table)}
     shown = {(".".join(key.asset_key.path), key.name) for key in graph.asset_check_keys}
     assert named <= shown
     assert {name for _, name in named} == set(PANEL_CHECKS)

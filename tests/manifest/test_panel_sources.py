@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
-from ingest.panel import PANEL_TABLES
+from ingest.dataset import TABLES
 from tests.manifest.conftest import DBT_PROJECT
 
 DECLARED = DBT_PROJECT / "models" / "staging" / "panel" / "__panel_sources.yml"
@@ -33,8 +33,8 @@ def declared() -> dict[str, dict[str, Any]]:
 
 def test_sources_are_the_panel_tables(declared):
     ours = {name for name in declared if not name.startswith(("catalog.", "breadth."))}
-    assert ours == {table.id for table in PANEL_TABLES}
-    for table in PANEL_TABLES:
+    assert ours == {table.id for table in TABLES}
+    for table in TABLES:
         said = declared[table.id]
         assert said["description"] == table.comment
         columns = [(column["name"], column["data_type"], column["description"]) for column in said["columns"]]

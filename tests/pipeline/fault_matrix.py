@@ -19,11 +19,10 @@ import duckdb
 
 from ingest.catalog import SOURCES
 from ingest.catalog.funds import load_funds
-from ingest.panel import PANEL_TABLES
-from ingest.panel_desks import PANEL_DESKS, panel_desk
+from ingest.connectors import TABLE_CONNECTORS, connector
+from ingest.dataset import TABLES
 from ingest.settings import Settings
-from orchestration.ingestion import ingest_source
-from orchestration.panel_ingestion import ingest_desk
+from orchestration.ingestion import ingest
 from orchestration.session import no_progress, open_session
 from simulator import Market, StandIn, simulate
 from tests.pipeline.damage import BENDS, Unbendable, bent
@@ -37,7 +36,7 @@ FUNDS: Final = ("SPY", "XLK", "IVV", "EFA", "TQQQ", "SQQQ")
 
 ROUTES: Final = (
     *(source for source in SOURCES if source != "user_file"),
-    *(desk.name for desk in PANEL_DESKS if not desk.name.startswith("user_")),
+    *(desk.name for desk in TABLE_CONNECTORS if not desk.name.startswith("user_")),
 )
 FAULTS: Final = (*BENDS, "frozen", "cut")
 
@@ -111,12 +110,7 @@ class Bench:
             retry_wait_seconds=0.01,
         )
         with open_session(settings) as session:
-            return [
-                ingest_source(session, route, no_progress)
-                if route in SOURCES
-                else ingest_desk(session, panel_desk(route), no_progress)
-                for route in routes
-            ]
+            return [ingest(session, connector(route), no_progress) for route in routes]
 
     def _differences(
         self, home: Path, route: str, moment: datetime, *, is_final: bool = False
@@ -160,8 +154,8 @@ def _tables(route: str) -> Iterator[tuple[str, list[str], list[str], bool]]:
     if route in SOURCES:
         yield f"{route}.observations", ["series_id", "period_date"], ["value"], False
         return
-    for table_id in panel_desk(route).table_ids:
-        table = next(table for table in PANEL_TABLES if table.id == table_id)
+    for table_id in connector(route).table_ids:
+        table = next(table for table in TABLES if table.id == table_id)
         keys, values = ([column.name for column in columns] for columns in (table.keys, table.values))
         yield table_id, keys, values, table.is_snapshot
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from ingest.catalog import SOURCES
-from ingest.panel_desks import panel_desk
+from ingest.connectors import connector
 from ingest.settings import Settings
-from orchestration.ingestion import SourceOutcome, ingest_source
-from orchestration.panel_ingestion import ingest_desk
+from orchestration.ingestion import SourceOutcome, ingest
 from orchestration.session import no_progress, open_session
 from simulator import StandIn
 
@@ -30,9 +28,4 @@ def settings_of(home: Path, standin: StandIn, now: datetime | None = None) -> Se
 def ingested(settings: Settings, *names: str) -> dict[str, SourceOutcome]:
     """Fetch, check and land these sources, no mart; return how each fared. For what marts have no part in."""
     with open_session(settings) as session:
-        return {
-            name: ingest_source(session, name, no_progress)
-            if name in SOURCES
-            else ingest_desk(session, panel_desk(name), no_progress)
-            for name in names
-        }
+        return {name: ingest(session, connector(name), no_progress) for name in names}

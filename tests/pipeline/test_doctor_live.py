@@ -9,15 +9,15 @@ import pytest
 
 from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
+from ingest.connectors import TABLE_CONNECTORS
 from ingest.errors import SourceError
-from ingest.panel_desks import PANEL_DESKS
 from orchestration import cli
 from orchestration.probe import load_contracts, load_panel_contracts
 from simulator import StandIn
 from simulator.simulate import simulate
 
 NOW = datetime(2026, 2, 5, 20, 0, tzinfo=NEW_YORK)
-ASKED = {*SOURCES, *(desk.name for desk in PANEL_DESKS)} - {"user_file", "user_prices", "user_fund_days"}
+ASKED = {*SOURCES, *(desk.name for desk in TABLE_CONNECTORS)} - {"user_file", "user_prices", "user_fund_days"}
 
 
 @pytest.fixture(scope="module")

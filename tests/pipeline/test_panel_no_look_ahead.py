@@ -22,7 +22,7 @@ from dbt.cli.main import dbtRunner
 
 from analytics.breadth.tables import update_breadth
 from ingest.catalog import SOURCES
-from ingest.panel import PANEL_TABLES
+from ingest.dataset import TABLES
 from ingest.settings import PROJECT_ROOT
 from tests.pipeline.eventful import LONG_BEFORE, ON_THE_DAY, SINCE, Eventful
 
@@ -126,7 +126,7 @@ def forget(warehouse: Path, cutoff: datetime) -> None:
     """Remove every raw row that became known after `cutoff`, and compute breadth again."""
     with duckdb.connect(str(warehouse)) as con:
         con.execute("set TimeZone = 'UTC'")
-        for table in (*(table.id for table in PANEL_TABLES), *(f"{source}.observations" for source in SOURCES)):
+        for table in (*(table.id for table in TABLES), *(f"{source}.observations" for source in SOURCES)):
             con.execute(f"delete from {table} where known_at > ?", [cutoff])
         con.execute("delete from breadth.inputs")
         assert update_breadth(con, now=cutoff.replace(tzinfo=UTC)).extent == "all"

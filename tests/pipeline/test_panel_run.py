@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.panel_desks import PANEL_DESKS, panel_desk
-from orchestration.panel_ingestion import ingest_desk
+from ingest.connectors import TABLE_CONNECTORS, connector
+from orchestration.ingestion import ingest
 from orchestration.rebuilding import rebuild_home
 from orchestration.run import run_daily
 from orchestration.session import no_progress, open_session
@@ -21,7 +21,7 @@ ASKED_NOTHING = {"user_prices", "user_fund_days", "nasdaq"}
 
 def test_every_desk_lands(first):
     sources = fared(first.home)
-    landed = {desk.name: sources[desk.name] for desk in PANEL_DESKS}
+    landed = {desk.name: sources[desk.name] for desk in TABLE_CONNECTORS}
     assert {name for name, one in landed.items() if not one.rows_new} == ASKED_NOTHING
     states = {name: one.state for name, one in landed.items()}
     assert states == {name: "skipped" if name in ASKED_NOTHING else "ok" for name in landed}
@@ -47,7 +47,7 @@ def test_status_knows_the_desks(first):
     found = status(first.home)
     assert found.note is None
     held = {one.source: one for one in found.sources}
-    assert {desk.name for desk in PANEL_DESKS} <= set(held)
+    assert {desk.name for desk in TABLE_CONNECTORS} <= set(held)
     assert held["yahoo_prices"].rows_count > 10_000
     assert str(held["ssga"].newest_period).startswith("2014-06")
 
@@ -65,7 +65,7 @@ def test_a_history_cut_short_upstream_is_kept_and_said(copied, standin):
     held = asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'")
     standin.faults.add(r"navhist-us-en-spy\.xlsx", "shortened", since=date(2013, 1, 2))
     with open_session(settings_of(copied.root, standin)) as session:
-        landing = ingest_desk(session, panel_desk("ssga"), no_progress).landing
+        landing = ingest(session, connector("ssga"), no_progress).landing
     assert (landing.state, landing.rows_new, landing.rows_withdrawn) == ("ok", 0, 0)
     assert asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'") == held
     said = f"ssga fund_days SPY: source now starts 2013-01-02, we keep from {held[0][0]}"

@@ -14,9 +14,9 @@ from dagster import AssetKey, DagsterEventType, DagsterRunStatus, build_schedule
 
 from ingest.catalog import SOURCES
 from ingest.clock import NEW_YORK
+from ingest.connectors import TABLE_CONNECTORS
 from ingest.errors import AnotherWriter, AuditFailed, ConfigError, SourceUnavailable
 from ingest.home import Home
-from ingest.panel_desks import PANEL_DESKS
 from orchestration import cli
 from orchestration.instance import open_instance
 from orchestration.run import run_daily, run_marts
@@ -26,7 +26,7 @@ from tests.pipeline.small import FIRST, NEXT, Ran, asked, fared
 from warehouse.connection import WriterLock
 from warehouse.status import status
 
-ASKED = [*SOURCES, *(desk.name for desk in PANEL_DESKS)]
+ASKED = [*SOURCES, *(desk.name for desk in TABLE_CONNECTORS)]
 
 
 def digest(home: Home) -> str:
@@ -106,7 +106,7 @@ def test_a_second_run_lands_computes_and_publishes_nothing(copied, standin):
 def test_the_next_day_lands_the_next_day(next_day):
     rows = {name: one.rows_new for name, one in fared(next_day.home).items()}
     assert 0 < sum(rows[source] for source in SOURCES) < 400
-    assert 0 < sum(rows[desk.name] for desk in PANEL_DESKS) < 1500, "a day of each panel, not its history"
+    assert 0 < sum(rows[desk.name] for desk in TABLE_CONNECTORS) < 1500, "a day of each panel, not its history"
     assert fared(next_day.home)["treasury"].newest_period == NEXT.astimezone(NEW_YORK).date()
     assert asked(next_day.home, "select state from ops.runs order by recorded_at, rowid")[-1] == ("published",)
 

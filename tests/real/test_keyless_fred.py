@@ -9,17 +9,19 @@ import polars as pl
 import pytest
 
 from ingest.archive import sha256_of
+from ingest.batch import Window
 from ingest.catalog import load_catalog
 from ingest.gate import gate
-from ingest.kit import Batch, GateResult, Payload, Window
+from ingest.payload import Payload
 from ingest.sources.fred import fred
+from tests.unit.series_batches import Judged, series_batch
 
 CATALOG = load_catalog()
 NOW = datetime(2026, 7, 31, 22, 30, tzinfo=UTC)
 HELD = {"series_id": pl.String, "rows_count": pl.Int64, "first_period": pl.Date, "last_period": pl.Date}
 
 
-def judged(path: Path) -> tuple[pl.DataFrame, GateResult]:
+def judged(path: Path) -> tuple[pl.DataFrame, Judged]:
     body = path.read_bytes()
     code = body.split(b"\n", 1)[0].decode().strip().split(",")[1]
     series = next(series for series, provider in CATALOG.of_source("fred") if provider.code == code)
@@ -34,8 +36,8 @@ def judged(path: Path) -> tuple[pl.DataFrame, GateResult]:
     )
     rows = fred.parse(payload, CATALOG.of_source("fred"))
     fetched = rows.with_columns(pl.lit(datetime(2026, 7, 31, 22, 30), dtype=pl.Datetime("us")).alias("fetched_at"))
-    batch = Batch("fred", fetched, [Window(series.id, None)], (), (), NOW)
-    return rows, gate(batch, CATALOG, pl.DataFrame(schema=HELD), NOW)
+    batch = series_batch("fred", fetched, [Window(series.id, None)], (), (), NOW)
+    return rows, Judged.of(gate(batch, CATALOG, pl.DataFrame(schema=HELD), NOW))
 
 
 @pytest.mark.parametrize(

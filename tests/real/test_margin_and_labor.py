@@ -11,13 +11,16 @@ import polars as pl
 import pytest
 
 from ingest.archive import sha256_of
+from ingest.batch import Window
 from ingest.catalog import SourceName, load_catalog
+from ingest.connector import SourceModule
 from ingest.gate import gate
-from ingest.kit import Batch, GateResult, Payload, SourceModule, Window
+from ingest.payload import Payload
 from ingest.sources.finra import finra
 from ingest.sources.fred import fred
 from simulator import Market, StandIn, folder_market
 from tests.unit.fakes import cells
+from tests.unit.series_batches import Judged, series_batch
 from tests.unit.standin_helpers import KEY, ask, new_york
 
 CATALOG = load_catalog()
@@ -26,15 +29,15 @@ HELD = {"series_id": pl.String, "rows_count": pl.Int64, "first_period": pl.Date,
 
 def judged(
     module: SourceModule, source: SourceName, body: bytes, now: datetime, **meta: str
-) -> tuple[pl.DataFrame, GateResult]:
+) -> tuple[pl.DataFrame, Judged]:
     payload = Payload(
         source=source, name="x", url="https://x.test/", body=body, sha256=sha256_of(body), fetched_at=now, meta=meta
     )
     rows = module.parse(payload, CATALOG.of_source(source))
     moment = pl.lit(now.replace(tzinfo=None), dtype=pl.Datetime("us"))
     windows = [Window(series_id, None) for series_id in meta["series"].split(",")]
-    batch = Batch(source, rows.with_columns(moment.alias("fetched_at")), windows, (), (), now)
-    return rows, gate(batch, CATALOG, pl.DataFrame(schema=HELD), now)
+    batch = series_batch(source, rows.with_columns(moment.alias("fetched_at")), windows, (), (), now)
+    return rows, Judged.of(gate(batch, CATALOG, pl.DataFrame(schema=HELD), now))
 
 
 def test_margin_statistics_since_1997(real_data: Path) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from ingest.errors import SourceChanged
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.sources.sp500_membership import sp500_membership
 from ingest.sources.yahoo import yahoo_prices
 from tests.unit.fakes import payload_of

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.dataset import dataset
 from ingest.errors import SourceChanged
-from ingest.kit import Payload
-from ingest.panel import panel_table
+from ingest.payload import Payload
 from ingest.readers.holdings import HoldingsFile, invesco_holdings, ishares_holdings, ssga_holdings
 from tests.unit.fakes import payload_of
 
@@ -46,7 +46,7 @@ def test_ivv_states_its_shares_outstanding_exactly(payload: Callable[..., Payloa
 
 def test_ivv_positions(payload: Callable[..., Payload], real_data: Path) -> None:
     rows = ishares_holdings(payload(IVV), "IVV").rows
-    assert list(rows.schema.items()) == list(panel_table("ishares.holdings").rows_schema.items())
+    assert list(rows.schema.items()) == list(dataset("ishares.holdings").rows_schema.items())
     assert rows.filter(rows["asset_class"] == "Equity").height == 503
     assert rows["weight_pct"].sum() == pytest.approx(99.98)
     with (real_data / "etf_holdings" / IVV).open(encoding="utf-8-sig", newline="") as file:

@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from ingest.catalog import load_catalog
 from ingest.catalog.models import SourceName
 from ingest.clock import clock_at
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceError
-from ingest.kit import FetchContext, Pair, Payload
+from ingest.payload import Payload
 from ingest.settings import Settings
 
 NOON = datetime(2026, 11, 17, 17, 0, tzinfo=UTC)  # a Tuesday, 12:00 in New York

@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 
 
 def xlsx(rows: Sequence[Sequence[Any]], sheet: str = "navhist") -> bytes:
@@ -44,7 +44,7 @@ def xls(rows: Sequence[Sequence[Any]], sheet: str) -> bytes:
 
 def has_schema_of(rows: pl.DataFrame, table_id: str) -> bool:
     """Whether a frame has exactly the columns of a panel table, in order."""
-    return list(rows.schema.items()) == list(panel_table(table_id).rows_schema.items())
+    return list(rows.schema.items()) == list(dataset(table_id).rows_schema.items())
 
 
 def days(rows: pl.DataFrame) -> dict[date, tuple[float | None, float | None, float | None]]:

@@ -10,14 +10,14 @@ import polars as pl
 
 from ingest.catalog.funds import load_funds
 from ingest.clock import clock_at
-from ingest.panel import PanelSource, panel_table
-from ingest.panel_kit import PanelContext
+from ingest.connector import FetchContext
+from ingest.dataset import dataset
 from ingest.settings import Settings
 from tests.unit.fakes import NOON
 
 
 def panel_context(
-    source: PanelSource,
+    source: str,
     http: Any,
     *,
     funds: Sequence[str] = (),
@@ -25,10 +25,10 @@ def panel_context(
     since: Mapping[str, date | None] | None = None,
     now: datetime = NOON,
     **settings: Any,
-) -> PanelContext:
+) -> FetchContext:
     """Return a context that asks for `funds` of the catalog and `tickers`; nothing is held but what `since` names."""
     ours = {fund.ticker: fund for fund in load_funds()}
-    return PanelContext(
+    return FetchContext(
         source=source,
         settings=Settings(_env_file=None, **settings),
         clock=clock_at(now),
@@ -44,5 +44,5 @@ def whole(tables: Mapping[str, pl.DataFrame], table_id: str) -> pl.DataFrame:
     """Return the rows of the one table, whose columns must be those that were agreed."""
     assert set(tables) == {table_id}
     rows = tables[table_id]
-    assert dict(rows.schema) == dict(panel_table(table_id).rows_schema)
+    assert dict(rows.schema) == dict(dataset(table_id).rows_schema)
     return rows

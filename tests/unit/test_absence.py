@@ -9,12 +9,12 @@ import duckdb
 import polars as pl
 import pytest
 
-from ingest.catalog import SOURCES, load_catalog
-from ingest.kit import ROWS_SCHEMA, Batch, GateResult, Window
-from ingest.panel import PANEL_TABLES, panel_table
-from ingest.panel_collect import empty_table
-from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
+from ingest.batch import ROWS_SCHEMA, Batch, GateResult, Window
+from ingest.catalog import load_catalog
+from ingest.collect import empty_table
+from ingest.dataset import DATASETS, dataset
 from orchestration.ingestion import recent_values
+from tests.unit.series_batches import series_batch, series_gated
 from warehouse.absence import BEHIND_CHECK, GONE_CHECK
 from warehouse.connection import migrate
 from warehouse.landing import land
@@ -59,13 +59,13 @@ def series_answer(con, source: str, at: int, values: dict[date, float | None], r
 
     accepted = frame(list(values.items()))
     out = frame([(day, 1.0) for day in refused]).with_columns(reason=pl.lit("too far ahead"))
-    batch = Batch(source, pl.concat([accepted, out.drop("reason")]), [Window(series_id, None)], (), (), moment)
-    return land(con, batch, GateResult(accepted, out, (), None), CATALOG, f"run{at}", moment)
+    batch = series_batch(source, pl.concat([accepted, out.drop("reason")]), [Window(series_id, None)], (), (), moment)
+    return land(con, batch, series_gated(source, accepted, out), CATALOG, f"run{at}", moment)
 
 
 def panel_answer(con, table_id: str, at: int, values: dict[date, float | None], refused: Sequence[date] = ()):
     """Land an answer about the group AAA: each day's values all the same number."""
-    table = panel_table(table_id)
+    table = dataset(table_id)
     moment = FIRST + timedelta(days=at)
 
     def frame(rows: list[tuple[date, float | None]]) -> pl.DataFrame:
@@ -84,15 +84,15 @@ def panel_answer(con, table_id: str, at: int, values: dict[date, float | None], 
 
     accepted = frame(list(values.items()))
     out = frame([(day, 1.0) for day in refused]).with_columns(reason=pl.lit("too far ahead"))
-    batch = PanelBatch(
+    batch = Batch(
         table.source,
         {table_id: pl.concat([accepted, out.drop("reason")])},
-        [PanelWindow(table_id, "AAA", None)],
+        [Window("AAA", None, table_id=table_id)],
         (),
         (),
         moment,
     )
-    return land_panel(con, batch, PanelGateResult({table_id: accepted}, {table_id: out}, (), None), f"run{at}", moment)
+    return land_panel(con, batch, GateResult({table_id: accepted}, {table_id: out}, (), None), f"run{at}", moment)
 
 
 def held(con, key: str) -> dict[date, float | None]:
@@ -102,7 +102,7 @@ def held(con, key: str) -> dict[date, float | None]:
             f"select period_date, value from {key}.observations_latest where series_id = ?", [SERIES[key]]
         ).fetchall()
     else:
-        table = panel_table(key)
+        table = dataset(key)
         rows = con.execute(f"select {table.period}, {table.values[0].name} from {key}_latest").fetchall()
     return dict(rows)
 
@@ -217,22 +217,22 @@ def test_three_of_few_may_go(con) -> None:
 def test_a_group_held_back_does_not_hold_back_others(con) -> None:
     table = "yahoo.prices"
     panel_answer(con, table, 0, HISTORY)
-    columns = empty_table(panel_table(table)).columns
+    columns = empty_table(dataset(table)).columns
     moment = FIRST + timedelta(days=1)
     rows = con.execute(f"select * from {table}").pl().with_columns(fetched_at=pl.lit(moment.replace(tzinfo=None)))
     rows = rows.with_columns(stated_at=pl.lit(None, dtype=pl.Datetime("us")))
     good = rows.with_columns(ticker=pl.lit("BBB")).select(columns)
     bad = rows.filter(~pl.col("session_date").is_in(DAYS[100:150])).select(columns)
-    batch = PanelBatch(
+    batch = Batch(
         "yahoo",
         {table: pl.concat([bad, good])},
-        [PanelWindow(table, "AAA", None), PanelWindow(table, "BBB", None)],
+        [Window("AAA", None, table_id=table), Window("BBB", None, table_id=table)],
         (),
         (),
         moment,
         "yahoo_prices",
     )
-    result = land_panel(con, batch, PanelGateResult(dict(batch.tables), {}, (), None), "run1", moment)
+    result = land_panel(con, batch, GateResult(dict(batch.tables), {}, (), None), "run1", moment)
     assert (result.rows_new, result.rows_withdrawn, result.state) == (400, 0, "partial")
 
 
@@ -253,9 +253,9 @@ def test_lines_gone_from_a_snapshot_that_is_shown_are_withdrawn_up_to_two_percen
             }
             for n in range(1, count + 1)
         ]
-        frame = pl.DataFrame(rows, schema=dict(empty_table(panel_table(table)).schema))
-        batch = PanelBatch("ssga", {table: frame}, [PanelWindow(table, "SPY", day, day)], (), (), moment)
-        return land_panel(con, batch, PanelGateResult({table: frame}, {}, (), None), f"run{at}", moment)
+        frame = pl.DataFrame(rows, schema=dict(empty_table(dataset(table)).schema))
+        batch = Batch("ssga", {table: frame}, [Window("SPY", day, day, table_id=table)], (), (), moment)
+        return land_panel(con, batch, GateResult({table: frame}, {}, (), None), f"run{at}", moment)
 
     assert lines(500, 0).rows_new == 500
     older = lines(500, 0, day - timedelta(days=20))
@@ -290,7 +290,7 @@ def test_of_two_vintages_of_one_moment_the_later_landed_is_the_newest(con, key: 
     day = DAYS[0]
     answer(con, key, 0, {day: 1.0})
     table = f"{key}.observations" if key in SERIES else key
-    value = "value" if key in SERIES else panel_table(key).values[0].name
+    value = "value" if key in SERIES else dataset(key).values[0].name
 
     def again(number: float, landed: str, sha: str) -> None:
         con.execute(
@@ -312,5 +312,4 @@ def test_every_raw_table_has_its_view(con) -> None:
             "select schema_name, view_name from duckdb_views() where not internal"
         ).fetchall()
     }
-    tables = {table.id for table in PANEL_TABLES} | {f"{source}.observations" for source in SOURCES}
-    assert views >= {f"{table}_latest" for table in tables}
+    assert views >= {f"{table.id}_latest" for table in DATASETS}

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.archive import Archive, sha256_of
 from ingest.errors import HomeUnusable, TidegaugeError
-from ingest.kit import Payload
+from ingest.payload import Payload
 
 NOW = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from analytics.breadth.tables import update_breadth
+from ingest.batch import Batch, GateResult
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
-from ingest.panel_kit import PanelBatch, PanelGateResult
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
 from warehouse.panel_landing import land_panel
@@ -35,8 +35,8 @@ def con():
 
 def landed(con, table_id: str, *rows) -> None:
     frame = rows_of(table_id, NOW, *rows)
-    batch = PanelBatch("yahoo", {table_id: frame}, (), (), (), NOW)
-    land_panel(con, batch, PanelGateResult({table_id: frame}, {table_id: frame.clear()}, (), None), "run", NOW)
+    batch = Batch("yahoo", {table_id: frame}, (), (), (), NOW)
+    land_panel(con, batch, GateResult({table_id: frame}, {table_id: frame.clear()}, (), None), "run", NOW)
 
 
 def members(con, *rows) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, Window
 from ingest.sources.cboe import cboe
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 

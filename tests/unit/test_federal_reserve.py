@@ -10,8 +10,8 @@ from datetime import date
 import pytest
 
 import ingest.sources.federal_reserve.federal_reserve as board
+from ingest.batch import ROWS_SCHEMA, PartOfPayloadChanged, Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, PartOfPayloadChanged, Window
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 
 IORB = pairs_of("federal_reserve", "PRATES/RESBM_")
@@ -135,7 +135,7 @@ def test_a_missing_series_is_a_problem_and_the_others_come() -> None:
     assert {problem.expected for problem in caught.value.problems} == {
         f"series {provider.code} ({one.id})" for one, provider in pairs if one.id != "fed_total_assets"
     }
-    assert caught.value.series_ids == {one.id for one, _ in pairs} - {"fed_total_assets"}
+    assert caught.value.groups == {one.id for one, _ in pairs} - {"fed_total_assets"}
 
 
 def test_a_discontinued_series_may_leave_the_file() -> None:

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from ingest.archive import Archive
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.clock import clock_at
 from ingest.collect import build_context, collect, replay
+from ingest.connectors import connector
 from ingest.errors import SourceChanged
 from ingest.gate import gate
 from ingest.http import Upstream
-from ingest.kit import ROWS_SCHEMA, Window
 from ingest.settings import Settings
 from ingest.sources.finra import finra
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 from tests.unit.fund_files import xlsx
+from tests.unit.series_batches import Judged, series_batch
 
 PAIRS = pairs_of("finra")
 HEADER = list(finra.HEADER)
@@ -189,14 +191,13 @@ def gated(rows: list[list[Any]]):
     import polars as pl
 
     from ingest.catalog import load_catalog
-    from ingest.kit import Batch
 
     frame = parse(workbook(*rows)).with_columns(fetched_at=pl.lit(datetime(2026, 11, 25), dtype=pl.Datetime("us")))
     windows = [Window(series_id, None) for series_id in SERIES.split(",")]
     held = pl.DataFrame(
         schema={"series_id": pl.String, "rows_count": pl.Int64, "first_period": pl.Date, "last_period": pl.Date}
     )
-    return gate(Batch("finra", frame, windows, (), (), NOON), load_catalog(), held, NOON)
+    return Judged.of(gate(series_batch("finra", frame, windows, (), (), NOON), load_catalog(), held, NOON))
 
 
 MONTHS = [[f"2026-{month:02}", 1_300_000 + month, 210_000 + month, 215_000 + month] for month in range(10, 0, -1)]
@@ -235,13 +236,15 @@ def test_the_stand_ins_workbook_through_the_archive_and_back(tmp_path: Path) -> 
         settings = Settings(_env_file=None, upstream=stand_in.url, home=tmp_path)
         archive = Archive(tmp_path / "archive")
         with Upstream(settings, clock_at(now), archive) as upstream:
-            batch = collect("finra", build_context("finra", load_catalog(), settings, clock_at(now), upstream))
+            batch = collect(
+                connector("finra"), build_context("finra", load_catalog(), settings, clock_at(now), upstream)
+            )
     assert not batch.problems
     debt = cells(batch.rows, "margin_debt")
     assert max(debt) == date(2026, 10, 1)  # released this minute
     assert {day: value / 1000 for day, value in debt.items() if value is not None} == dict(
         market().known("margin_debt", "finra", now).iter_rows()
     )
-    (again,) = replay(Archive(tmp_path / "archive"), "finra", PAIRS)
+    (again,) = replay(Archive(tmp_path / "archive"), connector("finra"), PAIRS)
     assert again.rows.equals(batch.rows)
     assert again.windows == batch.windows

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.clock import NEW_YORK
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, Payload, Window
+from ingest.payload import Payload
 from ingest.sources.fred import fred
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 

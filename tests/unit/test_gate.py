@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from ingest.batch import Window
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from ingest.gate import gate
-from ingest.kit import Batch, Window
+from tests.unit.series_batches import Judged, series_batch
 
 CATALOG = load_catalog()
 NOW = datetime(2026, 11, 18, 23, 30, tzinfo=UTC)  # a Wednesday, 18:30 in New York
@@ -41,7 +42,7 @@ def rows(source, series_id, values, *, unit=None, sha="a" * 64, stated=None):
 def judge(source, *frames, previous=NOTHING_HELD, now=NOW):
     table = pl.concat(frames)
     windows = [Window(series_id, None) for series_id in table["series_id"].unique()]
-    return gate(Batch(source, table, windows, (), (), now), CATALOG, previous, now)
+    return Judged.of(gate(series_batch(source, table, windows, (), (), now), CATALOG, previous, now))
 
 
 def held(series_id, count, first, last):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ingest.errors import SourceChanged
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.html_tables import html_tables
 from ingest.readers.limits import MAX_COLUMNS, MAX_ROWS
 from ingest.readers.parsing import json_of

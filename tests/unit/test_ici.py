@@ -8,9 +8,9 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingest.batch import Batch, GateResult, Window
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged
-from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
 from ingest.sources.ici import ici
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import has_schema_of, xls
@@ -147,7 +147,7 @@ def test_refuses(body: bytes, message: str) -> None:
 
 def test_the_window_is_what_the_file_could_hold() -> None:
     found = payload(workbook(NOV_29, NOV_21, NOV_15))
-    window = PanelWindow("ici.weekly_flows", "", date(2023, 11, 15), date(2023, 12, 31))
+    window = Window("", date(2023, 11, 15), date(2023, 12, 31), table_id="ici.weekly_flows")
     assert ici.windows(found, ici.parse(found)) == [window]
 
 
@@ -194,8 +194,8 @@ def test_the_history_of_a_first_load_says_that_it_may_have_been_revised() -> Non
         fetched_at=pl.lit(naive_utc(found.fetched_at), dtype=pl.Datetime("us"))
     )
     tables = {"ici.weekly_flows": rows}
-    batch = PanelBatch("ici", tables, (), (), (), found.fetched_at)
-    gated = PanelGateResult(tables, {"ici.weekly_flows": rows.clear()}, (), None)
+    batch = Batch("ici", tables, (), (), (), found.fetched_at)
+    gated = GateResult(tables, {"ici.weekly_flows": rows.clear()}, (), None)
     with duckdb.connect() as con:
         migrate(con)
         land_panel(con, batch, gated, "run", found.fetched_at)

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ingest.batch import Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.panel_kit import PanelWindow
 from ingest.readers.holdings import ishares_holdings
 from ingest.sources.ishares import ishares
 from tests.unit.fakes import FakeHttp, payload_of
@@ -170,7 +170,7 @@ def test_reads_holdings_and_the_shares_outstanding_above_them() -> None:
         (3, "ESZ4", "Futures", 0.0, 4_367.0, 0.0),
     ]
     day = date(2024, 12, 6)
-    assert ishares.windows(payload, tables) == [PanelWindow("ishares.holdings", "IVV", day, day)]
+    assert ishares.windows(payload, tables) == [Window("IVV", day, day, table_id="ishares.holdings")]
 
 
 def test_the_older_column_name_shares_reads_alike() -> None:
@@ -223,4 +223,6 @@ def test_asks_by_portfolio_id_and_goes_on_after_an_error() -> None:
     assert [getattr(item, "name", item) for item in items] == [lost, "IVV holdings", "TLT fund document"]
     assert parse_qs(urlsplit(http.asked[0]).query)["portfolioId"] == ["239726"]
     assert http.asked[1] == csv + "?fileType=csv&fileName=IVV_holdings&dataType=fund"
-    assert ishares.windows(items[2], ishares.parse(items[2])) == [PanelWindow("ishares.fund_days", "TLT", None, None)]
+    assert ishares.windows(items[2], ishares.parse(items[2])) == [
+        Window("TLT", None, None, table_id="ishares.fund_days")
+    ]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ingest.archive import Archive
+from ingest.batch import Batch
 from ingest.clock import clock_at
+from ingest.collect import collect
+from ingest.connectors import connector
 from ingest.http import Upstream
-from ingest.panel_collect import collect_panel
-from ingest.panel_desks import panel_desk
-from ingest.panel_kit import PanelBatch
 from ingest.settings import Settings
 from simulator import StandIn
 from tests.unit.panel_helpers import panel_context
@@ -28,9 +28,9 @@ def asked(tmp_path: Path) -> Iterator:
         settings = Settings(_env_file=None, upstream=stand_in.url, home=tmp_path)
         with Upstream(settings, clock_at(NOW), Archive(tmp_path / "archive")) as http:
 
-            def ask(desk: str, *tickers: str) -> PanelBatch:
+            def ask(desk: str, *tickers: str) -> Batch:
                 context = panel_context(desk, http, funds=tickers, now=NOW, upstream=stand_in.url, home=tmp_path)
-                return collect_panel(panel_desk(desk), context)
+                return collect(connector(desk), context)
 
             yield ask
 

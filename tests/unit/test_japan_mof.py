@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, Window
 from ingest.sources.japan_mof import japan_mof
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.batch import ROWS_SCHEMA, CheckResult, Window
 from ingest.catalog import load_catalog
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, Batch, CheckResult, GateResult, Payload, Window
+from ingest.payload import Payload
+from tests.unit.series_batches import series_batch, series_gated
 from warehouse.connection import migrate
 from warehouse.landing import LandingResult, Shrinkage, held, held_periods, land, landed_payloads
 
@@ -74,8 +76,8 @@ def answer(
     if windows is None:
         windows = [Window(series, None) for series in dict.fromkeys(row[0] for row in (*rows, *refused))]
     everything = pl.concat([accepted, rejected.drop("reason")])
-    batch = Batch(SOURCE, everything, windows, payloads, problems, fetched_at)
-    gated = GateResult(accepted, rejected, checks, held_back)
+    batch = series_batch(SOURCE, everything, windows, payloads, problems, fetched_at)
+    gated = series_gated(SOURCE, accepted, rejected, checks, held_back)
     return land(con, batch, gated, CATALOG, f"run {fetched_at:%d %H:%M}", fetched_at)
 
 

@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
+from ingest.batch import Batch
+from ingest.connector import HasSecondOpinion
+from ingest.dataset import dataset
 from ingest.membership import CONTINUED, REUSED, Stay, name_stocks, read_membership
 from ingest.membership_evidence import folded
-from ingest.panel import panel_table
 from ingest.panel_gate import Evidence, panel_gate, rule_names
-from ingest.panel_kit import HasSecondOpinion, PanelBatch
 from ingest.sources.sp500_membership import sp500_membership as source
 from tests.unit.test_sp500_membership import change, page, parse, payload, stays_of
 
@@ -188,9 +189,9 @@ def test_dates_that_differ_are_a_warning_with_both():
     }
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     rows = source.parse(texts)[table_id].with_columns(fetched_at=pl.lit(now.replace(tzinfo=None)))
-    batch = PanelBatch("sp500_membership", {table_id: rows}, (), (), (), now, compared={table_id: compared})
+    batch = Batch("sp500_membership", {table_id: rows}, (), (), (), now, compared={table_id: compared})
     result = panel_gate(batch, Evidence.none(), now)
-    assert {check.name for check in result.checks} == set(rule_names(panel_table(table_id)))
+    assert {check.name for check in result.checks} == set(rule_names(dataset(table_id)))
     told = next(check for check in result.checks if check.name == "dates_of_joining_agree")
     assert (told.severity, told.passed, told.failed_count) == ("warn", False, 2)
     assert json.loads(told.detail)["summary"] == (

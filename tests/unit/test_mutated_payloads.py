@@ -18,10 +18,10 @@ from ingest.archive import Archive
 from ingest.catalog import load_catalog
 from ingest.clock import clock_at
 from ingest.collect import build_context
+from ingest.connectors import connector
 from ingest.errors import SourceError
 from ingest.http import Upstream
-from ingest.kit import Payload
-from ingest.panel_desks import panel_desk
+from ingest.payload import Payload
 from ingest.settings import Settings
 from ingest.sources import SOURCE_MODULES, source_module
 from simulator import StandIn
@@ -53,7 +53,7 @@ def _first_of_each(name: str, http: Upstream, settings: Settings) -> Iterator[Pa
     else:
         told = {"upstream": settings.upstream, "home": settings.home, "origin": "SIMULATED"}
         context = panel_context(name, http, funds=FUNDS.get(name, ()), tickers=["SPY"], now=NOW, **told)
-        found = panel_desk(name).module.fetch(context)
+        found = connector(name).module.fetch(context)
     seen: set[tuple[str, ...]] = set()
     for at, payload in enumerate(found):
         if isinstance(payload, Payload):
@@ -111,7 +111,7 @@ def _read(name: str, payload: Payload) -> Any:
     if name in SERIES_SOURCES:
         rows = source_module(name).parse(payload, load_catalog().of_source(name))
         return source_module(name).windows(payload, rows) if not rows.is_empty() else None
-    module = panel_desk(name).module
+    module = connector(name).module
     return module.windows(payload, module.parse(payload))
 
 

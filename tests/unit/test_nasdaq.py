@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ingest.batch import Window
 from ingest.catalog.calendars import working_days
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
-from ingest.panel_kit import PanelWindow
 from ingest.sources.nasdaq import nasdaq
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
@@ -106,7 +106,7 @@ def test_refuses(document: Any, message: str) -> None:
 def test_the_window_begins_with_the_first_bar() -> None:
     one = payload(history())
     assert nasdaq.windows(one, nasdaq.parse(one)) == [
-        PanelWindow("nasdaq.prices", "AAPL", date(2026, 11, 13), date(2026, 11, 17))
+        Window("AAPL", date(2026, 11, 13), date(2026, 11, 17), table_id="nasdaq.prices")
     ]
 
 

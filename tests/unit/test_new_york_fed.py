@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, Window
 from ingest.sources.new_york_fed import new_york_fed
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 

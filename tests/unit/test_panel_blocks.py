@@ -10,10 +10,10 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingest.batch import Batch, GateResult
 from ingest.catalog.calendars import working_days
-from ingest.panel import panel_table
+from ingest.dataset import dataset
 from ingest.panel_gate import panel_gate
-from ingest.panel_kit import PanelBatch, PanelGateResult
 from ingest.rules.evidence import Evidence
 from ingest.rules.found_blocks import Blocks
 from ingest.rules.panel_blocks import find_blocks
@@ -34,7 +34,7 @@ def frame(table_id: str, *rows: tuple[Any, ...]) -> pl.DataFrame:
 
 def looked(tables: dict[str, pl.DataFrame], evidence: Evidence, splits: pl.DataFrame | None = None) -> Blocks:
     known = splits if splits is not None else evidence.splits
-    return find_blocks(tables, {name: panel_table(name) for name in tables}, known, evidence, NOW.date())
+    return find_blocks(tables, {name: dataset(name) for name in tables}, known, evidence, NOW.date())
 
 
 def held_of(rows: pl.DataFrame) -> pl.DataFrame:
@@ -172,9 +172,9 @@ def test_what_is_held_reaches_the_gate_and_the_other_funds_land():
     bad = good.with_columns(pl.when(pl.col("ticker") == "IVV").then(shares * 1000).otherwise(shares))
     with duckdb.connect() as con:
         migrate(con)
-        gated = PanelGateResult({table_id: good}, {table_id: good.clear()}, (), None)
-        land_panel(con, PanelBatch("ishares", {table_id: good}, (), (), (), NOW), gated, "run", NOW)
-        batch = PanelBatch("ishares", {table_id: bad}, (), (), (), NOW)
+        gated = GateResult({table_id: good}, {table_id: good.clear()}, (), None)
+        land_panel(con, Batch("ishares", {table_id: good}, (), (), (), NOW), gated, "run", NOW)
+        batch = Batch("ishares", {table_id: bad}, (), (), (), NOW)
         result = panel_gate(batch, price_evidence(con, batch), NOW)
     assert result.held_back is None
     assert result.accepted[table_id]["ticker"].unique().to_list() == ["AGG"]

@@ -12,12 +12,12 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingest.batch import Batch, GateResult
 from ingest.catalog.calendars import working_days
 from ingest.catalog.confirmed_moves import load_confirmed_moves
+from ingest.dataset import TABLES, dataset
 from ingest.errors import ConfigError
-from ingest.panel import PANEL_TABLES, panel_table
 from ingest.panel_gate import Evidence, large_moves, panel_gate, rule_names
-from ingest.panel_kit import PanelBatch, PanelGateResult
 from ingest.rules.magnitudes import FIRST_PERIODS, MAGNITUDES
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
@@ -33,11 +33,11 @@ def judged(
     table_id: str = "yahoo.prices",
     splits: list[tuple[Any, ...]] | None = None,
     evidence: Evidence | None = None,
-) -> PanelGateResult:
+) -> GateResult:
     tables = {table_id: rows_of(table_id, NOW, *rows)}
     if splits is not None:
         tables["yahoo.splits"] = rows_of("yahoo.splits", NOW, *splits)
-    batch = PanelBatch(panel_table(table_id).source, tables, (), (), (), NOW)
+    batch = Batch(dataset(table_id).source, tables, (), (), (), NOW)
     return panel_gate(batch, evidence or Evidence.none(), NOW)
 
 
@@ -47,8 +47,8 @@ def closes(before: float | None, close: float) -> Evidence:
     return replace(Evidence.none(), closes=days)
 
 
-def refused(result: PanelGateResult, table_id: str = "yahoo.prices") -> list[tuple[date, str]]:
-    table = panel_table(table_id)
+def refused(result: GateResult, table_id: str = "yahoo.prices") -> list[tuple[date, str]]:
+    table = dataset(table_id)
     rows = result.refused[table_id].select(table.period, "reason").rows()
     return [(day, reason.split(":")[0]) for day, reason in rows]
 
@@ -68,7 +68,7 @@ def test_good_rows_pass_whole():
 def test_every_check_of_a_table_is_declared():
     for table_id, rows in (("yahoo.prices", walk(10, 11)), ("ssga.fund_days", [("SPY", DAYS[0], 1.0, 2.0, 2.0)])):
         names = [check.name for check in judged(*rows, table_id=table_id).checks]
-        assert sorted(names) == sorted(rule_names(panel_table(table_id)))
+        assert sorted(names) == sorted(rule_names(dataset(table_id)))
 
 
 def test_two_bars_of_one_day_refuse_their_ticker_alone_and_name_both():
@@ -162,12 +162,12 @@ def test_a_second_provider_confirms_a_move():
 
 
 def test_what_is_held_of_the_second_provider_has_the_close_before_too():
-    batch = PanelBatch("yahoo", {"yahoo.prices": rows_of("yahoo.prices", NOW, *walk(100, 101, 55))}, (), (), (), NOW)
+    batch = Batch("yahoo", {"yahoo.prices": rows_of("yahoo.prices", NOW, *walk(100, 101, 55))}, (), (), (), NOW)
     held = {"nasdaq.prices": rows_of("nasdaq.prices", NOW, *walk(100.02, 101.02, 55.02))}
-    gated = PanelGateResult(held, {"nasdaq.prices": held["nasdaq.prices"].clear()}, (), None)
+    gated = GateResult(held, {"nasdaq.prices": held["nasdaq.prices"].clear()}, (), None)
     with duckdb.connect() as con:
         migrate(con)
-        land_panel(con, PanelBatch("nasdaq", held, (), (), (), NOW), gated, "run", NOW)
+        land_panel(con, Batch("nasdaq", held, (), (), (), NOW), gated, "run", NOW)
         evidence = price_evidence(con, batch)
     assert sorted(evidence.closes["close_usd"]) == [55.02, 101.02]
     assert panel_gate(batch, evidence, NOW).refused["yahoo.prices"].is_empty()
@@ -270,7 +270,7 @@ def test_sizes_that_no_value_has_are_refused(value):
 
 
 def test_every_number_of_a_panel_table_has_a_bound_and_every_table_a_first_day():
-    for table in PANEL_TABLES:
+    for table in TABLES:
         assert table.name in FIRST_PERIODS
         assert {column.name for column in table.values if column.dtype == pl.Float64} <= MAGNITUDES.keys()
 

@@ -9,11 +9,11 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingest.batch import Batch, GateResult, Window
+from ingest.collect import empty_table
+from ingest.connectors import connector
+from ingest.dataset import dataset
 from ingest.errors import SourceUnavailable, SymbolUnknown
-from ingest.panel import panel_table
-from ingest.panel_collect import empty_table
-from ingest.panel_desks import panel_desk
-from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
 from warehouse.connection import migrate
 from warehouse.panel_landing import held_groups, land_panel
 
@@ -39,7 +39,7 @@ def con():
 
 def rows_of(table_id: str, moment: datetime, *rows: tuple[Any, ...]) -> pl.DataFrame:
     """Return rows given as keys and values in the order of the table."""
-    table = panel_table(table_id)
+    table = dataset(table_id)
     names = [column.name for column in (*table.keys, *table.values)]
     schema = {name: table.rows_schema[name] for name in names}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
@@ -58,7 +58,7 @@ def answer(
     con: duckdb.DuckDBPyConnection,
     moment: datetime,
     *rows: tuple[Any, ...],
-    windows: list[PanelWindow] | None = None,
+    windows: list[Window] | None = None,
     refused: list[tuple[Any, ...]] | None = None,
     table_id: str = "yahoo.prices",
     problems: tuple[Any, ...] = (),
@@ -66,10 +66,10 @@ def answer(
     accepted = rows_of(table_id, moment, *rows)
     out = rows_of(table_id, moment, *(refused or [])).with_columns(pl.lit("a reason").alias("reason"))
     if windows is None:
-        windows = [PanelWindow(table_id, ticker, MON, THU) for ticker in {row[0] for row in rows}]
-    source = panel_table(table_id).source
-    batch = PanelBatch(source, {table_id: pl.concat([accepted, out.drop("reason")])}, windows, (), problems, moment)
-    gated = PanelGateResult({table_id: accepted}, {table_id: out}, (), None)
+        windows = [Window(ticker, MON, THU, table_id=table_id) for ticker in {row[0] for row in rows}]
+    source = dataset(table_id).source
+    batch = Batch(source, {table_id: pl.concat([accepted, out.drop("reason")])}, windows, (), problems, moment)
+    gated = GateResult({table_id: accepted}, {table_id: out}, (), None)
     return land_panel(con, batch, gated, "run", moment)
 
 
@@ -131,7 +131,7 @@ def test_what_is_gone_from_inside_the_window_is_withdrawn_and_may_come_back(con)
 
 def test_outside_the_window_and_other_tickers_nothing_is_withdrawn(con):
     answer(con, utc(WED, 23), price("AAA", MON, 10.0), price("BBB", MON, 5.0))
-    window = [PanelWindow("yahoo.prices", "AAA", TUE, THU)]
+    window = [Window("AAA", TUE, THU, table_id="yahoo.prices")]
     assert counts(answer(con, utc(THU, 23), price("AAA", TUE, 11.0), windows=window)) == (1, 0, 0)
 
 
@@ -146,9 +146,9 @@ def chart(con: duckdb.DuckDBPyConnection, moment: datetime, days: list[date], sp
         "yahoo.prices": rows_of("yahoo.prices", moment, *(price("AAA", day, 10.0) for day in days)),
         "yahoo.splits": rows_of("yahoo.splits", moment, *splits),
     }
-    windows = [PanelWindow(table_id, "AAA", None) for table_id in tables]
-    batch = PanelBatch("yahoo", tables, windows, (), (), moment, "yahoo_prices")
-    return land_panel(con, batch, PanelGateResult(tables, {}, (), None), "run", moment)
+    windows = [Window("AAA", None, table_id=table_id) for table_id in tables]
+    batch = Batch("yahoo", tables, windows, (), (), moment, "yahoo_prices")
+    return land_panel(con, batch, GateResult(tables, {}, (), None), "run", moment)
 
 
 def test_a_split_is_withdrawn_by_a_chart_that_shows_the_days_around_it_without_it(con):
@@ -170,7 +170,7 @@ def test_a_row_that_an_earlier_answer_lacked_is_late(con):
 
 
 def test_an_outage_of_ours_moves_nothing(con):
-    window = [PanelWindow("yahoo.prices", "AAA", MON, MON)]
+    window = [Window("AAA", MON, MON, table_id="yahoo.prices")]
     answer(con, utc(MON, 23), price("AAA", MON, 10.0), windows=window)
     answer(con, utc(THU, 12), price("AAA", MON, 10.0), price("AAA", TUE, 11.0))
     assert vintages(con, "AAA", TUE) == [(11.0, released(TUE), "release_rule")]
@@ -183,7 +183,7 @@ def test_a_row_seen_before_its_release_is_captured(con):
 
 def test_history_of_a_revised_table_is_latest_only(con):
     rows = [("AAA-1", date(2001, 3, 1), "AAA", None, None, None)]
-    window = [PanelWindow("sp500_membership.intervals", "", None)]
+    window = [Window("", None, table_id="sp500_membership.intervals")]
     answer(con, utc(WED, 23), *rows, windows=window, table_id="sp500_membership.intervals")
     added = [*rows, ("BBB-1", THU, "BBB", None, None, None)]
     answer(con, utc(WED, 23, 30), *added, windows=window, table_id="sp500_membership.intervals")
@@ -192,7 +192,7 @@ def test_history_of_a_revised_table_is_latest_only(con):
 
 
 def test_a_changed_end_of_an_interval_is_a_vintage(con):
-    window = [PanelWindow("sp500_membership.intervals", "", None)]
+    window = [Window("", None, table_id="sp500_membership.intervals")]
     common = {"windows": window, "table_id": "sp500_membership.intervals"}
     answer(con, utc(WED, 23), ("AAA-1", date(2001, 3, 1), "AAA", None, None, None), **common)
     assert counts(answer(con, utc(THU, 23), ("AAA-1", date(2001, 3, 1), "AAA", None, None, THU), **common)) == (0, 1, 0)
@@ -214,8 +214,8 @@ def test_a_row_that_was_refused_first_had_been_seen(con):
 
 
 def test_a_source_that_failed_is_recorded(con):
-    batch = PanelBatch("yahoo", {}, (), (), (SourceUnavailable("yahoo", "AAA", "no"),), utc(WED, 23), "yahoo_prices")
-    assert land_panel(con, batch, PanelGateResult({}, {}, (), None), "run", utc(WED, 23)).state == "failed"
+    batch = Batch("yahoo", {}, (), (), (SourceUnavailable("yahoo", "AAA", "no"),), utc(WED, 23), "yahoo_prices")
+    assert land_panel(con, batch, GateResult({}, {}, (), None), "run", utc(WED, 23)).state == "failed"
     assert con.execute("select source, state from ops.source_runs").fetchall() == [("yahoo_prices", "failed")]
 
 
@@ -228,7 +228,9 @@ def fund_day(ticker: str, day: date) -> tuple[Any, ...]:
 
 def history(con, moment: datetime, *days: date, ticker: str = "SPY"):
     rows = [fund_day(ticker, day) for day in days]
-    return answer(con, moment, *rows, windows=[PanelWindow("ssga.fund_days", ticker, None)], table_id="ssga.fund_days")
+    return answer(
+        con, moment, *rows, windows=[Window(ticker, None, table_id="ssga.fund_days")], table_id="ssga.fund_days"
+    )
 
 
 def test_history_shortened_upstream_is_kept_and_recorded_once(con):
@@ -253,17 +255,17 @@ def test_history_that_is_back_is_recorded_as_back(con):
 
 def test_a_shorter_question_is_no_shorter_history(con):
     answer(con, utc(WED, 23), price("AAA", MON, 1.0), price("AAA", TUE, 1.0), price("AAA", WED, 1.0))
-    windows = [PanelWindow("yahoo.prices", "AAA", TUE, THU)]
+    windows = [Window("AAA", TUE, THU, table_id="yahoo.prices")]
     assert answer(con, utc(THU, 23), price("AAA", WED, 1.0), windows=windows).shrinkages == ()
     assert con.execute("select count(*) from ops.shrinkages").fetchone() == (0,)
 
 
 def test_a_former_member_that_nobody_knows_is_recorded_and_no_error(con):
     lack = SymbolUnknown("yahoo_prices", "OLD", expected="a chart of OLD", seen="the error Not Found")
-    windows = [PanelWindow("yahoo.prices", "AAA", MON, WED)]
+    windows = [Window("AAA", MON, WED, table_id="yahoo.prices")]
     frame = rows_of("yahoo.prices", utc(WED, 23), price("AAA", MON, 1.0))
-    batch = PanelBatch("yahoo", {"yahoo.prices": frame}, windows, (), (), utc(WED, 23), "yahoo_prices", (lack,))
-    gated = PanelGateResult({"yahoo.prices": frame}, {"yahoo.prices": frame.clear()}, (), None)
+    batch = Batch("yahoo", {"yahoo.prices": frame}, windows, (), (), utc(WED, 23), "yahoo_prices", (lack,))
+    gated = GateResult({"yahoo.prices": frame}, {"yahoo.prices": frame.clear()}, (), None)
     assert land_panel(con, batch, gated, "run", utc(WED, 23)).state == "ok"
     assert con.execute("select source, group_name, seen_at from ops.panel_lacks").fetchall() == [
         ("yahoo_prices", "OLD", datetime(2026, 6, 10, 23))
@@ -279,5 +281,5 @@ def test_newest_period_per_group(con):
 
 def test_every_desk_names_tables_of_its_source():
     for name in ("yahoo_prices", "ssga"):
-        desk = panel_desk(name)
+        desk = connector(name)
         assert {table.source for table in desk.tables} == {desk.source}

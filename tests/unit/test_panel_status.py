@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from ingest.batch import Batch, GateResult
 from ingest.catalog.funds import load_funds
 from ingest.errors import SourceUnavailable
 from ingest.home import Home
-from ingest.panel_kit import PanelBatch, PanelGateResult
 from orchestration import cli
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import connect, migrate
@@ -23,8 +23,8 @@ MOMENT = datetime(2026, 6, 10, 13, tzinfo=UTC)
 def land(con, table_id: str, desk: str, *rows) -> None:
     frame = rows_of(table_id, MOMENT, *rows)
     source = table_id.partition(".")[0]
-    batch = PanelBatch(source, {table_id: frame}, (), (), (), MOMENT, desk)
-    land_panel(con, batch, PanelGateResult({table_id: frame}, {}, (), None), "run", MOMENT)
+    batch = Batch(source, {table_id: frame}, (), (), (), MOMENT, desk)
+    land_panel(con, batch, GateResult({table_id: frame}, {}, (), None), "run", MOMENT)
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def home(tmp_path, monkeypatch) -> Home:
         ]
         land(con, f"{source}.fund_days", "user_fund_days" if source == "user_file" else source, *days)
     land(con, "yahoo.prices", "yahoo_prices", *(price(fund.ticker, DAY, 100.0) for fund in funds))
-    batch = PanelBatch("ici", {}, (), (), (SourceUnavailable("ici", "ETF net issuance 2026", "HTTP 503"),), MOMENT)
-    land_panel(con, batch, PanelGateResult({}, {}, (), None), "run", MOMENT)
+    batch = Batch("ici", {}, (), (), (SourceUnavailable("ici", "ETF net issuance 2026", "HTTP 503"),), MOMENT)
+    land_panel(con, batch, GateResult({}, {}, (), None), "run", MOMENT)
     con.close()
     return home
 

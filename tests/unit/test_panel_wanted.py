@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pytest
 
+from ingest.batch import Batch, GateResult, Window
 from ingest.catalog import load_catalog
 from ingest.catalog.funds import load_funds
 from ingest.errors import SourceUnavailable, SymbolUnknown
-from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse.connection import migrate
 from warehouse.panel_landing import land_panel
@@ -39,22 +39,22 @@ def con():
             ("LEFT", date(2000, 1, 3), "LEFT", None, None, TODAY - timedelta(days=10)),
             ("OLD", date(2000, 1, 3), "OLD", None, None, date(2010, 6, 1)),
         )
-        window = PanelWindow("sp500_membership.intervals", "", None)
+        window = Window("", None, table_id="sp500_membership.intervals")
         land(connection, "sp500_membership", stays, window, TODAY)
         yield connection
 
 
 def land(con, desk, frame, window, day, *, problems=(), lacks=()) -> None:
     source = "yahoo" if desk == "yahoo_prices" else desk
-    batch = PanelBatch(source, {window.table_id: frame}, (window,), (), problems, evening(day), desk, lacks)
-    gated = PanelGateResult({window.table_id: frame}, {window.table_id: frame.clear()}, (), None)
+    batch = Batch(source, {window.table_id: frame}, (window,), (), problems, evening(day), desk, lacks)
+    gated = GateResult({window.table_id: frame}, {window.table_id: frame.clear()}, (), None)
     land_panel(con, batch, gated, "run", evening(day))
 
 
 def asked(con, day: date, *, problems=(), lacks=()) -> None:
     """Record a run of that day that brought IN only."""
     frame = rows_of("yahoo.prices", evening(day), price("IN", day, 10.0))
-    land(con, "yahoo_prices", frame, PanelWindow("yahoo.prices", "IN", day), day, problems=problems, lacks=lacks)
+    land(con, "yahoo_prices", frame, Window("IN", day, table_id="yahoo.prices"), day, problems=problems, lacks=lacks)
 
 
 def unknown(*tickers: str) -> tuple[SymbolUnknown, ...]:
@@ -69,7 +69,7 @@ def test_who_left_is_asked_for_until_it_is_held(con):
     assert stocks(con, TODAY) == {"IN", "LEFT", "OLD"}
     assert former_tickers(con, TODAY) == {"LEFT", "OLD"}
     frame = rows_of("yahoo.prices", evening(TODAY), price("OLD", date(2010, 5, 28), 10.0))
-    land(con, "yahoo_prices", frame, PanelWindow("yahoo.prices", "OLD", date(2000, 1, 1)), TODAY)
+    land(con, "yahoo_prices", frame, Window("OLD", date(2000, 1, 1), table_id="yahoo.prices"), TODAY)
     assert stocks(con, TODAY) == {"IN", "LEFT"}
 
 
@@ -94,7 +94,7 @@ def test_an_outage_makes_nobody_silent(con):
 def test_who_comes_back_is_a_member_again(con):
     moment = evening(TODAY)
     back = rows_of("sp500_membership.intervals", moment, ("OLD", TODAY, "OLD", None, None, None))
-    land(con, "sp500_membership", back, PanelWindow("sp500_membership.intervals", "", TODAY), TODAY)
+    land(con, "sp500_membership", back, Window("", TODAY, table_id="sp500_membership.intervals"), TODAY)
     asked(con, TODAY, lacks=unknown("OLD"))
     assert "OLD" in stocks(con, TODAY)
     assert "OLD" not in former_tickers(con, TODAY)
@@ -114,5 +114,5 @@ def test_a_member_whose_end_we_saw_is_lacking_no_more(con):
     replace_reference(con, load_catalog(), night)
     end = TODAY - timedelta(days=3)
     left = rows_of("sp500_membership.intervals", evening(TODAY), ("IN", date(2000, 1, 3), "IN", None, None, end))
-    land(con, "sp500_membership", left, PanelWindow("sp500_membership.intervals", "", TODAY), TODAY)
+    land(con, "sp500_membership", left, Window("", TODAY, table_id="sp500_membership.intervals"), TODAY)
     assert lacking_tickers(con, ["IN"], night) == []

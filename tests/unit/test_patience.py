@@ -11,6 +11,7 @@ import pytest
 from ingest.catalog import load_catalog
 from ingest.clock import system_clock
 from ingest.collect import build_context, collect
+from ingest.connectors import connector
 from ingest.errors import NotAsked, SourceUnavailable
 from ingest.patience import Patience
 from ingest.settings import Settings
@@ -108,7 +109,7 @@ def test_every_source_ends_soon_when_its_hosts_are_silent(source, silent: str, t
     with upstream_at(silent, tmp_path, request_timeout_seconds=0.2, request_attempts=4) as http:
         http._patience = patience
         context = build_context(source, load_catalog(), settings, system_clock, http, patience=patience)
-        batch = collect(source, context)
+        batch = collect(connector(source), context)
     assert batch.rows.is_empty()
     assert batch.problems
     assert time.monotonic() - began < 8.0
@@ -122,7 +123,7 @@ def test_after_the_deadline_a_source_gives_one_problem_and_asks_nothing(tmp_path
         http._patience = patience
         settings = Settings(_env_file=None, home=tmp_path, upstream=server.base)
         context = build_context("cboe", load_catalog(), settings, system_clock, http, patience=patience)
-        batch = collect("cboe", context)
+        batch = collect(connector("cboe"), context)
         assert server.asked == []
     (problem,) = batch.problems
     assert "not asked: the run's 1 minute for asking is over" in str(problem)

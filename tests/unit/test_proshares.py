@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from ingest.batch import Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.panel_kit import PanelWindow
 from ingest.sources.proshares import proshares
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import days, has_schema_of
@@ -134,8 +134,8 @@ def test_forward_and_reverse_become_new_shares_per_old_share() -> None:
         ("TQQQ", date(2025, 11, 20), 2.0),
     ]
     assert proshares.windows(payload, tables) == [
-        PanelWindow("proshares.splits", "TQQQ", None, None),
-        PanelWindow("proshares.splits", "SQQQ", None, None),
+        Window("TQQQ", None, None, table_id="proshares.splits"),
+        Window("SQQQ", None, None, table_id="proshares.splits"),
     ]
 
 
@@ -181,7 +181,7 @@ def test_asks_for_each_fund_and_then_for_the_splits_of_all() -> None:
     assert [getattr(item, "name", item) for item in items] == ["TQQQ NAV history", lost, "splits"]
     assert items[2].meta == {"part": "splits", "funds": "TQQQ,SQQQ"}
     assert proshares.windows(items[0], proshares.parse(items[0])) == [
-        PanelWindow("proshares.fund_days", "TQQQ", None, None)
+        Window("TQQQ", None, None, table_id="proshares.fund_days")
     ]
 
 

@@ -11,10 +11,12 @@ import pytest
 
 from analytics.regimes.types import MODEL_VERSION
 from ingest.archive import Archive, sha256_of
+from ingest.batch import Batch, CheckResult, GateResult, Window
 from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
-from ingest.kit import Batch, CheckResult, GateResult, Payload, Window
+from ingest.payload import Payload
 from orchestration import cli
+from tests.unit.series_batches import series_batch, series_gated
 from tests.unit.test_landing import CATALOG, MON, OAS, SOURCE, TUE, WED, frame, utc
 from warehouse.connection import connect, migrate
 from warehouse.landing import land
@@ -24,7 +26,7 @@ from warehouse.rebuild import RebuildResult, foreseen_loss, rebuild
 from warehouse.runs import begin_run, finish_run, record_checks
 
 BATCHES = [
-    Batch(SOURCE, frame(rows, moment), [Window(OAS, None)], (), (), moment)
+    series_batch(SOURCE, frame(rows, moment), [Window(OAS, None)], (), (), moment)
     for moment, rows in (
         (utc(3, 16), [(OAS, MON, 3.1)]),
         (utc(4, 16), [(OAS, MON, 3.15)]),
@@ -34,10 +36,10 @@ BATCHES = [
 ]
 
 
-def gate(batch: Batch, _held: pl.DataFrame) -> GateResult:
+def gate(_con, batch: Batch) -> GateResult:
     plausible = pl.col("value") < 40
     refused = batch.rows.filter(~plausible).with_columns(pl.lit("above 40").alias("reason"))
-    return GateResult(batch.rows.filter(plausible), refused, (), None)
+    return series_gated(SOURCE, batch.rows.filter(plausible), refused)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def home(tmp_path: Path) -> Home:
     migrate(con)
     for number, batch in enumerate(BATCHES):
         begin_run(con, f"run {number}", batch.fetched_at)
-        land(con, batch, gate(batch, pl.DataFrame()), CATALOG, f"run {number}", batch.fetched_at)
+        land(con, batch, gate(con, batch), CATALOG, f"run {number}", batch.fetched_at)
     con.close()
     return home
 

@@ -10,7 +10,7 @@ import pytest
 from ingest.archive import Archive, sha256_of
 from ingest.errors import ClockBehind, ConfigError
 from ingest.home import Home
-from ingest.kit import Payload
+from ingest.payload import Payload
 from orchestration import cli
 from tests.unit.test_publish import NOW, build, publish_now
 from warehouse.connection import connect, migrate

@@ -21,7 +21,7 @@ import pytest
 from ingest import secrets
 from ingest.archive import Archive, sha256_of
 from ingest.errors import SourceChanged, SourceError, SourceRefused
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.settings import Settings, load_settings
 from ingest.sources.fred import fred
 from orchestration.guarded import guard_logs, guard_stores, guarded_streams

@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ingest.batch import PartOfPayloadChanged, Window
 from ingest.catalog.renames import Rename, load_renames
 from ingest.errors import ConfigError, SourceChanged, SourceRefused, SourceUnavailable
-from ingest.kit import Payload
 from ingest.membership import Stay, name_stocks
-from ingest.panel_kit import PanelWindow, PartOfPanelChanged
+from ingest.payload import Payload
 from ingest.readers.html_tables import html_tables
 from ingest.sources.sp500_membership import sp500_membership as source
 from tests.unit.fakes import NOON, FakeHttp, payload_of
@@ -244,14 +244,14 @@ def test_a_rename_that_the_files_do_not_know_yet() -> None:
 def test_a_name_without_a_date_is_named_and_the_rest_lands() -> None:
     listed = {**LISTED, "NEW": "1957-03-04"}
     del listed["AAA"]
-    with pytest.raises(PartOfPanelChanged) as caught:
+    with pytest.raises(PartOfPayloadChanged) as caught:
         parse(list=page(listed))
     assert [str(problem) for problem in caught.value.problems] == [
         "sp500_membership: List_of_S&P_500_companies: expected a date of joining for NEW, got '1957-03-04'",
         "sp500_membership: List_of_S&P_500_companies: expected a date of leaving for AAA, "
         "got 'neither a constituent nor among the changes'",
     ]
-    rows = caught.value.tables["sp500_membership.intervals"]
+    rows = caught.value.rows["sp500_membership.intervals"]
     assert stays_of(rows, "AAA") == [("AAA", date(2025, 12, 1), None)]
     assert stays_of(rows, "NEW") == []
 
@@ -303,7 +303,7 @@ def test_the_files_are_archived_one_by_one_and_together() -> None:
     assert [kept.name for kept in http.kept] == [source.STAYS, source.CHANGES, source.NAMES, source.LIST, "membership"]
     assert source.parse(http.kept[0]) == {}
     assert source.windows(http.kept[0], {}) == []
-    assert source.windows(one, {}) == [PanelWindow("sp500_membership.intervals", "", None, None)]
+    assert source.windows(one, {}) == [Window("", None, None, table_id="sp500_membership.intervals")]
     assert one.meta["least_members"] == "50"
 
 

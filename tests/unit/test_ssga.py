@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from ingest.batch import Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.panel_kit import PanelWindow
 from ingest.sources.ssga import ssga
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import days, has_schema_of, xlsx
@@ -145,7 +145,9 @@ def test_reads_holdings_with_cash_as_a_line_without_a_ticker() -> None:
         (1, "MSFT", "MICROSOFT CORP", None, 99.5, 87_116_767.0, None),
         (2, None, "US DOLLAR", None, 0.5, 12_345.67, None),
     ]
-    assert ssga.windows(payload, tables) == [PanelWindow("ssga.holdings", "SPY", date(2024, 5, 10), date(2024, 5, 10))]
+    assert ssga.windows(payload, tables) == [
+        Window("SPY", date(2024, 5, 10), date(2024, 5, 10), table_id="ssga.holdings")
+    ]
 
 
 def test_holdings_without_the_newer_columns_read_alike() -> None:
@@ -203,4 +205,4 @@ def test_asks_for_each_history_and_the_wanted_holdings_and_goes_on_after_an_erro
         lost,
         "XLE NAV history",
     ]
-    assert ssga.windows(items[0], ssga.parse(items[0])) == [PanelWindow("ssga.fund_days", "SPY", None, None)]
+    assert ssga.windows(items[0], ssga.parse(items[0])) == [Window("SPY", None, None, table_id="ssga.fund_days")]

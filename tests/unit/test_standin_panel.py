@@ -18,9 +18,9 @@ import pytest
 
 from ingest.catalog.funds import load_funds
 from ingest.clock import NEW_YORK, naive_utc
-from ingest.kit import Payload
+from ingest.dataset import dataset
 from ingest.membership import read_membership
-from ingest.panel import panel_table
+from ingest.payload import Payload
 from ingest.sources.sp500_membership import sp500_membership
 from ingest.sources.yahoo import yahoo_prices
 from simulator import Market, StandIn, simulate
@@ -195,12 +195,12 @@ def test_only_what_was_released_is_known():
         now = new_york(text)
         for permid in ("SPY", "GOOGL", RESTATED[0], LATE[0]):
             bars = panel().bars(permid, now)
-            released = panel_table("yahoo.prices").release.released_at(bars["session_date"])
+            released = dataset("yahoo.prices").release.released_at(bars["session_date"])
             assert (released <= naive_utc(now)).all()
             assert bars["session_date"].is_unique().all()
         for fund in panel().funds:
             days = panel().days_of(fund.ticker, now)
-            released = panel_table(f"{fund.source}.fund_days").release.released_at(days["report_date"])
+            released = dataset(f"{fund.source}.fund_days").release.released_at(days["report_date"])
             assert (released <= naive_utc(now)).all(), fund.ticker
     evening = panel().bars("SPY", new_york("2015-02-10T18:00"))["session_date"].max()
     assert evening == date(2015, 2, 10)

@@ -10,10 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingest.batch import Batch, CheckResult, GateResult, Window
 from ingest.errors import NothingPublished, SourceUnavailable
 from ingest.home import Home
-from ingest.kit import CheckResult
-from ingest.panel_kit import PanelBatch, PanelGateResult, PanelWindow
 from tests.unit.test_landing import MON, OAS, TUE, WED, answer, utc
 from tests.unit.test_panel_landing import price, rows_of
 from tests.unit.test_publish import build, publish_now
@@ -63,12 +62,12 @@ def test_what_a_desk_holds_is_counted_in_every_table_it_fills(home):
     listed = ((TUE, "ABC", "Abc Corp", "N", False), (TUE, "XYZ", "Xyz Corp", "Q", False))
     symbols = {"nasdaq_trader.symbols": rows_of("nasdaq_trader.symbols", moment, *listed)}
     bars = {"yahoo.prices": rows_of("yahoo.prices", moment, price("ABC", MON, 9.0), price("ABC", TUE, 9.5))}
-    asked = PanelWindow("yahoo.prices", "ABC", MON, TUE)
+    asked = Window("ABC", MON, TUE, table_id="yahoo.prices")
     for batch in (
-        PanelBatch("nasdaq_trader", symbols, (), (), (), moment),
-        PanelBatch("yahoo", bars, (asked,), (), (), moment, "yahoo_prices"),
+        Batch("nasdaq_trader", symbols, (), (), (), moment),
+        Batch("yahoo", bars, (asked,), (), (), moment, "yahoo_prices"),
     ):
-        land_panel(con, batch, PanelGateResult(batch.tables, {}, (), None), "run 1", moment)
+        land_panel(con, batch, GateResult(batch.tables, {}, (), None), "run 1", moment)
     con.close()
     found = {one.source: (one.rows_count, one.newest_period) for one in status(home).sources}
     assert found == {"nasdaq_trader": (2, TUE), "yahoo_prices": (2, TUE)}

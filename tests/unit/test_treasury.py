@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, Window
 from ingest.sources.treasury import treasury
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 

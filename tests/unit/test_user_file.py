@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.errors import SourceChanged, SourceError
-from ingest.kit import ROWS_SCHEMA, Window
 from ingest.sources.user_file import user_file
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.batch import Window
 from ingest.errors import SourceChanged
-from ingest.panel_kit import PanelWindow
 from ingest.sources.user_file import user_fund_days
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import days, has_schema_of
@@ -108,7 +108,7 @@ def test_takes_the_files_of_known_funds_and_names_strangers(tmp_path: Path) -> N
     ]
     assert http.kept == taken
     assert user_fund_days.windows(taken[0], user_fund_days.parse(taken[0])) == [
-        PanelWindow("user_file.fund_days", "QQQ", None, None)
+        Window("QQQ", None, None, table_id="user_file.fund_days")
     ]
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ingest.batch import Window
 from ingest.errors import SourceChanged
-from ingest.kit import Payload
-from ingest.panel_kit import PanelWindow
+from ingest.payload import Payload
 from ingest.sources.user_file import user_prices
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
@@ -85,7 +85,7 @@ def fetch(home: Path, **files: str) -> list[Any]:
 def test_names_say_the_ticker_in_yahoos_spelling(tmp_path: Path) -> None:
     payloads = fetch(tmp_path, BRK__B__csv="date,close\n2008-09-12,3\n", LEH__csv="date,close\n2008-09-12,3\n")
     assert [one.meta["ticker"] for one in payloads] == ["BRK-B", "LEH"]
-    assert user_prices.windows(payloads[0], {}) == [PanelWindow("user_file.prices", "BRK-B", None, None)]
+    assert user_prices.windows(payloads[0], {}) == [Window("BRK-B", None, None, table_id="user_file.prices")]
 
 
 def test_files_of_no_ticker_and_of_the_same_one_are_named(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Batch, GateResult, Window
 from ingest.catalog import load_catalog
 from ingest.clock import naive_utc
+from ingest.connectors import TABLE_CONNECTORS
+from ingest.dataset import dataset
 from ingest.gate import gate
-from ingest.kit import ROWS_SCHEMA, Batch, GateResult, Window
-from ingest.panel import panel_table
-from ingest.panel_desks import PANEL_DESKS
 from ingest.panel_gate import Evidence, panel_gate
-from ingest.panel_kit import PanelBatch, PanelWindow
+from tests.unit.series_batches import series_batch
 from tests.unit.test_panel_landing import rows_of
 from warehouse.absence import BEHIND_CHECK, GONE_CHECK
 from warehouse.connection import migrate
@@ -106,7 +106,7 @@ class Series:
         self, days: Sequence[date | tuple[date, float | None]], now: datetime = NOW, start: date | None = None
     ) -> LandingResult:
         frame = self.frame([day if isinstance(day, tuple) else (day, 1.0) for day in days], now)
-        batch = Batch(self.source, frame, (Window(self.id, start),), (), (), now)
+        batch = series_batch(self.source, frame, (Window(self.id, start),), (), (), now)
         gated: GateResult = gate(batch, CATALOG, held(self.con, self.source), now)
         return land(self.con, batch, gated, CATALOG, f"run {now}", now)
 
@@ -123,7 +123,7 @@ class Group:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, table_id: str) -> None:
         self.con, self.table, self.id = con, table_id, "SPY"
-        self.source = panel_table(table_id).source
+        self.source = dataset(table_id).source
         self.days = sessions(300)
         self.check_of_behind = BEHIND_CHECK
 
@@ -132,21 +132,21 @@ class Group:
     ) -> LandingResult:
         rows = [self._row(*(day if isinstance(day, tuple) else (day, 1.0))) for day in days]
         frame = rows_of(self.table, now, *rows)
-        desk = next(desk for desk in PANEL_DESKS if self.table in desk.table_ids)
-        batch = PanelBatch(
-            self.source, {self.table: frame}, (PanelWindow(self.table, self.id, start),), (), (), now, desk.name
+        desk = next(desk for desk in TABLE_CONNECTORS if self.table in desk.table_ids)
+        batch = Batch(
+            self.source, {self.table: frame}, (Window(self.id, start, table_id=self.table),), (), (), now, desk.name
         )
         return land_panel(self.con, batch, panel_gate(batch, Evidence.none(), now), f"run {now}", now)
 
     def _row(self, day: date, scale: float | None) -> tuple:
         if scale is None:
-            return (self.id, day, *[None] * len(panel_table(self.table).values))
+            return (self.id, day, *[None] * len(dataset(self.table).values))
         if self.table.endswith("prices"):
             return (self.id, day, *[100.0 * scale] * 4, 1000.0)
         return (self.id, day, 10.0 * scale, 1e6, 1e7 * scale)
 
     def values(self) -> dict[date, float | None]:
-        table = panel_table(self.table)
+        table = dataset(self.table)
         return dict(
             self.con.execute(
                 f"select {table.period}, {table.values[0].name} from {self.table}_latest where ticker = ? order by 1",
@@ -302,8 +302,10 @@ def test_the_rest_of_the_batch_lands(con):
             rows.append(("BBB", TODAY + timedelta(days=1), 9.1, 9.1, 9.1, 9.1, 10.0))
         frame = rows_of(table, now, *rows)
         splits = rows_of("yahoo.splits", now, ("AAA", days[3], 1.1)) if missing else rows_of("yahoo.splits", now)
-        windows = [PanelWindow(name, ticker, days[0]) for name in (table, "yahoo.splits") for ticker in ("AAA", "BBB")]
-        whole = PanelBatch("yahoo", {table: frame, "yahoo.splits": splits}, windows, (), (), now, "yahoo_prices")
+        windows = [
+            Window(ticker, days[0], table_id=name) for name in (table, "yahoo.splits") for ticker in ("AAA", "BBB")
+        ]
+        whole = Batch("yahoo", {table: frame, "yahoo.splits": splits}, windows, (), (), now, "yahoo_prices")
         return land_panel(con, whole, panel_gate(whole, Evidence.none(), now), "run", now)
 
     assert batch(NOW, ()).state == "ok"
@@ -321,8 +323,8 @@ def test_the_rest_of_the_batch_lands(con):
 def weekly(con, now: datetime, *rows: tuple) -> LandingResult:
     frame = rows_of("ici.weekly_flows", now, *rows)
     days = [row[0] for row in rows]
-    windows = (PanelWindow("ici.weekly_flows", "", min(days), max(days)),)
-    batch = PanelBatch("ici", {"ici.weekly_flows": frame}, windows, (), (), now)
+    windows = (Window("", min(days), max(days), table_id="ici.weekly_flows"),)
+    batch = Batch("ici", {"ici.weekly_flows": frame}, windows, (), (), now)
     return land_panel(con, batch, panel_gate(batch, Evidence.none(), now), "run", now)
 
 
@@ -341,8 +343,8 @@ def chart(con, now: datetime, bars: Sequence[date], splits: Sequence[tuple[date,
         "yahoo.prices": rows_of("yahoo.prices", now, *[("AAA", day, 9.0, 9.0, 9.0, 9.0, 10.0) for day in bars]),
         "yahoo.splits": rows_of("yahoo.splits", now, *[("AAA", *split) for split in splits]),
     }
-    windows = [PanelWindow(table_id, "AAA", date(2000, 1, 3), TODAY) for table_id in tables]
-    batch = PanelBatch("yahoo", tables, windows, (), (), now, "yahoo_prices")
+    windows = [Window("AAA", date(2000, 1, 3), TODAY, table_id=table_id) for table_id in tables]
+    batch = Batch("yahoo", tables, windows, (), (), now, "yahoo_prices")
     return land_panel(con, batch, panel_gate(batch, Evidence.none(), now), "run", now)
 
 
@@ -370,8 +372,8 @@ def test_a_column_that_comes_empty_takes_no_history_with_it(con, table_id):
     one = Group(con, table_id)
     one.answer(one.days)
     frame = rows_of(table_id, LATER, *[(one.id, day, 10.0, None, 1e7) for day in one.days])
-    desk = next(desk for desk in PANEL_DESKS if table_id in desk.table_ids)
-    batch = PanelBatch(one.source, {table_id: frame}, (PanelWindow(table_id, one.id, None),), (), (), LATER, desk.name)
+    desk = next(desk for desk in TABLE_CONNECTORS if table_id in desk.table_ids)
+    batch = Batch(one.source, {table_id: frame}, (Window(one.id, None, table_id=table_id),), (), (), LATER, desk.name)
     result = land_panel(con, batch, panel_gate(batch, Evidence.none(), LATER), "run", LATER)
     assert (result.rows_changed, result.state) == (0, "partial")
     held_count = f"select count(shares_outstanding_count) from {table_id}_latest"

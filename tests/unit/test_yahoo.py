@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import ROWS_SCHEMA, Payload, Window
+from ingest.payload import Payload
 from ingest.sources.yahoo import yahoo, yfinance_client
 from tests.unit.fakes import cells, context_of, pairs_of, payload_of
 from tests.unit.yahoo_server import EVENING, LONDON, NEW_YORK, NOT_FOUND, LocalHttp, Server, chart, new_york, stamp

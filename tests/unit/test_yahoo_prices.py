@@ -12,14 +12,15 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ingest.batch import PartOfPayloadChanged, Window
 from ingest.catalog.calendars import working_days
 from ingest.clock import clock_at
+from ingest.collect import collect
+from ingest.connector import FetchContext
+from ingest.connectors import connector
+from ingest.dataset import dataset
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import Payload
-from ingest.panel import panel_table
-from ingest.panel_collect import collect_panel
-from ingest.panel_desks import panel_desk
-from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
+from ingest.payload import Payload
 from ingest.settings import Settings
 from ingest.sources.yahoo import yahoo_prices, yfinance_client
 from tests.unit.fakes import payload_of
@@ -77,7 +78,7 @@ def test_reads_bars_splits_and_dividends() -> None:
     )
     tables = parse(document)
     for table_id, rows in tables.items():
-        assert dict(rows.schema) == dict(panel_table(table_id).rows_schema)
+        assert dict(rows.schema) == dict(dataset(table_id).rows_schema)
         assert rows["ticker"].unique().to_list() == ["AAA"]
     assert tables["yahoo.splits"].select("session_date", "split_ratio").rows() == [(date(2026, 11, 16), 2.0)]
     assert tables["yahoo.dividends"].select("session_date", "dividend_usd").rows() == [(date(2026, 11, 13), 0.5)]
@@ -295,7 +296,7 @@ def test_a_bad_day_on_a_small_split_is_no_missing_split() -> None:
 
 def test_the_window_is_what_was_asked_up_to_the_last_closed_session() -> None:
     held = payload(stock([10.0, 10.5, 10.4, 10.6]), fetched_at=datetime(2026, 11, 17, 17, 0, tzinfo=UTC))
-    window = PanelWindow("yahoo.prices", "AAA", date(2026, 11, 12), date(2026, 11, 16))
+    window = Window("AAA", date(2026, 11, 12), date(2026, 11, 16), table_id="yahoo.prices")
     found = yahoo_prices.windows(held, yahoo_prices.parse(held))
     assert found[0] == window
     assert {one.table_id for one in found} == {"yahoo.prices", "yahoo.splits", "yahoo.dividends"}
@@ -331,7 +332,7 @@ def ask(
     server: Server, *tickers: str, http: LocalHttp | None = None, since: dict[str, date | None] | None = None
 ) -> list[Any]:
     upstream = f"http://127.0.0.1:{server.server_port}"
-    context = PanelContext(
+    context = FetchContext(
         source="yahoo",
         settings=Settings(_env_file=None, upstream=upstream, request_attempts=2, retry_wait_seconds=0),
         clock=clock_at(EVENING),
@@ -443,7 +444,7 @@ def test_a_symbol_that_yahoo_does_not_know_is_an_error_but_of_a_former_member(
 ) -> None:
     serve(server, "AAA")
     server.charts["GONE"] = NOT_FOUND
-    context = PanelContext(
+    context = FetchContext(
         source="yahoo",
         settings=Settings(_env_file=None, upstream=f"http://127.0.0.1:{server.server_port}", request_attempts=1),
         clock=clock_at(EVENING),
@@ -452,9 +453,9 @@ def test_a_symbol_that_yahoo_does_not_know_is_an_error_but_of_a_former_member(
         tickers=["AAA", "GONE"],
         former=former,
     )
-    batch = collect_panel(panel_desk("yahoo_prices"), context)
+    batch = collect(connector("yahoo_prices"), context)
     assert [one.payload for one in batch.problems] == problems
-    assert [one.payload for one in batch.lacks] == lacks
+    assert [one.payload for one in batch.unknown] == lacks
     assert {window.group for window in batch.windows} == {"AAA"}
     assert batch.tables["yahoo.prices"]["ticker"].unique().to_list() == ["AAA"]
 
@@ -462,7 +463,7 @@ def test_a_symbol_that_yahoo_does_not_know_is_an_error_but_of_a_former_member(
 def test_nothing_more_is_asked_when_nobody_wants_the_rest(server: Server) -> None:
     names = [f"S{at:03}" for at in range(60)]
     serve(server, *names)
-    context = PanelContext(
+    context = FetchContext(
         source="yahoo",
         settings=Settings(_env_file=None, upstream=f"http://127.0.0.1:{server.server_port}"),
         clock=clock_at(EVENING),
@@ -503,8 +504,8 @@ def test_a_stand_in_is_not_paced_and_a_far_upstream_is() -> None:
 def test_a_dividend_in_another_currency_is_named_and_left_out_and_the_rest_stands() -> None:
     dividends = {"2026-11-13": {"amount": 0.25, "currency": "USD"}, "2026-11-16": {"amount": 40.0, "currency": "JPY"}}
     with pytest.raises(
-        PartOfPanelChanged, match=r"expected unit 'USD' of the dividend of 2026-11-16, got 'JPY'"
+        PartOfPayloadChanged, match=r"expected unit 'USD' of the dividend of 2026-11-16, got 'JPY'"
     ) as told:
         parse(with_events(stock([5.0, 5.25, 5.4, 5.5]), dividends=dividends))
-    assert told.value.tables["yahoo.dividends"]["dividend_usd"].to_list() == [0.25]
-    assert told.value.tables["yahoo.prices"].height == 4
+    assert told.value.rows["yahoo.dividends"]["dividend_usd"].to_list() == [0.25]
+    assert told.value.rows["yahoo.prices"].height == 4

@@ -18,10 +18,12 @@ from typing import Any, Final
 
 import polars as pl
 
+from ingest.batch import ROWS_SCHEMA, Window
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceError, SourceRefused
-from ingest.kit import ROWS_SCHEMA, FetchContext, Pair, Payload, Window
+from ingest.payload import Payload
 from ingest.readers.parsing import (
     changed,
     csv_of,

@@ -19,8 +19,10 @@ from xml.parsers import expat
 
 import polars as pl
 
+from ingest.batch import PartOfPayloadChanged, Window, empty_rows
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
-from ingest.kit import FetchContext, Pair, PartOfPayloadChanged, Payload, Window, empty_rows
+from ingest.payload import Payload
 from ingest.readers.parsing import changed, refuse_no_data, rows_of, series_of, together
 from ingest.readers.zips import opened
 

@@ -19,8 +19,10 @@ from urllib.parse import urljoin
 
 import polars as pl
 
+from ingest.batch import Window, empty_rows
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError
-from ingest.kit import FetchContext, Pair, Payload, Window, empty_rows
+from ingest.payload import Payload
 from ingest.readers.parsing import changed, quoted, rows_of, series_of, together, windows_of
 from ingest.readers.workbooks import is_blank, number_of, xlsx_sheet
 

@@ -22,11 +22,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import stamina
 
+from ingest.batch import Window, empty_rows
 from ingest.catalog.models import Provider
 from ingest.clock import NEW_YORK, naive_utc
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
-from ingest.kit import FetchContext, Pair, Payload, Window, empty_rows
 from ingest.paging import Paging
+from ingest.payload import Payload
 from ingest.readers.limits import oversize_of_xml
 from ingest.readers.parsing import (
     changed,

@@ -19,10 +19,11 @@ from typing import Any, Final
 
 import polars as pl
 
+from ingest.batch import Window
 from ingest.clock import NEW_YORK
+from ingest.connector import FetchContext
 from ingest.errors import SourceError
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.payload import Payload
 from ingest.readers.fund_days import no_panel_rows, panel_rows
 from ingest.readers.parsing import changed, quoted
 from ingest.readers.workbooks import Row, days_of, is_blank, number_of, xls_sheet
@@ -64,7 +65,7 @@ _SUMS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the files of the years that can hold something new, oldest first.
 
     ICI may have no file of a year before those we hold, and in January none of the year that has just begun: 404 is an
@@ -101,7 +102,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     return {"ici.weekly_flows": _long(payload, weeks)}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return the weeks from the first of the file to the end of its year: all that it could hold."""
     weeks = rows["ici.weekly_flows"]["week_end_date"]
     if weeks.is_empty():
@@ -109,7 +110,7 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWin
     first, last = weeks.min(), weeks.max()
     assert isinstance(first, date)
     assert isinstance(last, date)
-    return [PanelWindow("ici.weekly_flows", "", first, max(last, date(int(payload.meta["year"]), 12, 31)))]
+    return [Window("", first, max(last, date(int(payload.meta["year"]), 12, 31)), table_id="ici.weekly_flows")]
 
 
 def _years(newest: date | None, today: date) -> range:

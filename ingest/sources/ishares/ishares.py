@@ -18,10 +18,11 @@ from typing import Final
 
 import polars as pl
 
+from ingest.batch import Window
 from ingest.catalog.funds import Fund
+from ingest.connector import FetchContext
 from ingest.errors import SourceError
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.payload import Payload
 from ingest.readers.fund_days import dated_rows, panel_rows
 from ingest.readers.holdings import holdings_windows, ishares_holdings
 from ingest.readers.parsing import changed, quoted
@@ -37,7 +38,7 @@ _DATE: Final = "%b %d, %Y"
 _GAPS: Final = ("", "-", "--")
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the document of each fund, and the holdings of those that the catalog wants."""
     for done, fund in enumerate(context.funds):
         context.progress(fund.ticker, done, len(context.funds))
@@ -59,11 +60,11 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     return {"ishares.fund_days": _history(payload)}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return the whole history of the fund, or the one day of its holdings."""
     if payload.meta["part"] == "holdings":
         return holdings_windows("ishares.holdings", rows["ishares.holdings"])
-    return [PanelWindow("ishares.fund_days", payload.meta["fund"], None, None)]
+    return [Window(payload.meta["fund"], None, None, table_id="ishares.fund_days")]
 
 
 def _document_params(fund: Fund) -> dict[str, str]:

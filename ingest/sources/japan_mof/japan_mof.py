@@ -17,8 +17,10 @@ from typing import Final
 
 import polars as pl
 
+from ingest.batch import Window
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError
-from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.payload import Payload
 from ingest.readers.days import is_footnote, written_day
 from ingest.readers.limits import oversize_of_text
 from ingest.readers.parsing import (

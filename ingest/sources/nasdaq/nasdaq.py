@@ -18,12 +18,13 @@ from typing import Any, Final
 
 import polars as pl
 
+from ingest.batch import Window
 from ingest.catalog.calendars import working_days
 from ingest.catalog.funds import load_funds
 from ingest.clock import NEW_YORK
+from ingest.connector import FetchContext
 from ingest.errors import SourceError, SourceRefused, SourceUnavailable
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.payload import Payload
 from ingest.readers.bars import last_closed_day, named, require_sessions, without_zeros
 from ingest.readers.fund_days import panel_rows
 from ingest.readers.parsing import changed, day, field, json_of, listed, quoted
@@ -37,7 +38,7 @@ _BARS = ("open", "high", "low", "close", "volume")
 _TABLE = "nasdaq.prices"
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the last 30 sessions of each ticker; stop at the first refusal and name what is missing."""
     funds = {fund.ticker for fund in load_funds()}
     today = context.clock().astimezone(NEW_YORK).date()
@@ -80,18 +81,18 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     return {_TABLE: without_zeros(rows, "_usd", "volume_shares")}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return what the answer covers: from its first bar to the last session that was over; nothing of a stranger."""
     if _TABLE not in rows:
         return []
     start = rows[_TABLE]["session_date"][0]
-    return [PanelWindow(_TABLE, payload.meta["symbol"], start, last_closed_day(payload.fetched_at))]
+    return [Window(payload.meta["symbol"], start, last_closed_day(payload.fetched_at), table_id=_TABLE)]
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
-def _ask(context: PanelContext, ticker: str, kind: str, start: date, today: date) -> Payload:
+def _ask(context: FetchContext, ticker: str, kind: str, start: date, today: date) -> Payload:
     return context.http.get(
         "nasdaq",
         ticker,

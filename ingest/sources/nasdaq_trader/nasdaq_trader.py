@@ -16,10 +16,11 @@ from typing import Final
 
 import polars as pl
 
+from ingest.batch import PartOfPayloadChanged, Window
 from ingest.clock import NEW_YORK, naive_utc
+from ingest.connector import FetchContext
 from ingest.errors import SourceChanged, SourceError
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
+from ingest.payload import Payload
 from ingest.readers.fund_days import panel_rows
 from ingest.readers.parsing import changed, lines_of, quoted
 
@@ -39,7 +40,7 @@ _YES_NO = {"Y": True, "N": False, "": None}
 _TABLE = "nasdaq_trader.symbols"
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield both directories."""
     least = SIMULATED_LEAST_SYMBOLS if context.settings.origin == "SIMULATED" else LEAST_SYMBOLS
     for done, name in enumerate(DIRECTORIES, start=1):
@@ -78,11 +79,11 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     }
     tables = {_TABLE: panel_rows(payload, _TABLE, table).sort("symbol")}
     if problems:
-        raise PartOfPanelChanged(tables, problems)
+        raise PartOfPayloadChanged(tables, problems)
     return tables
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return none: a snapshot withdraws nothing from an earlier one of the same day."""
     return []
 

@@ -18,9 +18,11 @@ from typing import Any, Final
 
 import polars as pl
 
+from ingest.batch import Window
 from ingest.clock import NEW_YORK
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceError
-from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.payload import Payload
 from ingest.readers.parsing import (
     changed,
     day,

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from ingest.batch import Window
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceError
-from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.payload import Payload
 from ingest.readers.parsing import (
     changed,
     csv_of,

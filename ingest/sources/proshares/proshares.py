@@ -16,9 +16,10 @@ from typing import Final
 
 import polars as pl
 
+from ingest.batch import Window
+from ingest.connector import FetchContext
 from ingest.errors import SourceError
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.payload import Payload
 from ingest.readers.fund_days import dated_rows, panel_rows, require_identity
 from ingest.readers.parsing import changed, day, quoted
 from ingest.readers.workbooks import Row, csv_rows, days_of, is_blank, number_of
@@ -53,7 +54,7 @@ _GAPS: Final = ("", "-", "--", "N/A")
 _TICKER, _NAV, _SHARES, _ASSETS = 2, 3, 7, 8
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the history of each fund, then the splits of all."""
     for done, fund in enumerate(context.funds):
         context.progress(fund.ticker, done, len(context.funds))
@@ -78,11 +79,11 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     return {"proshares.fund_days": _history(payload)}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return the whole history of the fund, or of the splits of each fund asked for."""
     if payload.meta["part"] == "splits":
-        return [PanelWindow("proshares.splits", fund, None, None) for fund in payload.meta["funds"].split(",")]
-    return [PanelWindow("proshares.fund_days", payload.meta["fund"], None, None)]
+        return [Window(fund, None, None, table_id="proshares.splits") for fund in payload.meta["funds"].split(",")]
+    return [Window(payload.meta["fund"], None, None, table_id="proshares.fund_days")]
 
 
 def _history(payload: Payload) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from datetime import date, datetime
 from typing import Final
 
 from ingest.errors import SourceChanged
-from ingest.kit import Payload
 from ingest.membership_evidence import Event
+from ingest.payload import Payload
 from ingest.readers.html_tables import MOST_CELLS, html_tables
 from ingest.readers.parsing import changed, quoted
 

@@ -22,13 +22,14 @@ from typing import Final
 import polars as pl
 
 from ingest.archive import sha256_of
+from ingest.batch import PartOfPayloadChanged, Window
 from ingest.catalog.renames import load_renames
 from ingest.clock import NEW_YORK
+from ingest.connector import FetchContext
 from ingest.errors import SourceChanged, SourceError, SourceRefused
-from ingest.kit import Payload
 from ingest.membership import Stay, name_stocks, read_membership
 from ingest.membership_evidence import Event, joined_when_both_say, names_of
-from ingest.panel_kit import PanelContext, PanelWindow, PartOfPanelChanged
+from ingest.payload import Payload
 from ingest.readers.fund_days import panel_rows
 from ingest.readers.parsing import changed, field, json_of, text_of
 from ingest.sources.sp500_membership.index_list import (
@@ -63,7 +64,7 @@ _USER_AGENT = "tidegauge/0.1 (market data for personal research; python-httpx)"
 _TABLE = "sp500_membership.intervals"
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield one payload with the files and today's list; without list or names where they have long been away."""
     texts: dict[str, str] = {}
     names = (STAYS, CHANGES, NAMES, LIST)
@@ -104,7 +105,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     _require_members(payload, starts)
     tables = {_TABLE: _rows(payload, found)}
     if found.problems:
-        raise PartOfPanelChanged(tables, found.problems)
+        raise PartOfPayloadChanged(tables, found.problems)
     return tables
 
 
@@ -113,9 +114,9 @@ def second_opinion(payload: Payload) -> dict[str, pl.DataFrame]:
     return {_TABLE: _read(payload).compared} if payload.name == TOGETHER else {}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return the whole history of the index."""
-    return [PanelWindow(_TABLE, "", None, None)] if payload.name == TOGETHER else []
+    return [Window("", None, None, table_id=_TABLE)] if payload.name == TOGETHER else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _read(payload: Payload) -> _Read:
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
-def _ask(context: PanelContext, name: str) -> Payload:
+def _ask(context: FetchContext, name: str) -> Payload:
     if name != LIST:
         return context.http.get("sp500_membership", name, f"{FILES}/{name}")
     agent = context.settings.user_agent or _USER_AGENT
@@ -173,7 +174,7 @@ def _ask(context: PanelContext, name: str) -> Payload:
         ) from error
 
 
-def _stands(context: PanelContext, part: str) -> bool:
+def _stands(context: FetchContext, part: str) -> bool:
     """Say whether a recent answer had `part`."""
     last = context.http.latest("sp500_membership", TOGETHER)
     return (

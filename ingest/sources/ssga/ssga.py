@@ -16,9 +16,10 @@ from typing import Final
 
 import polars as pl
 
+from ingest.batch import Window
+from ingest.connector import FetchContext
 from ingest.errors import SourceError
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.payload import Payload
 from ingest.readers.fund_days import dated_rows, panel_rows, require_identity
 from ingest.readers.holdings import bare_ticker, holdings_windows, ssga_holdings
 from ingest.readers.parsing import changed, quoted
@@ -34,7 +35,7 @@ _DATE: Final = "%d-%b-%Y"
 _GAPS: Final = ("", "-", "--", "N/A")
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the history of each fund, and the holdings of those that the catalog wants."""
     for done, fund in enumerate(context.funds):
         context.progress(fund.ticker, done, len(context.funds))
@@ -56,11 +57,11 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     return {"ssga.fund_days": _history(payload)}
 
 
-def windows(payload: Payload, rows: dict[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: dict[str, pl.DataFrame]) -> list[Window]:
     """Return the whole history of the fund, or the one day of its holdings."""
     if payload.meta["part"] == "holdings":
         return holdings_windows("ssga.holdings", rows["ssga.holdings"])
-    return [PanelWindow("ssga.fund_days", payload.meta["fund"], None, None)]
+    return [Window(payload.meta["fund"], None, None, table_id="ssga.fund_days")]
 
 
 def _history(payload: Payload) -> pl.DataFrame:

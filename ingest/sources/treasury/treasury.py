@@ -22,11 +22,13 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from ingest.batch import Window
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError
-from ingest.kit import FetchContext, Pair, Payload, Window
 from ingest.paging import Paging
+from ingest.payload import Payload
 from ingest.readers.parsing import (
     changed,
     csv_of,

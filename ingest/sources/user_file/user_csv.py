@@ -15,7 +15,7 @@ import polars as pl
 from ingest.archive import sha256_of
 from ingest.clock import NEW_YORK, Clock, naive_utc
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.limits import oversize_of_text
 from ingest.readers.parsing import changed, quoted, refuse_oversize, text_of
 

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import polars as pl
 
+from ingest.batch import Window
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError
 from ingest.home import Home
-from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.payload import Payload
 from ingest.readers.parsing import rows_of, windows_of
 from ingest.sources.user_file.user_csv import (
     refuse_doubled_days,

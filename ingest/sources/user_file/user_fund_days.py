@@ -17,11 +17,12 @@ from typing import Final
 
 import polars as pl
 
+from ingest.batch import Window
 from ingest.catalog.funds import load_funds
+from ingest.connector import FetchContext
 from ingest.errors import SourceChanged, SourceError
 from ingest.home import Home
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.payload import Payload
 from ingest.readers.fund_days import panel_rows, require_identity
 from ingest.sources.user_file.user_csv import (
     refuse_doubled_days,
@@ -40,7 +41,7 @@ _REQUIRED: Final = ("date", "nav_usd", "shares_outstanding_count")
 _OPTIONAL: Final = ("net_assets_usd", "known_at")
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield each file of a fund we follow, and an error for each file that belongs to none."""
     folder = Home(context.settings.home).user_files / FOLDER
     files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
@@ -77,9 +78,9 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     return {"user_file.fund_days": rows.sort("report_date", maintain_order=True)}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return the whole history of the fund: the file is all the user gives."""
-    return [PanelWindow("user_file.fund_days", payload.meta["fund"], None, None)]
+    return [Window(payload.meta["fund"], None, None, table_id="user_file.fund_days")]
 
 
 def _stranger(name: str, path: Path, known: set[str]) -> SourceChanged:

@@ -19,10 +19,11 @@ from typing import Final
 
 import polars as pl
 
+from ingest.batch import Window
+from ingest.connector import FetchContext
 from ingest.errors import SourceChanged, SourceError
 from ingest.home import Home
-from ingest.kit import Payload
-from ingest.panel_kit import PanelContext, PanelWindow
+from ingest.payload import Payload
 from ingest.readers.bars import without_zeros
 from ingest.readers.fund_days import panel_rows
 from ingest.sources.user_file.user_csv import (
@@ -43,7 +44,7 @@ _BARS: Final = ("open", "high", "low", "close", "volume")
 _TABLE: Final = "user_file.prices"
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield each file of a ticker, and an error for each whose name is none or that names a stock again."""
     folder = Home(context.settings.home).user_files / FOLDER
     files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
@@ -93,12 +94,12 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     return {_TABLE: rows.sort("session_date", maintain_order=True)}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return the whole history of the ticker: the file is all the user gives."""
-    return [PanelWindow(_TABLE, payload.meta["ticker"], None, None)]
+    return [Window(payload.meta["ticker"], None, None, table_id=_TABLE)]
 
 
-def _payload(context: PanelContext, path: Path, name: str, ticker: str) -> Payload | SourceError:
+def _payload(context: FetchContext, path: Path, name: str, ticker: str) -> Payload | SourceError:
     try:
         return context.http.keep(user_payload(path, name, context.clock, {"part": FOLDER, "ticker": ticker}))
     except SourceError as error:

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ingest.batch import Window
 from ingest.clock import NEW_YORK
+from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
-from ingest.kit import FetchContext, Pair, Payload, Window
+from ingest.payload import Payload
 from ingest.readers.parsing import field, oldest, require_unit, rows_of, series_of, together, windows_of
 from ingest.sources.yahoo.yahoo_chart import (
     NO_BARS,

@@ -17,7 +17,7 @@ from ingest.archive import sha256_of
 from ingest.catalog.calendars import working_days
 from ingest.clock import Clock
 from ingest.errors import SymbolUnknown
-from ingest.kit import Payload
+from ingest.payload import Payload
 from ingest.readers.bars import EXCHANGE_IS_CLOSED, last_closed_day
 from ingest.readers.parsing import changed, field, json_of, listed, number, quoted
 

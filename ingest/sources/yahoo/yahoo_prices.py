@@ -27,10 +27,11 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from ingest.batch import PartOfPayloadChanged, Window
 from ingest.clock import NEW_YORK
+from ingest.connector import FORMER, STANDING, FetchContext
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
-from ingest.kit import Payload
-from ingest.panel_kit import FORMER, STANDING, PanelContext, PanelWindow, PartOfPanelChanged
+from ingest.payload import Payload
 from ingest.readers.bars import named, require_sessions, without_zeros
 from ingest.readers.fund_days import panel_rows
 from ingest.readers.parsing import changed, number, quoted
@@ -64,7 +65,7 @@ _ZONE = "America/New_York"
 _FIRST_TRADE = re.compile(rb'"firstTradeDate"\s*:\s*(-?\d+)')
 
 
-def fetch(context: PanelContext) -> Iterator[Payload | SourceError]:
+def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield one chart per symbol, those first of which the least is held: what a limited run missed comes next.
 
     After the first "too many requests" no more is asked; what came is kept, and one error names what is missing.
@@ -108,11 +109,11 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
         for table, rows in tables.items()
     }
     if foreign is not None:
-        raise PartOfPanelChanged(found, {payload.meta["symbol"]: foreign})
+        raise PartOfPayloadChanged(found, {payload.meta["symbol"]: foreign})
     return found
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWindow]:
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
     """Return what was asked: from the first day of the request to the last session that was over.
 
     Not from before the first trade of who bears the ticker now: what an earlier bearer traded is not withdrawn.
@@ -122,7 +123,7 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWin
     first_trade = _FIRST_TRADE.search(payload.body)
     if first_trade:
         start = max(start, datetime.fromtimestamp(int(first_trade.group(1)), ZoneInfo(_ZONE)).date())
-    return [PanelWindow(table, symbol, start, end) for table in ("yahoo.prices", "yahoo.splits", "yahoo.dividends")]
+    return [Window(symbol, start, end, table_id=table) for table in ("yahoo.prices", "yahoo.splits", "yahoo.dividends")]
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[PanelWin
 class _Asking:
     """Asks for the symbols in their order, a few at a time. Only the bytes come through threads: nothing else does."""
 
-    context: PanelContext
+    context: FetchContext
     symbols: Sequence[str]
     limited: Event = field(default_factory=Event)
 
@@ -163,16 +164,16 @@ class _Asking:
             return None
 
 
-def _held(context: PanelContext, ticker: str) -> date:
+def _held(context: FetchContext, ticker: str) -> date:
     return context.since.get(ticker) or date.min
 
 
-def _tomorrow(context: PanelContext) -> date:
+def _tomorrow(context: FetchContext) -> date:
     """Return the end of each request (exclusive). Always the present: every later split must be in the answer."""
     return context.clock().astimezone(NEW_YORK).date() + timedelta(days=1)
 
 
-def _kept(context: PanelContext, symbol: str, answer: Answer) -> Payload | SourceError:
+def _kept(context: FetchContext, symbol: str, answer: Answer) -> Payload | SourceError:
     """Return the archived chart of one symbol, or why there is none: no answer, or one without a bar."""
     if answer.problem is not None:
         return answer.problem
