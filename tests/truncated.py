@@ -18,7 +18,7 @@ from ingest.catalog import SOURCES
 from ingest.dataset import TABLES
 
 MACROS = Path(__file__).parents[1] / "dbt_project" / "macros"
-FEW, MANY = 4, 50
+FEW, MANY = 2, 50
 PLACES = [*range(FEW), *(pytest.param(place, marks=pytest.mark.slow) for place in range(FEW, MANY))]
 """Which of the sessions that are drawn at random; a few of them in CI."""
 
