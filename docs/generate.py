@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from docs.blocks import resolved
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "tables.md"
 LEDGER_DDL = ROOT / "warehouse" / "schema" / "008_regime_days.sql"
@@ -26,9 +28,9 @@ Units are in the names: `_usd_bn` billions of US dollars, `_pct` percent, `_bp` 
 AS_OF = """
 ## As of a moment
 
-Beside each table `marts.<mart>` stand the table macro `marts.<mart>_as_of(ts)` and the view `marts.<mart>_at`, which
-takes the moment from `SET VARIABLE as_of`. Both have the columns of the table. Marts by period are computed anew by the
-table's own SQL, over what was known by then; the others keep the stored rows that stood by then, by the first of
+Each table `marts.<mart>` has a table macro `marts.<mart>_as_of(ts)` and a view `marts.<mart>_at`, which takes the
+moment from `SET VARIABLE as_of`. Both have the columns of the table. Marts by period are computed anew by the
+table's own SQL, over what was known by then; the others keep the stored rows that were valid by then, by the first of
 {clocks} that the table has. [bi.md](bi.md) shows how to ask. Without a past:
 
 {without}
@@ -36,10 +38,13 @@ table's own SQL, over what was known by then; the others keep the stored rows th
 
 
 def models(folder: Path) -> list[dict[str, Any]]:
-    """Return the model entries of a folder's yml files, by name."""
-    found = []
-    for path in sorted(folder.glob("*.yml")):
+    """Return the model entries of the yml files in a folder and its subfolders, by name, with doc blocks resolved."""
+    found: list[dict[str, Any]] = []
+    for path in sorted(folder.rglob("*.yml")):
         found += yaml.safe_load(path.read_text(encoding="utf-8")).get("models") or []
+    for model in found:
+        for described in (model, *(model.get("columns") or ())):
+            described["description"] = resolved(described["description"])
     return sorted(found, key=lambda model: str(model["name"]))
 
 
@@ -72,7 +77,7 @@ def page() -> str:
         entries = models(folder) + written_by_us(schema)
         for model in sorted(entries, key=lambda model: str(model["name"])):
             parts.append(f"\n## {schema}.{model['name']}\n\n{_line(model['description'])}\n")
-            parts.append("| column | type | holds |\n|---|---|---|")
+            parts.append("| column | type | meaning |\n|---|---|---|")
             parts += [
                 f"| `{column['name']}` | {str(column['data_type']).upper()} | {_line(column['description'])} |"
                 for column in model["columns"]

@@ -1,4 +1,4 @@
-"""The payload store: every answer as it came, found again by the sha256 of its bytes.
+"""The payload store: every answer as it came, found again by the sha256 of its bytes. Several threads may write.
 
 Only a configured key that a publisher sent back is blotted out first: what is hashed, archived, parsed and landed is
 the body without it.
@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import struct
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -61,7 +62,7 @@ class Entry:
 
 
 class Archive:
-    """A content-addressed store of payloads below one folder. One writer at a time; readers need no lock.
+    """A content-addressed store of payloads below one folder. One process writes, in as many threads as it likes.
 
     With a list `lost`, a replay leaves out bodies that are damaged and adds why; without one it ends at the first.
     """
@@ -73,6 +74,7 @@ class Archive:
         self._lines: list[bytes] = []
         self._unnamed: dict[Path, Path] = {}
         self._latest: dict[tuple[str, str], Entry] | None = None
+        self._lock = threading.RLock()
 
     @property
     def index_path(self) -> Path:
@@ -97,32 +99,38 @@ class Archive:
             batch=batch,
         )
         try:
-            self._store(payload)
-            self._append(entry)
+            # packed before the lock is taken: threads must not wait for each other's compression
+            packed = None if self._holds(payload) else gzip.compress(payload.body, compresslevel=6, mtime=0)
+            with self._lock:
+                if packed is not None:
+                    self._store(payload, packed)
+                self._append(entry)
+                if self._latest is not None:
+                    self._remember(self._latest, entry)
         except OSError as error:
             raise _unusable(self.root, error) from error
-        if self._latest is not None:
-            self._remember(self._latest, entry)
         return payload
 
     def flush(self) -> None:
         """Make new bodies, their names and the index lines durable. Collect calls it once per source."""
         try:
-            self._name_bodies()  # before the lines that name them
-            if self._index is not None:
-                self._index.write(b"".join(self._lines))
-                self._index.flush()
-                os.fsync(self._index.fileno())
-                self._lines.clear()
+            with self._lock:
+                self._name_bodies()  # before the lines that name them
+                if self._index is not None and self._lines:
+                    self._index.write(b"".join(self._lines))
+                    self._index.flush()
+                    os.fsync(self._index.fileno())
+                    self._lines.clear()
         except OSError as error:
             raise _unusable(self.root, error) from error
 
     def close(self) -> None:
         """Flush and let go of the index."""
-        self.flush()
-        if self._index is not None:
-            self._index.close()
-            self._index = None
+        with self._lock:
+            self.flush()
+            if self._index is not None:
+                self._index.close()
+                self._index = None
 
     def body(self, sha256: str) -> bytes:
         """Return the bytes of that hash; ArchiveDamaged when they are missing or no longer have it."""
@@ -175,11 +183,13 @@ class Archive:
 
     def latest(self, source: str, name: str) -> Entry | None:
         """Return the newest entry of that name that brought a body (status 200), None when there is none."""
-        if self._latest is None:
-            self._latest = {}
-            for entry in self.entries():
-                self._remember(self._latest, entry)
-        return self._latest.get((source, name))
+        with self._lock:
+            if self._latest is None:
+                found: dict[tuple[str, str], Entry] = {}
+                for entry in self.entries():
+                    self._remember(found, entry)
+                self._latest = found
+            return self._latest.get((source, name))
 
     @staticmethod
     def _remember(latest: dict[tuple[str, str], Entry], entry: Entry) -> None:
@@ -199,14 +209,18 @@ class Archive:
                 f"archive: {self.index_path} line {number} is no entry: {error}. Put the file back from a copy."
             ) from error
 
-    def _store(self, payload: Payload) -> None:
+    def _holds(self, payload: Payload) -> bool:
         path = self._path(payload.sha256)
-        if path in self._unnamed or _is_whole(path, payload.body):
+        return path in self._unnamed or _is_whole(path, payload.body)
+
+    def _store(self, payload: Payload, packed: bytes) -> None:
+        path = self._path(payload.sha256)
+        if path in self._unnamed:  # another thread was as quick
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
         try:
-            temporary.write_bytes(gzip.compress(payload.body, compresslevel=6, mtime=0))
+            temporary.write_bytes(packed)
         except OSError:
             with contextlib.suppress(OSError):  # on a full disk the clean-up may fail too; the first error counts
                 temporary.unlink(missing_ok=True)

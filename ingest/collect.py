@@ -64,16 +64,19 @@ def build_context(
     )
 
 
-def collect(connector: Connector, context: FetchContext, *, module: Module | None = None) -> Batch:
+def collect(
+    connector: Connector, context: FetchContext, *, module: Module | None = None, begun_at: datetime | None = None
+) -> Batch:
     """Ask one connector for everything it serves and return what came, with a problem for each thing that broke.
 
     A payload that breaks its contract is a problem and the others are kept. A SourceError raised by `fetch` ends the
     asking; what came before it is kept. Errors that are not about the source (HomeUnusable) are raised. Payloads are
-    archived under the connector's name.
+    archived under the connector's name. `begun_at` (aware): the moment of the batch, where another than now; a rebuild
+    replays batches in the order of these moments.
     """
     asking = module or connector.module
     gathered = _Gathered(connector, asking, context.pairs)
-    fetched_at = context.clock()
+    fetched_at = begun_at or context.clock()
     context.http.begin(fetched_at.isoformat())
     if connector.name != connector.source:
         context = replace(context, http=_Named(context.http, connector.name))

@@ -1,6 +1,7 @@
 """The one HTTP client: rate limits, retries, deadlines, redirects and redaction for every source.
 
-One thread asks at a time. Client libraries that bring their own transport are wrapped in their source.
+A client is one thread's; patience, pace and archive are shared by those of a run. Client libraries that bring their
+own transport are wrapped in their source.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import stamina.instrumentation
 from ingest.archive import Archive, kept_headers, sha256_of
 from ingest.clock import Clock
 from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
+from ingest.pace import Pace
 from ingest.patience import Patience
 from ingest.payload import Payload
 from ingest.secrets import blotted, guard
@@ -43,12 +45,6 @@ from ingest.transport import (
 )
 
 MAX_WAIT_SECONDS: Final = 30.0
-REQUESTS_PER_SECOND: Final[Mapping[str, float]] = {
-    "api.stlouisfed.org": 2.0,  # 120 a minute, and since 2026 per second
-    "fred.stlouisfed.org": 2.0,
-    "alfred.stlouisfed.org": 2.0,
-}
-DEFAULT_REQUESTS_PER_SECOND: Final = 5.0
 
 _log = logging.getLogger("tidegauge.http")
 
@@ -101,21 +97,30 @@ class _Answer:
 
 
 class Upstream:
-    """Implements ingest.kit.Http on httpx. Use it as a context manager, or call `close`."""
+    """Implements ingest.payload.Http on httpx. Use it as a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings, clock: Clock, archive: Archive, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        archive: Archive,
+        patience: Patience | None = None,
+        pace: Pace | None = None,
+    ) -> None:
         self._settings = settings
         self._patience = patience or Patience()
         self._clock = clock
         self._archive = archive
         self._base = settings.upstream.rstrip("/") if settings.upstream else None
-        self._paced = not settings.is_upstream_local
-        self._next_at: dict[str, float] = {}
+        self._is_paced = not settings.is_upstream_local
+        self._pace = pace or Pace()
         self._batch = ""
         headers = {"User-Agent": settings.user_agent} if settings.user_agent else {}
         self._sockets: list[socket.socket] = []
         # a proxy of the environment is for the publishers, not for a stand-in on this machine
-        self._client = httpx.Client(headers=headers, follow_redirects=False, trust_env=self._paced, verify=_trusted())
+        self._client = httpx.Client(
+            headers=headers, follow_redirects=False, trust_env=self._is_paced, verify=_trusted()
+        )
         # httpx logs each URL with its query, so a key would stand in the log
         for library in ("httpx", "httpcore"):
             logging.getLogger(library).setLevel(logging.WARNING)
@@ -182,7 +187,7 @@ class Upstream:
         meta: Mapping[str, str] | None = None,
         accept_status: tuple[int, ...] = (200,),
     ) -> Payload:
-        """Return the answer, archived. See ingest.kit.Http.get.
+        """Return the answer, archived. See ingest.payload.Http.get.
 
         A request has `request_attempts` tries of `request_timeout_seconds` each. SourceUnavailable: no answer, 429 or
         5xx after every try; NotAsked, one of them: a host silent before in this run, the run's deadline passed.
@@ -264,7 +269,7 @@ class Upstream:
         seconds = self._patience.seconds_for(self._settings.request_timeout_seconds)
         deadline = time.monotonic() + seconds
         for _ in range(MAX_REDIRECTS + 1):
-            self._pace(urlsplit(public).hostname or "")
+            self._take_turn(urlsplit(public).hostname or "")
             answer = self._send(ask, _with_query(self.rewrite(public), secrets), deadline, seconds)
             if answer.status not in REDIRECTS:
                 return answer
@@ -281,15 +286,10 @@ class Upstream:
             raise SourceChanged(ask.source, ask.name, expected="a redirect to an https address of the host", seen=seen)
         return target
 
-    def _pace(self, host: str) -> None:
-        """Wait until this host may be asked again."""
-        if not self._paced:
-            return
-        now = time.monotonic()
-        due = self._next_at.get(host, now)
-        if due > now:
-            time.sleep(due - now)
-        self._next_at[host] = max(due, now) + 1.0 / REQUESTS_PER_SECOND.get(host, DEFAULT_REQUESTS_PER_SECOND)
+    def _take_turn(self, host: str) -> None:
+        """Wait until this host may be asked again; a stand-in of ours is not spared."""
+        if self._is_paced:
+            self._pace.wait(host)
 
     def _send(self, ask: _Ask, url: str, deadline: float, seconds: float) -> _Answer:
         """Send one request and read its body, all before `deadline` (monotonic seconds), `seconds` from the first."""

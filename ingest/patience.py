@@ -43,6 +43,10 @@ class Patience:
         """Whether the time for asking is over."""
         return self.seconds is not None and self.monotonic() - self._began >= self.seconds
 
+    def end(self) -> None:
+        """Let nothing be asked any more: the run is ending."""
+        self.seconds = 0.0
+
     @property
     def has_no_network(self) -> bool:
         """Whether so many hosts in a row were silent that it is not theirs."""

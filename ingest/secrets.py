@@ -34,7 +34,8 @@ _NAMED_LIKE_A_SECRET: Final = re.compile(r"(api_?key|token|secret|passw(or)?d|cr
 _NAMED_LIKE_AN_ADDRESS: Final = re.compile(r"(^|_)(proxy|url|upstream)$", re.IGNORECASE)
 _OURS: Final = re.compile(r"(TIDEGAUGE|FRED)_|([A-Z]+_)?PROXY$", re.IGNORECASE)
 
-_guarded: set[str] = set()
+_guarded: frozenset[str] = frozenset()
+"""Replaced, never changed: threads read it while another adds."""
 
 
 def is_guardable(value: str) -> bool:
@@ -46,7 +47,8 @@ def is_guardable(value: str) -> bool:
 
 def guard(*values: str) -> None:
     """Blot out these values from now on, in this process."""
-    _guarded.update(value for value in (v.strip() for v in values) if is_guardable(value))
+    global _guarded
+    _guarded |= {value for value in (v.strip() for v in values) if is_guardable(value)}
 
 
 def guard_configured(environment: Mapping[str, str], env_file: Path) -> None:
@@ -68,7 +70,8 @@ def is_guarding() -> bool:
 
 def forget() -> None:
     """Guard nothing any more: for tests, which share a process."""
-    _guarded.clear()
+    global _guarded
+    _guarded = frozenset()
 
 
 def blotted(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -51,26 +51,27 @@ class SourceOutcome:
         return self.landing.state in ("ok", "partial", "skipped")
 
 
-def ingest(session: Session, connector: Connector, progress: Progress) -> SourceOutcome:
-    """Fetch, archive, parse, check and land what one connector serves; a failure is recorded and returned, not raised.
+def attempted(session: Session, connector: Connector, work: Callable[[], SourceOutcome]) -> SourceOutcome:
+    """Return the outcome of `work`, or record what stopped it: a bug of one connector must not cost the others.
 
     Raised is only what concerns every source: HomeUnusable, ConfigError, AnotherWriter, an interrupt.
     """
-    progress(f"asking {connector.name}", 0, None)
     try:
-        require_time(session, connector.name)
-        batch = _collect(session, connector, progress)
-        return _land(session, batch, judge(session.con, batch, session.catalog))
+        return work()
     except SourceError as error:
         problem = error
     except TidegaugeError:
         raise
     except Exception as error:
-        # a bug of one must not cost the others
         log.exception("%s failed", connector.name)
         problem = SourceError(connector.name, "ingestion", f"{type(error).__name__}: {error}")
     nothing = Batch(connector.source, {}, (), (), (problem,), session.settings.clock(), connector.name)
     return _land(session, nothing, GateResult({}, {}, (), None))
+
+
+def land_batch(session: Session, batch: Batch) -> SourceOutcome:
+    """Check what a connector brought, and land what is sound."""
+    return _land(session, batch, judge(session.con, batch, session.catalog))
 
 
 def require_time(session: Session, name: str) -> None:
@@ -107,16 +108,10 @@ def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> Gat
 # -- asking ---------------------------------------------------------------------------------------------------
 
 
-def _collect(session: Session, connector: Connector, progress: Progress) -> Batch:
-    require_own_upstream(session)
-    from ingest.archive import Archive
-    from ingest.collect import collect
-    from ingest.http import Upstream
-
-    clock = session.settings.clock
-    with Upstream(session.settings, clock, Archive(session.home.archive), session.patience) as upstream:
-        context = _series_context if connector.has_series else _table_context
-        return collect(connector, context(session, connector, upstream, progress))
+def context_of(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
+    """Return what a connector is asked for: it depends on what is held."""
+    made = _series_context if connector.has_series else _table_context
+    return made(session, connector, http, progress)
 
 
 def _series_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:

@@ -22,6 +22,9 @@ class PublishedTable:
         return f"{quoted(self.schema)}.{quoted(self.name)}"
 
 
+# Descriptions of columns that a dbt model has too are those of its doc blocks (dbt_project/models/docs).
+_RUN_ID: Final = "The run that wrote the row"
+
 BUILD: Final = PublishedTable(
     "meta",
     "build",
@@ -29,11 +32,16 @@ BUILD: Final = PublishedTable(
     (
         ("build_id", "varchar", "Moment and content of the release: unique and sortable"),
         ("built_at", "timestamp", "UTC; the moment of the run that built it"),
-        ("run_id", "varchar", "The run that built it"),
+        ("run_id", "varchar", _RUN_ID),
         ("code_version", "varchar", "Version of the code that built it"),
         ("origin", "varchar", "What the figures are: LIVE, SIMULATED or REAL FOLDER"),
         ("is_simulated", "boolean", "The figures come from the simulated market"),
-        ("data_through_date", "date", "Newest session with a row in the marts"),
+        (
+            "data_through_date",
+            "date",
+            "Newest date with data: of a series its newest period with a value, of a release its newest session with a "
+            "row in the marts",
+        ),
         (
             "content_sha256",
             "varchar",
@@ -44,7 +52,7 @@ BUILD: Final = PublishedTable(
     ),
 )
 _CHECKED: Final = (
-    ("run_id", "varchar", "The run that checked"),
+    ("run_id", "varchar", _RUN_ID),
     ("stage", "varchar", "gate, dbt, reconciliation, freshness or regimes"),
     ("asset", "varchar", "The table the check guards"),
     ("check_name", "varchar", "The check"),
@@ -56,8 +64,8 @@ _CHECKED: Final = (
     (
         "is_blocking",
         "boolean",
-        "A failure stops the release, so none is in here: error-level checks of the marts and the regimes. Those "
-        "of a source stop none: they keep its rows, or its whole answer, out, or only tell",
+        "A failure stops the release, so a published file has none: error-level checks of the marts and the regimes. "
+        "Checks of a source never stop a release: they quarantine its rows or its whole answer, or only warn",
     ),
     ("is_passed", "boolean", "The check passed"),
     ("failed_count", "bigint", "Rows that failed, where rows were counted"),
@@ -73,37 +81,43 @@ QUALITY: Final = PublishedTable(
 CHECKS: Final = PublishedTable(
     "meta",
     "checks",
-    "Every check of every run up to this file; `tidegauge rebuild` takes it back where the warehouse is lost. "
+    "Every check of every run up to this file; `tidegauge rebuild` restores it when the warehouse is lost. "
     "One row per run, stage, asset and check.",
     _CHECKED,
 )
 RUNS: Final = PublishedTable(
     "meta",
     "runs",
-    "What became of each run up to this file; `tidegauge rebuild` takes it back where the warehouse is lost. "
-    "One row per run and change of state.",
+    "The states of each run up to this file: started, built, published, unchanged or failed; `tidegauge rebuild` "
+    "restores it when the warehouse is lost. One row per run and change of state.",
     (
-        ("run_id", "varchar", "The run"),
+        ("run_id", "varchar", _RUN_ID),
         ("started_at", "timestamp", "UTC; when it started"),
         ("finished_at", "timestamp", "UTC; when it came to this state; NULL when it started"),
-        ("state", "varchar", "started, built, published, unchanged or failed"),
+        ("state", "varchar", "The state; the table's description says what each one means"),
         ("reason", "varchar", "Why it failed"),
-        ("recorded_at", "timestamp", "UTC; when this was written down"),
+        ("recorded_at", "timestamp", "UTC; when this was recorded"),
     ),
 )
 REGIME_LEDGER: Final = PublishedTable(
     "meta",
     "regime_ledger",
-    "The regime rows that no archive gives again: those that were lived, and those of older model versions; "
-    "`tidegauge rebuild` takes them back where the warehouse is lost. Read marts.regime_daily instead. "
+    "The regime rows that cannot be computed again from the archive: those that were lived, and those of older model "
+    "versions; "
+    "`tidegauge rebuild` restores them when the warehouse is lost. Read marts.regime_daily instead. "
     "One row per session, cut-off and model version.",
     (
         ("session_date", "date", "The NYSE session"),
         ("cutoff_name", "varchar", "next_morning: 09:15 New York on the next session; at_close: 16:15 on the day"),
         ("model_version", "varchar", "Version of rules and thresholds"),
-        ("basis", "varchar", "lived: computed before the next session's cut-off; reconstructed: later"),
+        (
+            "basis",
+            "varchar",
+            "lived: computed before the next session's cut-off, as published that morning; reconstructed: later, from "
+            "the moments at which values became known",
+        ),
         ("computed_at", "timestamp", "UTC; when the row was computed"),
-        ("row_json", "varchar", "The whole row as it stands in the ledger, column by name (JSON)"),
+        ("row_json", "varchar", "The whole row of the ledger, column by name (JSON)"),
     ),
 )
 PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER)

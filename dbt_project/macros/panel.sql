@@ -1,7 +1,7 @@
 {#- What reads panel tables: one row per key, the newest vintage of it. -#}
 
 {#- The newest vintage of each key of a raw panel table; a withdrawn key is a row whose values are all NULL. Marts by
-    period show what happened, so they take the newest vintage; known_at says since when it stands. -#}
+    period show what happened, so they take the newest vintage; known_at says since when it applies. -#}
 {% macro newest_rows(relation, keys) %}
 select *
 from {{ relation }}

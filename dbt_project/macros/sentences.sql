@@ -3,7 +3,7 @@
 {%- set told -%}
 trim(
     regexp_replace(
-        -- from the first tag or declaration on it is somebody's page
+        -- from the first tag or declaration on it is a web page
         regexp_replace({{ column }}, '[\s:]*<[!?/a-zA-Z].*$', '', 's'), '\s+', ' ', 'g'
     )
 )

@@ -2,12 +2,11 @@
 
 from orchestration.assets.breadth import breadth
 from orchestration.assets.marts import marts_assets
-from orchestration.assets.panels import panel_assets
 from orchestration.assets.published import published, report
 from orchestration.assets.reference import operations, reference
 from orchestration.assets.regimes import regimes
-from orchestration.assets.sources import source_assets
+from orchestration.assets.sources import sources
 
 __all__ = ["ALL", "breadth", "marts_assets", "published", "regimes", "report"]
 
-ALL = [*source_assets, *panel_assets, reference, *operations, breadth, marts_assets, regimes, published, report]
+ALL = [sources, reference, *operations, breadth, marts_assets, regimes, published, report]

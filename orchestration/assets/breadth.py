@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
 
-from orchestration.assets.panels import PRICE_TABLE_KEYS
+from orchestration.assets.sources import PRICE_TABLE_KEYS
 from orchestration.session import Session
 
 BREADTH_TABLES = {

@@ -1,4 +1,7 @@
-"""One asset per publisher: what it gave us, landed. A failed source shows as a failed check, not as a failed run."""
+"""The sources: each raw table is an asset of its own, filled by its connector. One step asks them all side by side.
+
+A connector that failed shows as a failed check, not as a failed run.
+"""
 
 import ast
 import json
@@ -12,17 +15,17 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
-    AssetsDefinition,
+    AssetSpec,
     MaterializeResult,
     MetadataValue,
-    asset,
+    multi_asset,
 )
 
 from ingest.batch import CheckResult
-from ingest.catalog import SOURCES, SourceName
-from ingest.connectors import connector
-from ingest.settings import PROJECT_ROOT
-from orchestration.ingestion import SourceOutcome, ingest, recent_values
+from ingest.connectors import CONNECTORS, Connector, connector
+from ingest.dataset import Dataset
+from orchestration.asking import NEEDS, ingest_all
+from orchestration.ingestion import SourceOutcome, recent_values
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
 
@@ -64,44 +67,111 @@ GATE_CHECKS: Mapping[str, str] = {
 }
 """The gate's checks as Dagster shows them; test_definitions holds the names against ingest/gate.py."""
 
-AFTER: Mapping[str, tuple[str, ...]] = {"yahoo": ("fred",)}
-"""Sources asked after others: Yahoo's exchange rate and index are held against FRED's of the same run."""
+PANEL_CHECKS = {
+    "keys_are_there": "Every row has its keys, its payload and when it came.",
+    "key_is_unique": "One row per key.",
+    "values_are_finite": "Values are numbers or gaps.",
+    "period_is_not_ahead": "No period lies ahead of the day of asking; splits and index changes may, by 31 days.",
+    "amounts_are_positive": "Prices, NAVs, dividends and split ratios are above zero, counts and assets not below.",
+    "period_is_a_session": "Prices are of NYSE sessions.",
+    "close_is_between_low_and_high": "Closes lie within the day's range.",
+    "large_return_is_confirmed": "No close moved by more than 40 % without a split, a listing or a second provider.",
+    "values_are_possible": "Values are of a size that a value can have.",
+    "period_is_sensible": "No row is dated before there was anything to date, or alone years before all others.",
+    "bar_is_of_one_size": "The prices of a bar are within three times each other.",
+    "history_is_not_multiplied": "No group came back with most of its changes multiplied by one factor.",
+    "level_holds": "No run of values stands at another level than those around it.",
+    "splits_show_in_prices": "Listed splits are in the prices of before, once and throughout.",
+    "providers_share_a_basis": "Closes are not a multiple of those of the provider before.",
+    "dividend_fits_its_price": "No dividend is larger than the price before it, or than the price shows.",
+    "assets_are_shares_times_nav": "Net assets are shares x NAV to 0.1 %.",
+    "sessions_are_complete": "No ticker lacks one of the last 30 NYSE sessions.",
+    "dates_of_joining_agree": "Files and list have each member join within 5 days; else the later date stands.",
+}
+"""The gate's checks as Dagster shows them; test_definitions holds the names against ingest/panel_gate.py."""
+
+PRICE_TABLE_KEYS = [
+    *(AssetKey([source, "prices"]) for source in ("yahoo", "nasdaq", "user_file")),
+    AssetKey(["yahoo", "splits"]),
+    AssetKey(["sp500_membership", "intervals"]),
+    AssetKey(["nasdaq_trader", "symbols"]),
+]
+"""What breadth is computed from."""
+
+READS: Mapping[str, tuple[AssetKey, ...]] = {"nasdaq": (AssetKey(["calendar", "sessions"]),)}
+"""What a connector is asked for also depends on these."""
 
 POINTS = 120
 
 
-def _asset_of(source: SourceName) -> AssetsDefinition:
-    key = AssetKey([source, "observations"])
+def key_of(table: Dataset) -> AssetKey:
+    """Return the key of a raw table: schema and name."""
+    return AssetKey([table.source, table.name])
 
-    @asset(
-        key=key,
-        group_name=source,
+
+def check_names(table: Dataset) -> Mapping[str, str]:
+    """Return the checks of a raw table and what each says."""
+    if table.is_series:
+        return GATE_CHECKS
+    from ingest.panel_gate import rule_names
+
+    return {name: PANEL_CHECKS[name] for name in rule_names(table)}
+
+
+def _header(one: Connector) -> str:
+    """Return the header of the connector's file, read without importing it."""
+    header = ast.get_docstring(ast.parse(one.path.read_text(encoding="utf-8"))) or one.name
+    return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
+
+
+def _spec(one: Connector, table: Dataset) -> AssetSpec:
+    before = [key_of(other) for name in NEEDS.get(one.name, ()) for other in connector(name).tables]
+    header = _header(one)
+    return AssetSpec(
+        key_of(table),
+        group_name="sources",
         kinds={"python", "duckdb"},
-        description=_description(source),
-        deps=[AssetKey([before, "observations"]) for before in AFTER.get(source, ())],
-        required_resource_keys={"session"},
-        check_specs=[
-            AssetCheckSpec(ANSWERED, asset=key, description="The source gave what it was asked for."),
-            *(AssetCheckSpec(name, asset=key, description=text) for name, text in GATE_CHECKS.items()),
-        ],
+        owners=["team:tidegauge"],
+        tags={"publisher": one.source},
+        description=header if table.is_series else f"{table.comment}\n\n{header}",
+        deps=[*before, *READS.get(one.name, ())],
+        skippable=False,
     )
-    def observations(context: AssetExecutionContext) -> MaterializeResult:
-        session: Session = context.resources.session
+
+
+def _check_specs(table: Dataset) -> Iterator[AssetCheckSpec]:
+    yield AssetCheckSpec(ANSWERED, asset=key_of(table), description="The source gave what it was asked for.")
+    for name, text in check_names(table).items():
+        yield AssetCheckSpec(name, asset=key_of(table), description=text)
+
+
+@multi_asset(
+    name="sources",
+    specs=[_spec(one, table) for one in CONNECTORS for table in one.tables],
+    check_specs=[spec for one in CONNECTORS for table in one.tables for spec in _check_specs(table)],
+    can_subset=True,
+    required_resource_keys={"session"},
+)
+def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
+    """Ask the publishers side by side; land what they bring one after another."""
+    session: Session = context.resources.session
+    wanted = context.selected_asset_keys
+    asked = [one for one in CONNECTORS if any(key_of(table) in wanted for table in one.tables)]
+    landing = ingest_all(session, asked)
+    while True:
         with session.step():
-            outcome = ingest(session, connector(source), session.progress)
-            metadata = _metadata(session, outcome)
+            found = next(landing, None)
+            metadata = _metadata(session, *found) if found else {}
+        if found is None:
+            return
+        one, outcome = found
         if outcome.error:
             context.log.error(outcome.error)
-        return MaterializeResult(metadata=metadata, check_results=list(_check_results(outcome)))
-
-    return observations
-
-
-def _description(source: SourceName) -> str:
-    """Return the header of the source's file, read without importing it."""
-    text = (PROJECT_ROOT / "ingest" / "sources" / source / f"{source}.py").read_text(encoding="utf-8")
-    header = ast.get_docstring(ast.parse(text)) or source
-    return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
+        for table in one.tables:
+            if key_of(table) in wanted:
+                yield MaterializeResult(
+                    asset_key=key_of(table), metadata=metadata, check_results=list(_check_results(outcome, table))
+                )
 
 
 def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
@@ -126,31 +196,28 @@ def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]
     return metadata
 
 
-def _metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
+def _metadata(session: Session, one: Connector, outcome: SourceOutcome) -> dict[str, Any]:
     metadata = landing_metadata(session, outcome)
-    series_id = MAIN_SERIES.get(outcome.source)
+    series_id = MAIN_SERIES.get(one.name)
     if series_id:
-        values = recent_values(session.con, outcome.source, series_id, POINTS)
+        values = recent_values(session.con, one.source, series_id, POINTS)
         metadata[f"{series_id}_plot"] = MetadataValue.md(sparkline(values))
     return metadata
 
 
-def _check_results(outcome: SourceOutcome) -> Iterator[AssetCheckResult]:
-    yield answered_result(outcome)
-    for name in GATE_CHECKS:
-        yield check_result(name, [check for check in outcome.checks if shown_name(check.name) == name])
-
-
-def answered_result(outcome: SourceOutcome, key: AssetKey | None = None) -> AssetCheckResult:
-    """Return the check that the source gave what it was asked for. `key`: the asset, where there are several."""
+def _check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetCheckResult]:
+    key = key_of(table)
     state = outcome.landing.state
-    return AssetCheckResult(
+    yield AssetCheckResult(
         passed=outcome.error is None,
         check_name=ANSWERED,
         asset_key=key,
         severity=AssetCheckSeverity.WARN if state == "partial" else AssetCheckSeverity.ERROR,
         metadata={"state": state, **({"error": outcome.error} if outcome.error else {})},
     )
+    for name in check_names(table):
+        found = [check for check in outcome.checks if check.asset == table.id and shown_name(check.name) == name]
+        yield check_result(name, found, key)
 
 
 def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None = None) -> AssetCheckResult:
@@ -177,6 +244,3 @@ def shown_name(gate_name: str) -> str:
 def _summary(check: CheckResult) -> str:
     """Return the sentence for people; the gate's detail is JSON with what Great Expectations reports beside it."""
     return str(json.loads(check.detail)["summary"])
-
-
-source_assets = [_asset_of(source) for source in SOURCES]

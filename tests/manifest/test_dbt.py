@@ -118,6 +118,11 @@ def test_names_of_columns_say_unit_and_kind(manifest):
             assert (kind == "timestamp") == column.name.endswith("_at"), where
 
 
+def test_the_page_of_names_explains_every_unit():
+    explained = set(re.findall(r"`(_\w+)`", (DBT_PROJECT.parent / "docs" / "names.md").read_text(encoding="utf-8")))
+    assert explained >= set(re.findall(r"_\w+", UNIT.pattern))
+
+
 def test_comments_reach_the_file(built, empty_warehouse: Path):
     with duckdb.connect(str(empty_warehouse)) as con:
         without = con.execute(

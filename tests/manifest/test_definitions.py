@@ -19,8 +19,7 @@ from ingest.connectors import TABLE_CONNECTORS
 from ingest.dataset import TABLES
 from ingest.panel_gate import rule_names
 from ingest.rules.series_blocks import BLOCK_CHECKS
-from orchestration.assets.panels import PANEL_CHECKS
-from orchestration.assets.sources import GATE_CHECKS, shown_name
+from orchestration.assets.sources import GATE_CHECKS, PANEL_CHECKS, shown_name
 from orchestration.dbt_bridge import ensure_manifest
 from orchestration.definitions import defs
 
@@ -85,13 +84,14 @@ def test_each_dbt_source_is_an_asset_of_that_key(graph, manifest):
     assert sources <= keys
 
 
-def test_each_source_is_a_group_and_leads_to_the_release(graph):
+def test_each_source_leads_to_the_release(graph):
     key = next(key for key in graph.get_all_asset_keys() if key.path == ["published", "tidegauge"])
     ancestors = {one.to_user_string() for one in graph.get_ancestor_asset_keys(key)}
     for source in SOURCES:
         assert f"{source}/observations" in ancestors
         observed = next(k for k in graph.get_all_asset_keys() if k.path == [source, "observations"])
-        assert graph.get(observed).group_name == source
+        assert graph.get(observed).group_name == "sources"
+        assert graph.get(observed).tags["publisher"] == source
 
 
 def test_each_panel_table_belongs_to_its_publisher_and_one_desk(graph):
@@ -99,7 +99,7 @@ def test_each_panel_table_belongs_to_its_publisher_and_one_desk(graph):
     assert sorted(filled) == sorted(table.id for table in TABLES)
     for table in TABLES:
         key = next(k for k in graph.get_all_asset_keys() if k.path == [table.source, table.name])
-        assert graph.get(key).group_name == table.source
+        assert graph.get(key).tags["publisher"] == table.source
     assert all(desk.path.exists() for desk in TABLE_CONNECTORS)
 
 
@@ -145,7 +145,7 @@ def test_jobs():
     assert daily.executor_def.name == "in_process"
     assert marts.executor_def.name == "in_process"
     marts_steps = {node.name for node in marts.nodes}
-    assert not any("observations" in name or "panel" in name for name in marts_steps), "the job marts asks no source"
+    assert "sources" not in marts_steps, "the job marts asks no source"
     assert "breadth" in marts_steps
 
 

@@ -22,8 +22,8 @@ from ingest.catalog.funds import load_funds
 from ingest.connectors import TABLE_CONNECTORS, connector
 from ingest.dataset import TABLES
 from ingest.settings import Settings
-from orchestration.ingestion import ingest
-from orchestration.session import no_progress, open_session
+from orchestration.asking import ingest_all
+from orchestration.session import open_session
 from simulator import Market, StandIn, simulate
 from tests.pipeline.damage import BENDS, Unbendable, bent
 
@@ -110,7 +110,7 @@ class Bench:
             retry_wait_seconds=0.01,
         )
         with open_session(settings) as session:
-            return [ingest(session, connector(route), no_progress) for route in routes]
+            return [outcome for route in routes for _, outcome in ingest_all(session, [connector(route)])]
 
     def _differences(
         self, home: Path, route: str, moment: datetime, *, is_final: bool = False

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from simulator import StandIn, simulate
 from tests.cli import environment, tidegauge
@@ -39,8 +38,7 @@ def test_a_bad_fred_key_is_named_and_never_shown(market, tmp_path: Path):
     home = tmp_path / "home"
     with StandIn(market, NOW) as upstream:
         upstream.faults.add(r"api\.stlouisfed\.org", "bad_key")
-        settings = settings_of(home, upstream).model_copy(update={"fred_api_key": SecretStr(key)})
-        fred = ingested(settings, "fred")["fred"]
+        fred = ingested(settings_of(home, upstream, key=key), "fred")["fred"]
     assert fred.landing.state == "failed"
     assert "FRED_API_KEY" in fred.error
     assert key not in fred.error

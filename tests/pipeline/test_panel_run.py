@@ -7,12 +7,11 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.connectors import TABLE_CONNECTORS, connector
-from orchestration.ingestion import ingest
+from ingest.connectors import TABLE_CONNECTORS
 from orchestration.rebuilding import rebuild_home
 from orchestration.run import run_daily
-from orchestration.session import no_progress, open_session
-from tests.pipeline.placed import settings_of
+from orchestration.session import no_progress
+from tests.pipeline.placed import ingested, settings_of
 from tests.pipeline.small import FIRST_SESSION, MEMBERS, NEXT, NEXT_SESSION, asked, fared
 from warehouse.status import status
 
@@ -64,8 +63,7 @@ def test_a_day_more_touches_a_day_and_a_rebuild_gives_the_same_rows(first, next_
 def test_a_history_cut_short_upstream_is_kept_and_said(copied, standin):
     held = asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'")
     standin.faults.add(r"navhist-us-en-spy\.xlsx", "shortened", since=date(2013, 1, 2))
-    with open_session(settings_of(copied.root, standin)) as session:
-        landing = ingest(session, connector("ssga"), no_progress).landing
+    landing = ingested(settings_of(copied.root, standin), "ssga")["ssga"].landing
     assert (landing.state, landing.rows_new, landing.rows_withdrawn) == ("ok", 0, 0)
     assert asked(copied, "select min(report_date), count(*) from ssga.fund_days where ticker = 'SPY'") == held
     said = f"ssga fund_days SPY: source now starts 2013-01-02, we keep from {held[0][0]}"

@@ -238,14 +238,14 @@ def test_hosts_are_paced_and_a_stand_in_is_not(tmp_path, monkeypatch):
     archive = Archive(tmp_path)
     live = Upstream(Settings(_env_file=None), system_clock, archive)
     for _ in range(3):
-        live._pace("api.stlouisfed.org")
-    live._pace("home.treasury.gov")
+        live._take_turn("api.stlouisfed.org")
+    live._take_turn("home.treasury.gov")
     assert [round(seconds, 1) for seconds in slept] == [0.5, 1.0]
     assert live.rewrite("https://a.b/c?d=1") == "https://a.b/c?d=1"
     slept.clear()
     local = upstream_at("http://127.0.0.1:9", tmp_path)
     for _ in range(3):
-        local._pace("api.stlouisfed.org")
+        local._take_turn("api.stlouisfed.org")
     assert slept == []
     assert local.rewrite("https://a.b/c?d=1") == "http://127.0.0.1:9/a.b/c?d=1"
 

@@ -41,7 +41,7 @@ due as (
     from limits as l
     inner join {{ source('calendar', 'releases') }} as r
         on l.series_id = r.series_id and l.calendar_provider = r.provider
-    where r.provider <> 'user_file'  -- nobody is due to write one
+    where r.provider <> 'user_file'  -- a user's file is never due
     group by l.series_id
 ),
 judged as (

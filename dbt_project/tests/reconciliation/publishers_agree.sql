@@ -1,5 +1,5 @@
 -- Publishers that differ on a period by more than the series' tolerance: it has no value in the marts, or that of the
--- majority (marts.disagreements). Not one of them, only told.
+-- majority (marts.disagreements). A warning: none of them is an error.
 {{ config(severity='warn', tags=['reconciliation'], meta={'dagster': {'ref': {'name': 'disagreements'}}}) }}
 select series_id, period_date, provider, printed_number, difference_number, tolerance_number
 from {{ ref('disagreements') }}
