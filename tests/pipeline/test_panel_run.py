@@ -78,7 +78,7 @@ def test_every_listed_stock_is_a_universe_of_its_own_when_asked_for(copied, stan
     assert outcome.sources["yahoo_prices"].error.startswith("yahoo_prices: NA: expected a chart of NA")
     with duckdb.connect(str(copied.published), read_only=True) as con:
         rows = con.execute(
-            f"select session_date, members_count > {MEMBERS + 10}, coverage_ratio between 0.95 and 0.999, reason_text,"
+            f"select session_date, members_count > {MEMBERS}, coverage_ratio between 0.95 and 0.999, reason_text,"
             " advances_count + declines_count + unchanged_count = priced_count, universe_basis"
             " from marts.breadth_daily where universe = 'USCOMMON' order by session_date"
         ).fetchall()
