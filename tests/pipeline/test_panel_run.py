@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
@@ -51,12 +50,13 @@ def test_status_knows_the_desks(first):
     assert str(held["ssga"].newest_period).startswith("2014-06")
 
 
-def test_a_day_more_touches_a_day_and_a_rebuild_gives_the_same_rows(first, next_day, standin, tmp_path: Path):
-    features = f"from breadth.features where session_date < '{NEXT_SESSION}' order by all"
-    assert asked(next_day.home, "select max(session_date) from breadth.features") == [(NEXT_SESSION,)]
-    assert asked(next_day.home, features) == asked(first.home, features)
-    home = next_day.copy_to(tmp_path / "rebuilt")
-    result = rebuild_home(settings_of(home.root, standin, NEXT), no_progress)
+def test_a_day_more_touches_a_day_and_a_rebuild_gives_the_same_rows(copied, standin):
+    held = asked(copied, "from breadth.features order by all")
+    standin.set_now(NEXT)
+    run_daily(settings_of(copied.root, standin))
+    assert asked(copied, "select max(session_date) from breadth.features") == [(NEXT_SESSION,)]
+    assert asked(copied, f"from breadth.features where session_date < '{NEXT_SESSION}' order by all") == held
+    result = rebuild_home(settings_of(copied.root, standin), no_progress)
     assert result.rows == result.rows_compared
 
 
