@@ -14,7 +14,7 @@ from ingest.collect import empty_table
 from ingest.connectors import connector
 from ingest.dataset import dataset
 from ingest.errors import SourceUnavailable, SymbolUnknown
-from warehouse.connection import migrate
+from tests.unit.databases import empty_build
 from warehouse.panel_landing import held_groups, land_panel
 
 MON, TUE, WED, THU = (date(2026, 6, day) for day in (8, 9, 10, 11))
@@ -31,9 +31,7 @@ def released(day: date) -> datetime:
 
 @pytest.fixture
 def con():
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        migrate(connection)
+    with empty_build() as connection:
         yield connection
 
 
