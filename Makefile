@@ -36,8 +36,11 @@ ui: setup  ## Dagster's web pages on http://127.0.0.1:3000
 real: setup  ## the whole pipeline over the folder that TIDEGAUGE_REAL_DATA names
 	@$(VENV)/bin/tidegauge real
 
-test: setup lint  ## the tests, on up to four cores
-	@$(PY) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# mypy needs one core for a minute: beside the tests, not before them. Either one that fails fails both.
+test: setup  ## the tests, on up to four cores, and lint beside them
+	@$(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & lint=$$!; \
+	$(PY) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$lint; lint=$$?; cat $(VENV)/lint.log; exit $$((tests ? tests : lint))
 
 test-slow: setup  ## the tests that take minutes
 	@$(PY) -m pytest -q -m slow

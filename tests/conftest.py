@@ -10,19 +10,43 @@ from pytest_socket import enable_socket, socket_allow_hosts
 
 from ingest import secrets
 from tests.cli import environment, tidegauge
+from tests.shared import built_once
 
 TESTS = Path(__file__).parent
 TIERS = ("unit", "manifest", "pipeline", "browser", "real", "live")
 
+LONGEST_FIRST = (
+    "pipeline/test_run.py",
+    "real/test_golden.py",
+    "pipeline/test_panel_events.py",
+    "pipeline/test_regimes_lived.py",
+    "pipeline/test_demo.py",
+    "pipeline/test_panel_no_look_ahead.py",
+    "pipeline/test_regimes_run.py",
+    "real/test_regimes_no_look_ahead.py",
+    "pipeline/test_fault_matrix.py",
+    "pipeline/test_kill.py",
+    "pipeline/test_panel_run.py",
+    "pipeline/test_rate_limit.py",
+    "manifest/test_dbt.py",
+)
+"""With whole files to a worker, a long one that begins last is waited for. Two that need one build stand apart."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test outside the tiers; mark live tests, so that only `-m live` runs them."""
+    """Refuse a test outside the tiers; mark live tests, so that only `-m live` runs them; put long files first."""
     for item in items:
         tier = item.path.relative_to(TESTS).parts[0]
         if tier not in TIERS:
             raise pytest.UsageError(f"{item.path} is in none of the tiers {TIERS}")
         if tier == "live":
             item.add_marker(pytest.mark.live)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    file = item.path.relative_to(TESTS).as_posix()
+    return LONGEST_FIRST.index(file) if file in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +84,13 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run `tidegauge demo` once and return its home, for every test that reads a whole published file."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    ran = tidegauge("demo", env=environment(home), timeout=840)  # within pytest's own limit, on a busy machine too
-    assert ran.returncode == 0, (
-        f"tidegauge demo failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
-    )
-    (home / "demo.stdout").write_text(ran.stdout)
-    return home
+
+    def build(folder: Path) -> None:
+        home = folder / "home"
+        ran = tidegauge("demo", env=environment(home), timeout=840)  # within pytest's own limit, on a busy machine too
+        assert ran.returncode == 0, (
+            f"tidegauge demo failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
+        )
+        (home / "demo.stdout").write_text(ran.stdout)
+
+    return built_once(tmp_path_factory, "demo", build) / "home"

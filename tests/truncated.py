@@ -17,7 +17,7 @@ from ingest.connectors import SOURCES
 from ingest.dataset import TABLES
 from tests.models import model_sql
 
-FEW, MANY = 4, 50
+FEW, MANY = 2, 50
 PLACES = [*range(FEW), *(pytest.param(place, marks=pytest.mark.slow) for place in range(FEW, MANY))]
 """Which of the sessions that are drawn at random; a few of them in CI."""
 

@@ -90,16 +90,23 @@ def since_2019(market: Market) -> Market:
     return Market(rows, latent=market.latent, panel=shortened)
 
 
-def build(folder: Path) -> Eventful:
+def market() -> Market:
+    """Return the market of these runs, as it really was."""
+    return since_2019(simulate(AFTER.date(), members=MEMBERS))
+
+
+def build(folder: Path) -> None:
     """Run the pipeline three times in `folder`."""
-    market = since_2019(simulate(AFTER.date(), members=MEMBERS))
     home = Home((folder / "home").resolve())
-    releases = []
-    with StandIn(market, RUNS[0]) as standin:
+    with StandIn(market(), RUNS[0]) as standin:
         for number, now in enumerate(RUNS):
             standin.set_now(now)
             outcome = run_daily(settings_of(home.root, standin))
             assert outcome.release.state == "published"
-            releases.append(folder / f"release_{number}.duckdb")
-            shutil.copyfile(home.published, releases[-1])
-    return Eventful(home, tuple(releases), market.panel)
+            shutil.copyfile(home.published, folder / f"release_{number}.duckdb")
+
+
+def eventful_in(folder: Path) -> Eventful:
+    """Return what `build` left in `folder`."""
+    releases = tuple(folder / f"release_{number}.duckdb" for number in range(len(RUNS)))
+    return Eventful(Home((folder / "home").resolve()), releases, market().panel)

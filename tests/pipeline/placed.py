@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from ingest.connectors import connector
 from ingest.settings import Settings
+from orchestration.asking import ingest_all
+from orchestration.ingestion import SourceOutcome
+from orchestration.session import open_session
 from simulator import StandIn
 
 
-def settings_of(home: Path, standin: StandIn, now: datetime | None = None) -> Settings:
+def settings_of(home: Path, standin: StandIn, now: datetime | None = None, key: str | None = None) -> Settings:
     """Return the settings of a run in `home` against `standin`, at its own moment unless another one is named."""
     return Settings(
         home=home,
@@ -18,5 +24,11 @@ def settings_of(home: Path, standin: StandIn, now: datetime | None = None) -> Se
         now=now or standin.now,
         request_attempts=1,
         retry_wait_seconds=0.0,
-        fred_api_key=None,
+        fred_api_key=SecretStr(key) if key else None,
     )
+
+
+def ingested(settings: Settings, *names: str) -> dict[str, SourceOutcome]:
+    """Fetch, check and land these sources, no mart; return how each fared. For what marts have no part in."""
+    with open_session(settings) as session:
+        return {one.name: outcome for one, outcome in ingest_all(session, [connector(name) for name in names])}

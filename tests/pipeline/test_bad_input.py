@@ -7,11 +7,11 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from simulator import StandIn, simulate
 from tests.cli import environment, tidegauge
+from tests.pipeline.placed import ingested, settings_of
 
 NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
 
@@ -21,6 +21,7 @@ def market():
     return simulate(NOW.date(), members=60)
 
 
+@pytest.mark.slow  # that it is an error: test_reverse_repo_in_another_unit_is_an_error; that it stops: test_run
 def test_rrp_subtracted_in_the_wrong_unit_is_caught(market, tmp_path: Path):
     """FRED's RRP a thousand times too small, as one public dataset has it, stops the release and is named."""
     home = tmp_path / "home"
@@ -32,38 +33,15 @@ def test_rrp_subtracted_in_the_wrong_unit_is_caught(market, tmp_path: Path):
     assert not (home / "published" / "tidegauge.duckdb").exists()
 
 
-def test_a_series_that_changes_its_unit_is_refused_and_the_rest_published(market, tmp_path: Path):
-    """WTREGEN in billions again: the series is refused with a reason, its last good values stay."""
-    home = tmp_path / "home"
-    with StandIn(market, NOW) as upstream:
-        env = environment(home, upstream=upstream.url, now=NOW)
-        assert tidegauge("run", env=env).returncode == 0
-        upstream.faults.add(r"fredgraph\.csv\?id=WTREGEN", "changed_unit", scale=0.001)
-        ran = tidegauge("run", env=env)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    with duckdb.connect(str(home / "build" / "warehouse.duckdb"), read_only=True) as con:
-        reasons = con.execute(
-            "select distinct reason from quarantine.refused_rows"
-            " where source = 'fred' and group_name = 'tga_week_average'"
-        ).fetchall()
-        smallest = con.execute(
-            "select min(value) from fred.observations where series_id = 'tga_week_average'"
-        ).fetchone()
-    assert reasons, "the refused values are kept with their reason"
-    assert any("unit" in reason for (reason,) in reasons), reasons
-    assert smallest[0] > 2_000, "millions, as before"
-
-
 def test_a_bad_fred_key_is_named_and_never_shown(market, tmp_path: Path):
     key = "0123456789abcdef0123456789abcdef"
     home = tmp_path / "home"
     with StandIn(market, NOW) as upstream:
         upstream.faults.add(r"api\.stlouisfed\.org", "bad_key")
-        ran = tidegauge("run", env=environment(home, upstream=upstream.url, now=NOW, FRED_API_KEY=key))
-    said = " ".join((ran.stdout + ran.stderr).split())
-    assert ran.returncode == 0, said
-    assert "FRED_API_KEY" in said
-    assert key not in said
+        fred = ingested(settings_of(home, upstream, key=key), "fred")["fred"]
+    assert fred.landing.state == "failed"
+    assert "FRED_API_KEY" in fred.error
+    assert key not in fred.error
     for path in home.rglob("*"):
         if path.is_file():
             assert key.encode() not in path.read_bytes(), path

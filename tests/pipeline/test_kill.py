@@ -7,18 +7,15 @@ import os
 import random
 import signal
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from simulator import StandIn
-from simulator.simulate import simulate
+from simulator import Market, StandIn
 from tests.cli import environment, start, tidegauge
+from tests.pipeline.small import NEXT, NEXT_SESSION, Ran
 
-FIRST = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
-SECOND = FIRST + timedelta(days=1)
 RAW = """
 select table_schema from information_schema.tables
 where table_name = 'observations' and table_schema not in ('marts', 'quarantine')
@@ -51,54 +48,45 @@ def assert_whole(home: Path) -> None:
         assert con.execute("select count(*) from marts.market_daily").fetchone()[0] > 0
 
 
-def survive(kills: int, seed: int, tmp_path: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+def survive(
+    kills: int, seed: int, tmp_path: Path, first: Ran, next_day: Ran, market: Market
+) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Return what landed in a home whose runs were killed, and in one that was left alone."""
-    market = simulate(SECOND.date(), members=60)
-    with StandIn(market, FIRST) as upstream:
-        untouched, battered = tmp_path / "untouched", tmp_path / "battered"
-        for home in (untouched, battered):
-            done = tidegauge("run", env=environment(home, upstream=upstream.url, now=FIRST))
-            assert done.returncode == 0, done.stdout + done.stderr
-        upstream.set_now(SECOND)
-        began = time.monotonic()
-        assert tidegauge("run", env=environment(untouched, upstream=upstream.url, now=SECOND)).returncode == 0
-        usual = time.monotonic() - began
+    battered = first.copy_to(tmp_path / "battered").root
+    with StandIn(market, NEXT) as upstream:
+        env = environment(battered, upstream=upstream.url, now=NEXT)
         dice = random.Random(seed)
         for number in range(kills):
-            victim = start(
-                "run",
-                env=environment(battered, upstream=upstream.url, now=SECOND),
-                log=tmp_path / f"victim-{number}.log",
-            )
-            moment = dice.uniform(0.1, 0.95) * usual
+            victim = start("run", env=env, log=tmp_path / f"victim-{number}.log")
+            moment = dice.uniform(0.1, 0.95) * next_day.seconds
             time.sleep(moment)
             os.killpg(victim.pid, signal.SIGKILL)
             victim.wait()
             assert_whole(battered)
             said = (tmp_path / f"victim-{number}.log").read_text(errors="replace").split("\n")
             print(f"kill {number + 1} of {kills} after {moment:.1f} s, survived; it was at: {(['', *said])[-2]!r}")
-        again = tidegauge("run", env=environment(battered, upstream=upstream.url, now=SECOND))
+        again = tidegauge("run", env=env)
         assert again.returncode == 0, again.stdout + again.stderr
         assert_whole(battered)
         with duckdb.connect(str(battered / "published" / "tidegauge.duckdb"), read_only=True) as con:
-            assert con.execute("select max(session_date) from marts.sessions").fetchone()[0] == FIRST.date()
-        return landed(battered), landed(untouched)
+            assert con.execute("select max(session_date) from marts.sessions").fetchone()[0] == NEXT_SESSION
+        return landed(battered), landed(next_day.home.root)
 
 
-def test_three_kills(tmp_path: Path):
-    battered, untouched = survive(3, seed=1, tmp_path=tmp_path)
+def test_three_kills(first, next_day, small_market, tmp_path: Path):
+    battered, untouched = survive(3, 1, tmp_path, first, next_day, small_market)
     assert battered == untouched
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_twenty_kills(tmp_path: Path):
-    battered, untouched = survive(20, seed=2, tmp_path=tmp_path)
+def test_twenty_kills(first, next_day, small_market, tmp_path: Path):
+    battered, untouched = survive(20, 2, tmp_path, first, next_day, small_market)
     assert battered == untouched
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_forty_more_kills(tmp_path: Path):
-    battered, untouched = survive(40, seed=3, tmp_path=tmp_path)
+def test_forty_more_kills(first, next_day, small_market, tmp_path: Path):
+    battered, untouched = survive(40, 3, tmp_path, first, next_day, small_market)
     assert battered == untouched

@@ -1,4 +1,4 @@
-"""Yahoo has enough in the middle of 500 symbols: what came is kept, the rest named, and the next run completes it."""
+"""Yahoo has enough in the middle of the symbols: what came is kept, the rest named, and the next run completes it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ingest.home import Home
 from orchestration.run import RunOutcome, run_daily
 from simulator import StandIn
 from simulator.simulate import simulate
-from tests.cli import environment, tidegauge
 from tests.pipeline.placed import settings_of
+from warehouse.status import status
 
 NOW = datetime(2013, 10, 7, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
 LATER = NOW + timedelta(hours=1)
 SESSION = date(2013, 10, 7)
-MEMBERS = 500
-ANSWERED = 250
+MEMBERS = 120
+ANSWERED = 60
 STOCKS = r"query2\.finance\.yahoo\.com/v8/finance/chart/[A-Z]+(-[A-Z])?\?"  # neither ^GSPC nor JPY=X
 NASDAQ = r"api\.nasdaq\.com"
 HELD = "select distinct ticker from yahoo.prices where close_usd is not null"
@@ -87,10 +87,9 @@ def test_it_names_what_did_not(limited):
     assert len(missing) > MEMBERS / 3
     assert "Yahoo limited us (HTTP 429)" in error
     assert ", ".join(missing[:5]) in error
-    said = " ".join(tidegauge("status", env=environment(home.root, now=NOW)).stdout.split())
-    assert "limited us" in said
-    assert missing[0] in said
-    assert len(error) < 600, "a line for a person, not 250 names"
+    (told,) = [one for one in status(home).sources if one.source == "yahoo_prices"]
+    assert told.error == error, "and status says it"
+    assert len(error) < 600, "a line for a person, not half the index"
 
 
 def test_nothing_is_asked_any_more_after_the_first_refusal(limited, standin):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import duckdb
 import pytest
@@ -21,47 +18,18 @@ from ingest.errors import AnotherWriter, AuditFailed, ConfigError, SourceUnavail
 from ingest.home import Home
 from orchestration import cli
 from orchestration.instance import open_instance
-from orchestration.run import RunOutcome, run_daily, run_marts
+from orchestration.run import run_daily, run_marts
 from simulator import StandIn
-from simulator.simulate import simulate
 from tests.pipeline.placed import settings_of
+from tests.pipeline.small import FIRST, NEXT, Ran, asked, fared
 from warehouse.connection import WriterLock
 from warehouse.status import status
 
-FIRST = datetime(2014, 6, 10, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
-NEXT = FIRST + timedelta(days=1)
 ASKED = [*SOURCES, *(desk.name for desk in TABLE_CONNECTORS)]
-
-
-@pytest.fixture(scope="module")
-def standin() -> Iterator[StandIn]:
-    with StandIn(simulate(NEXT.date(), members=60), FIRST) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="module")
-def first(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunOutcome]:
-    home = tmp_path_factory.mktemp("run") / "home"
-    outcome = run_daily(settings_of(home, standin))
-    return Home(home.resolve()), outcome
-
-
-@pytest.fixture
-def copied(first: tuple[Home, RunOutcome], standin: StandIn, tmp_path: Path) -> Iterator[Home]:
-    """The home after the first run, to do with as one likes; the stand-in as it was."""
-    shutil.copytree(first[0].root, tmp_path / "copy")
-    yield Home(tmp_path / "copy")
-    standin.faults.clear()
-    standin.set_now(FIRST)
 
 
 def digest(home: Home) -> str:
     return hashlib.sha256(home.published.read_bytes()).hexdigest()
-
-
-def asked(home: Home, query: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(str(home.warehouse), read_only=True) as con:
-        return con.execute(query).fetchall()
 
 
 def last_run(home: Home):
@@ -69,21 +37,34 @@ def last_run(home: Home):
         return instance.get_runs(limit=1)[0]
 
 
+def placed(home: Home, standin: StandIn, monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """Name home, stand-in and moment in the environment, as a user does."""
+    values = {"HOME": home.root, "UPSTREAM": standin.url, "ORIGIN": "SIMULATED", "NOW": now.isoformat()}
+    for name, value in values.items():
+        monkeypatch.setenv(f"TIDEGAUGE_{name}", str(value))
+
+
+def require_let_go(home: Home) -> None:
+    """Dagster's daemon lives on after a run: who reads the build file then must not meet our lock, nor dbt's."""
+    assert status(home).note is None, "read from the build file itself"
+    command = [sys.executable, "-c", f"import duckdb; duckdb.connect({str(home.warehouse)!r}).close()"]
+    assert subprocess.run(command, check=False).returncode == 0, "another process may write it"
+
+
 def test_a_run_publishes_and_shows_in_dagster(first):
-    home, outcome = first
-    assert set(outcome.sources) == set(ASKED)
+    home, sources = first.home, fared(first.home)
+    assert set(sources) == set(ASKED)
     # SOFR, IORB and the term funding programme were yet to come, and FRED says so for each
-    assert {source for source, one in outcome.sources.items() if one.error} == {"federal_reserve", "fred"}
-    assert {one.landing.state for one in outcome.sources.values()} == {"ok", "partial", "skipped"}
-    assert outcome.release.state == "published"
+    assert {source for source, one in sources.items() if one.error} == {"federal_reserve", "fred"}
+    assert {one.state for one in sources.values()} == {"ok", "partial", "skipped"}
     assert home.report.exists()
-    with duckdb.connect(str(home.published), read_only=True) as con:
-        assert con.execute("select run_id, origin from meta.build").fetchone() == (outcome.run_id, "SIMULATED")
-        assert con.execute("select count(*) from meta.quality where stage = 'dbt'").fetchone()[0] > 0
-        assert con.execute("select count(*) from meta.quality where stage = 'gate'").fetchone()[0] > 0
     run = last_run(home)
     assert (run.job_name, run.status) == ("daily", DagsterRunStatus.SUCCESS)
-    assert run.tags["tidegauge/run_id"] == outcome.run_id
+    with duckdb.connect(str(home.published), read_only=True) as con:
+        found = con.execute("select run_id, origin from meta.build").fetchone()
+        assert found == (run.tags["tidegauge/run_id"], "SIMULATED")
+        assert con.execute("select count(*) from meta.quality where stage = 'dbt'").fetchone()[0] > 0
+        assert con.execute("select count(*) from meta.quality where stage = 'gate'").fetchone()[0] > 0
     assert asked(home, "select state from ops.runs order by recorded_at, rowid") == [
         ("started",),
         ("built",),
@@ -92,7 +73,7 @@ def test_a_run_publishes_and_shows_in_dagster(first):
 
 
 def test_each_sources_expectations_have_their_page(first):
-    pages = {path.name: path.read_text() for path in first[0].quality.rglob("*.html")}
+    pages = {path.name: path.read_text() for path in first.home.quality.rglob("*.html")}
     tables = {f"{source}.observations" for source in ("fred", "cboe", "treasury")}
     assert {f"{name}{what}.html" for name in tables for what in ("", "_series")} <= pages.keys()
     assert "Succeeded" in pages["fred.observations.html"]
@@ -100,8 +81,7 @@ def test_each_sources_expectations_have_their_page(first):
 
 
 def test_metadata_that_a_person_can_use(first):
-    home, _ = first
-    with open_instance(home) as instance:
+    with open_instance(first.home) as instance:
         event = instance.get_latest_materialization_event(AssetKey(["cboe", "observations"]))
     metadata = event.asset_materialization.metadata
     assert metadata["rows_new"].value > 1000
@@ -110,44 +90,67 @@ def test_metadata_that_a_person_can_use(first):
     assert "▁" in metadata["vix_close_plot"].value
 
 
-def test_a_second_run_lands_and_publishes_nothing(copied, standin):
-    before = digest(copied)
+def test_a_second_run_lands_computes_and_publishes_nothing(copied, standin):
+    features = "select count(*), max(known_at) from breadth.features"
+    before, computed = digest(copied), asked(copied, features)
     outcome = run_daily(settings_of(copied.root, standin))
     landed = {s: (o.landing.rows_new, o.landing.rows_changed) for s, o in outcome.sources.items()}
     assert landed == dict.fromkeys(ASKED, (0, 0))
+    assert asked(copied, features) == computed
     assert outcome.release.state == "unchanged"
     assert digest(copied) == before
     assert len(list(copied.releases.glob("*.duckdb"))) == 1
+    require_let_go(copied)
 
 
-def test_the_next_day_lands_the_next_day(copied, standin):
-    standin.set_now(NEXT)
-    outcome = run_daily(settings_of(copied.root, standin))
-    assert outcome.release.state == "published"
-    rows = {name: one.landing.rows_new for name, one in outcome.sources.items()}
+def test_the_next_day_lands_the_next_day(next_day):
+    rows = {name: one.rows_new for name, one in fared(next_day.home).items()}
     assert 0 < sum(rows[source] for source in SOURCES) < 400
     assert 0 < sum(rows[desk.name] for desk in TABLE_CONNECTORS) < 1500, "a day of each panel, not its history"
-    assert outcome.sources["treasury"].landing.newest_period == NEXT.astimezone(NEW_YORK).date()
+    assert fared(next_day.home)["treasury"].newest_period == NEXT.astimezone(NEW_YORK).date()
+    assert asked(next_day.home, "select state from ops.runs order by recorded_at, rowid")[-1] == ("published",)
 
 
-def test_one_bad_source_stops_nobody_and_is_not_green(copied, standin):
-    standin.set_now(NEXT)
-    standin.faults.add("financialresearch", "status", code=503)
-    standin.faults.add("mof.go.jp", "html")
-    outcome = run_daily(settings_of(copied.root, standin))
-    assert outcome.sources["ofr"].landing.state == "failed"
-    assert "ofr: financial stress index" in outcome.sources["ofr"].error
-    assert outcome.sources["japan_mof"].landing.state == "failed"
-    assert outcome.sources["treasury"].landing.rows_new > 0
-    assert outcome.release.state == "published"
-    with open_instance(copied) as instance:
+@pytest.fixture(scope="module")
+def bad_day(first: Ran, serving: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return the home after a run in which five publishers fail in five ways. No test changes it."""
+    from ingest.sources.finra import finra
+
+    def broken(context):
+        raise ZeroDivisionError("division by zero")
+
+    home = first.copy_to(tmp_path_factory.mktemp("bad_day") / "home")
+    serving.set_now(NEXT)
+    serving.faults.add("financialresearch", "status", code=503)
+    serving.faults.add("mof.go.jp", "html")
+    serving.faults.add("query2.finance.yahoo.com", "status", code=503)
+    serving.faults.add(r"fredgraph\.csv\?id=WTREGEN", "changed_unit", scale=0.001)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(finra, "fetch", broken)
+            assert run_daily(settings_of(home.root, serving)).release.state == "published"
+    finally:
+        serving.faults.clear()
+        serving.set_now(FIRST)
+    return home
+
+
+def test_bad_sources_stop_nobody_and_are_not_green(bad_day):
+    sources = fared(bad_day)
+    assert sources["ofr"].state == "failed"
+    assert "ofr: financial stress index" in sources["ofr"].error
+    assert sources["japan_mof"].state == "failed"
+    assert sources["yahoo_prices"].state == "failed"
+    assert sources["treasury"].rows_new > 0
+    assert sources["ssga"].rows_new > 0
+    with open_instance(bad_day) as instance:
         run = instance.get_runs(limit=1)[0]
         assert run.status is DagsterRunStatus.SUCCESS
         logs = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
     checks = [entry.dagster_event.asset_check_evaluation_data for entry in logs]
     found = {c.check_name: c.passed for c in checks if c.asset_key == AssetKey(["ofr", "observations"])}
     assert found["answered"] is False
-    with duckdb.connect(str(copied.published), read_only=True) as con:
+    with duckdb.connect(str(bad_day.published), read_only=True) as con:
         told = con.execute("select last_error from meta.freshness where series_id = 'ofr_fsi'").fetchone()
         sources = con.execute("select state, error_text from meta.sources where source = 'ofr'").fetchone()
         blocking = con.execute("select bool_and(is_passed) from meta.quality where is_blocking").fetchone()
@@ -157,16 +160,48 @@ def test_one_bad_source_stops_nobody_and_is_not_green(copied, standin):
     assert blocking == (True,), "what blocks and failed is never published"
 
 
-def test_a_bug_in_one_source_stops_nobody(copied, standin, monkeypatch):
-    from ingest.sources.ofr import ofr
+def test_a_bug_in_one_source_stops_nobody(bad_day):
+    found = fared(bad_day)["finra"]
+    assert found.state == "failed"
+    assert "ZeroDivisionError: division by zero" in found.error
 
-    def broken(context):
-        raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(ofr, "fetch", broken)
-    outcome = run_daily(settings_of(copied.root, standin))
-    assert outcome.sources["ofr"].landing.state == "failed"
-    assert "ZeroDivisionError: division by zero" in outcome.sources["ofr"].error
+def test_a_series_that_changes_its_unit_is_refused_and_the_rest_published(bad_day):
+    """WTREGEN in billions again: the series is refused with a reason, its last good values stay."""
+    reasons = asked(
+        bad_day,
+        "select distinct reason from quarantine.observations where source = 'fred' and series_id = 'tga_week_average'",
+    )
+    assert reasons, "the refused values are kept with their reason"
+    assert any("unit" in reason for (reason,) in reasons), reasons
+    smallest = asked(bad_day, "select min(value) from fred.observations where series_id = 'tga_week_average'")
+    assert smallest[0][0] > 2_000, "millions, as before"
+
+
+def test_a_tick_of_the_schedule_runs_the_whole_job_and_completes_what_lacked(bad_day, standin, monkeypatch, tmp_path):
+    """As Dagster's daemon does it: the session comes from the environment, not from us."""
+    from orchestration.definitions import defs
+
+    home = Ran(bad_day, 0.0).copy_to(tmp_path / "copy")
+    now = NEXT + timedelta(minutes=5)
+    standin.set_now(now)
+    placed(home, standin, monkeypatch, now)
+    context = build_schedule_context(scheduled_execution_time=now.astimezone(NEW_YORK))
+    schedule = defs.resolve_schedule_def("evening")
+    requests = schedule.evaluate_tick(context).run_requests
+    assert len(requests) == 1
+    before = digest(home)
+    with open_instance(home) as instance:
+        done = defs.resolve_job_def(schedule.job_name).execute_in_process(
+            instance=instance, tags=requests[0].tags, run_config=requests[0].run_config
+        )
+    assert done.success
+    assert digest(home) != before
+    assert asked(home, "select state from ops.runs order by recorded_at desc, rowid desc limit 1") == [("published",)]
+    assert not os.path.exists(home.lock) or WriterLock(home).acquire().release() is None
+    sources = fared(home)
+    assert {name for name in ("ofr", "japan_mof", "yahoo_prices", "finra") if sources[name].state != "ok"} == set()
+    assert sources["yahoo_prices"].rows_new > 0
 
 
 def test_no_source_at_all_is_an_error_and_changes_nothing(copied, standin):
@@ -190,22 +225,18 @@ def spoil(home: Home) -> None:
 def test_a_failed_audit_leaves_the_release_and_says_why(copied, standin, monkeypatch, capfd):
     before = digest(copied)
     spoil(copied)
-    with pytest.raises(AuditFailed, match=r"audit failed: .*every_published_unit_has_a_factor"):
-        run_daily(settings_of(copied.root, standin))
+    placed(copied, standin, monkeypatch, FIRST)
+    capfd.readouterr()
+    assert cli.call(["run"]) == AuditFailed.exit_code
+    printed = capfd.readouterr().err.splitlines()
+    assert "every_published_unit_has_a_factor" in printed[-1]
+    assert [line for line in printed if line.startswith("tidegauge: audit failed: ")] == printed[-1:]
     assert digest(copied) == before
     run = last_run(copied)
     assert run.status is DagsterRunStatus.FAILURE
     state, reason = asked(copied, "select state, reason from ops.runs order by recorded_at desc, rowid desc limit 1")[0]
     assert state == "failed"
     assert "every_published_unit_has_a_factor" in reason
-
-    monkeypatch.setenv("TIDEGAUGE_HOME", str(copied.root))
-    monkeypatch.setenv("TIDEGAUGE_NOW", FIRST.isoformat())
-    capfd.readouterr()
-    assert cli.call(["publish"]) == AuditFailed.exit_code
-    printed = capfd.readouterr().err.splitlines()
-    assert [line for line in printed if line.startswith("tidegauge: audit failed: ")] == printed[-1:]
-    assert digest(copied) == before
 
 
 def test_the_job_marts_builds_from_what_has_landed(copied, standin):
@@ -214,15 +245,7 @@ def test_the_job_marts_builds_from_what_has_landed(copied, standin):
     assert outcome.release.state == "unchanged"
     assert len(standin.requests) == asked_before
     assert last_run(copied).job_name == "marts"
-
-
-def test_the_build_file_is_let_go_in_this_process_too(copied, standin):
-    """Dagster's daemon lives on after a run: who reads the build file then must not meet our lock, nor dbt's."""
-    for run in (run_daily, run_marts):
-        run(settings_of(copied.root, standin))
-        assert status(copied).note is None, "read from the build file itself"
-        command = [sys.executable, "-c", f"import duckdb; duckdb.connect({str(copied.warehouse)!r}).close()"]
-        assert subprocess.run(command, check=False).returncode == 0, "another process may write it"
+    require_let_go(copied)
 
 
 def test_a_second_writer_is_turned_away(copied, standin):
@@ -235,30 +258,3 @@ def test_live_figures_do_not_mix_with_simulated_ones(copied, standin):
         run_daily(settings_of(copied.root, standin).model_copy(update={"origin": "LIVE"}))
     with pytest.raises(ConfigError, match="stand-in"):
         run_daily(settings_of(copied.root, standin).model_copy(update={"upstream": None}))
-
-
-def test_a_tick_of_the_schedule_runs_the_whole_job(copied, standin, monkeypatch):
-    """As Dagster's daemon does it: the session comes from the environment, not from us."""
-    from orchestration.definitions import defs
-
-    standin.set_now(NEXT)
-    for name, value in {
-        "HOME": copied.root,
-        "UPSTREAM": standin.url,
-        "ORIGIN": "SIMULATED",
-        "NOW": NEXT.isoformat(),
-    }.items():
-        monkeypatch.setenv(f"TIDEGAUGE_{name}", str(value))
-    context = build_schedule_context(scheduled_execution_time=NEXT.astimezone(NEW_YORK))
-    schedule = defs.resolve_schedule_def("evening")
-    requests = schedule.evaluate_tick(context).run_requests
-    assert len(requests) == 1
-    before = digest(copied)
-    with open_instance(copied) as instance:
-        done = defs.resolve_job_def(schedule.job_name).execute_in_process(
-            instance=instance, tags=requests[0].tags, run_config=requests[0].run_config
-        )
-    assert done.success
-    assert digest(copied) != before
-    assert asked(copied, "select state from ops.runs order by recorded_at desc, rowid desc limit 1") == [("published",)]
-    assert not os.path.exists(copied.lock) or WriterLock(copied).acquire().release() is None

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.home import Home
 from simulator import StandIn
 from simulator.simulate import simulate
-from tests.cli import environment, tidegauge
+from tests.pipeline.placed import ingested, settings_of
+from warehouse.status import status
 
 BEFORE = datetime(2026, 3, 24, 13, 5, tzinfo=UTC)
 AFTER = datetime(2026, 4, 21, 13, 5, tzinfo=UTC)
@@ -27,21 +29,14 @@ def rows(home: Path) -> dict[str, tuple[int, date]]:
 
 def test_truncated_ice_history_is_kept_and_said(tmp_path: Path):
     home = tmp_path / "home"
-    with StandIn(simulate(AFTER.date(), members=60), BEFORE) as upstream:
-        first = tidegauge("run", env=environment(home, upstream=upstream.url, now=BEFORE))
-        assert first.returncode == 0, first.stdout + first.stderr
+    with StandIn(simulate(AFTER.date(), members=20), BEFORE) as upstream:
+        ingested(settings_of(home, upstream), "fred")
         held = rows(home)
         assert held["hy_oas"][1].year == 2012
         upstream.set_now(AFTER)
-        second = tidegauge("run", env=environment(home, upstream=upstream.url, now=AFTER))
-        assert second.returncode == 0, second.stdout + second.stderr
+        ingested(settings_of(home, upstream), "fred")
     assert rows(home) == held
-    status = tidegauge("status", env=environment(home, now=AFTER))
-    assert status.returncode == 0
-    said = " ".join(status.stdout.split())
-    assert "hy_oas" in said
-    assert "2023-04" in said, "the first period that the source still serves"
-    with duckdb.connect(str(home / "published" / "tidegauge.duckdb"), read_only=True) as con:
-        assert con.execute(
-            "select min(session_date) from marts.credit_daily where hy_oas_bp is not null"
-        ).fetchone() == (date(2012, 1, 3),)
+    told = [line for line in status(Home(home)).shrinkages if "hy_oas" in line]
+    assert len(told) == 1
+    assert "source now starts 2023-04" in told[0], "the first period that the source still serves"
+    assert "2012-01-03" in told[0], "from where we keep it"

@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 
 from tests.cli import environment, tidegauge
+from tests.shared import built_once
 
 
 @pytest.fixture(scope="session")
 def real_home(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run `tidegauge real` once into a folder of its own and return that home."""
-    home = tmp_path_factory.mktemp("real") / "home"
-    ran = tidegauge("real", env=environment(home, TIDEGAUGE_REAL_DATA=str(real_data)), timeout=840)
-    assert ran.returncode == 0, (
-        f"tidegauge real failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
-    )
-    return home
+
+    def build(folder: Path) -> None:
+        ran = tidegauge("real", env=environment(folder / "home", TIDEGAUGE_REAL_DATA=str(real_data)), timeout=840)
+        assert ran.returncode == 0, (
+            f"tidegauge real failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
+        )
+
+    return built_once(tmp_path_factory, "real", build) / "home"
 
 
 @pytest.fixture

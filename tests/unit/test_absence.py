@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -14,9 +13,9 @@ from ingest.catalog import load_catalog
 from ingest.collect import empty_table
 from ingest.dataset import DATASETS, dataset
 from orchestration.ingestion import recent_values
+from tests.unit.databases import empty_build
 from tests.unit.series_batches import series_batch, series_gated
 from warehouse.absence import BEHIND_CHECK, GONE_CHECK
-from warehouse.connection import migrate
 from warehouse.landing import land
 from warehouse.panel_wanted import lacking_tickers
 
@@ -36,9 +35,7 @@ DAYS = [date(2014, 1, 1) + timedelta(days=n) for n in range(400)]
 
 @pytest.fixture
 def con():
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        migrate(connection)
+    with empty_build() as connection:
         yield connection
 
 

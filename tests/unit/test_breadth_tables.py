@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
 import pytest
 
 from analytics.breadth.tables import update_breadth
 from ingest.batch import Batch, GateResult
-from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
+from tests.unit.databases import empty_build
 from tests.unit.test_panel_landing import price, rows_of
-from warehouse.connection import migrate
 from warehouse.landing import land
 from warehouse.panel_wanted import wanted_tickers
-from warehouse.reference import replace_reference
 from warehouse.wide_universe import common_stocks
 
 NOW = datetime(2026, 6, 12, 23, tzinfo=UTC)
@@ -26,10 +23,7 @@ TABLES = ("breadth.features", "breadth.daily_counts", "breadth.market")
 
 @pytest.fixture
 def con():
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        migrate(connection)
-        replace_reference(connection, load_catalog(), NOW)
+    with empty_build(NOW) as connection:
         yield connection
 
 

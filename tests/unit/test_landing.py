@@ -18,6 +18,7 @@ from ingest.catalog import load_catalog
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.payload import Payload
+from tests.unit.databases import empty_build
 from tests.unit.series_batches import series_batch, series_gated
 from warehouse.connection import migrate
 from warehouse.held import held, held_periods
@@ -40,9 +41,7 @@ def release_of(series_id: str, period: date) -> datetime:
 
 @pytest.fixture
 def con() -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
-    migrate(con)
-    return con
+    return empty_build()
 
 
 def frame(rows: Sequence[tuple], fetched_at: datetime, payload: str = "answer") -> pl.DataFrame:
@@ -472,8 +471,8 @@ def emptied(name: str) -> duckdb.DuckDBPyConnection:
     return con
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(batches=st.lists(ROWS, min_size=1, max_size=4), data=st.data())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(batches=st.lists(ROWS, min_size=1, max_size=3), data=st.data())
 def test_landing_only_adds_and_the_same_answer_twice_adds_nothing(batches, data):
     straight, shuffled = emptied(STRAIGHT), emptied(SHUFFLED)
     for number, rows in enumerate(batches):

@@ -15,7 +15,7 @@ from ingest.collect import empty_table
 from ingest.connectors import connector
 from ingest.dataset import dataset
 from ingest.errors import SourceUnavailable, SymbolUnknown
-from warehouse.connection import migrate
+from tests.unit.databases import empty_build
 from warehouse.held import held_groups
 from warehouse.landing import land
 
@@ -33,9 +33,7 @@ def released(day: date) -> datetime:
 
 @pytest.fixture
 def con():
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        migrate(connection)
+    with empty_build() as connection:
         yield connection
 
 

@@ -325,7 +325,7 @@ def test_a_release_that_was_finished_but_not_switched_to_is_taken_up(home, monke
 
 
 READER = """
-import os, sys, duckdb
+import os, sys, time, duckdb
 path, stop = sys.argv[1:]
 seen = set()
 print("ready", flush=True)
@@ -338,6 +338,7 @@ while not os.path.exists(stop):
     assert con.execute("select build_id from meta.build").fetchone() == (build,)
     con.close()
     seen.add(build)
+    time.sleep(0.01)  # eight that never pause would leave the publisher no time
 print(len(seen), flush=True)
 """
 

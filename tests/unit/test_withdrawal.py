@@ -16,10 +16,10 @@ from ingest.connectors import TABLE_CONNECTORS
 from ingest.dataset import dataset
 from ingest.gate import gate
 from ingest.rules.evidence import Evidence
+from tests.unit.databases import empty_build
 from tests.unit.series_batches import series_batch
 from tests.unit.test_panel_landing import rows_of
 from warehouse.absence import BEHIND_CHECK, GONE_CHECK
-from warehouse.connection import migrate
 from warehouse.evidence import evidence
 from warehouse.landing import land
 from warehouse.records import LandingResult
@@ -43,9 +43,7 @@ TABLES = (*FUND_TABLES, "yahoo.prices", "nasdaq.prices")
 
 @pytest.fixture
 def con():
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        migrate(connection)
+    with empty_build() as connection:
         yield connection
 
 

@@ -1,0 +1,88 @@
+"""Homes with which most tests of whole runs begin: after one run early in the simulated history, and after the next."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from ingest.clock import NEW_YORK
+from ingest.home import Home
+from orchestration.run import RunOutcome, run_daily
+from simulator import Market, StandIn
+from simulator.simulate import simulate
+from tests.pipeline.placed import settings_of
+
+FIRST = datetime(2014, 6, 10, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
+NEXT = FIRST + timedelta(days=1)
+FIRST_SESSION, NEXT_SESSION = date(2014, 6, 10), date(2014, 6, 11)
+MEMBERS = 60
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A home after its last run, which took so many seconds. All tests share it: copy it before you change it."""
+
+    home: Home
+    seconds: float
+
+    def copy_to(self, folder: Path) -> Home:
+        """Copy the home, to do with as one likes."""
+        shutil.copytree(self.home.root, folder)
+        return Home(folder)
+
+
+@dataclass(frozen=True)
+class Fared:
+    """How one source fared in the last run of a home, as its records say."""
+
+    state: str
+    rows_new: int
+    rows_changed: int
+    newest_period: date | None
+    error: str | None
+
+
+def fared(home: Home) -> dict[str, Fared]:
+    """Return how each source fared in the last run."""
+    rows = asked(
+        home,
+        "select source, state, rows_new, rows_changed, newest_period, error from ops.source_runs"
+        " where run_id = (select arg_max(run_id, recorded_at) from ops.source_runs)",
+    )
+    return {source: Fared(*row) for source, *row in rows}
+
+
+def asked(home: Home, query: str) -> list[tuple]:
+    """Ask the build file."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as con:
+        return con.execute(query).fetchall()
+
+
+def market() -> Market:
+    """Return the market of these runs."""
+    return simulate(NEXT.date(), members=MEMBERS)
+
+
+def build_first(folder: Path, served: Market) -> None:
+    """Run the daily job at FIRST in an empty home."""
+    with StandIn(served, FIRST) as standin:
+        _keep(folder, run_daily(settings_of(folder / "home", standin)))
+
+
+def build_next(folder: Path, served: Market, first: Ran) -> None:
+    """Run the daily job at NEXT in a copy of the first home."""
+    with StandIn(served, NEXT) as standin:
+        _keep(folder, run_daily(settings_of(first.copy_to(folder / "home").root, standin)))
+
+
+def _keep(folder: Path, outcome: RunOutcome) -> None:
+    (folder / "seconds.txt").write_text(str(outcome.seconds))
+
+
+def ran_in(folder: Path) -> Ran:
+    """Return what `build_first` or `build_next` left in `folder`."""
+    return Ran(Home((folder / "home").resolve()), float((folder / "seconds.txt").read_text()))

@@ -1,0 +1,37 @@
+"""An empty build file in memory. Making the schema takes a quarter of a second, copying it a fraction of that."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from ingest.catalog import load_catalog
+from warehouse.connection import migrate
+from warehouse.reference import replace_reference
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="tidegauge-empty-")  # goes with this process
+
+
+def empty_build(reference_at: datetime | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a build file as a first run finds it after migration, with the catalog as of a moment if one is given."""
+    con = duckdb.connect()
+    con.execute("set TimeZone = 'UTC'")
+    con.execute(f"attach '{_made(reference_at)}' as made (read_only)")
+    con.execute("copy from database made to memory")
+    con.execute("detach made")
+    return con
+
+
+@cache
+def _made(reference_at: datetime | None) -> Path:
+    path = Path(_FOLDER.name) / f"{_made.cache_info().misses}.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("set TimeZone = 'UTC'")
+        migrate(con)
+        if reference_at is not None:
+            replace_reference(con, load_catalog(), reference_at)
+    return path
