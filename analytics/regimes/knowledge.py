@@ -6,7 +6,7 @@ per provider and period the newest vintage, a NULL one taking the period away, a
 period the first in the catalog's order. A period on which publishers differ is there and has no value. Time only moves
 forward; a whole history is one pass.
 
-The same rule as the dbt macro `known_values`, which serves market_known_daily, over the same relation
+The same rule as the dbt model int_known, which serves market_known_daily, over the same relation
 (intermediate.int_observations: periods that are days of their series' own calendar): a test holds them together.
 """
 

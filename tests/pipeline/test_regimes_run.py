@@ -85,7 +85,7 @@ def test_the_ledger_ignored_the_raw_tables_say_the_same(con, whole):
 
 
 def test_the_replay_is_what_market_known_daily_read(con):
-    """Of every series and session: the replay in Python and the macro `known_values` in SQL."""
+    """Of every series and session: the replay in Python and int_known in SQL."""
     expected = {
         row[:2]: row[2:]
         for row in con.execute(

@@ -61,7 +61,7 @@ def world(rows: pl.DataFrame | None = None) -> duckdb.DuckDBPyConnection:
         """
         create table intermediate.int_observations (series_id varchar, provider varchar, provider_rank bigint,
             period_date date, value double, known_at timestamp, known_basis varchar, loaded_at timestamp,
-            is_disputed boolean default false);
+            payload_sha256 varchar, is_disputed boolean default false);
         create view intermediate.int_agreed as from intermediate.int_observations;
         """
     )

@@ -1,4 +1,4 @@
-"""The replay in Python against the macro `known_values` in SQL, and the cases that quant.md 3.1 names."""
+"""The replay in Python against int_known in SQL, and the cases that quant.md 3.1 names."""
 
 from __future__ import annotations
 
