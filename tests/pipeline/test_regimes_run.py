@@ -13,9 +13,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.regimes.inputs import SERIES
-from analytics.regimes.knowledge import read_replay, read_vintages
+from analytics.regimes.knowledge import read_replay
 from analytics.regimes.ledger import reconstruct
 from analytics.regimes.tables import CHECKS, REGIME_TABLES
+from analytics.regimes.vintages import read_vintages
 from ingest.home import Home
 from tests.truncated import PLACES, chosen_row, regimes_without_what_came_later
 

@@ -75,10 +75,11 @@ def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]
         cutoff = datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1)
         con.execute("insert into sessions values (?, ?, ?)", [n, day, cutoff])
     for n, (series, provider, period, value, known_at) in enumerate(rows):
-        loaded_at = datetime(2026, 3, 1, 0, 59 - n)  # the first row landed last
+        # the first rows landed last, three at a time: of those that landed together the payload decides
+        loaded_at, payload = datetime(2026, 3, 1, 0, 59 - (n + 2) // 3), f"{7 * n % 24:02}"
         con.execute(
-            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, 'sha', ?)",
-            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, value == 0],
+            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?, ?)",
+            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, payload, value == 0],
         )
 
 

@@ -10,7 +10,7 @@ select
     session_date,
     hy_oas as hy_oas_bp,
     hy_oas_known_at,
-    round(hy_oas - {{ base_before('hy_oas', 21) }}, 6) as hy_oas_change_21d_bp,
+    {{ hy_oas_change_21d('hy_oas') }} as hy_oas_change_21d_bp,
     ig_oas as ig_oas_bp,
     ig_oas_known_at,
     round(ig_oas - {{ base_before('ig_oas', 21) }}, 6) as ig_oas_change_21d_bp,
@@ -20,5 +20,5 @@ select
     ccc_yield_known_at,
     baa_10y as baa_10y_bp,
     baa_10y_known_at,
-    round(baa_10y - {{ base_before('baa_10y', 21) }}, 6) as baa_10y_change_21d_bp
+    {{ baa_10y_change_21d('baa_10y') }} as baa_10y_change_21d_bp
 from spreads

@@ -53,7 +53,7 @@ legs as (
 levels as (
     select
         *,
-        round(assets - tga - rrp, 6) as net_liquidity,
+        {{ net_liquidity('assets', 'tga', 'rrp') }} as net_liquidity,
         round(assets - tga_weekavg - rrp_mean, 6) as net_liquidity_weekavg,
         -- the programme lent nothing before its first row and after its last; a row missing after another one is late
         primary_credit + case
@@ -71,12 +71,8 @@ changes as (
         max(tga) over (
             order by week_date range between interval 7 days preceding and interval 7 days preceding
         ) as tga_1w,
-        max(net_liquidity) over (
-            order by week_date range between interval 28 days preceding and interval 28 days preceding
-        ) as net_liquidity_4w,
-        max(net_liquidity) over (
-            order by week_date range between interval 91 days preceding and interval 91 days preceding
-        ) as net_liquidity_13w,
+        {{ net_liquidity_change_4w('net_liquidity') }} as net_liquidity_change_4w,
+        {{ net_liquidity_change_13w('net_liquidity') }} as net_liquidity_change_13w,
         max(emergency) over (
             order by week_date range between interval 28 days preceding and interval 28 days preceding
         ) as emergency_4w
@@ -100,8 +96,8 @@ select
     round(rrp_mean, 6) as on_rrp_weekavg_usd_bn,
     round(net_liquidity - net_liquidity_1w, 6) as net_liquidity_change_1w_usd_bn,
     round(tga - tga_1w, 6) as tga_change_1w_usd_bn,
-    round(100 * (net_liquidity / net_liquidity_4w - 1), 6) as net_liquidity_change_4w_pct,
-    round(100 * (net_liquidity / net_liquidity_13w - 1), 6) as net_liquidity_change_13w_pct,
+    net_liquidity_change_4w as net_liquidity_change_4w_pct,
+    net_liquidity_change_13w as net_liquidity_change_13w_pct,
     reserves as reserve_balances_usd_bn,
     reserves_weekavg as reserve_balances_weekavg_usd_bn,
     primary_credit as primary_credit_usd_bn,

@@ -10,7 +10,7 @@ with yields as (
         j.value as jp_2y,
         j.obs_date as jp_2y_date,
         j.known_at as jp_2y_known_at,
-        round(100 * (u.value - j.value), 6) as carry
+        {{ carry_2y('u.value', 'j.value') }} as carry
     from ({{ carried(ref('int_observations_latest'), ref('sessions'), 'us_2y_yield', 5) }}) as u
     inner join ({{ carried(ref('int_observations_latest'), ref('sessions'), 'jgb_2y_yield', tokyo_limit_days('s.session_date')) }}) as j
         on u.session_date = j.session_date
@@ -19,7 +19,8 @@ with yields as (
     )
 ),
 fx as (
-    {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {'usdjpy': 'usdjpy', 'broad_dollar': 'broad_dollar'}) }}
+    select *, {{ usdjpy_vol_21d_step('usdjpy') }} as usdjpy_step
+    from ({{ on_sessions(ref('int_observations_latest'), ref('sessions'), {'usdjpy': 'usdjpy', 'broad_dollar': 'broad_dollar'}) }})
 ),
 steps as (
     select
@@ -30,28 +31,18 @@ steps as (
         f.usdjpy_known_at,
         f.broad_dollar,
         f.broad_dollar_known_at,
-        ln(f.usdjpy / lag(f.usdjpy) over (order by y.session_seq)) as usdjpy_step
+        f.usdjpy_step
     from yields as y
     left join fx as f on y.session_date = f.session_date
 ),
 moves as (
     select
         *,
-        round(own_carry - {{ base_before('own_carry', 21) }}, 6) as carry_change_21d,
-        round(usdjpy / {{ base_before('usdjpy', 10) }} - 1, 9) as usdjpy_return_10d,
-        -- a missing day takes two of the daily changes
-        case
-            when usdjpy_step is not null and count(usdjpy_step) over last_21 >= 19
-                then round(100 * stddev_samp(usdjpy_step) over last_21 * sqrt(252), 6)
-        end as usdjpy_vol_21d,
-        case
-            when usdjpy_step is not null and count(usdjpy_step) over last_63 >= 59
-                then round(100 * stddev_samp(usdjpy_step) over last_63 * sqrt(252), 6)
-        end as usdjpy_vol_63d
+        {{ carry_2y_change_21d('own_carry') }} as carry_change_21d,
+        {{ usdjpy_return_10d('usdjpy') }} as usdjpy_return_10d,
+        {{ usdjpy_vol_21d('usdjpy_step') }} as usdjpy_vol_21d,
+        {{ usdjpy_vol_63d('usdjpy_step') }} as usdjpy_vol_63d
     from steps
-    window
-        last_21 as (order by session_seq rows between 20 preceding and current row),
-        last_63 as (order by session_seq rows between 62 preceding and current row)
 )
 select
     session_date,
@@ -67,8 +58,8 @@ select
     usdjpy_known_at,
     usdjpy_return_10d as usdjpy_return_10d_ratio,
     usdjpy_vol_21d as usdjpy_vol_21d_pct,
-    {{ rolling_percentile('usdjpy_vol_21d', 756) }} as usdjpy_vol_21d_3y_percentile,
-    {{ rolling_percentile_count('usdjpy_vol_21d', 756) }} as usdjpy_vol_21d_3y_percentile_window_count,
+    {{ usdjpy_vol_21d_3y_percentile('usdjpy_vol_21d') }} as usdjpy_vol_21d_3y_percentile,
+    {{ usdjpy_vol_21d_3y_percentile_window_count('usdjpy_vol_21d') }} as usdjpy_vol_21d_3y_percentile_window_count,
     usdjpy_vol_63d as usdjpy_vol_63d_pct,
     -- percent over percent: the spread in bp is a hundredth of a percent
     round(carry / 100 / nullif(usdjpy_vol_63d, 0), 9) as carry_to_risk_ratio,

@@ -19,8 +19,8 @@ floored as (
 spreads as (
     select
         *,
-        round(100 * (sofr - iorb), 6) as sofr_iorb,
-        round(100 * (sofr_99th - sofr), 6) as sofr_99th_sofr,
+        {{ sofr_iorb('sofr', 'iorb') }} as sofr_iorb,
+        {{ sofr_99th_sofr('sofr_99th', 'sofr') }} as sofr_99th_sofr,
         round(100 * (effr - iorb), 6) as effr_iorb
     from floored
 ),

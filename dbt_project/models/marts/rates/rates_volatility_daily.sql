@@ -21,7 +21,7 @@ jgb as (
 ),
 -- over one session: a bond holiday is no change of zero, and a closure of the exchange, however long, is no gap
 steps as (
-    select *, 100 * (us_10y - {{ base_before('us_10y', 1) }}) as us_10y_step
+    select *, {{ us_10y_realised_vol_21d_step('us_10y') }} as us_10y_step
     from rates
 ),
 -- a yield that is carried over a holiday of Tokyo is none of the session's own
@@ -38,8 +38,8 @@ select
     session_date,
     move as move_index,
     move_known_at,
-    round(move - {{ base_before('move', 5) }}, 6) as move_change_5d_index,
-    round(move - {{ base_before('move', 21) }}, 6) as move_change_21d_index,
+    {{ move_change_5d('move') }} as move_change_5d_index,
+    {{ move_change_21d('move') }} as move_change_21d_index,
     us_3m as us_3m_pct,
     us_3m_known_at,
     round(100 * (us_3m - {{ base_before('us_3m', 21) }}), 6) as us_3m_change_21d_bp,
@@ -49,11 +49,7 @@ select
     us_30y_known_at,
     us_10y_2y as us_10y_2y_bp,
     us_10y_2y_known_at,
-    -- two bond holidays can fall into 21 sessions
-    case
-        when us_10y_step is not null and count(us_10y_step) over last_21 >= 19
-            then round(stddev_samp(us_10y_step) over last_21 * sqrt(252), 6)
-    end as us_10y_realised_vol_21d_bp,
+    {{ us_10y_realised_vol_21d('us_10y_step') }} as us_10y_realised_vol_21d_bp,
     jp_10y as jp_10y_pct,
     jp_10y_date as jp_10y_obs_date,
     jp_10y_known_at,
@@ -63,4 +59,3 @@ select
     jp_30y_known_at,
     round(100 * (own_jp_30y - {{ base_before('own_jp_30y', 5) }}), 6) as jp_30y_change_5d_bp
 from moved
-window last_21 as (order by session_seq rows between 20 preceding and current row)

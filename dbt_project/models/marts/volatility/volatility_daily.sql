@@ -10,8 +10,7 @@ with closes as (
 marked as (
     select
         *,
-        -- a run of sessions above 110 ends at every session that is not, a missing one included
-        count(*) filter (where coalesce(vvix, 0) <= 110) over (order by session_seq) as run_id,
+        {{ vvix_above_110_streak('vvix') }} as streak,
         -- the latch: armed above 35, disarmed below 25, unmoved between
         case when vix > 35 then true when vix < 25 then false end as armed_now
     from closes
@@ -19,10 +18,6 @@ marked as (
 folded as (
     select
         *,
-        case
-            when vvix > 110 then row_number() over (partition by run_id, vvix > 110 order by session_seq)
-            when vvix <= 110 then 0
-        end as streak,
         last_value(armed_now ignore nulls) over (
             order by session_seq rows between unbounded preceding and 1 preceding
         ) as armed_before,
@@ -69,9 +64,9 @@ select
     vix3m_known_at,
     vix6m as vix6m_index,
     vix6m_known_at,
-    round(vix / vix3m, 6) as vix_vix3m_ratio,
+    {{ vix_vix3m('vix', 'vix3m') }} as vix_vix3m_ratio,
     round(vix9d / vix, 6) as vix9d_vix_ratio,
-    round(vix / vix3m, 6) > 1 as is_term_inverted,
+    {{ vix_vix3m('vix', 'vix3m') }} > 1 as is_term_inverted,
     skew as skew_index,
     skew_known_at,
     sp500 as sp500_close_index,
