@@ -170,7 +170,7 @@ def test_a_series_that_changes_its_unit_is_refused_and_the_rest_published(bad_da
     """WTREGEN in billions again: the series is refused with a reason, its last good values stay."""
     reasons = asked(
         bad_day,
-        "select distinct reason from quarantine.observations where source = 'fred' and series_id = 'tga_week_average'",
+        "select distinct reason from quarantine.refused_rows where source = 'fred' and group_name = 'tga_week_average'",
     )
     assert reasons, "the refused values are kept with their reason"
     assert any("unit" in reason for (reason,) in reasons), reasons

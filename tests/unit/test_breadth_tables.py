@@ -8,6 +8,7 @@ import pytest
 
 from analytics.breadth.tables import update_breadth
 from ingest.batch import Batch, GateResult
+from ingest.catalog import load_catalog
 from ingest.catalog.calendars import working_days
 from tests.unit.databases import empty_build
 from tests.unit.test_panel_landing import price, rows_of

@@ -26,7 +26,7 @@ def published(own: list[tuple], filed: list[tuple]) -> duckdb.DuckDBPyConnection
         create table marts.breadth_daily (session_date date, universe varchar, above_200dma_pct double,
             known_at timestamp);
         create table marts.observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
-            value double, unit varchar, known_at timestamp, loaded_at timestamp);
+            value double, unit varchar, known_at timestamp, loaded_at timestamp, payload_sha256 varchar);
         """
     )
     reading = {
@@ -48,7 +48,7 @@ def published(own: list[tuple], filed: list[tuple]) -> duckdb.DuckDBPyConnection
     for day, value, known_at in filed:
         con.execute(
             "insert into marts.observations values"
-            " ('sp500_above_200dma_published', 'user_file', 1, ?, ?, 'pct', ?::timestamp, ?::timestamp)",
+            " ('sp500_above_200dma_published', 'user_file', 1, ?, ?, 'pct', ?::timestamp, ?::timestamp, '')",
             [day, value, known_at, known_at],
         )
     return con
