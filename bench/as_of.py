@@ -17,6 +17,7 @@ from bench import BenchRow, median_seconds
 from bench.commands import environment, seconds, tidegauge
 from ingest.home import Home
 from simulator import StandIn, simulate
+from warehouse.as_of_text import MOMENT, Relations, compiled_in
 
 BUDGET_SECONDS = 0.3
 _YEARS_BACK = (2, 5)
@@ -40,9 +41,14 @@ def _rows(home: Home) -> list[BenchRow]:
         moments = [found[0] - timedelta(days=365 * years) for years in _YEARS_BACK]
         ours = {mart: median_seconds(lambda mart=mart: _ask(con, mart, moments)) / len(moments) for mart in _MARTS}
     with duckdb.connect(str(home.warehouse), read_only=True) as con:
-        texts = dict(con.execute("select mart, select_text from intermediate.int_as_of").fetchall())
+        columns = dict(
+            con.execute(
+                "select table_name, list(column_name) from duckdb_columns() where schema_name = 'marts' group by all"
+            ).fetchall()
+        )
+        relations = Relations(compiled_in(con), columns)
         naive = {
-            mart: median_seconds(lambda mart=mart: _by_hand(con, texts[mart], moments)) / len(moments)
+            mart: median_seconds(lambda mart=mart: _by_hand(con, relations.select(mart), moments)) / len(moments)
             for mart in _BY_HAND
         }
     return [
@@ -63,13 +69,14 @@ def _ask(con: duckdb.DuckDBPyConnection, mart: str, moments: list[datetime]) -> 
         con.execute(f"from marts.{mart}_as_of(?::timestamp)", [moment]).pl()
 
 
-def _by_hand(con: duckdb.DuckDBPyConnection, text: str, moments: list[datetime]) -> None:
+def _by_hand(con: duckdb.DuckDBPyConnection, select: str | None, moments: list[datetime]) -> None:
     """Stage every source's raw rows as they were known, then compute the same formula over them."""
+    assert select is not None
     raw = "from intermediate.int_observations_all"  # a view over the staging views
     for moment in moments:
-        con.execute(f"create or replace temp table known as {raw} where known_at <= timestamp '{moment}'")
-        formula = text.replace("marts.observations", "temp.known").replace("ts::", f"timestamp '{moment}'::")
-        con.execute(formula.replace("typeof(ts)", "'TIMESTAMP'")).pl()
+        then = f"timestamp '{moment}'"
+        con.execute(f"create or replace temp table known as {raw} where known_at <= {then}")
+        con.execute(select.replace('marts."observations"', "temp.known").replace(MOMENT, then)).pl()
 
 
 def _built(folder: Path) -> Home:

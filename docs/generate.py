@@ -15,6 +15,7 @@ from docs.blocks import resolved
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "tables.md"
 LEDGER_DDL = ROOT / "warehouse" / "schema" / "008_regime_days.sql"
+FEATURE_MACROS = ROOT / "dbt_project" / "macros" / "features.sql"
 METHOD = ROOT / "docs" / "method.md"
 FOLDERS = (("marts", ROOT / "dbt_project" / "models" / "marts"), ("meta", ROOT / "dbt_project" / "models" / "meta"))
 HEAD = """# The tables
@@ -31,7 +32,7 @@ AS_OF = """
 Each table `marts.<mart>` has a table macro `marts.<mart>_as_of(ts)` and a view `marts.<mart>_at`, which takes the
 moment from `SET VARIABLE as_of`. Both have the columns of the table. Marts by period are computed anew by the
 table's own SQL, over what was known by then; the others keep the stored rows that were valid by then, by the first of
-{clocks} that the table has. [bi.md](bi.md) shows how to ask. Without a past:
+{clocks} that the table has. `meta.as_of` says how each is read, [bi.md](bi.md) how to ask. Without a past:
 
 {without}
 """
@@ -66,11 +67,22 @@ def written_by_us(schema: str) -> list[dict[str, Any]]:
     ]
 
 
+def without_as_of() -> dict[str, str]:
+    """Return the marts that cannot be read as of a moment, by name, with the reason that each declares."""
+    from analytics.regimes.as_of import AS_OF
+    from warehouse.as_of_text import rule_of
+
+    marts = models(dict(FOLDERS)["marts"])
+    declared = {str(mart["name"]): mart.get("config", {}).get("meta", {}).get("as_of") for mart in marts}
+    rules = {name: rule_of(name, as_of) for name, as_of in sorted({**declared, **AS_OF}.items())}
+    return {name: rule.detail for name, rule in rules.items() if rule is not None and rule.kind == "none"}
+
+
 def page() -> str:
     """Return the whole page."""
-    from warehouse.asof import CLOCKS, WITHOUT_AS_OF
+    from warehouse.as_of_text import CLOCKS
 
-    without = "\n".join(f"- `{name}`: {reason}" for name, reason in sorted(WITHOUT_AS_OF.items()))
+    without = "\n".join(f"- `{name}`: {reason}" for name, reason in without_as_of().items())
     clocks = ", ".join(f"`{clock}`" for clock in CLOCKS)
     parts = [HEAD + AS_OF.format(clocks=clocks, without=without).rstrip("\n")]
     for schema, folder in FOLDERS:
@@ -90,9 +102,11 @@ def _line(text: str) -> str:
 
 
 if __name__ == "__main__":
+    from analytics.features.declared import macro_file
     from analytics.regimes.ledger import ledger_ddl
     from docs.method_tables import filled
 
     PAGE.write_text(page(), encoding="utf-8")
+    FEATURE_MACROS.write_text(macro_file(), encoding="utf-8")
     LEDGER_DDL.write_text(ledger_ddl(), encoding="utf-8")
     METHOD.write_text(filled(METHOD.read_text(encoding="utf-8")), encoding="utf-8")

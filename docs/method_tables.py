@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from analytics.regimes.falsification import CONDITIONS
 from analytics.regimes.known_episodes import EXPECTATIONS, KNOWN_SHARE, expectations
 from analytics.regimes.outcomes import FEW_EPISODES, RESAMPLES, SEED, WINDOWS_RESAMPLED
 from analytics.regimes.thresholds import MAIN, Ladder, Threshold, ladder, thresholds
 from analytics.regimes.types import CORE
-from analytics.regimes.validity import CONDITIONS, MEASURES
+from analytics.regimes.validity import MEASURES
 
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ingest.batch import CheckResult
 from ingest.errors import AuditFailed, ConfigError
 from orchestration.dbt_state import MANIFEST_NAME, PROJECT_DIR, prepare_in, state
+from warehouse.as_of_text import Compiled
 
 if TYPE_CHECKING:
     from dagster import AssetExecutionContext
@@ -53,6 +54,7 @@ class NodeResult:
     asset: str  # "marts.carry_daily": the model itself, or what the test guards
     failed_count: int | None
     message: str
+    compiled: Compiled | None = None  # of a model: what it ran, and the as_of that it declares
 
     @property
     def is_ok(self) -> bool:
@@ -156,7 +158,15 @@ def _node_result(result: Any, manifest: Any) -> NodeResult:
         asset=_asset_name(guarded, manifest),
         failed_count=result.failures,
         message=_first_line(result.message),
+        compiled=compiled(node),
     )
+
+
+def compiled(node: Any) -> Compiled | None:
+    """Return what dbt compiled of a model; None for a test, and for a model that an earlier failure left out."""
+    if node.resource_type != "model" or not node.compiled_code:
+        return None
+    return Compiled(node.schema, node.name, node.config.meta.get("as_of"), node.compiled_code)
 
 
 def _asset_name(unique_id: str, manifest: Any) -> str:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import jinja2
 import polars as pl
 import pytest
 
@@ -16,8 +15,8 @@ from analytics.breadth.tables import update_breadth
 from analytics.regimes.ledger import reconstruct
 from ingest.catalog import SOURCES
 from ingest.dataset import TABLES
+from tests.models import model_sql
 
-MACROS = Path(__file__).parents[1] / "dbt_project" / "macros"
 FEW, MANY = 4, 50
 PLACES = [*range(FEW), *(pytest.param(place, marks=pytest.mark.slow) for place in range(FEW, MANY))]
 """Which of the sessions that are drawn at random; a few of them in CI."""
@@ -49,24 +48,26 @@ def regimes_without_what_came_later(build: Path, cutoff: datetime, copy: Path) -
 
 
 def _build_panel_marts(con: duckdb.DuckDBPyConnection, cutoff: datetime) -> None:
-    """Build the marts of breadth and flows by the project's own macros, as a run at `cutoff` would have."""
+    """Build the marts of breadth and flows by the project's own models, as a run at `cutoff` would have."""
     last = (cutoff + timedelta(days=1)).date()
     con.execute("create table sessions_then as select * from calendar.sessions where session_date <= ?", [last])
-    counts = "'breadth.daily_counts', 'breadth.market', 'marts.prices_daily', 'latest_observations', 'sessions_then'"
-    counts += f", \"timestamp '{cutoff}'\""
-    flows = "'staging.stg_fund_days', 'staging.stg_splits', 'catalog.funds', 'sessions_then'"
-    flows += f", \"timestamp '{cutoff}'\""
-    calls = {
-        "latest_observations": "latest_observations('intermediate.int_agreed')",
-        "breadth_daily": f"breadth_daily({counts})",
-        "etf_flows_daily": f"etf_flows_daily({flows})",
-        "etf_category_flows_daily": "etf_category_flows_daily('etf_flows_daily', 'sessions_then')",
+    relations = {
+        "sessions": "sessions_then",
+        "int_agreed": "intermediate.int_agreed",
+        "int_observations_latest": "latest_then",
+        "daily_counts": "breadth.daily_counts",
+        "market": "breadth.market",
+        "prices_daily": "marts.prices_daily",
+        "stg_fund_days": "staging.stg_fund_days",
+        "stg_splits": "staging.stg_splits",
+        "funds": "catalog.funds",
+        "etf_flows_daily": "flows_then",
     }
-    names = ("observations", "panel", "marts/breadth_daily", "marts/etf_flows_daily", "marts/etf_category_flows_daily")
-    macros = "\n".join((MACROS / f"{name}.sql").read_text() for name in names)
-    environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])
-    environment.globals["var"] = {"breadth_coverage_gate_ratio": 0.95}.__getitem__
-    for table, call in calls.items():
-        sql = environment.from_string(f"{macros}{{{{ {call} }}}}").render()
-        schema = "marts." if table in ("breadth_daily", "etf_category_flows_daily") else ""
-        con.execute(f"create or replace table {schema}{table} as {sql}")
+    now = f"timestamp '{cutoff}'"
+    for model, table in {
+        "int_observations_latest": "latest_then",
+        "breadth_daily": "marts.breadth_daily",
+        "etf_flows_daily": "flows_then",
+        "etf_category_flows_daily": "marts.etf_category_flows_daily",
+    }.items():
+        con.execute(f"create or replace table {table} as {model_sql(model, relations, now)}")

@@ -1,9 +1,9 @@
 """What the published file offers of past moments: for each mart a table macro and a view, stored as texts.
 
 `marts.<mart>_as_of(ts)` is the mart as it could be known at `ts`; `marts.<mart>_at` is the same at the session variable
-`as_of`, for tools that cannot call macros. Their names are not qualified by the catalog: DuckDB looks the names of a
-view up in the view's own file, whatever it is attached as; those of a macro in the file in use. A macro that would read
-another release than its own says so.
+`as_of`, for tools that cannot call macros. Which mart is read how, warehouse/as_of_text.py says. Their names are not
+qualified by the catalog: DuckDB looks the names of a view up in the view's own file, whatever it is attached as; those
+of a macro in the file in use. A macro that would read another release than its own says so.
 """
 
 from __future__ import annotations
@@ -18,28 +18,12 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from ingest.clock import NEW_YORK, naive_utc
+from warehouse.as_of_text import MOMENT, Relations, compiled_in
+from warehouse.published_table import AS_OF
 
 VARIABLE: Final = "as_of"
 PARAMETER: Final = "ts"
-CLOCKS: Final = ("cutoff_at", "settled_at", "known_at")
-"""Which column of a stored row says since when it stands: the first of these that a mart has."""
-
-_SCORES: Final = "scores the rules over all of the history that this file holds"
-WITHOUT_AS_OF: Final = {
-    "knowledge": "says how well moments are known, from all that this file holds",
-    "regime_falsification": _SCORES,
-    "regime_known_episodes": _SCORES,
-    "regime_outcomes": _SCORES,
-    "regime_truth": "is the simulator's own, which nobody could know",
-    "regime_truth_confusion": _SCORES,
-    "regime_truth_detection": _SCORES,
-    "regime_validity": _SCORES,
-}
-"""Marts that have no past, and why."""
 NO_PAST: Final = "cannot be read as of a moment"
-
-TEXTS: Final = "intermediate.int_as_of"
-"""Where the build leaves the selects of the marts that are computed anew: mart, select_text."""
 
 _ZONED: Final = r":.*([Zz+-]|[ ][A-Za-z])"  # a time of day and then a zone
 _WITHOUT_SECONDS: Final = r"^([^:]*:[0-9]{2})([^:0-9]|$)"
@@ -50,7 +34,8 @@ _MOMENT: Final = f"""case
     ))
     else {PARAMETER}::timestamp
 end"""
-"""The moment asked for, naive UTC, as in dbt_project/macros/as_of.sql: a text with a zone is that instant, too."""
+"""The moment asked for, naive UTC. One without a zone is UTC; one with a zone, also a text with one, is that instant,
+whatever the TimeZone of the session. The seconds of a text may be left out."""
 
 NEW_YORK_MACRO: Final = "new_york"
 
@@ -68,15 +53,20 @@ class Mart(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """How a mart is read at a moment: a select with the parameter `ts`, and what it rests on, as a sentence."""
+    """How a mart is read at a moment: a select with the parameter `ts`, and what it rests on, as a sentence.
+
+    A mart without a past has no select, and `how` says why.
+    """
 
     mart: str
-    select: str
+    select: str | None
     how: str
     columns: tuple[tuple[str, str | None], ...]  # name, comment
 
     def statements(self, build_id: str, prefix: str = "") -> list[str]:
         """Return the SQL that stores macro, view and comments; run it with the new file in use."""
+        if self.select is None:
+            return []
         own = (
             f"(select case when build_id = '{build_id}' then true else error('{self.mart}_as_of belongs to release "
             f"{build_id}, and the file in use is ' || build_id || ': USE its catalog first') end from meta.build)"
@@ -115,24 +105,24 @@ def new_york_statements(prefix: str = "") -> list[str]:
 
 
 def as_of_queries(con: duckdb.DuckDBPyConnection, tables: Sequence[Mart]) -> list[AsOf]:
-    """Return how each mart of the build file is read at a moment, in an order in which they can be stored.
+    """Return how each mart of the build file is read at a moment.
 
-    A mart by period is computed anew, by the text that the build rendered from the mart's own macro; any other keeps
-    the rows that stood by then. Marts in WITHOUT_AS_OF, and those without a clock, are left out.
+    ConfigError when a model declares what cannot be: a computed mart that reads what is not published, an unknown word.
     """
-    texts = _texts(con)
-    stored, computed = [], {}
-    for table in tables:
-        if table.schema != "marts" or table.name in WITHOUT_AS_OF:
-            continue
+    marts = [table for table in tables if table.schema == "marts"]
+    relations = Relations(compiled_in(con), {table.name: [name for name, *_ in table.columns] for table in marts})
+    found = []
+    for table in marts:
+        rule, select = relations.rule("marts", table.name), relations.select(table.name)
         columns = tuple((name, comment) for name, _, comment in table.columns)
-        if table.name in texts:
+        if rule.kind == "none":
+            how = rule.detail
+        elif rule.kind == "rows_by":
+            how = f"Stored rows with {rule.detail} up to then."
+        else:
             how = "Computed as the mart is, over what was known by then."
-            computed[table.name] = AsOf(table.name, texts[table.name], how, columns)
-        elif clock := clock_of(table):
-            select = f'select * from marts."{table.name}" where "{clock}" <= {_MOMENT}'
-            stored.append(AsOf(table.name, select, f"Stored rows with {clock} up to then.", columns))
-    return stored + [computed[name] for name in texts if name in computed]
+        found.append(AsOf(table.name, select and select.replace(MOMENT, _MOMENT), how, columns))
+    return found
 
 
 def open_as_of(published: Path, moment: datetime) -> duckdb.DuckDBPyConnection:
@@ -167,7 +157,13 @@ def without_past(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
         order by table_name
         """
     ).fetchall()
-    return {mart: WITHOUT_AS_OF.get(mart, "has no column that says since when its rows stand") for (mart,) in found}
+    reasons: dict[str, str] = {}
+    if con.execute(
+        "from duckdb_tables() where database_name = 'tidegauge' and schema_name = 'meta' and table_name = ?",
+        [AS_OF.name],
+    ).fetchone():
+        reasons = dict(con.execute(f"select mart, how_text from tidegauge.{AS_OF.path}").fetchall())
+    return {mart: reasons.get(mart, "has no past in this release") for (mart,) in found}
 
 
 def moment_of(text: str) -> datetime:
@@ -191,20 +187,6 @@ def moment_of(text: str) -> datetime:
     if moment.astimezone(zone).replace(tzinfo=None) != wall:
         raise ValueError(f"{wall} does not exist in {zone.key}: the clocks went forward")
     return moment
-
-
-def clock_of(table: Mart) -> str | None:
-    """Return the column that says since when a stored row of `table` stands."""
-    names = {name for name, *_ in table.columns}
-    return next((clock for clock in CLOCKS if clock in names), None)
-
-
-def _texts(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    schema, name = TEXTS.split(".")
-    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
-    if con.execute(query, [schema, name]).fetchone() is None:
-        return {}
-    return dict(con.execute(f"select mart, select_text from {TEXTS} order by position").fetchall())
 
 
 def _text(text: str) -> str:

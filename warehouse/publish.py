@@ -23,7 +23,7 @@ from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
 from warehouse.keepsakes import keepsake_queries
 from warehouse.presentation import Presentation
-from warehouse.published_table import BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
+from warehouse.published_table import AS_OF, BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
 from warehouse.releases import (
     STAMP,
     Release,
@@ -241,6 +241,7 @@ def _fill(
         tables_count = sum(table.schema == "marts" for table in tables)
         row = (*build, _data_through(con, tables, f"{_ALIAS}."), content, tables_count, rows_count)
         _write_rows(con, BUILD, [row])
+        _write_rows(con, AS_OF, [(query.mart, query.select is not None, query.how) for query in queries])
         for table in PUBLISH_TABLES:
             _comment(con, table, prefix)
         _write_as_of(con, source, queries, str(build[0]), prefix)

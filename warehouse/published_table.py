@@ -120,6 +120,16 @@ REGIME_LEDGER: Final = PublishedTable(
         ("row_json", "varchar", "The whole row of the ledger, column by name (JSON)"),
     ),
 )
+AS_OF: Final = PublishedTable(
+    "meta",
+    "as_of",
+    "How each mart is read at a past moment, or why it cannot be. One row per mart.",
+    (
+        ("mart", "varchar", "The table of the schema marts"),
+        ("is_readable", "boolean", "There are marts.<mart>_as_of(ts) and marts.<mart>_at"),
+        ("how_text", "varchar", "What they rest on; where there are none, why"),
+    ),
+)
 READINGS: Final = PublishedTable(
     "meta",
     "readings",
@@ -167,5 +177,5 @@ CHARTS: Final = PublishedTable(
         ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
     ),
 )
-PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER, READINGS, CHARTS)
+PUBLISH_TABLES: Final = (BUILD, QUALITY, AS_OF, RUNS, CHECKS, REGIME_LEDGER, READINGS, CHARTS)
 """What publication itself writes; every other table of the file is a dbt model or of the regimes."""

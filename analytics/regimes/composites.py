@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from analytics.regimes.dimensions import bp, breadth_reason, covered_reason, credit_inputs, index, percent, ratio, size
+from analytics.regimes.dimensions import breadth_reason, covered_reason, credit_inputs
 from analytics.regimes.fold import fold_publication, raw_level
+from analytics.regimes.measures import bp, index, percent, ratio, size
 from analytics.regimes.thresholds import PROXY, Measure, Measures, all_of, ladder, number, rule
 from analytics.regimes.types import CORE, LAYERS, PLUMBING, SCORED, UNKNOWN, DayInputs, DimensionState, Memory
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from analytics.regimes.frames import shaped
 from analytics.regimes.types import DIMENSIONS, UNKNOWN
-from warehouse.published_table import PublishedTable
+from warehouse.derived_table import DerivedTable
 
 SUBJECTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -22,7 +22,7 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What has states, with its column of regime_daily: the headline class, the composites, the dimensions."""
 
-EPISODES: Final = PublishedTable(
+EPISODES: Final = DerivedTable(
     "marts",
     "regime_episodes",
     "When each state of each dimension and composite began and ended, by the published states of regime_daily; "
@@ -45,6 +45,7 @@ EPISODES: Final = PublishedTable(
         ("went_to_state", "varchar", "State after; NULL while it runs"),
         ("is_running", "boolean", "The newest session is in it"),
     ),
+    ("dimension", "episode_number"),
 )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from analytics.regimes.composites import TIGHTENING, Dashboard, Headline, Sentiment, States
-from analytics.regimes.dimensions import SOFR_BEGINS, credit_inputs, truth
+from analytics.regimes.dimensions import SOFR_BEGINS, credit_inputs
+from analytics.regimes.measures import truth
 from analytics.regimes.thresholds import PROXY, number
 from analytics.regimes.types import CORE, LAYERS, PLUMBING, UNKNOWN, DayInputs, InputValue
 

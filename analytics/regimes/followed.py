@@ -12,21 +12,15 @@ import duckdb
 import polars as pl
 
 from analytics.regimes.episodes import EPISODES, regime_episodes
+from analytics.regimes.falsification import FALSIFICATION, Evidence, own_only, regime_falsification
 from analytics.regimes.forward_returns import FORWARD_RETURNS, forward_returns
 from analytics.regimes.known_episodes import KNOWN_EPISODES, regime_known_episodes, with_published_breadth
 from analytics.regimes.outcomes import OUTCOMES, regime_outcomes
 from analytics.regimes.thresholds import number
 from analytics.regimes.truth import CONFUSION, DETECTION, TRUTH, TRUTH_TABLES, confusion, detection, regime_truth
-from analytics.regimes.validity import (
-    FALSIFICATION,
-    VALIDITY,
-    Evidence,
-    References,
-    own_only,
-    regime_falsification,
-    regime_validity,
-)
-from warehouse.published_table import PublishedTable
+from analytics.regimes.validity import VALIDITY, References, regime_validity
+from warehouse.derived_table import DerivedTable
+from warehouse.latest import NEWEST_FIRST
 
 FOLLOWED_TABLES: Final = (
     EPISODES,
@@ -52,7 +46,7 @@ _MEASURES: Final = (
 )
 
 
-def derive(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -> dict[PublishedTable, pl.DataFrame]:
+def derive(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -> dict[DerivedTable, pl.DataFrame]:
     """Return every table derived from marts.regime_daily, the frames in the columns and types of their tables.
 
     Reads marts.regime_daily, marts.observations, marts.market_daily, marts.breadth_daily, marts.prices_daily,
@@ -112,7 +106,7 @@ def _references(con: duckdb.DuckDBPyConnection) -> References:
         select series_id, provider, provider_rank, period_date, value from marts.observations
         where series_id in ({", ".join(f"'{name}'" for name in REFERENCE_SERIES)})
         qualify row_number() over (
-            partition by series_id, provider, period_date order by known_at desc, loaded_at desc
+            partition by series_id, provider, period_date order by {NEWEST_FIRST}
         ) = 1
         """
     ).pl()
@@ -131,7 +125,7 @@ def _measures(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         with published as (
             select period_date as session_date, value from marts.observations
             where series_id = 'sp500_above_200dma_published'
-            qualify row_number() over (partition by period_date order by known_at desc, loaded_at desc) = 1
+            qualify row_number() over (partition by period_date order by {NEWEST_FIRST}) = 1
         )
         select
             m.session_date, {", ".join(f"m.{name}" for name in _MEASURES)},

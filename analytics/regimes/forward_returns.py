@@ -7,12 +7,13 @@ first close after it; and with dividends, by the fund SPY. Where no open is held
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
 
 from analytics.regimes.frames import shaped
-from warehouse.published_table import PublishedTable
+from warehouse.derived_table import DerivedTable, Rule
 
 HORIZONS: Final = (5, 21, 63, 126, 252)
 """Sessions that the index is held: bought at an open, that session is the first; at a close, the one after it."""
@@ -76,7 +77,29 @@ def _horizon_columns(horizon: int) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-FORWARD_RETURNS: Final = PublishedTable(
+def _rules() -> Iterator[Rule]:
+    yield Rule(
+        "entries_come_after_the_cutoff",
+        "A return begins with an open after the cut-off, on a later session.",
+        condition="coalesce(entry_date > session_date, true)",
+    )
+    yield Rule(
+        "returns_say_why_they_are_missing",
+        "A return is missing exactly when it says why, and a holding that has one says at which price it began.",
+        condition=" and ".join(
+            [
+                *(
+                    f"({kind}return_{horizon}d_ratio is null) = ({kind}return_{horizon}d_reason is not null)"
+                    for kind in ("", "close_", "total_")
+                    for horizon in HORIZONS
+                ),
+                "(coalesce(return_5d_ratio, return_21d_ratio) is null or entry_basis is not null)",
+            ]
+        ),
+    )
+
+
+FORWARD_RETURNS: Final = DerivedTable(
     "marts",
     "forward_returns_daily",
     "What the S&P 500 did after each cut-off of regime_daily: from the first open after it, from the first close, and "
@@ -95,6 +118,8 @@ FORWARD_RETURNS: Final = PublishedTable(
         ("entry_close_index", "double", "S&P 500 at the close of entry_date; NULL where it is not there (yet)"),
         *(column for horizon in HORIZONS for column in _horizon_columns(horizon)),
     ),
+    ("session_date",),
+    tuple(_rules()),
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 if TYPE_CHECKING:
-    from warehouse.published_table import PublishedTable
+    from warehouse.derived_table import DerivedTable
 
 _TYPES: Final[dict[str, pl.DataType]] = {
     "varchar": pl.String(),
@@ -19,11 +19,11 @@ _TYPES: Final[dict[str, pl.DataType]] = {
 }
 
 
-def schema_of(table: PublishedTable) -> dict[str, pl.DataType]:
+def schema_of(table: DerivedTable) -> dict[str, pl.DataType]:
     """Return the polars schema of `table`."""
     return {name: _TYPES[kind] for name, kind, _ in table.columns}
 
 
-def shaped(frame: pl.DataFrame, table: PublishedTable) -> pl.DataFrame:
+def shaped(frame: pl.DataFrame, table: DerivedTable) -> pl.DataFrame:
     """Return `frame` with the columns of `table`, in its order and types."""
     return frame.select(pl.col(name).cast(kind) for name, kind in schema_of(table).items())

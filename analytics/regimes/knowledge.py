@@ -6,16 +6,14 @@ per provider and period the newest vintage, a NULL one taking the period away, a
 period the first in the catalog's order. A period on which publishers differ is there and has no value. Time only moves
 forward; a whole history is one pass.
 
-The same rule as the dbt macro `known_values`, which serves market_known_daily, over the same relation
+The same rule as the dbt model int_known, which serves market_known_daily, over the same relation
 (intermediate.int_observations: periods that are days of their series' own calendar): a test holds them together.
 """
 
 from __future__ import annotations
 
-import calendar
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,117 +21,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from analytics.features.operations import Floats, Integers, last_place
+from analytics.regimes.spine import Limits, Spine, day_number, day_of, in_tokyo_long_holiday
+from analytics.regimes.vintages import DISPUTED, NEWEST_LAST, read_limits, read_spine, read_vintages
+
 if TYPE_CHECKING:
     import duckdb
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-
-VINTAGES_SCHEMA: Final = {
-    "series_id": pl.String,
-    "provider": pl.String,
-    "provider_rank": pl.Int64,
-    "period_date": pl.Date,
-    "value": pl.Float64,
-    "known_at": pl.Datetime("us"),
-    "known_basis": pl.String,
-    "loaded_at": pl.Datetime("us"),
-}
-DISPUTED: Final = "is_disputed"
-"""A column that vintages may have: TRUE where the value is NULL because publishers differ (marts.disagreements)."""
 
 _NONE: Final = -1
 _MANY: Final = 2000  # from so many vintages on it is cheaper to look at every period once
 _NAN: Final = float("nan")
-_EPOCH: Final = date(1970, 1, 1).toordinal()
 _MIDNIGHT: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # the warehouse stores naive UTC
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def day_number(day: date) -> int:
-    """Return `day` as the number of days since 1970."""
-    return day.toordinal() - _EPOCH
-
-
-def day_of(number: int) -> date:
-    """Return the date of a day number."""
-    return date.fromordinal(number + _EPOCH)
-
-
-def in_tokyo_long_holiday(day: date) -> bool:
-    """Tokyo closes for a week or more around New Year and in Golden Week (quant.md 3.2, 4.6)."""
-    month, number = day.month, day.day
-    return (
-        (month == 12 and number >= 28)
-        or (month == 1 and number <= 10)
-        or (month == 4 and number >= 27)
-        or (month == 5 and number <= 10)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Spine:
-    """The sessions: their dates, in order, and both cut-offs (naive UTC). A session's position is its place here."""
-
-    dates: tuple[date, ...]
-    cutoffs: tuple[datetime, ...]
-    close_cutoffs: tuple[datetime, ...]
-    numbers: Integers
-    in_long_holiday: tuple[bool, ...]
-    is_calendar_day: tuple[bool, ...]
-    """The month's last or first session, or the one on which mid-month coupon issues settle (as funding_daily)."""
-
-    @classmethod
-    def of(cls, sessions: pl.DataFrame) -> Spine:
-        """Return the spine of session_date, cutoff_at, close_cutoff_at."""
-        ordered = sessions.sort("session_date")
-        dates = tuple(ordered["session_date"].to_list())
-        return cls(
-            dates,
-            tuple(ordered["cutoff_at"].to_list()),
-            tuple(ordered["close_cutoff_at"].to_list()),
-            ordered["session_date"].to_physical().cast(pl.Int64).to_numpy(),
-            tuple(in_tokyo_long_holiday(day) for day in dates),
-            tuple(
-                after.month != day.month or before.month != day.month or (day.day >= 15 and before.day < 15)
-                for before, day, after in zip(
-                    # a month's first session is never later than its fourth day
-                    (dates[0] - timedelta(days=4), *dates[:-1]) if dates else (),
-                    dates,
-                    ordered["cutoff_at"].dt.date().to_list(),  # the next session
-                    strict=True,
-                )
-            ),
-        )
-
-    def position(self, day: date) -> int:
-        """Return the position of the last session on or before `day`; -1 when there is none."""
-        return int(np.searchsorted(self.numbers, day_number(day), side="right")) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How old a value may be, in calendar days after the end of its period: by provider, and in Tokyo's holidays."""
-
-    is_monthly: bool
-    by_provider: Mapping[str, int]
-    in_long_holiday: int | None
-
-    def is_stale(self, at: date, period: date, provider: str, *, long_holiday: bool) -> bool:
-        """Say whether the value of `period` is too old on the day `at`."""
-        return (at - self.end_of(period)).days > self.days(provider, long_holiday=long_holiday)
-
-    def end_of(self, period: date) -> date:
-        """Return the day on which a period ends: a month dated on its first day ends on its last."""
-        if not self.is_monthly:
-            return period
-        return period.replace(day=calendar.monthrange(period.year, period.month)[1])
-
-    def days(self, provider: str, *, long_holiday: bool) -> int:
-        """Return how many calendar days after its end a value of `provider` may be read."""
-        if long_holiday and self.in_long_holiday is not None:
-            return self.in_long_holiday
-        return self.by_provider[provider]
 
 
 class Known(NamedTuple):
@@ -221,12 +120,7 @@ class History:
 
     def last_session(self, position: int) -> int:
         """Return the position of the last session up to `position` that has a value; -1 when none has."""
-        grid = self.grid
-        for place in range(position, max(position - 15, -1), -1):
-            if grid[place] == grid[place]:
-                return place
-        found = np.flatnonzero(~np.isnan(grid[: position + 1]))
-        return int(found[-1]) if len(found) else _NONE
+        return last_place(self.grid, position)
 
     def disputed_session(self, position: int) -> int:
         """Return the position of the last session up to `position` whose period is in dispute; -1 when none is."""
@@ -288,7 +182,7 @@ class Replay:
         A series without a vintage has an empty history.
         """
         self.spine = spine
-        ordered = vintages.sort("known_at", "loaded_at")
+        ordered = vintages.sort(NEWEST_LAST)
         self.values: Floats = ordered["value"].fill_null(float("nan")).to_numpy()
         disputed = ordered.get_column(DISPUTED, default=pl.Series([False])).fill_null(value=False)
         self._counts = ~np.isnan(self.values) | disputed.to_numpy()  # a NULL that is no dispute takes its provider away
@@ -399,48 +293,6 @@ def _coded(texts: pl.Series) -> tuple[Integers, list[str]]:
 
 def _moment(microseconds: int) -> datetime:
     return _MIDNIGHT + timedelta(microseconds=microseconds)
-
-
-# -- out of the build file ---------------------------------------------------------------------------------------
-
-
-def read_spine(con: duckdb.DuckDBPyConnection) -> Spine:
-    """Return the sessions of the calendar."""
-    return Spine.of(
-        con.execute("select session_date, cutoff_at, close_cutoff_at from calendar.sessions order by 1").pl()
-    )
-
-
-def read_limits(con: duckdb.DuckDBPyConnection) -> dict[str, Limits]:
-    """Return the staleness limits of the catalog, by series."""
-    by_series: dict[str, dict[str, int]] = {}
-    for series_id, provider, days in con.execute(
-        "select series_id, provider, stale_limit_days from catalog.providers"
-    ).fetchall():
-        by_series.setdefault(series_id, {})[provider] = days
-    return {
-        series_id: Limits(frequency == "monthly", by_series.get(series_id, {}), long_holiday)
-        for series_id, frequency, long_holiday in con.execute(
-            "select series_id, frequency, stale_limit_long_holiday_days from catalog.series"
-        ).fetchall()
-    }
-
-
-def read_vintages(
-    con: duckdb.DuckDBPyConnection, series_ids: Sequence[str], known_by: datetime | None = None
-) -> pl.DataFrame:
-    """Return the vintages of `series_ids` in the unit of the marts, those in dispute without a value.
-
-    With `known_by` (naive UTC) those known then.
-    """
-    columns = ", ".join((*VINTAGES_SCHEMA, DISPUTED))
-    return con.execute(
-        f"""
-        select {columns} from intermediate.int_agreed
-        where list_contains($series_ids, series_id) and ($known_by is null or known_at <= $known_by)
-        """,
-        {"series_ids": list(series_ids), "known_by": known_by},
-    ).pl()
 
 
 def read_replay(con: duckdb.DuckDBPyConnection, series_ids: Sequence[str], known_by: datetime | None = None) -> Replay:

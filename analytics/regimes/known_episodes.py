@@ -23,7 +23,7 @@ from analytics.regimes.fold import raw_level
 from analytics.regimes.frames import schema_of
 from analytics.regimes.thresholds import PROXY, ladder
 from analytics.regimes.types import CORE, PLUMBING, UNKNOWN
-from warehouse.published_table import PublishedTable
+from warehouse.derived_table import DerivedTable
 
 EXPECTATIONS: Final = Path(__file__).with_name("known_episodes.csv")
 
@@ -32,7 +32,7 @@ KNOWN_SHARE: Final = 0.8
 
 Test = Literal["maximum", "minimum", "mean", "drawdown", "reaches", "avoids", "stays", "flag"]
 
-KNOWN_EPISODES: Final = PublishedTable(
+KNOWN_EPISODES: Final = DerivedTable(
     "marts",
     "regime_known_episodes",
     "Known episodes and quiet months: what the design expected of the rules, and what they said. "
@@ -57,6 +57,7 @@ KNOWN_EPISODES: Final = PublishedTable(
         ("reason_text", "varchar", "Why it cannot be tested"),
         ("source_text", "varchar", "Where the expectation is from"),
     ),
+    ("episode", "aspect"),
 )
 
 

@@ -24,11 +24,11 @@ import polars as pl
 from analytics.regimes.columns import ROW_COLUMNS
 from analytics.regimes.evaluate import evaluate_day
 from analytics.regimes.inputs import SERIES, InputReader, Panel, read_panel
-from analytics.regimes.knowledge import Replay, Spine, read_replay
-from analytics.regimes.types import DIMENSIONS, MODEL_VERSION, DayInputs, InputValue, Memory, each_input
+from analytics.regimes.knowledge import Replay, read_replay
+from analytics.regimes.spine import Spine
+from analytics.regimes.types import MODEL_VERSION, DayInputs, InputValue, Memory, each_input
 from ingest.errors import AuditFailed
 from warehouse.lived import LEDGER
-from warehouse.published_table import PublishedTable
 from warehouse.records import shown
 
 CutoffName = Literal["next_morning", "at_close"]
@@ -297,65 +297,3 @@ def _newest(con: duckdb.DuckDBPyConnection) -> date | None:
     assert found is not None
     newest: date | None = found[0]
     return newest
-
-
-# -- the published table -----------------------------------------------------------------------------------------
-
-_AT_CLOSE: Final = {
-    "cutoff_at": ("cutoff_at_close_at", "timestamp", "UTC; the stricter cut-off, 16:15 New York on the session itself"),
-    "regime_class": ("regime_class_at_close", "varchar", "Headline class as known at the close"),
-    "regime_class_raw": ("regime_class_raw_at_close", "varchar", "Class of this session alone, as known at the close"),
-    "core_score": ("at_close_core_score", "integer", "Core score as known at the close"),
-    "core_score_raw": ("at_close_core_score_raw", "integer", "Core score from raw points, as known at the close"),
-    "plumbing_score": ("at_close_plumbing_score", "integer", "Plumbing score as known at the close"),
-    "liquidity_dashboard_state": ("liquidity_dashboard_state_at_close", "varchar", "Composite B as known at the close"),
-    "sentiment_state": ("sentiment_state_at_close", "varchar", "Composite A (5 sessions) as known at the close"),
-    **{
-        name: found
-        for dimension in DIMENSIONS
-        for name, found in (
-            (
-                f"{dimension}_state",
-                (f"{dimension}_state_at_close", "varchar", f"State of {dimension} as known at the close, its own fold"),
-            ),
-            (
-                f"{dimension}_points",
-                (f"{dimension}_at_close_points", "integer", f"Points of {dimension} as known at the close"),
-            ),
-        )
-    },
-}
-"""Row column: name, type and comment beside it. Numbers keep their unit last."""
-
-REGIME_DAILY: Final = PublishedTable(
-    "marts",
-    "regime_daily",
-    "Which regime each session was, by what was known at 09:15 New York on the next session; `*_at_close` by what was "
-    "known at 16:15 on the session, a history of its own. A row is never changed after it was first published. "
-    "One row per session.",
-    (
-        *((column.name, column.sql_type, column.comment) for column in ROW_COLUMNS),
-        *_AT_CLOSE.values(),
-        (
-            "basis",
-            "varchar",
-            "lived: computed before the next session's cut-off, as published that morning; reconstructed: later, from "
-            "the moments at which values became known",
-        ),
-        ("computed_at", "timestamp", "UTC; when the row was computed"),
-    ),
-)
-
-
-def regime_daily_sql() -> str:
-    """Return the select of marts.regime_daily over the ledger, for this model version."""
-    own = [f"d.{column.name}" for column in ROW_COLUMNS]
-    close = [f"c.{name} as {alias}" for name, (alias, _, _) in _AT_CLOSE.items()]
-    return f"""
-        select {", ".join([*own, *close, "d.basis", "d.computed_at"])}
-        from {TABLE} as d
-        left join {TABLE} as c
-            on c.session_date = d.session_date and c.model_version = d.model_version and c.cutoff_name = 'at_close'
-        where d.cutoff_name = 'next_morning' and d.model_version = '{MODEL_VERSION}'
-        order by d.session_date
-    """

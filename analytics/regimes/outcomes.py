@@ -29,7 +29,7 @@ from analytics.regimes.statistics import (
     windows_that_fit,
 )
 from analytics.regimes.types import CORE, DIMENSIONS, LAYERS, PLUMBING, UNKNOWN, DayInputs
-from warehouse.published_table import PublishedTable
+from warehouse.derived_table import DerivedTable
 
 RESAMPLES: Final = 1000
 SEED: Final = 20260206
@@ -39,7 +39,7 @@ FEW_EPISODES: Final = 20
 WINDOWS_RESAMPLED: Final = 5
 """From fewer windows apart a bootstrap draws the same few returns again and again, and looks surer than it is."""
 
-OUTCOMES: Final = PublishedTable(
+OUTCOMES: Final = DerivedTable(
     "marts",
     "regime_outcomes",
     "What the S&P 500 did after the sessions of each state, beside what it did after any session: a description of the "
@@ -107,6 +107,7 @@ OUTCOMES: Final = PublishedTable(
         ("baseline_median_max_adverse_ratio", "double", "Median of their maximum adverse excursions"),
         ("reason_text", "varchar", "Why no session is counted; NULL where some are"),
     ),
+    ("dimension", "state", "horizon_sessions_count", "return_kind"),
 )
 
 

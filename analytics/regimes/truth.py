@@ -11,7 +11,7 @@ import polars as pl
 
 from analytics.regimes.frames import schema_of, shaped
 from analytics.regimes.types import UNKNOWN
-from warehouse.published_table import PublishedTable
+from warehouse.derived_table import DerivedTable
 
 LATENT: Final = ("calm", "late_cycle", "stress", "crisis", "recovery")
 """The simulator's regimes, in the order in which they follow."""
@@ -19,7 +19,7 @@ LATENT: Final = ("calm", "late_cycle", "stress", "crisis", "recovery")
 DETECTS: Final = {"stress": ("CAUTION", "STRESS", "CRISIS"), "crisis": ("STRESS", "CRISIS")}
 """Which published classes count as seeing a latent regime. The others have no onset that a class should catch."""
 
-TRUTH: Final = PublishedTable(
+TRUTH: Final = DerivedTable(
     "marts",
     "regime_truth",
     "The regime that drove the market, as its simulator tells it (SIMULATED), beside the published class. It exists "
@@ -30,9 +30,10 @@ TRUTH: Final = PublishedTable(
         ("regime_class", "varchar", "Published class of the session"),
         ("core_score", "bigint", "Core score of the session"),
     ),
+    ("session_date",),
 )
 
-CONFUSION: Final = PublishedTable(
+CONFUSION: Final = DerivedTable(
     "marts",
     "regime_truth_confusion",
     "How the published class came out under each regime of the simulator (SIMULATED). A change of rules shows its "
@@ -44,8 +45,9 @@ CONFUSION: Final = PublishedTable(
         ("share_of_latent_ratio", "double", "Share of the sessions of the latent regime"),
         ("share_of_class_ratio", "double", "Share of the sessions of the class"),
     ),
+    ("latent_regime", "regime_class"),
 )
-DETECTION: Final = PublishedTable(
+DETECTION: Final = DerivedTable(
     "marts",
     "regime_truth_detection",
     "How long the published class took to see each stress (CAUTION or worse) and crisis (STRESS or worse) of the "
@@ -65,6 +67,7 @@ DETECTION: Final = PublishedTable(
         ("is_seen_before", "boolean", "The session before it had such a class already: no credit for the lag"),
         ("is_running", "boolean", "The newest session is in it"),
     ),
+    ("latent_regime", "began_date"),
 )
 TRUTH_TABLES: Final = (TRUTH, CONFUSION, DETECTION)
 

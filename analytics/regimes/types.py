@@ -1,6 +1,6 @@
 """What goes into the rules of one session and what comes out of a dimension: the inputs and the states.
 
-The columns of a regime row stand in columns.py. Nothing here computes.
+The columns of a regime row are declared in columns.py. Nothing here computes.
 """
 
 from __future__ import annotations

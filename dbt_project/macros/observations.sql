@@ -1,6 +1,4 @@
-{#- What reads observations: the conversion in staging, the newest vintages, and the two ways onto the session spine.
-    `observations` and `sessions` are always relations handed in, never refs: the same SQL serves the marts and their
-    `..._as_of(ts)` table macros. -#}
+{#- What reads observations: the conversion in staging, and the two ways onto the session spine. -#}
 
 {#- One source's raw rows in the unit of the mart. Every vintage, weekend and holiday row stays. A published unit
     without a factor leaves `factor` NULL, which a test on int_observations refuses. -#}
@@ -27,31 +25,6 @@ inner join {{ source('catalog', 'providers') }} as p
     on o.series_id = p.series_id and o.provider = p.provider
 left join {{ source('catalog', 'units') }} as u
     on o.unit = u.unit_published and s.unit = u.unit
-{% endmacro %}
-
-
-{#- The observations that count as periods: those of a day that the series' own calendar has (sources print month ends on
-    Saturdays, stale prices on holidays). What happened, what was known and the regimes all read these and no others. -#}
-{% macro own_days(observations) -%}
-(select * from {{ observations }} where is_own_day)
-{%- endmacro %}
-
-
-{#- The newest value of each series and period: per provider its newest vintage (a NULL one drops the provider: the
-    value was withdrawn, an older one must not revive), then the first provider in the catalog's order. A period in
-    dispute has a row whose value is NULL: nothing older stands in for it. `observations`: agreed_observations.
-    `known_by`: an SQL moment; vintages known later are left out. -#}
-{% macro latest_observations(observations, known_by=none) %}
-select * from (
-    select *
-    from {{ observations }}
-    {% if known_by %}where known_at <= {{ known_by }}{% endif %}
-    qualify row_number() over (
-        partition by series_id, period_date, provider order by known_at desc, loaded_at desc
-    ) = 1
-) as newest
-where value is not null or is_disputed
-qualify row_number() over (partition by series_id, period_date order by provider_rank) = 1
 {% endmacro %}
 
 

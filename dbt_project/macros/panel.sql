@@ -5,7 +5,7 @@
 {% macro newest_rows(relation, keys) %}
 select *
 from {{ relation }}
-qualify row_number() over (partition by {{ keys | join(', ') }} order by known_at desc, loaded_at desc) = 1
+qualify row_number() over (partition by {{ keys | join(', ') }} order by {{ newest_first() }}) = 1
 {% endmacro %}
 
 
@@ -41,4 +41,10 @@ where p.{{ filled }} is not null
     rebalances and the dividend-related creations of SPY fall there (quant.md 6.4). -#}
 {% macro in_quarterly_expiry_week(day) -%}
 (month({{ day }}) in (3, 6, 9, 12) and day(date_trunc('week', {{ day }})::date + 4) between 15 and 21)
+{%- endmacro %}
+
+
+{#- TRUE for a row of etf_flows_daily that rests on a report. -#}
+{% macro has_report(row) -%}
+({{ row }}.reason_text is distinct from 'not yet' and {{ row }}.reason_text is distinct from 'no report')
 {%- endmacro %}

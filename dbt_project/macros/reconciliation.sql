@@ -13,7 +13,7 @@ inner join ({{ newest_of(series_ids, second) }}) as b
 
 
 {% macro newest_of(series_ids, provider) %}
-select series_id, period_date, arg_max(struct_pack(value), (known_at, loaded_at)).value as value
+select series_id, period_date, arg_max(struct_pack(value), ({{ newest_last() }})).value as value
 from {{ ref('int_observations_all') }}
 where series_id in ('{{ series_ids | join("', '") }}') and provider = '{{ provider }}'
 group by series_id, period_date

@@ -6,9 +6,11 @@ from typing import Any
 from dagster import AssetExecutionContext
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
+from analytics.regimes.as_of import regime_relations
 from orchestration import audit, dbt_bridge
 from orchestration.dbt_state import keep_under
 from orchestration.session import Session
+from warehouse.as_of_text import keep_compiled
 
 
 class BySchema(DagsterDbtTranslator):
@@ -38,6 +40,7 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             variables=session.variables,
             on_progress=session.progress,
         )
+        keep_compiled(session.con, [one.compiled for one in results if one.compiled] + [*regime_relations()])
         session.keep_checks([result.as_check() for result in results if result.kind == "test"])
         audit.require_sound(results)
         session.built(whole=not context.is_subset)

@@ -13,8 +13,7 @@ from dagster import (
     multi_asset,
 )
 
-from analytics.regimes.tables import CHECKS, REGIME_TABLES, table_of
-from analytics.regimes.truth import TRUTH_TABLES
+from analytics.regimes.tables import CHECKED_TABLES, CHECKS, REGIME_TABLES
 from ingest.batch import CheckResult
 from orchestration import audit
 from orchestration.assets.marts import marts_assets
@@ -35,7 +34,7 @@ def _key(table: str) -> AssetKey:
     return AssetKey(["marts", table])
 
 
-ALWAYS_KEYS = [_key(table.name) for table in REGIME_TABLES if table not in TRUTH_TABLES]
+ALWAYS_KEYS = [_key(table.name) for table in CHECKED_TABLES]
 """Dagster skips what depends on a skipped asset, and the truth exists for simulated markets only."""
 
 
@@ -56,12 +55,14 @@ ALWAYS_KEYS = [_key(table.name) for table in REGIME_TABLES if table not in TRUTH
                 kinds={"polars", "duckdb"},
                 description=table.comment,
                 deps=[LEDGER_KEY],
-                skippable=table in TRUTH_TABLES,
+                skippable=table not in CHECKED_TABLES,
             )
             for table in REGIME_TABLES
         ),
     ],
-    check_specs=[AssetCheckSpec(name, asset=_key(table_of(name)), description=text) for name, text in CHECKS.items()],
+    check_specs=[
+        AssetCheckSpec(name, asset=_key(table.name), description=rule.comment) for name, (table, rule) in CHECKS.items()
+    ],
     required_resource_keys={"session"},
 )
 def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:

@@ -11,10 +11,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from analytics.regimes.as_of import regime_relations
 from analytics.regimes.episodes import EPISODES
 from analytics.regimes.forward_returns import FORWARD_RETURNS
 from ingest.home import Home
+from orchestration.dbt_bridge import compiled
 from tests.manifest.conftest import RUN_AT
+from warehouse.as_of_text import keep_compiled
+from warehouse.asof import as_of_queries
 from warehouse.publish import publish
 from warehouse.published_table import PublishedTable
 
@@ -36,6 +40,10 @@ PRINTS = [
     ("fed_total_assets", date(2026, 1, 28), None, "2026-02-03 12:00", "captured"),
     ("fed_total_assets", date(2026, 1, 28), 6_611_000.0, "2026-02-04 12:00", "captured"),
 ]
+# Three prints of one moment: the last landed counts, whichever was written first. Those of prices landed together, so
+# that the greatest payload hash counts.
+TIED_DAY, TIED_AT = date(2026, 1, 27), datetime(2026, 1, 28, 2)
+TIED = [("b", 17.0, TIED_AT), ("c", 16.0, TIED_AT + timedelta(hours=2)), ("a", 18.0, TIED_AT + timedelta(hours=1))]
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +58,23 @@ def published(dbt: Any, empty_warehouse: Path, tmp_path_factory: pytest.TempPath
                 f"insert into {source}.observations values (?, 'code', ?, ?, ?, ?, ?, ?, 'sha', ?, 'run')",
                 [series_id, period, value, unit, moment, basis, source, moment],
             )
+        for payload, value, landed_at in TIED:
+            con.execute(
+                "insert into cboe.observations values"
+                " ('vix_close', 'code', ?, ?, 'Index', ?, 'captured', 'cboe', ?, ?, '')",
+                [TIED_DAY, value, TIED_AT, payload, landed_at],
+            )
+            con.execute(
+                "insert into yahoo.prices by name select 'X' as ticker, ? as session_date, ? as close_usd,"
+                " ? as known_at, 'captured' as known_basis, 'yahoo' as provider, ? as payload_sha256, ? as loaded_at,"
+                " '' as run_id",
+                [TIED_DAY, value, TIED_AT, payload, TIED_AT],
+            )
     results = dbt(home.warehouse, "build", "--exclude-resource-type", "unit_test")
     bad = [(result.node.name, result.message) for result in results if result.status not in ("success", "pass", "warn")]
     assert not bad
+    with duckdb.connect(str(home.warehouse)) as con:
+        keep_compiled(con, [one for result in results if (one := compiled(result.node))] + [*regime_relations()])
     publish(home, run_id="run", now=RUN_AT, origin="SIMULATED", code_version="0", keep=2)
     return home.published
 
@@ -121,7 +143,10 @@ def test_the_session_row_follows_the_revision_and_sessions_end_with_the_last_clo
 
 
 def test_revisions_as_they_stood(published: Path):
-    query = "select day(period_date), latest_print_number, changes_count, is_withdrawn from marts.{} order by 1"
+    query = (
+        "select day(period_date), latest_print_number, changes_count, is_withdrawn from marts.{}"
+        " where series_id = 'fed_total_assets' order by 1"
+    )
     with duckdb.connect(str(published), read_only=True) as con:
         assert con.execute(query.format("revisions")).fetchall() == [(21, 6605.0, 1, False), (28, 6611.0, 2, False)]
         withdrawn = con.execute(query.format("revisions_as_of(timestamp '2026-02-03 12:00')")).fetchall()
@@ -138,6 +163,28 @@ def test_the_newest_value_of_each_period_as_it_stood(published: Path):
         vintages = con.execute(query.format("observations")).fetchall()
     assert withdrawn == [(21, 6605.0)]
     assert len(vintages) == 5
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "vix_index from marts.volatility_daily{} where session_date = $day",
+        "vix_index from marts.market_daily{} where session_date = $day",
+        "vix_index from marts.market_known_daily{} where session_date = $day",
+        "value from marts.observations_latest{} where series_id = 'vix_close'",
+        "latest_print_number from marts.revisions{} where series_id = 'vix_close'",
+        "close_usd from marts.prices_daily{} where ticker = 'X'",
+    ],
+)
+def test_vintages_of_one_moment_are_resolved_alike_in_every_mart_and_at_every_moment(published: Path, query: str):
+    with duckdb.connect(str(published), read_only=True) as con:
+        for then in ("", "_as_of(timestamp '2026-01-29 15:00')"):
+            day = {"day": TIED_DAY} if "$day" in query else {}
+            assert con.execute(f"select {query.format(then)}", day).fetchall() == [(16.0,)], then
+    build = published.parents[1] / "build" / "warehouse.duckdb"
+    with duckdb.connect(str(build)) as con:
+        assert con.execute("select value from cboe.observations_latest").fetchall() == [(16.0,)]
+        assert con.execute("select close_usd from yahoo.prices_latest").fetchall() == [(16.0,)]
 
 
 def test_series_as_they_stood(published: Path):
@@ -222,21 +269,22 @@ def test_prices_are_adjusted_for_the_splits_known_by_then(tmp_path: Path, publis
 
 
 @pytest.fixture
-def stored(published: Path) -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
-    """Return put(table, rows): a table of a file, beside which the build's text of its macro stands as m(ts)."""
-    warehouse = published.parents[1] / "build" / "warehouse.duckdb"
-    with duckdb.connect(str(warehouse)) as build:
-        texts = dict(build.execute("select mart, select_text from intermediate.int_as_of").fetchall())
+def stored() -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
+    """Return put(table, rows): a table of a file; of the last one the select of its macro stands beside it as m(ts)."""
     with duckdb.connect() as con:
         con.execute("create schema marts")
+        keep_compiled(con, regime_relations())
+        tables: list[PublishedTable] = []
 
         def put(table: PublishedTable, rows: Sequence[dict[str, Any]], macro: bool = True) -> duckdb.DuckDBPyConnection:
+            tables.append(table)
             con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
             for row in rows:
                 listed = ", ".join(f"${name} as {name}" for name in row)
                 con.execute(f"insert into {table.path} by name select {listed}", row)
             if macro:
-                con.execute(f"create macro m(ts) as table {texts[table.name]}")
+                selects = {query.mart: query.select for query in as_of_queries(con, tables)}
+                con.execute(f"create macro m(ts) as table {selects[table.name]}")
             return con
 
         yield put

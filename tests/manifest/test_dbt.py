@@ -10,12 +10,14 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from ingest.catalog import SOURCES, load_catalog
 from ingest.catalog.calendars import nyse_sessions
 from ingest.dataset import TABLES
 from orchestration.dbt_meta import presentation
 from tests.manifest.conftest import DBT_PROJECT
+from warehouse.latest import NEWEST_FIRST
 
 MARTS = {
     "breadth_daily",
@@ -95,6 +97,28 @@ def test_every_formula_has_a_unit_test(manifest):
     assert {"int_known", "int_observations_latest", "freshness"} <= tested
 
 
+def test_the_order_of_vintages_is_the_warehouses():
+    macros = (DBT_PROJECT / "macros" / "newest.sql").read_text(encoding="utf-8").replace("{{ of }}", "")
+    assert NEWEST_FIRST in macros
+    assert NEWEST_FIRST.replace(" desc", "") in macros
+
+
+def test_no_entry_of_a_yml_file_stands_twice():
+    """The last one would win without a word."""
+    twice = []
+    for path in sorted(DBT_PROJECT.rglob("*.yml")):
+        waiting = [yaml.compose(path.read_text(encoding="utf-8"))]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, yaml.MappingNode):
+                keys = [key.value for key, _ in node.value]
+                twice += [f"{path.name}: {key}" for key in set(keys) if keys.count(key) > 1]
+                waiting += [value for _, value in node.value]
+            elif isinstance(node, yaml.SequenceNode):
+                waiting += node.value
+    assert not twice
+
+
 def test_marts_have_contracts_descriptions_and_a_key(manifest):
     keyed = {node.attached_node for node, kind, _ in data_tests(manifest) if kind == "unique_key"}
     for node in models(manifest, "marts", "meta"):
@@ -163,13 +187,13 @@ def test_every_panel_table_is_staged(manifest):
     assert {(table.source, table.name) for table in TABLES} - snapshots_only <= read
 
 
-def test_series_that_macros_name_are_in_the_catalog_in_that_unit():
+def test_series_that_marts_name_are_in_the_catalog_in_that_unit():
     catalog = {series.id: series for series in load_catalog().series}
-    text = "".join(path.read_text() for path in sorted((DBT_PROJECT / "macros" / "marts").glob("*.sql")))
+    text = "".join(path.read_text() for path in sorted((DBT_PROJECT / "models" / "marts").rglob("*.sql")))
     known = re.findall(r"^    \('(\w+)', '\w+', '(\w+)'\),$", text, re.M)
     assert len(known) > 40
     assert [(series_id, catalog[series_id].unit) for series_id, _ in known] == known
-    named = re.findall(r"'(\w+)': '\w+'", text) + re.findall(r"carried\(observations, sessions, '(\w+)'", text)
+    named = re.findall(r"'(\w+)': '\w+'", text) + re.findall(r"carried\(.*, '(\w+)'", text)
     named += re.findall(r"series_id = '(\w+)'", text)
     for group in re.findall(r"series_id in \(([^)]+)\)", text):
         named += re.findall(r"'(\w+)'", group)

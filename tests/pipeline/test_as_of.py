@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from docs.generate import without_as_of
 from tests.cli import environment, tidegauge
-from warehouse.asof import WITHOUT_AS_OF
 
 NEXT_DRIVER = Path(sys.prefix) / "duckdb-next"
 
@@ -58,13 +58,19 @@ def test_every_mart_at_the_moment_of_the_build_is_the_mart(published: Path, mart
     version, found = json.loads(done.stdout)
     assert driver is None or version.startswith("2.")
     assert {mart: counts for mart, counts in found.items() if any(counts)} == {}
-    assert found.keys() == marts - WITHOUT_AS_OF.keys(), "a mart has a clock, a text in int_as_of, or a reason"
+    assert found.keys() == marts - without_as_of().keys(), "a mart has a clock, an as_of in its meta, or a reason"
+    with duckdb.connect(str(published), read_only=True) as con:
+        told = con.execute("select mart, is_readable, how_text from meta.as_of").fetchall()
+    assert {mart for mart, is_readable, _ in told if is_readable} == found.keys()
+    assert {mart: why for mart, is_readable, why in told if not is_readable} == {
+        mart: why for mart, why in without_as_of().items() if mart in marts
+    }
 
 
 def test_nothing_known_later_shows(published: Path, marts: set[str]):
     moment = "timestamp '2019-06-20 13:15:00'"
     with duckdb.connect(str(published), read_only=True) as con:
-        for mart in marts - WITHOUT_AS_OF.keys():
+        for mart in marts - without_as_of().keys():
             columns = con.execute(
                 "select column_name from duckdb_columns() where schema_name = 'marts' and table_name = ?"
                 " and data_type = 'TIMESTAMP' and column_name similar to '(.*_)?(known|settled|cutoff)_at'",

@@ -13,9 +13,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.regimes.inputs import SERIES
-from analytics.regimes.knowledge import read_replay, read_vintages
+from analytics.regimes.knowledge import read_replay
 from analytics.regimes.ledger import reconstruct
 from analytics.regimes.tables import CHECKS, REGIME_TABLES
+from analytics.regimes.vintages import read_vintages
 from ingest.home import Home
 from tests.truncated import PLACES, chosen_row, regimes_without_what_came_later
 
@@ -85,7 +86,7 @@ def test_the_ledger_ignored_the_raw_tables_say_the_same(con, whole):
 
 
 def test_the_replay_is_what_market_known_daily_read(con):
-    """Of every series and session: the replay in Python and the macro `known_values` in SQL."""
+    """Of every series and session: the replay in Python and int_known in SQL."""
     expected = {
         row[:2]: row[2:]
         for row in con.execute(

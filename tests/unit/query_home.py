@@ -7,8 +7,11 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.as_of_text import Compiled, keep_compiled
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.published_table import PublishedTable
+
+WHY = "says how well moments are known, from all that this file holds"
 
 HOSTILE = "404: \x1b]0;owned\x07\x1b[2J\x9b31m rev\u202eersed \u2066iso\u2069 zero\u200bwidth :100: [red]x[/]"
 """What a body from outside may hold: escape sequences, a C1 introducer, direction overrides, pictures, markup."""
@@ -50,8 +53,12 @@ def publish_small(path: Path) -> None:
                 con.execute(f"comment on column {one.path}.{column} is '{comment}'")
         for statement in new_york_statements("SIMULATED. "):
             con.execute(statement)
+        keep_compiled(con, [Compiled("marts", "knowledge", {"none": WHY}, "")])
         queries: list[AsOf] = as_of_queries(con, [CARRY, KNOWLEDGE])
+        con.execute("drop schema intermediate cascade")
+        con.execute("create table meta.as_of (mart varchar, is_readable boolean, how_text varchar)")
         for query in queries:
+            con.execute("insert into meta.as_of values (?, ?, ?)", [query.mart, bool(query.select), query.how])
             for statement in query.statements("b1", "SIMULATED. "):
                 con.execute(statement)
     path.chmod(0o444)

@@ -120,7 +120,7 @@ def _fund(days: list[date]) -> pl.DataFrame:
 
 def _observations(days: list[date]) -> pl.DataFrame:
     rows = [
-        (series, provider, 1, day, value, datetime.combine(day, time(20)), datetime.combine(day, time(21)))
+        (series, provider, 1, day, value, datetime.combine(day, time(20)), datetime.combine(day, time(21)), "one")
         for place, day in enumerate(days)
         for series, provider, value in (
             ("ofr_fsi", "ofr", math.sin(place / 9)),
@@ -129,5 +129,14 @@ def _observations(days: list[date]) -> pl.DataFrame:
             *((("nfci", "fred", math.cos(place / 9)),) if day.weekday() == 4 else ()),
         )
     ]
-    names = ("series_id", "provider", "provider_rank", "period_date", "value", "known_at", "loaded_at")
+    names = (
+        "series_id",
+        "provider",
+        "provider_rank",
+        "period_date",
+        "value",
+        "known_at",
+        "loaded_at",
+        "payload_sha256",
+    )
     return pl.DataFrame(rows, schema=names, orient="row")

@@ -14,9 +14,11 @@ import numpy as np
 import polars as pl
 
 from analytics.regimes.inputs import SERIES, InputReader, Panel, PanelRows, read_panel
-from analytics.regimes.knowledge import VINTAGES_SCHEMA, Replay, Spine, read_limits, read_spine
+from analytics.regimes.knowledge import Replay
 from analytics.regimes.ledger import CutoffName, Folder, ledger_ddl
+from analytics.regimes.spine import Spine
 from analytics.regimes.types import DayInputs
+from analytics.regimes.vintages import VINTAGES_SCHEMA, read_limits, read_spine
 from ingest.catalog import load_catalog
 from ingest.clock import NEW_YORK
 from simulator import simulate
@@ -42,6 +44,7 @@ def vintages() -> pl.DataFrame:
                     provider_rank=pl.lit(rank, dtype=pl.Int64),
                     known_basis=pl.lit("release_rule"),
                     loaded_at=pl.col("known_at"),
+                    payload_sha256=pl.lit("one"),
                 )
             )
     return pl.concat([part.select(*VINTAGES_SCHEMA) for part in parts])
@@ -61,7 +64,7 @@ def world(rows: pl.DataFrame | None = None) -> duckdb.DuckDBPyConnection:
         """
         create table intermediate.int_observations (series_id varchar, provider varchar, provider_rank bigint,
             period_date date, value double, known_at timestamp, known_basis varchar, loaded_at timestamp,
-            is_disputed boolean default false);
+            payload_sha256 varchar, is_disputed boolean default false);
         create view intermediate.int_agreed as from intermediate.int_observations;
         """
     )
@@ -160,6 +163,7 @@ def of_rows(*rows: Row) -> pl.DataFrame:
                 datetime.fromisoformat(row.known_at),
                 row.basis,
                 datetime(2030, 1, 1) + timedelta(seconds=place),
+                f"{place:04}",
             )
         )
     return pl.DataFrame(found, schema=VINTAGES_SCHEMA, orient="row")

@@ -1,18 +1,17 @@
-"""The SQL of macros/agreement.sql: what is served where publishers differ, at any moment, without what came later."""
+"""The SQL of disagreements and int_agreed: what is served where publishers differ, without what came later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import duckdb
-import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
+from tests.models import model_sql
+
 FRIDAY = date(2026, 2, 6)
 BEGIN = datetime(2026, 2, 7, 2)
 RANKS = {"cboe": 1, "fred": 2, "third": 3, "user_file": 4}
@@ -21,12 +20,8 @@ Print = tuple[str, float | None, int]
 """Provider, value (NULL: taken back), hours after BEGIN."""
 
 
-def rendered(call: str) -> str:
-    text = (MACROS / "observations.sql").read_text() + (MACROS / "agreement.sql").read_text() + call
-    return jinja2.Environment(autoescape=False).from_string(text).render()
-
-
-DISAGREEMENTS = rendered("{{ disagreements('observations', 'tolerances') }}")
+RELATIONS = {"int_observations": "observations", "disagreements": "disagreements", "tolerances": "tolerances"}
+DISAGREEMENTS = model_sql("disagreements", RELATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +59,8 @@ def fill(con: duckdb.DuckDBPyConnection, prints: Iterable[Print]) -> None:
 def read(con: duckdb.DuckDBPyConnection, hours: int) -> tuple[float | None, str] | None:
     """Return the value and its provider so many hours after BEGIN, as every as-of reader finds it."""
     moment = BEGIN + timedelta(hours=hours)
-    relation = f"({rendered('{{ agreed_observations(' + repr('observations') + ', ' + repr('disagreements') + ') }}')})"
-    known_by = f"timestamp '{moment}'"
-    sql = rendered(f'{{{{ latest_observations("{relation}", known_by="{known_by}") }}}}')
+    agreed = f"(select * from ({model_sql('int_agreed', RELATIONS)}) where known_at <= timestamp '{moment}')"
+    sql = model_sql("int_observations_latest", {"int_agreed": agreed})
     return con.execute(f"select value, provider from ({sql})").fetchone()
 
 
@@ -101,6 +95,18 @@ def test_a_users_file_makes_no_dispute(con):
 def test_a_print_that_is_taken_back_has_no_say(con):
     fill(con, [("cboe", 20.0, 0), ("fred", 17.0, 1), ("cboe", None, 2), ("cboe", 17.005, 3)])
     assert [read(con, hours) for hours in (1, 2, 3)] == [(None, "cboe"), (17.0, "fred"), (17.005, "cboe")]
+
+
+def test_of_prints_of_one_moment_the_later_landed_counts_and_then_the_greater_hash(con):
+    fill(con, [("cboe", 1.0, 0), ("cboe", 2.0, 0)])
+    assert read(con, 0) == (2.0, "cboe")
+    con.execute("update observations set loaded_at = timestamp '2026-03-01', payload_sha256 = (9 - value)::varchar")
+    assert read(con, 0) == (1.0, "cboe")
+    fill(con, [("fred", 5.0, 0), ("cboe", 1.0, 0), ("cboe", 2.0, 0)])
+    con.execute("update observations set loaded_at = timestamp '2026-03-01', payload_sha256 = (9 - value)::varchar")
+    con.execute(f"create or replace table disagreements as {DISAGREEMENTS}")
+    printed = "select printed_number from disagreements where provider = 'cboe'"
+    assert con.execute(printed).fetchall() == [(1.0,)], "in a period on which publishers differ, too"
 
 
 PRINT = st.tuples(

@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from docs.generate import without_as_of
 from tests.unit.query_home import publish_small
-from warehouse.asof import _MOMENT, WITHOUT_AS_OF, AsOf, as_of_queries, clock_of, moment_of, new_york_statements
+from warehouse.asof import AsOf, as_of_queries, moment_of, new_york_statements
 from warehouse.published_table import PublishedTable
 
 
@@ -53,24 +54,6 @@ def test_what_is_no_moment(text: str, why: str):
 
 def table(name: str, *columns: str) -> PublishedTable:
     return PublishedTable("marts", name, "A mart.", tuple((column, "timestamp", "C.") for column in columns))
-
-
-def test_the_clock_of_stored_rows():
-    assert clock_of(table("regime_daily", "session_date", "known_at", "cutoff_at")) == "cutoff_at"
-    assert clock_of(table("breadth_daily", "known_at", "settled_at")) == "settled_at"
-    assert clock_of(table("prices_daily", "known_at")) == "known_at"
-    assert clock_of(table("outcomes", "session_date")) is None
-
-
-def test_computed_marts_come_last_and_in_the_order_of_their_texts():
-    with duckdb.connect() as con:
-        con.execute("create schema intermediate")
-        con.execute(
-            "create table intermediate.int_as_of as from (values (1, 'b', 'select 1'), (2, 'a', 'select 2'), "
-            "(3, 'not_built', 'select 3')) as t (position, mart, select_text)"
-        )
-        found = as_of_queries(con, [table("a", "known_at"), table("b"), table("z", "known_at"), table("knowledge")])
-    assert [query.mart for query in found] == ["z", "b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -156,16 +139,9 @@ def test_macros_say_what_they_are_in_every_driver(driver: Path | None, tmp_path:
 ROOT = Path(__file__).parents[2]
 
 
-def test_both_places_that_spell_the_moment_agree():
-    text = (ROOT / "dbt_project" / "macros" / "as_of.sql").read_text(encoding="utf-8")
-    body = re.search(r"macro as_of_moment\(\) -%\}(.*?)\{%- endmacro", text, re.DOTALL)
-    assert body is not None
-    assert body[1].split() == _MOMENT.split()
-
-
 @pytest.mark.parametrize("page", ["README.md", "docs/bi.md"])
 def test_the_pages_name_the_marts_without_a_past(page: str):
     text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
     named = re.search(r"cannot be read as of a moment: (.*?)\. ", text)
     assert named is not None, page
-    assert set(re.findall(r"`(\w+)`", named[1])) == set(WITHOUT_AS_OF)
+    assert set(re.findall(r"`(\w+)`", named[1])) == set(without_as_of())

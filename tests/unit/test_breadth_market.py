@@ -1,7 +1,7 @@
 """Market-wide breadth: the counts and folds of the hand-computed cases of quant.md 5.9, and a plain loop as oracle.
 
 What is made of a session's counts (shares, volume, the line and its gate) is SQL, and its cases are unit tests of dbt:
-dbt_project/models/marts/unit_tests/breadth.yml.
+dbt_project/models/marts/breadth/unit_tests.yml.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
-"""The fast as-of SQL of macros/known.sql against the rule of quant.md 3.1 written out plainly."""
+"""The fast as-of SQL of int_known against the rule of quant.md 3.1 written out plainly."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import duckdb
-import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
+from tests.models import model_sql
+
 DAY = date(2026, 1, 26)  # a Monday
 
 # Per provider and period the newest vintage; no NULL ones, unless publishers differ; the greatest period; the first
@@ -22,7 +21,8 @@ with newest as (
     from sessions as s
     join observations as o on o.known_at <= s.cutoff_at and o.period_date <= s.session_date
     qualify row_number() over (
-        partition by s.session_date, o.series_id, o.provider, o.period_date order by o.known_at desc, o.loaded_at desc
+        partition by s.session_date, o.series_id, o.provider, o.period_date
+        order by o.known_at desc, o.loaded_at desc, o.payload_sha256 desc
     ) = 1
 ),
 chosen as (
@@ -42,10 +42,9 @@ order by all
 
 
 def known_sql() -> str:
-    """Return the macro rendered over tables of these names; it is plain Jinja, so dbt is not needed."""
-    text = (MACROS / "observations.sql").read_text() + (MACROS / "known.sql").read_text()
-    call = "{{ known_values('observations', 'sessions', 'series', 'providers') }}"
-    return jinja2.Environment(autoescape=False).from_string(text + call).render()
+    """Return the model's select over tables of these names; every cut-off has passed."""
+    relations = {"int_agreed": "observations", "sessions": "sessions", "series": "series", "providers": "providers"}
+    return model_sql("int_known", relations, "timestamp '2100-01-01'")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def con() -> duckdb.DuckDBPyConnection:
         create table sessions (session_seq bigint, session_date date, cutoff_at timestamp);
         create table observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
             value double, unit varchar, known_at timestamp, known_basis varchar, loaded_at timestamp,
-            is_disputed boolean);
+            payload_sha256 varchar, is_disputed boolean);
         create table series (series_id varchar, frequency varchar, stale_limit_long_holiday_days bigint);
         create table providers (series_id varchar, provider varchar, stale_limit_days bigint);
         insert into series values ('x', 'daily', null), ('y', 'daily', null);
@@ -76,10 +75,11 @@ def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]
         cutoff = datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1)
         con.execute("insert into sessions values (?, ?, ?)", [n, day, cutoff])
     for n, (series, provider, period, value, known_at) in enumerate(rows):
-        loaded_at = datetime(2026, 3, 1, 0, 59 - n)  # the first row landed last
+        # the first rows landed last, three at a time: of those that landed together the payload decides
+        loaded_at, payload = datetime(2026, 3, 1, 0, 59 - (n + 2) // 3), f"{7 * n % 24:02}"
         con.execute(
-            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?)",
-            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, value == 0],
+            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?, ?)",
+            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, payload, value == 0],
         )
 
 
@@ -146,6 +146,10 @@ def test_of_two_vintages_of_one_moment_the_later_landed_counts(con: duckdb.DuckD
     moment = datetime(2026, 1, 27)
     fill(con, [DAY], [("x", "first", DAY, 2.0, moment), ("x", "first", DAY, 1.0, moment)])
     assert [row[2] for row in known(con)] == [2.0]
+    con.execute("update observations set loaded_at = timestamp '2026-03-01', payload_sha256 = value::varchar")
+    assert [row[2] for row in known(con)] == [2.0], "and of two that landed together the greater hash"
+    con.execute("update observations set payload_sha256 = (9 - value)::varchar")
+    assert [row[2] for row in known(con)] == [1.0]
 
 
 def test_a_value_past_its_limit_is_null_and_says_when_it_was(con: duckdb.DuckDBPyConnection) -> None:

@@ -114,7 +114,10 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "marts.sessions",
         "meta.payloads",
         "meta.freshness",
-        *(f"meta.{name}" for name in ("build", "quality", "runs", "checks", "regime_ledger", "readings", "charts")),
+        *(
+            f"meta.{name}"
+            for name in ("as_of", "build", "quality", "runs", "checks", "regime_ledger", "readings", "charts")
+        ),
     }
     assert all(comments.values())
     uncommented = "select table_name, column_name from duckdb_columns() where comment is null and schema_name = 'meta' "
@@ -185,8 +188,8 @@ def test_the_same_content_is_not_published_again(home):
         "comment on column marts.credit_daily.hy_oas_bp is 'bp'",
         "alter table marts.credit_daily rename hy_oas_bp to oas_bp",
         "update meta.freshness set state = 'stale'",
-        "create schema intermediate; create table intermediate.int_as_of as select 1 as position, "
-        "'credit_daily' as mart, 'select * from marts.credit_daily' as select_text",
+        "create schema intermediate; create table intermediate.compiled as select 'marts' as schema_name, "
+        "'credit_daily' as name, '{\"select\": \"from marts.credit_daily\"}' as as_of, '' as sql_text",
     ],
 )
 def test_whatever_an_analyst_would_see_is_a_new_release(home, change):

@@ -340,6 +340,7 @@ def test_the_dictionary(home: Path, capsys):
     assert {row["table"]: row["as_of"] for row in tables} == {
         "marts.carry_daily": "yes",
         "marts.knowledge": "no",
+        "meta.as_of": "",
         "meta.build": "",
     }
     columns = json.loads(asked(capsys, "describe", "carry_daily", "-f", "json"))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from analytics.regimes.dimensions import STEPS, percentile_state, reason_of, two_of_three_state
+from analytics.regimes.dimensions import STEPS, percentile_state, two_of_three_state
+from analytics.regimes.measures import reason_of
 from analytics.regimes.types import DIMENSIONS, DayInputs, FundingDay, InputValue
 from tests.unit.regime_days import START, day, funding_days, one, play, series
 

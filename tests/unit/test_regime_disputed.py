@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from analytics.regimes.knowledge import DISPUTED
+from analytics.regimes.vintages import DISPUTED
 from tests.unit.regime_world import Row, of_rows, read
 
 BEFORE, DAY, AFTER = "2020-03-12", "2020-03-13", "2020-03-16"

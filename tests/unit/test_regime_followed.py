@@ -65,7 +65,7 @@ def test_known_episodes_take_our_own_breadth_where_it_covers_the_index(coverage:
     con.execute("update marts.breadth_daily set coverage_ratio = ?", [coverage])
     con.execute(
         "insert into marts.observations select 'sp500_above_200dma_published', 'user_file', 1, session_date, 30.0,"
-        " timestamp '2021-01-01', timestamp '2021-01-01' from marts.regime_daily"
+        " timestamp '2021-01-01', timestamp '2021-01-01', 'one' from marts.regime_daily"
     )
     found = next(frame for table, frame in derive(con).items() if table.name == "regime_known_episodes")
     row = found.row(by_predicate=(pl.col("episode") == "COVID") & (pl.col("aspect") == "breadth minimum"), named=True)

@@ -1,4 +1,4 @@
-"""The replay in Python against the macro `known_values` in SQL, and the cases that quant.md 3.1 names."""
+"""The replay in Python against int_known in SQL, and the cases that quant.md 3.1 names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.regimes.knowledge import DISPUTED, VINTAGES_SCHEMA, Limits, Replay, Spine
+from analytics.regimes.knowledge import Replay
+from analytics.regimes.spine import Limits, Spine
+from analytics.regimes.vintages import DISPUTED, VINTAGES_SCHEMA
 from tests.unit import regime_world as world
 from tests.unit.test_known_rule import DAY, ROW, con, fill, known, known_sql  # noqa: F401  # `con` is a fixture
 
@@ -115,6 +117,25 @@ def test_an_older_period_revised_late_does_not_come_back():
     replay.advance(spine.cutoffs[0])
     assert replay["fed_total_assets"].last(0)[:2] == (6605.909, date(2026, 2, 4))
     assert replay["fed_total_assets"].value_on(date(2026, 1, 28)) == 6587.570
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_of_vintages_of_one_moment_the_last_landed_counts_and_then_the_greater_payload(order):
+    """As warehouse/latest.py: by known_at, loaded_at, payload_sha256, whatever order the rows come in."""
+    row = world.of_rows(world.Row("vix_close", "2020-03-02", 1.0, "2020-03-02 21:20"))
+    landed = datetime(2020, 3, 2, 22)
+    told_at = {"early": (landed - timedelta(hours=1), "f"), "lesser": (landed, "a"), "greater": (landed, "b")}
+    rows = [
+        row.with_columns(loaded_at=pl.lit(at), payload_sha256=pl.lit(payload), value=pl.lit(float(place)))
+        for place, (at, payload) in enumerate(told_at.values())
+    ]
+    spine, limits = world.reference()
+    position = spine.position(date(2020, 3, 2))
+    replay = Replay(pl.concat([rows[place] for place in order]), spine, limits)
+    replay.advance(spine.cutoffs[position])
+    found = replay["vix_close"].last(position)
+    assert found is not None
+    assert found.value == 2.0
 
 
 def test_a_month_is_as_old_as_its_last_day():

@@ -11,7 +11,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.regimes import ledger
-from analytics.regimes.ledger import REGIME_DAILY, reconstruct, regime_daily_sql, update_ledger
+from analytics.regimes.daily import REGIME_DAILY, regime_daily_sql
+from analytics.regimes.ledger import reconstruct, update_ledger
 from tests.unit import regime_world as world
 from warehouse.lived import KEPT_ON_REBUILD
 
@@ -146,7 +147,8 @@ def test_another_model_version_has_rows_of_its_own(monkeypatch):
     con, _ = lived(recent(), mornings()[:2])
     before = con.execute("select * from regime.days order by all").fetchall()
     monkeypatch.setattr(ledger, "MODEL_VERSION", "next")
-    monkeypatch.setattr("analytics.regimes.evaluate.MODEL_VERSION", "next")
+    for module in ("daily", "evaluate"):
+        monkeypatch.setattr(f"analytics.regimes.{module}.MODEL_VERSION", "next")
     update = update_ledger(con, now=mornings()[1], run_id="new rules")
     assert update.rows_lived + update.rows_reconstructed == len(before)
     assert con.execute("select * from regime.days where model_version <> 'next' order by all").fetchall() == before

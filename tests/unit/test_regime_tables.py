@@ -10,19 +10,20 @@ import duckdb
 import polars as pl
 import pytest
 
+from analytics.regimes.daily import regime_daily_sql
 from analytics.regimes.forward_returns import FORWARD_RETURNS
-from analytics.regimes.ledger import LedgerUpdate, regime_daily_sql, update_ledger
+from analytics.regimes.ledger import LedgerUpdate, update_ledger
 from analytics.regimes.tables import (
+    CHECKED_TABLES,
     CHECKS,
     NO_ROW_HAS_CHANGED,
     NOTHING_AFTER_THE_CUTOFF,
-    REGIME_TABLES,
-    RULES,
     check_tables,
 )
 from tests.unit import regime_world as world
 
 LAST = date(2020, 2, 14)
+KEYS = {"varchar": "'one'", "bigint": "1", "date": "'2020-02-13'"}
 NEWEST = "session_date = (select max(session_date) from marts.regime_daily)"
 
 
@@ -58,8 +59,18 @@ BREAKS = {
         "update marts.forward_returns_daily set return_5d_ratio = 0.1, return_5d_reason = null",
     ],
     **{
-        f"{table}_key_is_unique": [f"insert into marts.{table} from marts.{table}"]
-        for table in ("regime_episodes", "forward_returns_daily", "regime_outcomes", "regime_falsification")
+        f"{table}_key_is_unique": [
+            f"insert into marts.{table} from marts.{table}",
+            f"update marts.{table} set {key} = null",
+        ]
+        for table, key in (
+            ("regime_episodes", "dimension"),
+            ("forward_returns_daily", "session_date"),
+            ("regime_outcomes", "state"),
+            ("regime_validity", "measure"),
+            ("regime_known_episodes", "aspect"),
+            ("regime_falsification", "basis"),
+        )
     },
 }
 
@@ -73,8 +84,10 @@ def history() -> Iterator[duckdb.DuckDBPyConnection]:
     with world.world(world.vintages().filter(recent)) as con:
         update_ledger(con, now=now, run_id="one")
         con.execute(f"create table marts.regime_daily as {regime_daily_sql()}")
-        for table in REGIME_TABLES[1:]:
-            columns = ", ".join(f'null::{kind} as "{name}"' for name, kind, _ in table.columns)
+        for table in CHECKED_TABLES[1:]:
+            columns = ", ".join(
+                f'{KEYS[kind] if name in table.key else "null"}::{kind} as "{name}"' for name, kind, _ in table.columns
+            )
             con.execute(f"create table marts.{table.name} as select {columns}")
         con.execute("update marts.forward_returns_daily set session_date = '2020-02-13', entry_date = '2020-02-14'")
         reasons = [f"{name} = 'pending'" for name, *_ in FORWARD_RETURNS.columns if name.endswith("_reason")]
@@ -109,7 +122,7 @@ def test_each_rule_finds_what_breaks_it(con, tmp_path: Path, name: str, statemen
 
 
 def test_every_rule_has_its_break():
-    assert BREAKS.keys() == {rule.name for rule in RULES}
+    assert BREAKS.keys() == {rule.name for table in CHECKED_TABLES for rule in table.checks}
 
 
 def test_a_session_whose_cutoff_has_not_passed_needs_no_row(con, tmp_path: Path):

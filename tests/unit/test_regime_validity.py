@@ -7,16 +7,12 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
+from analytics.regimes.falsification import CONDITIONS, FALSIFICATION, Evidence, own_only, regime_falsification
 from analytics.regimes.validity import (
-    CONDITIONS,
-    FALSIFICATION,
     MEASURES,
     MIN_PAIRS,
     VALIDITY,
-    Evidence,
     References,
-    own_only,
-    regime_falsification,
     regime_validity,
     stands,
     weekly_score,

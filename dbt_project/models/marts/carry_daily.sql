@@ -1,1 +1,0 @@
-{{ carry_daily(ref('int_observations_latest'), ref('sessions')) }}

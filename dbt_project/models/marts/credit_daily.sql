@@ -1,1 +1,0 @@
-{{ credit_daily(ref('int_observations_latest'), ref('sessions')) }}

@@ -1,1 +1,0 @@
-{{ disagreements(ref('int_observations'), source('catalog', 'tolerances')) }}

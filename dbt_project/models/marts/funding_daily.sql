@@ -1,1 +1,0 @@
-{{ funding_daily(ref('int_observations_latest'), ref('sessions')) }}

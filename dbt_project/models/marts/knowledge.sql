@@ -1,3 +1,0 @@
-{{ knowledge(
-    ref('int_observations'), ref('revisions'), source('catalog', 'providers'), source('calendar', 'releases')
-) }}

@@ -1,0 +1,115 @@
+{#- What was known at each session's cut-off, one wide row (quant.md 3.1, 4.3).
+    A series that has ended is no gap. -#}
+{#- The inputs of what was known: series and the column its value takes (unit last). -#}
+{%- set inputs = [
+    ('fed_total_assets', 'fed_total_assets', 'usd_bn'),
+    ('tga_daily', 'tga', 'usd_bn'),
+    ('on_rrp', 'on_rrp', 'usd_bn'),
+    ('tga_wednesday', 'tga_wednesday', 'usd_bn'),
+    ('reserve_balances_wednesday', 'reserve_balances', 'usd_bn'),
+    ('primary_credit', 'primary_credit', 'usd_bn'),
+    ('bank_term_funding', 'bank_term_funding', 'usd_bn'),
+    ('sofr', 'sofr', 'pct'),
+    ('sofr_99th_percentile', 'sofr_99th_percentile', 'pct'),
+    ('sofr_volume', 'sofr_volume', 'usd_bn'),
+    ('effr', 'effr', 'pct'),
+    ('iorb', 'iorb', 'pct'),
+    ('ioer', 'ioer', 'pct'),
+    ('ted_spread', 'ted_spread', 'bp'),
+    ('us_3m_yield', 'us_3m', 'pct'),
+    ('us_2y_yield', 'us_2y', 'pct'),
+    ('us_10y_yield', 'us_10y', 'pct'),
+    ('us_30y_yield', 'us_30y', 'pct'),
+    ('jgb_2y_yield', 'jp_2y', 'pct'),
+    ('jgb_10y_yield', 'jp_10y', 'pct'),
+    ('jgb_30y_yield', 'jp_30y', 'pct'),
+    ('usdjpy', 'usdjpy', 'rate'),
+    ('broad_dollar', 'broad_dollar', 'index'),
+    ('move', 'move', 'index'),
+    ('hy_oas', 'hy_oas', 'bp'),
+    ('ig_oas', 'ig_oas', 'bp'),
+    ('ccc_oas', 'ccc_oas', 'bp'),
+    ('ccc_yield', 'ccc_yield', 'pct'),
+    ('baa_10y_spread', 'baa_10y', 'bp'),
+    ('vix_close', 'vix', 'index'),
+    ('vix9d_close', 'vix9d', 'index'),
+    ('vix3m_close', 'vix3m', 'index'),
+    ('vix6m_close', 'vix6m', 'index'),
+    ('vvix_close', 'vvix', 'index'),
+    ('skew_close', 'skew', 'index'),
+    ('sp500_close', 'sp500_close', 'index'),
+    ('put_call_total_ratio', 'put_call_total', 'ratio'),
+    ('put_call_equity_ratio', 'put_call_equity', 'ratio'),
+    ('put_call_index_ratio', 'put_call_index', 'ratio'),
+    ('nfci', 'nfci', 'index'),
+    ('stlfsi', 'stlfsi', 'index'),
+    ('ofr_fsi', 'ofr_fsi', 'index'),
+    ('margin_debt', 'margin_debt', 'usd_bn'),
+    ('unrate', 'unrate', 'pct'),
+    ('sahm_realtime', 'sahm_realtime', 'pct'),
+    ('initial_claims', 'initial_claims', 'count'),
+] -%}
+with wide as (
+    select
+        session_date,
+        max(cutoff_at) as cutoff_at
+        {%- for series_id, name, unit in inputs %},
+        max(value) filter (where series_id = '{{ series_id }}') as {{ name }}_{{ unit }},
+        max(obs_date) filter (where series_id = '{{ series_id }}') as {{ name }}_obs_date,
+        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at,
+        max(reason) filter (where series_id = '{{ series_id }}') as {{ name }}_reason
+        {%- endfor %},
+        string_agg(series_id, ', ' order by series_id)
+            filter (where value is not null and known_basis = 'latest_only') as latest_only_inputs
+    from {{ ref('int_known') }}
+    group by session_date
+),
+-- before the reverse repo facility's first operation there was nothing to subtract
+netted as (
+    select
+        *,
+        case when session_date < date '2013-09-23' then coalesce(on_rrp_usd_bn, 0.0) else on_rrp_usd_bn end as rrp
+    from wide
+),
+ended as (
+    select
+        {%- for series_id, name, unit in inputs %}
+        max(end_date) filter (where series_id = '{{ series_id }}') as {{ series_id }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ source('catalog', 'series') }}
+)
+select
+    n.session_date,
+    n.cutoff_at,
+    {%- for series_id, name, unit in inputs %}
+    n.{{ name }}_{{ unit }},
+    n.{{ name }}_obs_date,
+    n.{{ name }}_known_at,
+    {%- endfor %}
+    round(n.fed_total_assets_usd_bn - n.tga_usd_bn - n.rrp, 6) as net_liquidity_known_usd_bn,
+    case
+        when n.fed_total_assets_usd_bn - n.tga_usd_bn - n.rrp is not null
+            then greatest(
+                n.fed_total_assets_obs_date, n.tga_obs_date, case when n.on_rrp_usd_bn is not null then n.on_rrp_obs_date end
+            ) - least(
+                n.fed_total_assets_obs_date, n.tga_obs_date, case when n.on_rrp_usd_bn is not null then n.on_rrp_obs_date end
+            )
+    end as net_liquidity_known_mixed_days,
+    round(100 * (n.us_2y_pct - n.jp_2y_pct), 6) as carry_2y_known_bp,
+    round(n.vix_index / n.vix3m_index, 6) as vix_vix3m_known_ratio,
+    nullif(concat_ws(
+        ', '
+        {%- for series_id, name, unit in inputs %},
+        case
+            when n.{{ name }}_{{ unit }} is null and (e.{{ series_id }} is null or n.session_date <= e.{{ series_id }})
+                then '{{ series_id }}: ' || case
+                    when n.{{ name }}_reason = 'disputed' then 'providers differ on ' || n.{{ name }}_obs_date
+                    else coalesce('stale since ' || n.{{ name }}_obs_date, 'missing')
+                end
+        end
+        {%- endfor %}
+    ), '') as unknown_reasons,
+    n.latest_only_inputs
+from netted as n
+cross join ended as e

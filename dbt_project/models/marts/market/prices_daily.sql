@@ -1,0 +1,153 @@
+{#- Prices as traded, and derived from them the split-adjusted and the dividend-adjusted ones (quant.md 5.2). A split or a
+    dividend concerns every session before its date: products of all later ones hang on the first of them, found by an
+    ASOF join. Adjusted figures are on the basis of the newest split known and change with the next; raw ones do not. -#}
+{#- At a moment: rows known by then, adjusted for the splits and dividends known by then; a return one of whose parts came
+    later is NULL. Stored figures hang on the newest basis; what a ticker's last known row still carries of it came later, so
+    everything is divided by that. -#}
+{%- set as_of -%}
+with later as (
+    select
+        ticker,
+        arg_max(
+            -- a split already announced for a day to come is part of the basis
+            case when basis_known_at <= $moment then 1.0 else split_factor_ratio end, session_date
+        ) as splits,
+        arg_max(close_dividend_adjusted_usd / close_split_adjusted_usd, session_date) as dividends
+    from stored.prices_daily
+    group by ticker
+)
+select p.* replace (
+    p.split_factor_ratio / l.splits as split_factor_ratio,
+    round(p.close_split_adjusted_usd * l.splits, 8) as close_split_adjusted_usd,
+    round(p.volume_split_adjusted_shares / l.splits, 4) as volume_split_adjusted_shares,
+    round(p.close_dividend_adjusted_usd * l.splits / l.dividends, 8) as close_dividend_adjusted_usd,
+    case when p.return_known_at <= $moment then p.return_ratio end as return_ratio,
+    case when p.return_known_at <= $moment then p.total_return_ratio end as total_return_ratio,
+    case when p.return_known_at <= $moment then p.return_known_at end as return_known_at,
+    case when p.basis_known_at <= $moment then p.basis_known_at end as basis_known_at
+)
+from stored.prices_daily as p
+inner join later as l on p.ticker = l.ticker
+{%- endset -%}
+{{ config(meta={'as_of': {'select': as_of}}) }}
+with later_splits as (
+    select
+        ticker,
+        session_date,
+        product(split_ratio) over last_first as split_factor,
+        max(known_at) over last_first as basis_known_at
+    from {{ ref('stg_splits') }}
+    window last_first as (partition by ticker order by session_date desc)
+),
+on_basis as (
+    select
+        p.*,
+        s.session_seq,
+        coalesce(l.split_factor, 1.0) as split_factor,
+        l.basis_known_at,
+        p.close_usd / coalesce(l.split_factor, 1.0) as close_adjusted
+    from {{ ref('stg_prices') }} as p
+    inner join {{ ref('sessions') }} as s on p.session_date = s.session_date
+    asof left join later_splits as l on p.ticker = l.ticker and p.session_date < l.session_date
+),
+-- Prices that came adjusted have neither a split nor a dividend, however long they are; in a large panel as traded nearly
+-- every ticker has one. Only Yahoo lists both with its prices.
+long_histories as (
+    select provider, ticker from {{ ref('stg_prices') }}
+    where provider = 'yahoo'
+    group by provider, ticker
+    having max(session_date) - min(session_date) >= 1825
+),
+with_events as (
+    select ticker from {{ ref('stg_splits') }} union select ticker from {{ ref('stg_dividends') }}
+),
+bases as (
+    select h.provider, if(count(*) >= 20 and count(e.ticker) * 20 < count(*), 'adjusted', 'as_traded') as price_basis
+    from long_histories as h
+    left join with_events as e on h.ticker = e.ticker
+    group by h.provider
+),
+stepped as (
+    select
+        *,
+        lag(close_adjusted) over by_ticker as close_adjusted_before,
+        lag(known_at) over by_ticker as known_at_before,
+        session_seq - lag(session_seq) over by_ticker as sessions_since
+    from on_basis
+    window by_ticker as (partition by ticker order by session_seq)
+),
+-- The last price before an ex-dividend session loses what was paid, on one split basis. The ex-date itself may have no
+-- bar: the dividend concerns every session before it all the same.
+dividends_on_basis as (
+    select d.ticker, d.session_date, d.known_at, d.dividend_usd / coalesce(l.split_factor, 1.0) as amount
+    from {{ ref('stg_dividends') }} as d
+    asof left join later_splits as l on d.ticker = l.ticker and d.session_date < l.session_date
+),
+dividend_steps as (
+    select
+        d.ticker,
+        d.session_date,
+        d.known_at,
+        1 - d.amount / p.close_adjusted as step
+    from dividends_on_basis as d
+    asof inner join (select ticker, session_date, close_adjusted from stepped) as p
+        on d.ticker = p.ticker and d.session_date > p.session_date
+),
+-- and the return of the first bar from the ex-date on has it back
+dividend_returns as (
+    select
+        p.ticker,
+        p.session_date,
+        max(d.known_at) as known_at,
+        product(d.step) filter (where d.step > 0) as step
+    from dividend_steps as d
+    asof inner join (select ticker, session_date from stepped) as p
+        on d.ticker = p.ticker and d.session_date <= p.session_date
+    group by p.ticker, p.session_date
+),
+split_days as (
+    select ticker, session_date, max(known_at) as known_at from {{ ref('stg_splits') }} group by ticker, session_date
+),
+later_dividends as (
+    select
+        ticker,
+        session_date,
+        product(step) over last_first as dividend_factor
+    from dividend_steps
+    where step > 0 and step <= 1
+    window last_first as (partition by ticker order by session_date desc)
+)
+select
+    p.session_date,
+    p.ticker,
+    p.open_usd,
+    p.high_usd,
+    p.low_usd,
+    p.close_usd,
+    p.volume_shares,
+    p.split_factor as split_factor_ratio,
+    e.dividend_usd,
+    round(p.close_adjusted, 8) as close_split_adjusted_usd,
+    round(p.volume_shares * p.split_factor, 4) as volume_split_adjusted_shares,
+    round(p.close_adjusted * coalesce(l.dividend_factor, 1.0), 8) as close_dividend_adjusted_usd,
+    case
+        when p.sessions_since = 1
+            then round(p.close_adjusted / p.close_adjusted_before - 1, 10)
+    end as return_ratio,
+    case
+        when p.sessions_since = 1
+            then round(
+                p.close_adjusted / (p.close_adjusted_before * coalesce(d.step, 1.0)) - 1, 10
+            )
+    end as total_return_ratio,
+    p.provider,
+    coalesce(b.price_basis, 'as_traded') as price_basis,
+    p.known_at,
+    case when p.sessions_since = 1 then greatest(p.known_at, p.known_at_before, k.known_at, d.known_at) end as return_known_at,
+    p.basis_known_at
+from stepped as p
+left join bases as b on p.provider = b.provider
+left join split_days as k on p.ticker = k.ticker and p.session_date = k.session_date
+left join dividend_returns as d on p.ticker = d.ticker and p.session_date = d.session_date
+left join {{ ref('stg_dividends') }} as e on p.ticker = e.ticker and p.session_date = e.session_date
+asof left join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date

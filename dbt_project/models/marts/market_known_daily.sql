@@ -1,1 +1,0 @@
-{{ market_known_daily(ref('int_known'), source('catalog', 'series')) }}

@@ -1,1 +1,0 @@
-{{ net_liquidity_daily(ref('int_observations_latest'), ref('sessions')) }}

@@ -1,1 +1,0 @@
-{{ net_liquidity_weekly(ref('int_observations_latest')) }}

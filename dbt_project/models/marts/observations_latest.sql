@@ -1,1 +1,0 @@
-{{ observations_latest(ref('int_observations_latest')) }}

@@ -1,1 +1,0 @@
-{{ options_sentiment_daily(ref('int_observations_latest'), ref('sessions')) }}

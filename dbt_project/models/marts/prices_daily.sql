@@ -1,1 +1,0 @@
-{{ prices_daily(ref('stg_prices'), ref('stg_splits'), ref('stg_dividends'), ref('sessions')) }}

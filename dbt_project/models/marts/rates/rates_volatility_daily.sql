@@ -1,0 +1,61 @@
+{#- Volatility of interest rates on each session (quant.md 1.3), with the yields it is about. Only Tokyo's yields are
+    carried, over its holidays, with their dates. -#}
+with rates as (
+    {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {
+        'move': 'move', 'us_3m_yield': 'us_3m', 'us_10y_yield': 'us_10y', 'us_30y_yield': 'us_30y',
+        'us_10y_2y_spread': 'us_10y_2y'
+    }) }}
+),
+jgb as (
+    select
+        t.session_date,
+        t.value as jp_10y,
+        t.obs_date as jp_10y_date,
+        t.known_at as jp_10y_known_at,
+        y.value as jp_30y,
+        y.obs_date as jp_30y_date,
+        y.known_at as jp_30y_known_at
+    from ({{ carried(ref('int_observations_latest'), ref('sessions'), 'jgb_10y_yield', tokyo_limit_days('s.session_date')) }}) as t
+    inner join ({{ carried(ref('int_observations_latest'), ref('sessions'), 'jgb_30y_yield', tokyo_limit_days('s.session_date')) }}) as y
+        on t.session_date = y.session_date
+),
+-- over one session: a bond holiday is no change of zero, and a closure of the exchange, however long, is no gap
+steps as (
+    select *, {{ us_10y_realised_vol_21d_step('us_10y') }} as us_10y_step
+    from rates
+),
+-- a yield that is carried over a holiday of Tokyo is none of the session's own
+moved as (
+    select
+        s.*,
+        j.* exclude (session_date),
+        case when j.jp_10y_date = s.session_date then j.jp_10y end as own_jp_10y,
+        case when j.jp_30y_date = s.session_date then j.jp_30y end as own_jp_30y
+    from steps as s
+    left join jgb as j on s.session_date = j.session_date
+)
+select
+    session_date,
+    move as move_index,
+    move_known_at,
+    {{ move_change_5d('move') }} as move_change_5d_index,
+    {{ move_change_21d('move') }} as move_change_21d_index,
+    us_3m as us_3m_pct,
+    us_3m_known_at,
+    round(100 * (us_3m - {{ base_before('us_3m', 21) }}), 6) as us_3m_change_21d_bp,
+    us_10y as us_10y_pct,
+    us_10y_known_at,
+    us_30y as us_30y_pct,
+    us_30y_known_at,
+    us_10y_2y as us_10y_2y_bp,
+    us_10y_2y_known_at,
+    {{ us_10y_realised_vol_21d('us_10y_step') }} as us_10y_realised_vol_21d_bp,
+    jp_10y as jp_10y_pct,
+    jp_10y_date as jp_10y_obs_date,
+    jp_10y_known_at,
+    round(100 * (own_jp_10y - {{ base_before('own_jp_10y', 5) }}), 6) as jp_10y_change_5d_bp,
+    jp_30y as jp_30y_pct,
+    jp_30y_date as jp_30y_obs_date,
+    jp_30y_known_at,
+    round(100 * (own_jp_30y - {{ base_before('own_jp_30y', 5) }}), 6) as jp_30y_change_5d_bp
+from moved

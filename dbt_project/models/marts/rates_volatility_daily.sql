@@ -1,1 +1,0 @@
-{{ rates_volatility_daily(ref('int_observations_latest'), ref('sessions')) }}

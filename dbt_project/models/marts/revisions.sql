@@ -1,1 +1,0 @@
-{{ revisions(ref('int_observations')) }}

@@ -1,1 +1,0 @@
-{{ volatility_daily(ref('int_observations_latest'), ref('sessions')) }}
