@@ -69,7 +69,7 @@ def test_what_is_no_csv_of_that_series_is_named(body: str | bytes, message: str)
 
 def test_one_silent_series_is_a_problem_and_two_in_a_row_end_the_asking() -> None:
     silent = SourceUnavailable("fred", "WALCL", "no answer")
-    pairs = pairs_of("fred")[:4]
+    pairs = pairs_of("fred", "W")[:4]  # WALCL first
     http = FakeHttp({fred.KEYLESS: "observation_date,X\n", f"{fred.KEYLESS}?id=WALCL": silent})
     assert [isinstance(item, SourceError) for item in fred.fetch(context_of("fred", http, pairs))] == [
         True, False, False, False,

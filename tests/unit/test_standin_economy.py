@@ -10,6 +10,7 @@ import pytest
 
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import is_working_day, working_days
+from ingest.catalog.frequency import MONTHS
 from simulator import simulate
 from tests.unit.standin_helpers import END, market
 
@@ -244,8 +245,13 @@ def test_margin_debt_rises_late_and_falls_in_crises():
 def test_a_later_end_changes_no_earlier_day():
     early_end = date(2024, 3, 6)
     early = simulate(early_end)
-    months = [series.id for series in load_catalog().series if series.frequency == "monthly"]
-    is_over = ~pl.col("series_id").is_in(months) | (pl.col("period_date").dt.month_end() <= early_end)
+    by_months: dict[int, list[str]] = {}
+    for series in load_catalog().series:
+        by_months.setdefault(MONTHS.get(series.frequency, 0), []).append(series.id)
+    is_over = pl.lit(value=True)
+    for months, names in by_months.items():
+        ends = pl.col("period_date").dt.offset_by(f"{max(months - 1, 0)}mo").dt.month_end()
+        is_over &= ~pl.col("series_id").is_in(names) | (ends <= early_end) | pl.lit(months == 0)
     late = market().rows.filter((pl.col("period_date") <= early_end) & is_over)
     # revisions that a release after the early end brings are not in the early market yet
     cut = early.rows["revised_at"].max()
