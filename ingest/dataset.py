@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import time
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Literal
 
 import polars as pl
 
@@ -44,6 +44,13 @@ class Dataset:
     datasets whose first load may differ from what was then known (known_basis 'latest_only'); `is_snapshot` those whose
     past is served nowhere: a session without one is a gap for ever; `is_regular` those that gain a row of each group
     every session or week, so that an answer which ends before what is held is a frozen one.
+
+    `storage` says where rows are kept. "rows": a table of the build file, whose rows are compared with what is held.
+    "daily_files": a snapshot table of millions of rows a day (option chains), kept as immutable Parquet files by day
+    and never compared; in the view of newest rows a later answer of the same day and group replaces the earlier one.
+    That is not `is_snapshot`, which says of a small table in rows that its past cannot be asked for.
+    `keep_days` (daily files only): days older than the newest by more are removed; None: none ever is. `expect` is what
+    the gate holds the rows to (ingest.rules.snapshot_rules says how).
     """
 
     source: str
@@ -59,6 +66,9 @@ class Dataset:
     is_history_revised: bool = False
     is_snapshot: bool = False
     is_regular: bool = False
+    storage: Literal["rows", "daily_files"] = "rows"
+    keep_days: int | None = None
+    expect: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def id(self) -> str:
@@ -86,6 +96,11 @@ class Dataset:
     def is_series(self) -> bool:
         """Say whether the rows are series of the catalog."""
         return self.name == OBSERVATIONS
+
+    @property
+    def is_in_daily_files(self) -> bool:
+        """Say whether the rows are kept as Parquet files by day."""
+        return self.storage == "daily_files"
 
     @property
     def history(self) -> str | None:

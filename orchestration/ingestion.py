@@ -91,6 +91,18 @@ def require_own_upstream(session: Session) -> None:
 
 def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> GateResult:
     """Return the gate's judgement of a batch, at the moment it was fetched, beside what is held."""
+    from ingest.snapshot_gate import gate_with_snapshots
+    from warehouse.snapshots import rows_by_day
+
+    return gate_with_snapshots(
+        batch,
+        lambda rows: _judge_rows(con, rows, catalog),
+        lambda table: rows_by_day(con, table),
+        batch.fetched_at,
+    )
+
+
+def _judge_rows(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> GateResult:
     from ingest.connectors import connector
 
     if connector(batch.name).has_series:
@@ -209,7 +221,7 @@ def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
         else:
             from warehouse.panel_landing import land_panel
 
-            landing = land_panel(session.con, batch, gated, session.run_id, now)
+            landing = land_panel(session.con, batch, gated, session.run_id, now, snapshots=session.home.snapshots)
         keep_pages(session, gated.pages)
     outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.name] = outcome

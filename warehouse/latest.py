@@ -30,6 +30,8 @@ def latest_ddl() -> Iterator[tuple[str, str]]:
     for source in SOURCES:
         yield _migration(f"{source}.observations", SERIES_KEYS)
     for table in TABLES:
+        if table.is_in_daily_files:
+            continue
         yield _migration(table.id, [column.name for column in table.keys])
 
 

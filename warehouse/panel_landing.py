@@ -47,9 +47,17 @@ _TEMPORARY = ("panel_newest", "panel_landed", "panel_fetched")
 
 
 def land_panel(
-    con: duckdb.DuckDBPyConnection, batch: Batch, gated: GateResult, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection,
+    batch: Batch,
+    gated: GateResult,
+    run_id: str,
+    now: datetime,
+    *,
+    snapshots: Path | None = None,
 ) -> LandingResult:
     """Land what the gate accepted of one desk, in one transaction; all of it or nothing. `now` is aware.
+
+    `snapshots` is the folder of the home's snapshot files; a batch without snapshot tables needs none.
 
     When the gate held the batch back only the records of the run are written, and the answer counts as no fetch.
     """

@@ -25,6 +25,7 @@ _COMPARED = "series_id, period_date, value, known_at, known_basis"
 _RAW = {f"{source}.observations": _COMPARED for source in SOURCES} | {
     table.id: ", ".join([*(c.name for c in (*table.keys, *table.values)), "known_at", "known_basis"])
     for table in TABLES
+    if not table.is_in_daily_files  # compared by their index: snapshot_rebuild
 }
 """Every raw table, with the columns that a rebuild must give again."""
 
