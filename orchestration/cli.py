@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ingest.errors import HomeUnusable, SourceError, TidegaugeError
-from ingest.secrets import blotted
+from ingest.errors import SourceError, TidegaugeError
 from orchestration.query_command import register as register_queries
+from orchestration.unexpected import complain, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,6 @@ Exit codes: 0 done; 1 a bug (the log has the details); 2 wrong usage; 3 the audi
 """
 UI_PORT = 3000
 INTERRUPTED = 130
-FULL_BELOW_BYTES = 1 << 20
 
 
 class _ReaderGone(Exception):  # no error: the reader of our output has seen enough
@@ -90,7 +89,7 @@ def run(accept_loss: AcceptLoss = False) -> None:
     from orchestration.run import run_daily
 
     outcome = _watched(settings, lambda progress: run_daily(settings, progress))
-    _tell(settings, outcome)
+    _show_outcome(settings, outcome)
 
 
 @app.command()
@@ -116,7 +115,7 @@ def publish(accept_loss: AcceptLoss = False) -> None:
     from orchestration.run import run_marts
 
     outcome = _watched(settings, lambda progress: run_marts(settings, progress))
-    _tell(settings, outcome)
+    _show_outcome(settings, outcome)
 
 
 @app.command()
@@ -129,7 +128,7 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = UI_PORT) 
     settings = _as_held(_settings())
     home = _home(settings).ensure()
     arguments = ["-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-m", "orchestration.definitions"]
-    _complain(f"Dagster's pages: http://127.0.0.1:{port} (home {home.root}; Ctrl-C ends it)")
+    complain(f"Dagster's pages: http://127.0.0.1:{port} (home {home.root}; Ctrl-C ends it)")
     arguments += ["-d", str(_project_root())]
     os.execve(sys.executable, [sys.executable, *arguments], dagster_environment(settings, home))  # noqa: S606
 
@@ -195,11 +194,11 @@ def rebuild(
     from orchestration.progress import ConsoleProgress
     from orchestration.rebuilding import rebuild_home, told_of
 
-    def tell(sentence: str) -> None:
-        _complain(f"tidegauge: {sentence}")
+    def report(sentence: str) -> None:
+        complain(f"tidegauge: {sentence}")
 
     with ConsoleProgress() as progress:
-        result = rebuild_home(settings, progress, accept_loss=accept_loss, tell=tell)
+        result = rebuild_home(settings, progress, accept_loss=accept_loss, tell=report)
     for sentence in told_of(result):
         _say(sentence)
 
@@ -247,7 +246,7 @@ def _project_root() -> Path:
 
 
 def _as_held(settings: Settings) -> Settings:
-    """Return the settings with the origin of the figures that the home holds."""
+    """Return the settings with the origin of the figures of the home."""
     from orchestration.session import held_origin
 
     return settings.model_copy(update={"origin": held_origin(_home(settings)) or settings.origin})
@@ -266,11 +265,12 @@ def _console() -> Console:
 
 def _rehearse(rehearsal: AbstractContextManager[Settings]) -> None:
     from orchestration.run import run_daily
+    from serving.readings_table import show_readings
 
     with rehearsal as settings:
         outcome = _watched(settings, lambda progress: run_daily(settings, progress))
-        _tell(settings, outcome)
-        _show_readings(settings)
+        _show_outcome(settings, outcome)
+        show_readings(_home(settings).published, _console())
 
 
 def _watched(settings: Settings, work: Callable[[Any], RunOutcome]) -> RunOutcome:
@@ -282,17 +282,11 @@ def _watched(settings: Settings, work: Callable[[Any], RunOutcome]) -> RunOutcom
         return work(progress)
 
 
-def _tell(settings: Settings, outcome: RunOutcome) -> None:
+def _show_outcome(settings: Settings, outcome: RunOutcome) -> None:
     """Print what a run did."""
     from orchestration.status_page import show_outcome
 
     show_outcome(_home(settings), settings, outcome, _console())
-
-
-def _show_readings(settings: Settings) -> None:
-    from orchestration.status_page import show_readings
-
-    show_readings(_home(settings), _console())
 
 
 def _line(level: str, what: str, seen: str, advice: str) -> None:
@@ -304,12 +298,6 @@ def _say(text: str) -> None:
     from serving.query.terminal import say
 
     say(text)
-
-
-def _complain(text: str) -> None:
-    from serving.query.terminal import say
-
-    say(text, sys.stderr)
 
 
 def call(arguments: list[str] | None = None) -> int:
@@ -329,17 +317,17 @@ def _called(arguments: list[str] | None) -> int:
     except _ReaderGone:
         return _reader_gone()
     except TidegaugeError as error:
-        _complain(f"tidegauge: {error}")
+        complain(f"tidegauge: {error}")
         return error.exit_code
     except ClickException as error:
-        _complain(_usage(error))
+        complain(_usage(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last net: it goes to the log with its traceback
-        return _full_disk() or _unusable(error) or _bug(error)
+        return explained(error)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
-        _complain("tidegauge: interrupted; what had landed is whole, the published file is what it was")
+        complain("tidegauge: interrupted; what had landed is whole, the published file is what it was")
     return code if isinstance(code, int) else 0
 
 
@@ -355,57 +343,6 @@ def _usage(error: Any) -> str:
     """Return what is wrong with a command line, and after it how the command is used."""
     usage = f"\n{error.ctx.get_usage()}" if getattr(error, "ctx", None) is not None else ""
     return f"tidegauge: {error.format_message()}{usage}"
-
-
-def _unusable(error: Exception) -> int:
-    """Tell which file of the home is damaged or in the way, where that is it; 0 otherwise."""
-    from warehouse.connection import home_sentence
-
-    try:
-        home = _home(_settings())
-    except TidegaugeError:
-        return 0
-    # What runs and rebuilds meet is told where they meet it: here is left who reads the published file.
-    sentence = home_sentence(home, error, read=home.published)
-    if sentence is None:
-        return 0
-    _complain(f"tidegauge: {sentence}")
-    return HomeUnusable.exit_code
-
-
-def _full_disk() -> int:
-    """Tell that the disk is full, where it is; 0 otherwise. Dagster's own store reports it in words of many kinds."""
-    import shutil
-
-    try:
-        root = _home(_settings()).root
-        free = shutil.disk_usage(root).free
-    except (TidegaugeError, OSError):
-        return 0
-    if free > FULL_BELOW_BYTES:
-        return 0
-    sentence = f"the disk of {root} is full: free some space and run again; nothing that had landed is lost"
-    _complain(f"tidegauge: {sentence}")
-    return HomeUnusable.exit_code
-
-
-def _bug(error: Exception) -> int:
-    """Keep the traceback in the log, and say where it is."""
-    import logging
-
-    first = blotted((str(error).splitlines() or [""])[0])
-    try:
-        from orchestration.log import log_to
-
-        settings = _settings()
-        home = _home(settings)
-        log_to(home)
-        logging.getLogger("tidegauge").exception("unexpected")
-        where = f"details in {home.log}"
-    except (TidegaugeError, OSError) as unusable:
-        where = f"no log could be written: {unusable}"
-    _complain(f"tidegauge: a bug: {type(error).__name__}: {first}\n{where}")
-    return 1
 
 
 def main() -> None:

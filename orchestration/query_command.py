@@ -78,7 +78,7 @@ def as_of(
 
 
 def tables(form: _Form = None, output: _Output = None) -> None:
-    """List the tables of the published file: rows, whether a moment can be asked for, and what each holds."""
+    """List the tables of the published file: rows, whether a moment can be asked for, and what each contains."""
     from serving.query.dictionary import TABLES
     from serving.query.querying import run_query
 
@@ -90,14 +90,14 @@ def describe(
     form: _Form = None,
     output: _Output = None,
 ) -> None:
-    """List the columns of a table of the published file: name, type, what it holds."""
+    """List the columns of a table of the published file: name, type, what it contains."""
     from serving.query.dictionary import columns_of
     from serving.query.querying import run_query
     from serving.query.terminal import say
 
     home = _home()
-    told, sql = columns_of(home, table)
-    say(told, sys.stderr)
+    about, sql = columns_of(home, table)
+    say(about, sys.stderr)
     run_query(home, sql, _format(form), output)
 
 

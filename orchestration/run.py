@@ -68,9 +68,12 @@ def _execute(session: Session, job_name: JobName) -> None:
     from orchestration.dbt_state import keep_under
 
     keep_under(session.home.dbt)  # before the assets are imported, which need the parsed project
+    from orchestration.ahead import GATE_PACKAGES, import_ahead
     from orchestration.definitions import defs
     from orchestration.instance import open_instance
 
+    if job_name == "daily":
+        import_ahead(*GATE_PACKAGES)
     with warnings.catch_warnings(), open_instance(session.home) as instance:
         warnings.simplefilter("ignore")  # Dagster's notes on its own beta features
         try:

@@ -1,32 +1,26 @@
-"""What a person sees on the terminal: the state of a home, the outcome of a run, the newest readings."""
+"""What a person sees of runs on the terminal: the state of a home, and the outcome of a run."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ingest.home import Home
+from serving.cells import NEW_YORK, day_cell, moment_cell, right, state_cell
 
 if TYPE_CHECKING:
     from ingest.settings import Settings
     from orchestration.run import RunOutcome
     from warehouse.status import Status
 
-NEW_YORK = ZoneInfo("America/New_York")
 ERROR_LENGTH = 160
 _PAGE = re.compile(r"[\s:]*<[!?/a-zA-Z].*$", re.DOTALL)
-_STYLES = {
-    **dict.fromkeys(("ok", "fresh"), "green"),
-    **dict.fromkeys(("partial", "late"), "yellow"),
-    **dict.fromkeys(("failed", "held", "stale", "never"), "red"),
-}
 
 
 def show_status(home: Home, console: Console) -> None:
@@ -48,7 +42,7 @@ def show_status(home: Home, console: Console) -> None:
     for sentence in found.shrinkages:
         console.print(f"[yellow]history shortened upstream, ours is kept:[/] {escape(sentence)}")
     for sentence in found.lacks:
-        console.print(f"known lack, asked for again each week: {escape(sentence)}")
+        console.print(f"missing for now, asked for again each week: {escape(sentence)}")
     for sentence in found.gaps:
         console.print(f"[yellow]sessions without a snapshot, lost for good:[/] {escape(sentence)}")
 
@@ -56,18 +50,16 @@ def show_status(home: Home, console: Console) -> None:
 def show_outcome(home: Home, settings: Settings, outcome: RunOutcome, console: Console) -> None:
     """Print what a run brought and where its release lies."""
     if outcome.sources:
-        table = Table(
-            "source", "state", _right("new"), _right("changed"), _right("refused"), "newest", "what went wrong"
-        )
+        table = Table("source", "state", right("new"), right("changed"), right("refused"), "newest", "what went wrong")
         for source, one in outcome.sources.items():
             landing = one.landing
             table.add_row(
                 source,
-                _state(landing.state),
+                state_cell(landing.state),
                 f"{landing.rows_new:,}",
                 f"{landing.rows_changed + landing.rows_withdrawn:,}",
                 f"{landing.rows_quarantined:,}",
-                _day(landing.newest_period),
+                day_cell(landing.newest_period),
                 _short(one.error),
             )
         console.print(table)
@@ -82,27 +74,6 @@ def show_outcome(home: Home, settings: Settings, outcome: RunOutcome, console: C
     _path(console, "report", home.report)
 
 
-def show_readings(home: Home, console: Console) -> None:
-    """Print the regime and the headline readings of the published file, with unit, date and state."""
-    import duckdb
-
-    from serving.readings import headline, readings
-
-    with duckdb.connect(str(home.published), read_only=True) as con:
-        regime = headline(con)
-        found = readings(con)
-        origin = con.execute("select origin from meta.build").fetchone()
-    title = "Latest readings" + (f", {origin[0]}" if origin and origin[0] != "LIVE" else "")
-    table = Table("reading", _right("value"), "unit", "observed", "known at (New York)", "state", title=title)
-    for one in found:
-        table.add_row(one.label, one.text, one.unit, _day(one.obs_date), _moment(one.known_at), _state(one.state))
-    console.print(table)
-    if regime is not None:
-        told = f"[bold]Session {regime.session_date}[/] · {escape(regime.explain_text)}"
-        console.print(told, highlight=False)
-        console.print("Present stress and the width of outcomes: neither advice nor a timing signal.")
-
-
 def _show_build(found: Status, console: Console) -> None:
     build = found.published
     if build is None:
@@ -113,7 +84,7 @@ def _show_build(found: Status, console: Console) -> None:
             f"published: {build['build_id']}, sessions to {build['data_through_date']}{origin}", highlight=False
         )
     if found.is_writer_active:
-        console.print("a run is going on")
+        console.print("a run is in progress")
     if found.last_run is not None:
         run_id, state, reason = found.last_run
         console.print(f"last run: {run_id} {state}{': ' + escape(reason) if reason else ''}", highlight=False)
@@ -125,8 +96,8 @@ def _show_checks(found: Status, console: Console) -> None:
     if checks is None:
         return
     passed = checks.count - checks.failed_count
-    told = "; those that failed stop no release" if checks.failed else ""
-    console.print(f"checks of the published file: {passed} of {checks.count} passed{told}", highlight=False)
+    note = "; those that failed stop no release" if checks.failed else ""
+    console.print(f"checks of the published file: {passed} of {checks.count} passed{note}", highlight=False)
     for one in checks.failed:
         style = "red" if one.severity == "error" or one.is_blocking else "yellow"
         console.print(
@@ -135,27 +106,27 @@ def _show_checks(found: Status, console: Console) -> None:
 
 
 def _sources(found: Status) -> Table:
-    table = Table("source", "state", "last run (New York)", "last answer", "newest", _right("rows"), "last error")
+    table = Table("source", "state", "last run (New York)", "last answer", "newest", right("rows"), "last error")
     for one in found.sources:
         rows = "" if one.rows_count is None else f"{one.rows_count:,}"
-        recorded, answered = _moment(one.recorded_at), _moment(one.last_ok_at)
+        recorded, answered = moment_cell(one.recorded_at), moment_cell(one.last_ok_at)
         table.add_row(
-            one.source, _state(one.state), recorded, answered, _day(one.newest_period), rows, _short(one.error)
+            one.source, state_cell(one.state), recorded, answered, day_cell(one.newest_period), rows, _short(one.error)
         )
     return table
 
 
 def _marts(found: Status) -> Table:
-    table = Table("mart", "newest", _right("age"), _right("rows"))
+    table = Table("mart", "newest", right("age"), right("rows"))
     today = datetime.now(UTC).astimezone(NEW_YORK).date()
     for one in found.marts:
         age = "" if one.newest_date is None else f"{(today - one.newest_date).days} d"
-        table.add_row(one.mart, _day(one.newest_date), age, f"{one.rows_count:,}")
+        table.add_row(one.mart, day_cell(one.newest_date), age, f"{one.rows_count:,}")
     return table
 
 
 def _series(found: Status) -> Table:
-    table = Table("series", "provider", "newest", _right("age"), "expected by (New York)", "state")
+    table = Table("series", "provider", "newest", right("age"), "expected by (New York)", "state")
     for row in found.freshness:
         table.add_row(*_series_row(row))
     return table
@@ -166,40 +137,20 @@ def _series_row(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["series_id"],
         row["provider"] or "",
-        _day(row["data_through_date"]),
+        day_cell(row["data_through_date"]),
         age,
-        _moment(row["expected_by_at"]),
-        _state(row["state"]),
+        moment_cell(row["expected_by_at"]),
+        state_cell(row["state"]),
     )
 
 
 def _short(error: str | None) -> str:
     """Return the beginning of an error, up to the page that came instead of an answer: that is in the archive.
 
-    The whole of it stands in ops.source_runs and in Dagster.
+    The whole of it is in ops.source_runs and in Dagster.
     """
     text = " ".join(_PAGE.sub("", error or "").split())
     return escape(text if len(text) <= ERROR_LENGTH else f"{text[: ERROR_LENGTH - 1]}…")
-
-
-def _right(name: str) -> Any:
-    from rich.table import Column
-
-    return Column(name, justify="right")
-
-
-def _state(state: str) -> str:
-    style = _STYLES.get(state)
-    return f"[{style}]{state}[/]" if style else state
-
-
-def _day(day: date | None) -> str:
-    return "" if day is None else day.isoformat()
-
-
-def _moment(moment: datetime | None) -> str:
-    """Return a naive UTC moment in New York time."""
-    return "" if moment is None else f"{moment.replace(tzinfo=UTC).astimezone(NEW_YORK):%Y-%m-%d %H:%M}"
 
 
 def _path(console: Console, what: str, path: Any) -> None:

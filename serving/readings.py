@@ -1,67 +1,32 @@
-"""The headline readings of a published file: value, unit, date, known at, age and state. Report and demo show these."""
+"""The headline readings of a published file: value, unit, date, known at, age and state. Report and demo show these.
+
+Which there are, the file itself says in meta.readings.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from warehouse.presentation import read_presentation
+from warehouse.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
 
+    from warehouse.presentation import PlacedReading
+
 State = Literal["fresh", "late", "stale", "ended", "optional", "never"]
 WORST_FIRST: tuple[State, ...] = ("never", "stale", "late", "ended", "optional", "fresh")
 
-# label, mart, column of the value, column of its date, of its moment, unit shown, decimals, series it stands on
-_DERIVED = (
-    (
-        "Net liquidity",
-        "net_liquidity_daily",
-        "net_liquidity_usd_bn",
-        "least(fed_total_assets_obs_date, tga_obs_date, on_rrp_obs_date)",
-        "known_at",
-        "USD bn",
-        1,
-        ("fed_total_assets", "tga_daily", "on_rrp"),
-    ),
-    (
-        "Carry, US 2Y − JP 2Y",
-        "carry_daily",
-        "carry_2y_bp",
-        "least(us_2y_obs_date, jp_2y_obs_date)",
-        "greatest(us_2y_known_at, jp_2y_known_at)",
-        "bp",
-        1,
-        ("us_2y_yield", "jgb_2y_yield"),
-    ),
+NOT_DECLARED: Final = (
+    "This release does not say which readings and charts to show: an older version published it. "
+    "`tidegauge publish` or the next run publishes one that does."
 )
-_SERIES = (
-    ("Fed total assets", "fed_total_assets", 1),
-    ("Treasury General Account", "tga_daily", 1),
-    ("Overnight reverse repo", "on_rrp", 1),
-    ("SOFR", "sofr", 2),
-    ("US 2-year yield", "us_2y_yield", 2),
-    ("Japan 2-year yield", "jgb_2y_yield", 3),
-    ("USDJPY", "usdjpy", 2),
-    ("High-yield spread", "hy_oas", 0),
-    ("CCC yield", "ccc_yield", 2),
-    ("VIX", "vix_close", 2),
-    ("VVIX", "vvix_close", 2),
-    ("MOVE", "move", 1),
-    ("Put/call, total", "put_call_total_ratio", 2),
-    ("Put/call, equity", "put_call_equity_ratio", 2),
-)
-# label, mart, its rows, column of the value, unit shown, decimals. Panel marts say themselves when they are too thin.
-_PANEL = (
-    ("Net advances, S&P 500", "breadth_daily", "universe = 'SPX'", "net_advances_count", "issues", 0),
-    ("Equity ETF flows, 5 days", "etf_category_flows_daily", "category = 'all_equity'", "flow_5d_usd_mn", "USD mn", 0),
-    ("Bond ETF flows, 5 days", "etf_category_flows_daily", "category = 'all_bonds'", "flow_5d_usd_mn", "USD mn", 0),
-)
-_ABOVE = ("Members above 200-day average", "breadth_daily", "universe = 'SPX'", "above_200dma_pct", "%", 1)
-_PANEL_LATE_SESSIONS, _PANEL_STALE_SESSIONS = 2, 4
-"""Prices come in the evening, share counts on the morning after: older than so many sessions is late, then stale."""
 
-_UNITS = {"usd_bn": "USD bn", "pct": "%", "bp": "bp", "ratio": "ratio", "index": "index", "rate": "JPY per USD"}
+_LATE_SESSIONS, _STALE_SESSIONS = 2, 4
+"""Prices come in the evening, share counts on the morning after: older than so many sessions is late, then stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +46,20 @@ class Reading:
     value: float | None
     decimals: int
     unit: str
-    obs_date: date | None  # of a derived reading: that of its oldest leg
+    obs_date: date | None  # of a derived reading: that of its oldest part
     known_at: datetime | None  # naive UTC
     age_days: int | None
     state: State
+    group: str | None = None
 
     @property
     def text(self) -> str:
         """The value as a person reads it."""
         return "no value" if self.value is None else f"{self.value:,.{self.decimals}f}"
+
+
+_Newest = tuple[float, date, datetime]
+"""A value, the day it is for and the moment it became known (naive UTC)."""
 
 
 def headline(con: duckdb.DuckDBPyConnection) -> Headline | None:
@@ -103,82 +73,62 @@ def headline(con: duckdb.DuckDBPyConnection) -> Headline | None:
     return Headline(*row) if row else None
 
 
-def readings(con: duckdb.DuckDBPyConnection) -> list[Reading]:
-    """Return the newest headline readings of an open published file."""
+def readings(con: duckdb.DuckDBPyConnection) -> list[Reading] | None:
+    """Return the newest headline readings of an open published file in their order; None as of NOT_DECLARED."""
+    presentation = read_presentation(con)
+    if presentation is None:
+        return None
     states = {
-        row[0]: row[1:] for row in con.execute("select series_id, state, age_days from meta.freshness").fetchall()
+        series_id: (state, age)
+        for series_id, state, age in con.execute("select series_id, state, age_days from meta.freshness").fetchall()
     }
-    today = _one(con, "select max(checked_at) from meta.freshness")
-    derived = [_derived(con, spec, states, today) for spec in _DERIVED]
-    panel = [_of_panel(con, spec, today) for spec in _PANEL]
-    return [*derived, *(_of_series(con, spec, states) for spec in _SERIES), _breadth(con, today), *panel]
+    row = con.execute("select max(checked_at) from meta.freshness").fetchone()
+    today = row[0] if row else None
+    return [_reading(con, placed, states, today) for placed in presentation.readings]
 
 
-def _breadth(con: duckdb.DuckDBPyConnection, today: datetime | None) -> Reading:
-    """Return what the regime takes: the greatest period, our own count before the series that a user filed."""
-    own = _of_panel(con, _ABOVE, today)
-    filed = con.execute(
-        """
-        select value, period_date, known_at from (
-            from marts.observations where series_id = 'sp500_above_200dma_published'
-            qualify row_number() over (partition by period_date, provider order by known_at desc, loaded_at desc) = 1
-        )
-        where value is not null order by period_date desc, provider_rank limit 1
-        """
-    ).fetchone()
-    published = _aged(con, f"{own.label}, published series", filed, own.unit, own.decimals, today)
-    return published if (published.obs_date or date.min) > (own.obs_date or date.min) else own
-
-
-def _derived(con: duckdb.DuckDBPyConnection, spec: tuple, states: dict, today: datetime | None) -> Reading:  # type: ignore[type-arg]
-    label, mart, column, day, moment, unit, decimals, legs = spec
-    row = con.execute(
-        f"select {column}, {day}, {moment} from marts.{mart}"
-        f" where {column} is not null order by session_date desc limit 1"
-    ).fetchone()
-    worst = min((states.get(leg, ("never", None))[0] for leg in legs), key=WORST_FIRST.index)
-    if row is None:
-        return Reading(label, None, decimals, unit, None, None, None, worst)
-    age = (today.date() - row[1]).days if today is not None else None
-    return Reading(label, row[0], decimals, unit, row[1], row[2], age, worst)
-
-
-def _of_panel(
-    con: duckdb.DuckDBPyConnection, spec: tuple[str, str, str, str, str, int], today: datetime | None
-) -> Reading:
-    label, mart, rows, column, unit, decimals = spec
-    found = con.execute(
-        f"select {column}, session_date, known_at from marts.{mart}"  # names of this module
-        f" where {rows} and {column} is not null order by session_date desc limit 1"
-    ).fetchone()
-    return _aged(con, label, found, unit, decimals, today)
-
-
-def _aged(
+def _reading(
     con: duckdb.DuckDBPyConnection,
-    label: str,
-    found: tuple[float, date, datetime] | None,
-    unit: str,
-    decimals: int,
+    placed: PlacedReading,
+    states: dict[str, tuple[State, int | None]],
     today: datetime | None,
 ) -> Reading:
-    """Return a reading of the panel, its state by how many sessions have closed since."""
-    if found is None or today is None:
-        return Reading(label, None, decimals, unit, None, None, None, "never")
-    value, day, known_at = found
-    behind = con.execute(
-        "select count(*) from marts.sessions where session_date > ? and close_at <= ?", [day, today]
-    ).fetchall()[0][0]
-    state: State = "stale" if behind > _PANEL_STALE_SESSIONS else "late" if behind > _PANEL_LATE_SESSIONS else "fresh"
-    return Reading(label, value, decimals, unit, day, known_at, (today.date() - day).days, state)
+    series = placed.reading.observation
+    if series is not None:
+        state, age = states.get(series, ("never", None))
+        return _shown(placed, _observation(con, series), age, state)
+    found = _of_mart(con, placed)
+    published = placed.reading.published_series
+    if published is not None:
+        other = _published(con, published)
+        if other is not None and (found is None or other[1] > found[1]):
+            shown = _shown(placed, other, _age(other, today), _by_sessions(con, other, today))
+            return replace(shown, label=f"{shown.label}, published series")
+    if placed.reading.series:
+        legs = [states.get(leg, ("never", None))[0] for leg in placed.reading.series]
+        return _shown(placed, found, _age(found, today), min(legs, key=WORST_FIRST.index))
+    return _shown(placed, found, _age(found, today), _by_sessions(con, found, today))
 
 
-def _of_series(con: duckdb.DuckDBPyConnection, spec: tuple[str, str, int], states: dict) -> Reading:  # type: ignore[type-arg]
-    label, series_id, decimals = spec
-    state, age = states.get(series_id, ("never", None))
-    row = con.execute(
+def _of_mart(con: duckdb.DuckDBPyConnection, placed: PlacedReading) -> _Newest | None:
+    """Return the newest value of the column, the earliest of its dates and the latest of its moments."""
+    reading, column = placed.reading, quoted(placed.column)
+    dates = ", ".join(map(quoted, reading.dates or (placed.period_column,)))
+    moments = ", ".join(map(quoted, reading.known_at))
+    rows: dict[str, Any] = dict(reading.rows or {})
+    wanted = "".join(f" and {quoted(name)} = ?" for name in rows)
+    return con.execute(
+        f"select {column}, least({dates}), greatest({moments}) from marts.{quoted(placed.mart)}"
+        f" where {column} is not null{wanted} order by {quoted(placed.period_column)} desc limit 1",
+        list(rows.values()),
+    ).fetchone()
+
+
+def _observation(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None:
+    """Return the newest observation of a series from the provider that serves it."""
+    return con.execute(
         """
-        select o.value, o.period_date, o.known_at, o.unit
+        select o.value, o.period_date, o.known_at
         from marts.observations as o
         inner join meta.freshness as f
             on o.series_id = f.series_id and o.provider = f.provider and o.period_date = f.data_through_date
@@ -187,12 +137,40 @@ def _of_series(con: duckdb.DuckDBPyConnection, spec: tuple[str, str, int], state
         """,
         [series_id],
     ).fetchone()
-    if row is None:
-        unit = con.execute("select unit from marts.series where series_id = ?", [series_id]).fetchone()
-        return Reading(label, None, decimals, _UNITS.get(unit[0], unit[0]) if unit else "", None, None, None, state)
-    return Reading(label, row[0], decimals, _UNITS.get(row[3], row[3]), row[1], row[2], age, state)
 
 
-def _one(con: duckdb.DuckDBPyConnection, query: str):  # type: ignore[no-untyped-def]
-    found = con.execute(query).fetchone()
-    return found[0] if found else None
+def _published(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None:
+    """Return the newest period of a series whose newest vintage, provider by provider, has a value."""
+    return con.execute(
+        """
+        select value, period_date, known_at from (
+            from marts.observations where series_id = ?
+            qualify row_number() over (partition by period_date, provider order by known_at desc, loaded_at desc) = 1
+        )
+        where value is not null order by period_date desc, provider_rank limit 1
+        """,
+        [series_id],
+    ).fetchone()
+
+
+def _by_sessions(con: duckdb.DuckDBPyConnection, found: _Newest | None, today: datetime | None) -> State:
+    """Return the state by how many sessions have closed since."""
+    if found is None or today is None:
+        return "never"
+    row = con.execute(
+        "select count(*) from marts.sessions where session_date > ? and close_at <= ?", [found[1], today]
+    ).fetchone()
+    behind = row[0] if row else 0
+    return "stale" if behind > _STALE_SESSIONS else "late" if behind > _LATE_SESSIONS else "fresh"
+
+
+def _age(found: _Newest | None, today: datetime | None) -> int | None:
+    return None if found is None or today is None else (today.date() - found[1]).days
+
+
+def _shown(placed: PlacedReading, found: _Newest | None, age: int | None, state: State) -> Reading:
+    value, day, known_at = found or (None, None, None)
+    said = placed.reading
+    return Reading(
+        said.label, value, said.decimals, said.unit, day, known_at, age if found else None, state, placed.group
+    )

@@ -22,6 +22,7 @@ from ingest.settings import Origin
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
 from warehouse.keepsakes import keepsake_queries
+from warehouse.presentation import Presentation
 from warehouse.published_table import BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
 from warehouse.releases import (
     STAMP,
@@ -71,14 +72,17 @@ def publish(
     origin: Origin,
     code_version: str,
     keep: int,
+    presentation: Presentation | None = None,
 ) -> PublishResult:
     """Publish the marts of the build file, unless the current release already says the same.
 
     The caller holds WriterLock and has audited the build file. `now` is aware. Keeps the last `keep` releases.
-    HomeUnusable when the disk is full or read-only; the published file is then what it was. Releases and a published
-    file that cannot be read are set aside or replaced: they stop nothing.
+    `presentation` goes into meta.readings and meta.charts. HomeUnusable when the disk is full or read-only; the
+    published file is then what it was. Releases and a published file that cannot be read are set aside or replaced:
+    they stop nothing.
     """
     start = time.perf_counter()
+    shown = presentation or Presentation()
     with home_errors(home):
         home.releases.mkdir(parents=True, exist_ok=True)
         home.published.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +92,7 @@ def publish(
         try:
             tables = _tables(con)
             queries = as_of_queries(con, tables)
-            content = _fingerprint(con, tables, queries, code_version, origin)
+            content = _fingerprint(con, tables, queries, code_version, origin, shown)
             same = same_content(home, content)
             if same is not None:
                 is_whole = is_published_whole(home, same)
@@ -99,7 +103,7 @@ def publish(
             build_id = f"{_stamp(home, now)}-{content[:8]}"
             path = home.releases / f"tidegauge_{build_id}.duckdb"
             build = (build_id, naive_utc(now), run_id, code_version, origin, origin == "SIMULATED")
-            _write(con, _unfinished(path), tables, queries, build, content)
+            _write(con, _unfinished(path), tables, queries, build, content, shown)
         finally:
             con.close()
         _check_opens(_unfinished(path), build_id, tables)
@@ -159,7 +163,12 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
 
 
 def _fingerprint(
-    con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], queries: list[AsOf], code_version: str, origin: str
+    con: duckdb.DuckDBPyConnection,
+    tables: list[PublishedTable],
+    queries: list[AsOf],
+    code_version: str,
+    origin: str,
+    presentation: Presentation,
 ) -> str:
     """Return a sha256 of what an analyst would see differ: not of row order, run ids or ages."""
     lines = [f"code {code_version}", f"origin {origin}"]
@@ -171,6 +180,7 @@ def _fingerprint(
             names = {name for name, *_ in table.columns}
             lines.append(repr(_content(con, table, [n for n in ("series_id", "provider", "state") if n in names])))
     lines += [repr(query) for query in queries]
+    lines += [repr(row) for rows in presentation.rows().values() for row in rows]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -193,11 +203,12 @@ def _write(
     queries: list[AsOf],
     build: tuple[Any, ...],
     content: str,
+    presentation: Presentation,
 ) -> None:
     """Write the new file at `path` and close it."""
     con.execute(f"attach {_text(str(path))} as {_ALIAS} (storage_version '{STORAGE_VERSION}')")
     try:
-        _fill(con, tables, queries, build, content)
+        _fill(con, tables, queries, build, content, presentation)
         con.execute(f"checkpoint {_ALIAS}")
     finally:
         con.execute(f"detach {_ALIAS}")
@@ -209,6 +220,7 @@ def _fill(
     queries: list[AsOf],
     build: tuple[Any, ...],
     content: str,
+    presentation: Presentation,
 ) -> None:
     """Copy everything in one transaction: each of hundreds of comments would wait for the disk on its own."""
     source = _quoted(_one(con, "select current_database()"))
@@ -222,11 +234,15 @@ def _fill(
             _comment(con, table, prefix)
             if table.schema == "marts":
                 rows_count += int(_one(con, f"select count(*) from {_ALIAS}.{table.path}"))
-        _write_quality(con, source, str(build[2]), prefix)
-        _write_keepsakes(con, prefix)
+        _write_quality(con, source, str(build[2]))
+        _write_keepsakes(con)
+        for table, rows in presentation.rows().items():
+            _write_rows(con, table, rows)
         tables_count = sum(table.schema == "marts" for table in tables)
         row = (*build, _data_through(con, tables, f"{_ALIAS}."), content, tables_count, rows_count)
-        _write_build(con, row, prefix)
+        _write_rows(con, BUILD, [row])
+        for table in PUBLISH_TABLES:
+            _comment(con, table, prefix)
         _write_as_of(con, source, queries, str(build[0]), prefix)
         con.commit()
     except BaseException:
@@ -243,7 +259,7 @@ def _comment(con: duckdb.DuckDBPyConnection, table: PublishedTable, prefix: str)
             con.execute(f"comment on column {_ALIAS}.{table.path}.{_quoted(column)} is {_text(comment)}")
 
 
-def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str, prefix: str) -> None:
+def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str) -> None:
     con.execute(
         f"""
         create table {_ALIAS}.meta.quality as
@@ -257,23 +273,19 @@ def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str, pre
         """,
         {"run_id": run_id},
     )
-    _comment(con, QUALITY, prefix)
 
 
-def _write_keepsakes(con: duckdb.DuckDBPyConnection, prefix: str) -> None:
+def _write_keepsakes(con: duckdb.DuckDBPyConnection) -> None:
     """Copy what a rebuild could not compute again. The selects name tables of the build file, which is in use."""
     for path, query in keepsake_queries():
         con.execute(f"create table {_ALIAS}.{path} as {query}")
-    for table in PUBLISH_TABLES:
-        if table not in (BUILD, QUALITY):
-            _comment(con, table, prefix)
 
 
-def _write_build(con: duckdb.DuckDBPyConnection, row: tuple[Any, ...], prefix: str) -> None:
-    columns = ", ".join(f"{name} {kind}" for name, kind, _ in BUILD.columns)
-    con.execute(f"create table {_ALIAS}.meta.build ({columns})")
-    con.execute(f"insert into {_ALIAS}.meta.build values ({', '.join('?' * len(row))})", row)
-    _comment(con, BUILD, prefix)
+def _write_rows(con: duckdb.DuckDBPyConnection, table: PublishedTable, rows: list[tuple[Any, ...]]) -> None:
+    columns = ", ".join(f"{name} {kind}" for name, kind, _ in table.columns)
+    con.execute(f"create table {_ALIAS}.{table.path} ({columns})")
+    for row in rows:
+        con.execute(f"insert into {_ALIAS}.{table.path} values ({', '.join('?' * len(row))})", row)
 
 
 def _write_as_of(con: duckdb.DuckDBPyConnection, source: str, queries: list[AsOf], build_id: str, prefix: str) -> None:

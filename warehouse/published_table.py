@@ -120,5 +120,52 @@ REGIME_LEDGER: Final = PublishedTable(
         ("row_json", "varchar", "The whole row of the ledger, column by name (JSON)"),
     ),
 )
-PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER)
+READINGS: Final = PublishedTable(
+    "meta",
+    "readings",
+    "The headline figures: which column of which mart each is, in the order in which the report shows them. "
+    "One row per reading.",
+    (
+        ("reading_position", "bigint", "Place in the order of all readings, from 1"),
+        ("group_name", "varchar", "Heading under which it is shown; NULL without one"),
+        ("label", "varchar", "Name under which it is shown"),
+        ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
+        ("decimals_count", "bigint", "Decimals with which it is shown"),
+        ("mart", "varchar", "Table of the schema marts"),
+        ("column_name", "varchar", "Column of that table which is shown"),
+        ("period_column", "varchar", "Column that orders the rows of that table"),
+        ("rows_column", "varchar", "Only rows in which this column has the value rows_value; NULL for all rows"),
+        ("rows_value", "varchar", "See rows_column"),
+        ("date_columns", "varchar", "The reading is for the earliest of these, comma between; NULL: of period_column"),
+        ("known_at_columns", "varchar", "It was known at the latest of these, comma between; NULL for an observation"),
+        (
+            "series_ids",
+            "varchar",
+            "Series whose freshness it has, the worst of them, comma between; NULL: by the sessions that closed since",
+        ),
+        (
+            "observation_series_id",
+            "varchar",
+            "The reading is the newest observation of this series, not the newest row of the column; NULL otherwise",
+        ),
+        ("published_series_id", "varchar", "Shown instead where its newest period is later; NULL for none"),
+    ),
+)
+CHARTS: Final = PublishedTable(
+    "meta",
+    "charts",
+    "The charts of the report: which columns of which mart each draws. One row per chart and line.",
+    (
+        ("chart_position", "bigint", "Place in the order of all charts, from 1"),
+        ("chart_title", "varchar", "Title of the chart"),
+        ("years_count", "bigint", "Years back from the newest value"),
+        ("mart", "varchar", "Table of the schema marts"),
+        ("period_column", "varchar", "Column that orders the rows of that table"),
+        ("line_position", "bigint", "Place of the line in the chart: 1 or 2"),
+        ("label", "varchar", "Name under which it is shown"),
+        ("column_name", "varchar", "Column of that table which is shown"),
+        ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
+    ),
+)
+PUBLISH_TABLES: Final = (BUILD, QUALITY, RUNS, CHECKS, REGIME_LEDGER, READINGS, CHARTS)
 """What publication itself writes; every other table of the file is a dbt model or of the regimes."""

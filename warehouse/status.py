@@ -1,5 +1,7 @@
 """How the last run went and what is held, without getting in the way of a run. Imports DuckDB alone: it must be quick.
 
+Values stand in the SQL as quoted text: for a bound one DuckDB imports pandas, which takes as long as all the rest.
+
 The build file is opened read-only, and only while nobody writes it: DuckDB would refuse the writer meanwhile.
 During a run the published file answers instead, and `note` says so.
 """
@@ -18,6 +20,7 @@ import duckdb
 from ingest.errors import NothingPublished
 from ingest.home import Home, elsewhere
 from warehouse.connection import home_errors, is_writer_active
+from warehouse.sql import text
 
 _TRIES: Final = 3
 _WAIT_SECONDS: Final = 0.1
@@ -110,7 +113,7 @@ def status(home: Home) -> Status:
     if published[2] is None and not is_active:
         raise NothingPublished(f"nothing in {home.root} yet: `tidegauge run` or `make demo` fills it{elsewhere(home)}")
     note = "the build file is in use: sources and shrinkages are those of the published file" if published[2] else None
-    note = note or "the first run is going on: nothing is published yet"
+    note = note or "the first run is in progress: nothing is published yet"
     shrinkages = _noted(published[1])
     return Status((), *published[:2], shrinkages, None, published[2], is_active, note, checks=published[3])
 
@@ -167,14 +170,13 @@ def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, date | None
 def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, date | None]:
     """Return the same of the panel tables that a desk fills: those of its own schema, and those it was asked for."""
     tables = con.execute(
-        """
-        select table_id from ops.panel_fetches where source = $desk
+        f"""
+        select table_id from ops.panel_fetches where source = {text(desk)}
         union
-        select schema_name || '.' || table_name from duckdb_tables() where schema_name = $desk
-        """,
-        {"desk": desk},
+        select schema_name || '.' || table_name from duckdb_tables() where schema_name = {text(desk)}
+        """
     ).fetchall()
-    newest = con.execute("select max(newest_period) from ops.source_runs where source = $desk", {"desk": desk})
+    newest = con.execute(f"select max(newest_period) from ops.source_runs where source = {text(desk)}")
     (period,) = newest.fetchone() or (None,)
     counts = [con.execute(f"select count(*) from {table}").fetchone() or (0,) for (table,) in tables]
     return sum(count for (count,) in counts), period
@@ -293,8 +295,8 @@ def _noted(freshness: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
 
 
 def _has(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
-    return con.execute(query, [schema, table]).fetchone() is not None
+    query = f"select 1 from duckdb_tables() where schema_name = {text(schema)} and table_name = {text(table)}"
+    return con.execute(query).fetchone() is not None
 
 
 def _records(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

@@ -1,15 +1,19 @@
 """The last two steps: the release that analysts open, and the page that shows it."""
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
 
 from ingest.errors import AuditFailed
-from orchestration import audit
+from orchestration import audit, dbt_meta
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.regimes import ALWAYS_KEYS
 from orchestration.session import Session
 from orchestration.version import code_version
 
 RELEASED_SCHEMAS = ("marts", "meta")
+
+# Read when the assets are: what a mart says wrongly is found before a run, not at its end.
+PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets([marts_assets])[0])
 
 
 @asset(
@@ -41,6 +45,7 @@ def published(context: AssetExecutionContext) -> MaterializeResult:
             origin=session.settings.origin,
             code_version=code_version(),
             keep=session.settings.keep_releases,
+            presentation=PRESENTATION,
         )
     return MaterializeResult(
         metadata={

@@ -6,6 +6,7 @@ from typing import Final
 
 from ingest.errors import QueryRefused
 from ingest.home import Home, nothing_published
+from warehouse.sql import text
 
 _HAS_PAST: Final = """
 exists (
@@ -35,7 +36,7 @@ def columns_of(home: Home, table: str) -> tuple[str, str]:
     sql = f"""
         select column_name as "column", data_type as "type", comment as holds
         from duckdb_columns()
-        where database_name = 'tidegauge' and table_name = {_text(name)} and {_schema(schema)}
+        where database_name = 'tidegauge' and table_name = {text(name)} and {_schema(schema)}
         order by schema_name, column_index
     """  # names are quoted
     return _told(home, schema, name), sql
@@ -60,7 +61,7 @@ def mentions_of(word: str) -> str:
         )
         select place, kind, comment as holds
         from everything
-        where contains(lower(place || ' ' || coalesce(comment, '')), lower({_text(word)}))
+        where contains(lower(place || ' ' || coalesce(comment, '')), lower({text(word)}))
         order by rank, place
     """  # the word is quoted
 
@@ -72,36 +73,30 @@ def _told(home: Home, schema: str, name: str) -> str:
     if not home.published.exists():
         raise nothing_published(home)
     with opened(home.published) as con:
+        # No value is bound: for one DuckDB imports pandas, which takes longer than the answer.
         found = con.execute(
-            """
+            f"""
             select schema_name || '.' || table_name, comment from (
                 select database_name, schema_name, table_name, comment from duckdb_tables()
                 union all
                 select database_name, schema_name, view_name, comment from duckdb_views()
             )
-            where database_name = 'tidegauge' and table_name = $name
-                and (schema_name = $schema or ($schema = '' and schema_name in ('marts', 'meta')))
-            """,
-            {"name": name, "schema": schema},
+            where database_name = 'tidegauge' and table_name = {text(name)} and {_schema(schema)}
+            """
         ).fetchone()
         if found is not None:
             why = without_past(con).get(name) if found[0].startswith("marts.") else None
-            lacking = f" It cannot be read as of a moment: it {why}." if why else ""
-            return f"{found[0]}: {found[1] or 'no description'}{lacking}"
+            no_past = f" It cannot be read as of a moment: it {why}." if why else ""
+            return f"{found[0]}: {found[1] or 'no description'}{no_past}"
         near = con.execute(
-            """
+            f"""
             select schema_name || '.' || table_name from duckdb_tables() where database_name = 'tidegauge'
-            order by jaro_winkler_similarity(table_name, ?) desc, table_name limit 3
-            """,
-            [name],
+            order by jaro_winkler_similarity(table_name, {text(name)}) desc, table_name limit 3
+            """
         ).fetchall()
     asked = f"{schema}.{name}" if schema else name
     raise QueryRefused(f"there is no table {asked}; near it: {', '.join(one for (one,) in near)}")
 
 
 def _schema(schema: str) -> str:
-    return f"schema_name = {_text(schema)}" if schema else "schema_name in ('marts', 'meta')"
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"schema_name = {text(schema)}" if schema else "schema_name in ('marts', 'meta')"

@@ -1,72 +1,29 @@
-"""The report's charts: small SVG drawings, made here without a browser and without a network."""
+"""The report's charts: small SVG drawings, made here without a browser and without a network.
+
+Which columns of which marts are drawn, the published file says in meta.charts.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
+
+from markupsafe import Markup, escape
+
+from warehouse.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-_COLOURS = ("#1f5fa8", "#b3541e")  # told apart by people who see red and green alike
+    from warehouse.presentation import Chart, PlacedChart
+
+_COLOURS = ("#1f5fa8", "#b3541e")  # distinct for people who see red and green alike
 _WIDTH, _HEIGHT = 460, 170
 _WIDE = 960
 POINTS = 800
 """More points than pixels say nothing more: longer histories are thinned to one point in n sessions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One drawing: a mart, one or two columns (label, column), and the unit of its axis; `years` back from the end."""
-
-    title: str
-    mart: str
-    columns: tuple[tuple[str, str], ...]
-    units: tuple[str, ...]  # one: both lines share the axis; two: left and right
-    years: int = 5
-
-
-CHARTS = (
-    Chart("Net liquidity", "net_liquidity_daily", (("Net liquidity", "net_liquidity_usd_bn"),), ("USD bn",)),
-    Chart(
-        "Reverse repo and Treasury account",
-        "net_liquidity_daily",
-        (("ON RRP", "on_rrp_usd_bn"), ("TGA", "tga_usd_bn")),
-        ("USD bn",),
-    ),
-    Chart(
-        "Carry and the yen",
-        "carry_daily",
-        (("US 2Y − JP 2Y", "carry_2y_bp"), ("USDJPY", "usdjpy_rate")),
-        ("bp", "JPY per USD"),
-    ),
-    Chart("High-yield spread", "credit_daily", (("HY OAS", "hy_oas_bp"),), ("bp",)),
-    Chart("VIX and VVIX", "volatility_daily", (("VIX", "vix_index"), ("VVIX", "vvix_index")), ("VIX", "VVIX")),
-    Chart("MOVE", "rates_volatility_daily", (("MOVE", "move_index"),), ("index",)),
-    Chart(
-        "Put/call",
-        "options_sentiment_daily",
-        (("Total", "put_call_total_ratio"), ("Equity", "put_call_equity_ratio")),
-        ("ratio",),
-    ),
-    Chart("SOFR over the rate on reserves", "funding_daily", (("SOFR − IORB", "sofr_iorb_bp"),), ("bp",)),
-    Chart(
-        "S&P 500 members above their averages",
-        "market_daily",
-        (("200 days", "sp500_above_200dma_pct"), ("50 days", "sp500_above_50dma_pct")),
-        ("%",),
-    ),
-    Chart(
-        "ETF flows over 5 sessions",
-        "market_daily",
-        (("Equity", "equity_etf_flow_5d_usd_mn"), ("Bonds", "bond_etf_flow_5d_usd_mn")),
-        ("USD mn",),
-        years=2,
-    ),
-)
 
 
 CLASS_COLOURS = {
@@ -80,7 +37,7 @@ CLASS_COLOURS = {
 """From the mildest to the worst, then no class; each differs in lightness from its neighbours."""
 
 
-def draw_classes(con: duckdb.DuckDBPyConnection) -> str | None:
+def draw_classes(con: duckdb.DuckDBPyConnection) -> Markup | None:
     """Return the history of the headline class as bands with the core score on them, None where there is no class."""
     bands = con.execute(
         """
@@ -143,92 +100,84 @@ def _classes_specification(bands: list[tuple[Any, ...]], scores: list[tuple[Any,
     return specification
 
 
-def draw(con: duckdb.DuckDBPyConnection, chart: Chart) -> str | None:
-    """Return `chart` as an inline SVG element, None where the file has no value to draw."""
-    frame = _data(con, chart)
+def draw(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> Markup | None:
+    """Return a chart as an inline SVG element, None where the file has no value to draw."""
+    frame = _data(con, placed)
     if frame.is_empty():
         return None
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(_specification(frame, chart))
-    return _accessible(svg, chart, frame)
+    svg: str = vl_convert.vegalite_to_svg(_specification(frame, placed.chart))
+    return _accessible(svg, placed.chart, frame)
 
 
-def _data(con: duckdb.DuckDBPyConnection, chart: Chart) -> pl.DataFrame:
-    """Return session_date, label, value; gaps stay gaps (a NULL value)."""
-    selected = ", ".join(column for _, column in chart.columns)
-    some = " or ".join(f"{column} is not null" for _, column in chart.columns)
-    rows = con.execute(
+def _data(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> pl.DataFrame:
+    """Return day and a column by label; gaps stay gaps (a NULL value)."""
+    chart, mart, period = placed.chart, quoted(placed.mart), quoted(placed.period_column)
+    labels = {f"line_{number}": line.label for number, line in enumerate(chart.lines)}
+    columns = ", ".join(f"{quoted(line.column)}::double as line_{number}" for number, line in enumerate(chart.lines))
+    some = " or ".join(f"{quoted(line.column)} is not null" for line in chart.lines)
+    frame = con.execute(
         f"""
         with recent as (
-            select session_date, {selected} from marts.{chart.mart},
-                (select max(session_date) as last from marts.{chart.mart} where {some})
-            where session_date <= last and session_date > last - interval {chart.years} year
+            select {period} as day, {columns} from marts.{mart},
+                (select max({period}) as last from marts.{mart} where {some})
+            where {period} <= last and {period} > last - interval {chart.years} year
         ),
         placed as (
-            select *, row_number() over (order by session_date desc) as back, count(*) over () as total from recent
+            select *, row_number() over (order by day desc) as back, count(*) over () as total from recent
         )
-        select session_date, {selected} from placed
+        select * exclude (back, total) from placed
         where (back - 1) % greatest(1, total // {POINTS}) = 0
-        order by session_date
-        """  # names of this module
+        order by day
+        """
     ).pl()
-    return rows.rename({column: label for label, column in chart.columns})
+    return frame.rename(labels)
 
 
 def _specification(frame: pl.DataFrame, chart: Chart) -> dict[str, Any]:
     import altair as alt
 
-    labels = [label for label, _ in chart.columns]
+    labels = [line.label for line in chart.lines]
     scale = alt.Scale(domain=labels, range=list(_COLOURS[: len(labels)]))
-    x = alt.X("session_date:T", title=None, axis=alt.Axis(grid=False, labelFlush=True))
+    x = alt.X("day:T", title=None, axis=alt.Axis(grid=False, labelFlush=True))
 
-    def line(label: str, unit: str, orient: Literal["left", "right"]) -> alt.Chart:
+    def drawn(label: str, unit: str, orient: Literal["left", "right"]) -> alt.Chart:
         y = alt.Y(
             "value:Q", title=unit, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(orient=orient, tickCount=4)
         )
         legend = alt.Legend(orient="top", title=None) if len(labels) > 1 else None
         colour = alt.Color("series:N", scale=scale, legend=legend)
-        chart: alt.Chart = alt.Chart(alt.NamedData(name=label)).mark_line(strokeWidth=1.3, clip=True)
-        return chart.encode(x=x, y=y, color=colour)
+        mark: alt.Chart = alt.Chart(alt.NamedData(name=label)).mark_line(strokeWidth=1.3, clip=True)
+        return mark.encode(x=x, y=y, color=colour)
 
     right: Literal["left", "right"] = "right" if len(chart.units) > 1 else "left"
     sides: tuple[Literal["left", "right"], ...] = ("left", right)
-    lines = [
-        line(label, unit, side)
-        for label, unit, side in zip(labels, (*chart.units, chart.units[-1]), sides, strict=False)
-    ]
+    lines = [drawn(line.label, line.unit, side) for line, side in zip(chart.lines, sides, strict=False)]
     drawing = alt.layer(*lines).properties(width=_WIDTH, height=_HEIGHT, background="transparent")
     if len(chart.units) > 1:
         drawing = drawing.resolve_scale(y="independent")
     specification: dict[str, Any] = drawing.configure_view(stroke=None).configure_axis(labelColor="#333").to_dict()
-    # Put in behind altair's back: it would hold every point against its schema, 0.3 s a chart.
+    # Added after altair is done: it would check every point against its schema, 0.3 s a chart.
     specification["datasets"] = {label: _points(frame, label) for label in labels}
     return specification
 
 
 def _points(frame: pl.DataFrame, label: str) -> list[dict[str, Any]]:
-    rows = frame.select("session_date", label).iter_rows()
-    return [{"session_date": day.isoformat(), "value": value, "series": label} for day, value in rows]
+    rows = frame.select("day", label).iter_rows()
+    return [{"day": day.isoformat(), "value": value, "series": label} for day, value in rows]
 
 
-def _accessible(svg: str, chart: Chart, frame: pl.DataFrame) -> str:
+def _accessible(svg: str, chart: Chart, frame: pl.DataFrame) -> Markup:
     """Give the drawing a name that a screen reader says, and let it shrink with the page."""
-    first, last = frame["session_date"][0], frame["session_date"][-1]
-    names = " and ".join(label for label, _ in chart.columns)
+    first, last = frame["day"][0], frame["day"][-1]
+    names = " and ".join(line.label for line in chart.lines)
     return _named(svg, f"{chart.title}: {names} in {', '.join(chart.units)}, {first} to {last}")
 
 
-def _named(svg: str, label: str) -> str:
+def _named(svg: str, label: str) -> Markup:
     """Give a drawing a name that a screen reader says, and let it shrink with the page."""
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
     width = f"max-width:{size[1]}px;" if size else ""
-    return re.sub(
-        r"<svg ", f'<svg role="img" aria-label="{_escaped(label)}" style="{width}width:100%;height:auto" ', svg, count=1
-    )
-
-
-def _escaped(text: str) -> str:
-    import html
-
-    return html.escape(text, quote=True)
+    named = f'<svg role="img" aria-label="{escape(label)}" style="{width}width:100%;height:auto" '
+    return Markup(svg.replace("<svg ", named, 1))  # noqa: S704  # vl_convert escapes what it writes

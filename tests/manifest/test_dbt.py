@@ -14,6 +14,7 @@ import pytest
 from ingest.catalog import SOURCES, load_catalog
 from ingest.catalog.calendars import nyse_sessions
 from ingest.dataset import TABLES
+from orchestration.dbt_meta import presentation
 from tests.manifest.conftest import DBT_PROJECT
 
 MARTS = {
@@ -304,3 +305,15 @@ def test_a_net_asset_value_far_from_the_close_is_told(dbt, warehouse: Path, nav:
 def add(con: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
     marks = ", ".join(f"${name}" for name in row)
     con.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", row)
+
+
+def test_the_marts_declare_readings_and_charts_that_can_be_shown(manifest):
+    found = presentation(manifest.to_dict(omit_none=False))
+    known = {series.id for series in load_catalog().series}
+    for placed in found.readings:
+        reading = placed.reading
+        named = {*reading.series, reading.observation, reading.published_series} - {None}
+        assert named <= known, reading.label
+        assert placed.group, f"{placed.mart} declares a reading and no group"
+    assert [placed.reading.label for placed in found.readings][:2] == ["Net liquidity", "Fed total assets"]
+    assert found.charts[0].chart.title == "Net liquidity"

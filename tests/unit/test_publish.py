@@ -19,6 +19,7 @@ import pytest
 from ingest.errors import HomeUnusable, NothingPublished
 from ingest.home import Home
 from warehouse.connection import WriterLock, connect, migrate
+from warehouse.presentation import MartMeta, Presentation, presentation_of
 from warehouse.publish import PublishResult, publish, releases, rollback
 
 REPOSITORY = Path(__file__).parents[2]
@@ -113,7 +114,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "marts.sessions",
         "meta.payloads",
         "meta.freshness",
-        *(f"meta.{name}" for name in ("build", "quality", "runs", "checks", "regime_ledger")),
+        *(f"meta.{name}" for name in ("build", "quality", "runs", "checks", "regime_ledger", "readings", "charts")),
     }
     assert all(comments.values())
     uncommented = "select table_name, column_name from duckdb_columns() where comment is null and schema_name = 'meta' "
@@ -194,6 +195,19 @@ def test_whatever_an_analyst_would_see_is_a_new_release(home, change):
     con.execute(change)
     con.close()
     assert publish_now(home).state == "published"
+
+
+def test_another_order_of_the_readings_is_a_new_release_and_the_file_says_it(home):
+    def presentation(label: str) -> Presentation:
+        column = {"readings": [{"label": label, "order": 1, "unit": "bp"}]}
+        return presentation_of([MartMeta("credit_daily", {"session_date": {}, "known_at": {}, "hy_oas_bp": column})])
+
+    publish_now(home, presentation=presentation("Spread"))
+    assert publish_now(home, presentation=presentation("Spread")).state == "unchanged"
+    assert publish_now(home, presentation=presentation("HY spread")).state == "published"
+    found = ask(home.published, "select label, mart, column_name, period_column from meta.readings")
+    assert found == [("HY spread", "credit_daily", "hy_oas_bp", "session_date")]
+    assert ask(home.published, "select count(*) from meta.charts") == [(0,)]
 
 
 def test_ages_and_row_order_are_no_news_but_a_new_version_of_the_code_is(home):

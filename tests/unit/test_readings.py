@@ -7,6 +7,7 @@ from datetime import date, datetime
 import duckdb
 
 from serving.readings import Reading, readings
+from warehouse.presentation import MartMeta, presentation_of
 
 TODAY = datetime(2026, 4, 2, 14, 20)
 
@@ -23,20 +24,27 @@ def published(own: list[tuple], filed: list[tuple]) -> duckdb.DuckDBPyConnection
         create table marts.sessions as select unnest(range(date '2026-03-20', date '2026-04-10', interval 1 day))::date
             as session_date, session_date + interval 20 hour as close_at;
         create table marts.breadth_daily (session_date date, universe varchar, above_200dma_pct double,
-            net_advances_count bigint, known_at timestamp);
+            known_at timestamp);
         create table marts.observations (series_id varchar, provider varchar, provider_rank bigint, period_date date,
             value double, unit varchar, known_at timestamp, loaded_at timestamp);
-        create table marts.etf_category_flows_daily (session_date date, category varchar, flow_5d_usd_mn double,
-            known_at timestamp);
-        create table marts.net_liquidity_daily (session_date date, net_liquidity_usd_bn double, known_at timestamp,
-            fed_total_assets_obs_date date, tga_obs_date date, on_rrp_obs_date date);
-        create table marts.carry_daily (session_date date, carry_2y_bp double, us_2y_obs_date date, jp_2y_obs_date date,
-            us_2y_known_at timestamp, jp_2y_known_at timestamp);
         """
     )
+    reading = {
+        "label": "Members above 200-day average",
+        "order": 1,
+        "unit": "%",
+        "decimals": 1,
+        "rows": {"universe": "SPX"},
+        "published_series": "sp500_above_200dma_published",
+    }
+    columns = {"session_date": {}, "universe": {}, "known_at": {}, "above_200dma_pct": {"readings": [reading]}}
+    for table, rows in presentation_of([MartMeta("breadth_daily", columns)]).rows().items():
+        con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
+        for row in rows:
+            con.execute(f"insert into {table.path} values ({', '.join('?' * len(row))})", row)
     con.execute("insert into meta.freshness values ('vix_close', 'fresh', 1, 'cboe', '2026-04-01', ?)", [TODAY])
     for day, value in own:
-        con.execute("insert into marts.breadth_daily values (?, 'SPX', ?, 1, ?)", [day, value, TODAY])
+        con.execute("insert into marts.breadth_daily values (?, 'SPX', ?, ?)", [day, value, TODAY])
     for day, value, known_at in filed:
         con.execute(
             "insert into marts.observations values"
@@ -47,7 +55,7 @@ def published(own: list[tuple], filed: list[tuple]) -> duckdb.DuckDBPyConnection
 
 
 def breadth(own: list[tuple], filed: list[tuple]) -> Reading:
-    (found,) = [one for one in readings(published(own, filed)) if one.label.startswith("Members above")]
+    (found,) = readings(published(own, filed)) or []
     return found
 
 

@@ -74,7 +74,7 @@ def test_what_followed_says_at_which_price_it_began_and_shows_the_other_measures
         " where return_kind = 'total_return'"
     )
     page = regime_sections(con)
-    assert "from the first close after the cut-off (no opens are held)" in page
+    assert "from the first close after the cut-off (there are no opens)" in page
     assert "total return: no dividends of &lt;SPY&gt;" in page
 
 

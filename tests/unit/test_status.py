@@ -155,7 +155,7 @@ def test_a_build_file_that_is_open_in_this_process_is_no_obstacle(home):
 
 def test_the_first_run_going_on(home):
     with WriterLock(home):
-        assert status(home).note == "the first run is going on: nothing is published yet"
+        assert status(home).note == "the first run is in progress: nothing is published yet"
 
 
 def test_status_imports_nothing_heavy():
