@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -33,6 +34,7 @@ from warehouse.records import (
     state_of,
 )
 from warehouse.runs import record_checks
+from warehouse.snapshots import land_snapshots
 from warehouse.unsound import refused_groups, refused_sentence
 
 _RELATIONS = absence.Relations(
@@ -67,6 +69,7 @@ def land_panel(
     try:
         record_payloads(con, batch.payloads, batch.name)
         received = sum(frame.height for frames in (gated.accepted, gated.refused) for frame in frames.values())
+        gated, daily = land_snapshots(con, snapshots, gated, run_id=run_id, now=moment)
         unsound = [] if gated.held_back else _unsound(batch, gated)
         gated, held, checks, gone = _without_held_groups(con, batch, gated, run_id, moment)
         held += unsound
@@ -80,7 +83,7 @@ def land_panel(
             for name in gated.accepted:
                 table = _Table(con, batch, gated, dataset(name), run_id, moment, gone.get(name, frozenset()))
                 landed.append(table.merge())
-        result = _result(batch, gated, landed, quarantined)
+        result = daily.added_to(_result(batch, gated, landed, quarantined))
         result = replace(
             result,
             state="partial" if held and result.state == "ok" else result.state,

@@ -20,6 +20,8 @@ from warehouse.landing import land
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.panel_landing import land_panel
 from warehouse.releases import build_of, set_aside
+from warehouse.snapshot_rebuild import INDEX, compare_snapshots
+from warehouse.snapshots import show_snapshots
 
 _COMPARED = "series_id, period_date, value, known_at, known_basis"
 _RAW = {f"{source}.observations": _COMPARED for source in SOURCES} | {
@@ -95,7 +97,7 @@ def rebuild(
         con = connect(fresh)
         try:
             migrate(con)
-            count = _replay(con, batches, gate, catalog, run_id, now)
+            count = _replay(con, home, batches, gate, catalog, run_id, now)
             rows = sum(_rows(con, table) for table in _RAW)
             is_sound = _is_sound(home.warehouse)
             compared = _compare_and_carry_over(con, home) if is_sound else None
@@ -147,15 +149,22 @@ def _set_aside(path: Path) -> Path:
 
 
 def _replay(
-    con: duckdb.DuckDBPyConnection, batches: Iterable[Batch], gate: Gate, catalog: Catalog, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    batches: Iterable[Batch],
+    gate: Gate,
+    catalog: Catalog,
+    run_id: str,
+    now: datetime,
 ) -> int:
     count = 0
+    show_snapshots(con, home.snapshots)
     for batch in batches:
         judged = gate(con, batch)
         if observations_of(batch.source) in batch.tables:
             land(con, batch, judged, catalog, run_id, now)
         else:
-            land_panel(con, batch, judged, run_id, now)
+            land_panel(con, batch, judged, run_id, now, snapshots=home.snapshots)
         count += 1
     return count
 
@@ -175,6 +184,8 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home) -> int:
         raw = [table for table in _RAW if table in held]  # an old file may be from before a table
         for table in raw:
             _compare(con, table)
+        if INDEX in held:
+            compare_snapshots(con, home.snapshots)
         for table in CARRIED_OVER:
             # an older file may lack a column of newer code
             listed = ", ".join(_columns(con, table))

@@ -11,7 +11,8 @@ caller may name, because a path inside a copied file would lead nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,25 +60,42 @@ def refresh_views(con: duckdb.DuckDBPyConnection, root: Path, table: Dataset) ->
         con.execute(f"comment on view {name} is {text(comment)}")
 
 
-def release_statements(
-    con: duckdb.DuckDBPyConnection, root: Path, tables: Sequence[Dataset], prefix: str = ""
-) -> Iterator[str]:
-    """Yield what gives a published file its macros over the files that the build file `con` has now.
+@dataclass(frozen=True, slots=True)
+class SnapshotMacro:
+    """How a published file reads the files that a snapshot table had when it was published."""
 
-    `folder` is where the files are, the snapshots folder of the home unless the caller says otherwise; `moment` (UTC)
-    leaves out what was not known by then. A table without a file has no macro. `prefix` stands before its comment.
+    name: str
+    select: str
+    folder: str
+    comment: str
+
+    def statements(self, _build_id: str, prefix: str = "") -> list[str]:
+        """Return the SQL that stores the macro and its comment; run it with the new file in use."""
+        arguments = f"moment := timestamp 'infinity', folder := {text(self.folder)}"
+        return [
+            f"create schema if not exists {_SCHEMA}",
+            f"create macro {self.name}({arguments}) as table {self.select}",
+            f"comment on macro table {self.name} is {text(prefix + self.comment)}",
+        ]
+
+
+def snapshot_macros(con: duckdb.DuckDBPyConnection, root: Path, tables: Sequence[Dataset]) -> list[SnapshotMacro]:
+    """Return the macros of the snapshot tables that have files in the build file `con`, below `root`.
+
+    `folder` is where the files are, `root` unless the caller says otherwise; `moment` (UTC) leaves out what was not
+    known by then.
     """
-    found = [(table, days) for table in tables if (days := _by_day(_files(con, table, "accepted")))]
-    if found:
-        yield f"create schema {_SCHEMA}"
-    for table, days in found:
-        name = f"{_SCHEMA}.{macro_name(table)}"
-        arguments = f"moment := timestamp '9999-12-31', folder := {text(str(root))}"
-        yield f"create macro {name}({arguments}) as table {_newest(None, table, days, 'known_at <= moment')}"
-        yield (
-            f"comment on macro table {name} is "
-            f"{text(f'{prefix}{table.comment} Of each day and group the newest answer known by moment (UTC).')}"
-        )
+    made = []
+    for table in tables:
+        days = _by_day(_files(con, table, "accepted")) if table.is_in_daily_files else {}
+        if days:
+            select = _newest(None, table, days, "known_at <= moment")
+            comment = (
+                f"{table.comment} Of each day and group the newest answer that was known by moment (UTC), from the "
+                "Parquet files below folder."
+            )
+            made.append(SnapshotMacro(f"{_SCHEMA}.{macro_name(table)}", select, str(root), comment))
+    return made
 
 
 def macro_name(table: Dataset) -> str:

@@ -19,6 +19,7 @@ import polars as pl
 
 from ingest.batch import GateResult
 from ingest.dataset import TABLES, Dataset, dataset
+from warehouse.records import LandingResult
 from warehouse.snapshot_files import NOT_EXPIRED, REFUSED_FOLDER, WrittenFile, remove_unfinished, write_file
 from warehouse.snapshot_views import refresh_views
 
@@ -34,6 +35,17 @@ class LandedSnapshot:
     rows_again: int
     rows_refused: int
     newest_period: date | None
+
+    def added_to(self, result: LandingResult) -> LandingResult:
+        """Return the result of a batch's other tables with these rows in it."""
+        periods = [one for one in (result.newest_period, self.newest_period) if one is not None]
+        return replace(
+            result,
+            rows_new=result.rows_new + self.rows_new,
+            rows_changed=result.rows_changed + self.rows_again,
+            rows_quarantined=result.rows_quarantined + self.rows_refused,
+            newest_period=max(periods, default=None),
+        )
 
 
 def land_snapshot(
@@ -66,13 +78,18 @@ def land_snapshot(
 
 
 def land_snapshots(
-    con: duckdb.DuckDBPyConnection, root: Path, gated: GateResult, *, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection, root: Path | None, gated: GateResult, *, run_id: str, now: datetime
 ) -> tuple[GateResult, LandedSnapshot]:
     """Land the snapshot tables of a judged batch; return what is left for the landing of rows, and the sums.
 
-    As land_snapshot does. Of a batch that was held back only the refused rows are written.
+    As land_snapshot does. Of a batch that was held back only the refused rows are written. `root` is needed where there
+    are such tables; ValueError where it is missing.
     """
     names = [name for name in dict.fromkeys((*gated.accepted, *gated.refused)) if dataset(name).is_in_daily_files]
+    if not names:
+        return gated, LandedSnapshot(0, 0, 0, None)
+    if root is None:
+        raise ValueError(f"bug: no folder for the snapshot files of {', '.join(names)}")
     landed = [
         land_snapshot(con, root, dataset(name), gated.accepted[name], gated.refused[name], run_id=run_id, now=now)
         for name in names

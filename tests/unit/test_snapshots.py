@@ -15,7 +15,7 @@ from tests.unit.snapshot_sample import CHAINS, DAY, NOW, SEEN, chain
 from warehouse import snapshots
 from warehouse.connection import SCHEMA_FOLDER
 from warehouse.snapshot_files import damaged_files, left_over_files
-from warehouse.snapshot_views import refresh_views, release_statements
+from warehouse.snapshot_views import refresh_views, snapshot_macros
 from warehouse.snapshots import LandedSnapshot, land_snapshot, rows_by_day
 
 LATER = SEEN + timedelta(hours=1)
@@ -264,8 +264,9 @@ def test_a_published_file_reads_its_own_files_wherever_they_lie_and_as_of_any_mo
     land(con, root, chain(day=DAY + timedelta(days=1), payload="r", seen=SEEN + timedelta(days=1)))
     published = tmp_path / "published.duckdb"
     with duckdb.connect(str(published)) as release:
-        for statement in release_statements(con, root, [CHAINS], "SIMULATED. "):
-            release.execute(statement)
+        for macro in snapshot_macros(con, root, [CHAINS]):
+            for statement in macro.statements("build", "SIMULATED. "):
+                release.execute(statement)
     land(con, root, chain(payload="s", bid=9.0, seen=SEEN + timedelta(days=2)))  # after the publication
     moved = tmp_path / "moved"
     root.rename(moved)
