@@ -228,6 +228,8 @@ class _Gathered:
         frames = self.frames.get(table.id)
         if not frames:
             return empty_table(table)
+        if table.is_in_daily_files:  # millions of rows: what overlaps is for the gate
+            return pl.concat(frames)
         rows = pl.concat([frame.with_columns(_order=pl.lit(number)) for number, frame in enumerate(frames)])
         key = dataset_key(table)
         if len(frames) > 1:

@@ -17,7 +17,7 @@ import polars as pl
 from ingest.batch import ROWS_SCHEMA
 from ingest.catalog import release_rule
 from ingest.catalog.release import ReleaseRule
-from ingest.registry import ColumnFacts, Revisions, ServesFacts, TableFacts, publishers
+from ingest.registry import ColumnFacts, Revisions, ServesFacts, Storage, TableFacts, publishers
 from ingest.yaml_files import checked
 
 
@@ -52,8 +52,15 @@ class Dataset:
     publisher changes what it has published; a change beyond that waits for a person (of series the catalog says it).
     `serves` says of which concept the table is one provider, and which one; `simulate` has hints for drawing it.
 
-    `expect` says what the gate holds the rows to, as plain mappings; ingest.rules.declared says which there are. Keys,
-    sizes, dates and histories that come back multiplied are looked at whatever it says.
+    `storage` says where rows are kept. "rows": a table of the build file, whose rows are compared with what is held.
+    "daily_files": a snapshot table of millions of rows a day (option chains), kept as immutable Parquet files by day
+    and never compared; in the view of newest rows a later answer of the same day and group replaces the earlier one.
+    That is not `is_snapshot`, which says of a small table in rows that its past cannot be asked for.
+    `keep_days` (daily files only): days older than the newest by more are removed; None: none ever is.
+
+    `expect` says what the gate holds the rows to, as plain mappings; ingest.rules.declared says which there are (of
+    daily files ingest.rules.snapshot_rules). Keys, sizes, dates and histories that come back multiplied are looked at
+    whatever it says.
     """
 
     source: str
@@ -71,6 +78,8 @@ class Dataset:
     is_regular: bool = False
     revisions: Revisions = "routine"
     serves: ServesFacts | None = None
+    storage: Storage = "rows"
+    keep_days: int | None = None
     expect: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     simulate: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -105,6 +114,11 @@ class Dataset:
     def must_reach_newest(self) -> bool:
         """Say whether an answer that ends before what is held is a frozen one."""
         return self.is_regular or self.is_snapshot
+
+    @property
+    def is_in_daily_files(self) -> bool:
+        """Say whether the rows are kept as Parquet files by day."""
+        return self.storage == "daily_files"
 
     @property
     def history(self) -> str | None:
@@ -162,6 +176,8 @@ def declared(source: str, name: str, table: TableFacts) -> Dataset:
         judged_by=table.judged_by,
         is_history_revised=table.is_history_revised,
         is_snapshot=table.kind == "snapshot",
+        storage=table.storage,
+        keep_days=table.keep_days,
         is_regular=table.is_regular,
         revisions=table.revisions,
         serves=table.serves,

@@ -36,6 +36,11 @@ class Home:
         return self.build / "writer.lock"
 
     @property
+    def snapshots(self) -> Path:
+        """Parquet files of the snapshot tables, by source, table and day."""
+        return self.root / "snapshots"
+
+    @property
     def releases(self) -> Path:
         return self.root / "releases"
 

@@ -23,6 +23,7 @@ Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
 AskedBy = Literal["catalog", "funds", "symbols", "whole", "file"]
 ColumnType = Literal["text", "date", "double", "bigint", "boolean"]
 Kind = Literal["revisable", "snapshot", "reference"]
+Storage = Literal["rows", "daily_files"]
 Revisions = Literal["never", "rare", "routine"]
 """How often a publisher changes what it has published: never; a few values now and then; as a matter of course."""
 
@@ -96,6 +97,8 @@ class TableFacts(_Declared):
     group: str | None = None
     judged_by: str | None = None
     kind: Kind = "revisable"
+    storage: Storage = "rows"
+    keep_days: int | None = Field(default=None, ge=1)
     is_history_revised: bool = False
     is_regular: bool = False
     revisions: Revisions = "routine"

@@ -1,11 +1,12 @@
-"""Whether the archive still holds what was put into it: a sample of it, or all."""
+"""Whether the archive, and the files of snapshot tables, are still what was put there: a sample, or all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from ingest.archive import Archive
-from ingest.errors import ArchiveDamaged
+from ingest.errors import ArchiveDamaged, HomeUnusable
 from ingest.home import Home
 from ingest.secrets import blotted_body
 from orchestration.finding import Finding
@@ -41,6 +42,44 @@ def archive_finding(home: Home, *, full: bool) -> Finding:
         return Finding("archive", "note", f"{of} looked at: {with_key} hold a key that was sent back", advice)
     more = "" if full or len(looked_at) == len(digests) else "; `tidegauge doctor --full` looks at all"
     return Finding("archive", "good", f"{of} are what was put there{more}")
+
+
+def snapshot_findings(home: Home, *, full: bool) -> Iterator[Finding]:
+    """Yield how the files of snapshot tables compare with their index; nothing in a home without such files.
+
+    Each must be there in its length; with `full` each is hashed. Nothing is said while a writer has the build file.
+    """
+    if not home.snapshots.is_dir():
+        return
+    import duckdb
+
+    from warehouse.connection import is_writer_active
+    from warehouse.snapshot_files import damaged_files, left_over_files
+    from warehouse.status import build_file
+
+    try:
+        with build_file(home, is_active=is_writer_active(home)) as con:
+            held = "select count(*) from duckdb_tables() where schema_name = 'ops' and table_name = 'snapshot_files'"
+            if con is None or con.execute(held).fetchone() != (1,):
+                return
+            damaged = damaged_files(con, home.snapshots, full=full)
+            left_over = left_over_files(con, home.snapshots)
+            count = con.execute("select count(*) from ops.snapshot_files").fetchone()
+    except (duckdb.Error, HomeUnusable):
+        return  # what is said of the build file says it
+    if damaged:
+        more = f"; {len(damaged)} files are damaged" if len(damaged) > 1 else ""
+        advice = "Run `tidegauge rebuild`: the archive gives it again."
+        yield Finding("snapshots", "bad", f"{damaged[0].said}{more}", advice, HomeUnusable.exit_code)
+    elif left_over:
+        size = sum(path.stat().st_size for path in left_over) / 1e6
+        seen = f"{len(left_over)} files ({size:,.0f} MB) that no index names, {left_over[0]} the first"
+        yield Finding(
+            "snapshots", "note", seen, "A killed run or a rebuild left them; nothing reads them. Remove them."
+        )
+    else:
+        more = "" if full else " in their length; `tidegauge doctor --full` hashes them"
+        yield Finding("snapshots", "good", f"{0 if count is None else count[0]:,} files are what was put there{more}")
 
 
 def _sample(digests: list[str]) -> list[str]:

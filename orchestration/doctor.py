@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.errors import ConfigError, HomeUnusable
 from ingest.home import Home, home_at
 from ingest.settings import PROJECT_ROOT, Settings, load_settings
-from orchestration.archive_check import archive_finding
+from orchestration.archive_check import archive_finding, snapshot_findings
 from orchestration.finding import Finding
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
     for look in looks:
         yield look(settings, home)
     yield archive_finding(home, full=full)
+    yield from snapshot_findings(home, full=full)
     yield from _panels(settings, home)
 
 

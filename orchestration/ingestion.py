@@ -86,9 +86,16 @@ def require_own_upstream(session: Session) -> None:
 def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> GateResult:
     """Return the gate's judgement of a batch, at the moment it was fetched, beside what is held."""
     from ingest.gate import gate
+    from ingest.snapshot_gate import gate_with_snapshots
     from warehouse.evidence import evidence
+    from warehouse.snapshots import rows_by_day
 
-    return gate(batch, catalog, evidence(con, batch, catalog), batch.fetched_at)
+    return gate_with_snapshots(
+        batch,
+        lambda rows: gate(rows, catalog, evidence(con, rows, catalog), batch.fetched_at),
+        lambda table: rows_by_day(con, table),
+        batch.fetched_at,
+    )
 
 
 # -- asking ---------------------------------------------------------------------------------------------------
@@ -187,7 +194,9 @@ def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
 
     now = session.settings.clock()
     with home_errors(session.home):
-        landing = land(session.con, batch, gated, session.catalog, session.run_id, now)
+        landing = land(
+            session.con, batch, gated, session.catalog, session.run_id, now, snapshots=session.home.snapshots
+        )
         keep_pages(session, gated.pages)
     outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.name] = outcome

@@ -113,9 +113,11 @@ class Session:
         """Bring the build file's schema up to date and record the start."""
         from warehouse.connection import home_errors, migrate
         from warehouse.runs import begin_run
+        from warehouse.snapshots import show_snapshots
 
         with home_errors(self.home):
             migrate(self.con)
+            show_snapshots(self.con, self.home.snapshots)
             begin_run(self.con, self.run_id, self.started_at)
 
     def finish(self) -> None:

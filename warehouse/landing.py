@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -36,6 +37,7 @@ from warehouse.records import (
     state_of,
 )
 from warehouse.runs import record_checks
+from warehouse.snapshots import land_snapshots
 from warehouse.unsound import refused_groups, refused_sentence
 
 __all__ = ["LandingResult", "Shrinkage", "land", "land_accepted", "landing_checks"]
@@ -48,16 +50,21 @@ def land(
     catalog: Catalog,
     run_id: str,
     now: datetime,
+    *,
+    snapshots: Path | None = None,
 ) -> LandingResult:
     """Land what the gate accepted of one connector, in one transaction; all of it or nothing.
 
-    `now` is aware. The records of the run (ops.*, quarantine.*) are written in the same transaction. When the gate held
-    the batch back only those are: nothing lands, and the answer does not count as one.
+    `snapshots` is the folder of the home's snapshot files; a batch without such tables needs none. `now` is aware. The
+    records of the run (ops.*, quarantine.*) are written in the same transaction. When the gate held the batch back only
+    those are: nothing lands, and the answer does not count as one.
     """
-    landing = _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now)))
+    received = sum(rows.height for frames in (gated.accepted, gated.refused) for rows in frames.values())
     with _transaction(con):
-        result = landing.run(now)
-        record_source_run(con, batch.name, result, received=landing.received, run_id=run_id, now=naive_utc(now))
+        gated, daily = land_snapshots(con, snapshots, gated, run_id=run_id, now=naive_utc(now))
+        landing = _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now)))
+        result = daily.added_to(landing.run(now))
+        record_source_run(con, batch.name, result, received=received, run_id=run_id, now=naive_utc(now))
     return result
 
 
@@ -123,7 +130,6 @@ class _Landing:
         self.gated, self.let_in = honoured(con, batch, gated)
         self.catalog = catalog
         self.stamp = stamp
-        self.received = sum(rows.height for frames in (gated.accepted, gated.refused) for rows in frames.values())
         self.held: dict[str, list[absence.HeldGroup]] = {}  # by table: groups of which nothing lands
         self.sentences: list[str | None] = []
         self.checks: list[CheckResult] = []

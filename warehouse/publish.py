@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final, Literal
 import duckdb
 
 from ingest.clock import naive_utc
+from ingest.dataset import TABLES
 from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
 from ingest.settings import Origin
@@ -40,6 +42,7 @@ from warehouse.releases import (
 )
 from warehouse.releases import flush as _flush
 from warehouse.releases import switch as _switch
+from warehouse.snapshot_views import SnapshotMacro, snapshot_macros
 from warehouse.sql import one as _one
 from warehouse.sql import quoted as _quoted
 from warehouse.sql import text as _text
@@ -91,7 +94,8 @@ def publish(
         con = connect(home)
         try:
             tables = _tables(con)
-            queries = as_of_queries(con, tables)
+            queries: list[AsOf | SnapshotMacro] = [*as_of_queries(con, tables)]
+            queries += snapshot_macros(con, home.snapshots, TABLES)
             content = _fingerprint(con, tables, queries, code_version, origin, shown)
             same = same_content(home, content)
             if same is not None:
@@ -165,7 +169,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
 def _fingerprint(
     con: duckdb.DuckDBPyConnection,
     tables: list[PublishedTable],
-    queries: list[AsOf],
+    queries: Sequence[AsOf | SnapshotMacro],
     code_version: str,
     origin: str,
     presentation: Presentation,
@@ -200,7 +204,7 @@ def _write(
     con: duckdb.DuckDBPyConnection,
     path: Path,
     tables: list[PublishedTable],
-    queries: list[AsOf],
+    queries: Sequence[AsOf | SnapshotMacro],
     build: tuple[Any, ...],
     content: str,
     presentation: Presentation,
@@ -217,7 +221,7 @@ def _write(
 def _fill(
     con: duckdb.DuckDBPyConnection,
     tables: list[PublishedTable],
-    queries: list[AsOf],
+    queries: Sequence[AsOf | SnapshotMacro],
     build: tuple[Any, ...],
     content: str,
     presentation: Presentation,
@@ -241,7 +245,7 @@ def _fill(
         tables_count = sum(table.schema == "marts" for table in tables)
         row = (*build, _data_through(con, tables, f"{_ALIAS}."), content, tables_count, rows_count)
         _write_rows(con, BUILD, [row])
-        _write_rows(con, AS_OF, [(query.mart, query.select is not None, query.how) for query in queries])
+        _write_rows(con, AS_OF, _readable(queries))
         for table in PUBLISH_TABLES:
             _comment(con, table, prefix)
         _write_as_of(con, source, queries, str(build[0]), prefix)
@@ -249,6 +253,11 @@ def _fill(
     except BaseException:
         con.rollback()
         raise
+
+
+def _readable(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, bool, str]]:
+    """Return the rows of meta.as_of: it says of marts how they are read at a moment."""
+    return [(one.mart, one.select is not None, one.how) for one in queries if isinstance(one, AsOf)]
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: PublishedTable, prefix: str) -> None:
@@ -289,7 +298,9 @@ def _write_rows(con: duckdb.DuckDBPyConnection, table: PublishedTable, rows: lis
         con.execute(f"insert into {_ALIAS}.{table.path} values ({', '.join('?' * len(row))})", row)
 
 
-def _write_as_of(con: duckdb.DuckDBPyConnection, source: str, queries: list[AsOf], build_id: str, prefix: str) -> None:
+def _write_as_of(
+    con: duckdb.DuckDBPyConnection, source: str, queries: Sequence[AsOf | SnapshotMacro], build_id: str, prefix: str
+) -> None:
     """Store the as-of macros and views. Their names are looked up in the file in use, so that is the new one."""
     con.execute(f"use {_ALIAS}")
     try:

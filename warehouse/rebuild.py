@@ -20,9 +20,15 @@ from warehouse.landing import land
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.published_table import ACCEPTANCES
 from warehouse.releases import build_of, set_aside
+from warehouse.snapshot_rebuild import INDEX, compare_snapshots
+from warehouse.snapshots import show_snapshots
 from warehouse.sql import text
 
-_RAW = {table.id: ", ".join((*table.key_names, *table.value_names, "known_at", "known_basis")) for table in DATASETS}
+_RAW = {
+    table.id: ", ".join((*table.key_names, *table.value_names, "known_at", "known_basis"))
+    for table in DATASETS
+    if not table.is_in_daily_files  # compared by their index: snapshot_rebuild
+}
 """Every raw table, with the columns that a rebuild must give again."""
 
 Gate = Callable[[duckdb.DuckDBPyConnection, Batch], GateResult]
@@ -93,7 +99,7 @@ def rebuild(
             migrate(con)
             is_sound = _is_sound(home.warehouse)
             _take_acceptances(con, home, is_sound=is_sound)
-            count = _replay(con, batches, gate, catalog, run_id, now)
+            count = _replay(con, home, batches, gate, catalog, run_id, now)
             rows = sum(_rows(con, table) for table in _RAW)
             compared = _compare_and_carry_over(con, home) if is_sound else None
             recovered = None if is_sound else _recovered(con, home)
@@ -165,11 +171,18 @@ def _set_aside(path: Path) -> Path:
 
 
 def _replay(
-    con: duckdb.DuckDBPyConnection, batches: Iterable[Batch], gate: Gate, catalog: Catalog, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    batches: Iterable[Batch],
+    gate: Gate,
+    catalog: Catalog,
+    run_id: str,
+    now: datetime,
 ) -> int:
     count = 0
+    show_snapshots(con, home.snapshots)
     for batch in batches:
-        land(con, batch, gate(con, batch), catalog, run_id, now)
+        land(con, batch, gate(con, batch), catalog, run_id, now, snapshots=home.snapshots)
         count += 1
     return count
 
@@ -189,6 +202,8 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home) -> int:
         raw = [table for table in _RAW if table in held]  # an old file may be from before a table
         for table in raw:
             _compare(con, table)
+        if INDEX in held:
+            compare_snapshots(con, home.snapshots)
         for table in CARRIED_OVER:
             # an older file may lack a column of newer code
             listed = ", ".join(_columns(con, table))

@@ -1,0 +1,169 @@
+"""How the files of snapshot tables are read: views of the build file, and macros of a published one.
+
+    <source>.<table>             every row of every answer, with known_at: what landed, as other raw tables show it
+    <source>.<table>_latest      of each day and group the newest answer
+    quarantine.<source>_<table>  rows that the gate refused, with their reason
+
+A view names its files one by one, so that a file which is not in the index is never read. A published file has the
+macro `snapshots.<source>_<table>(moment, folder)` instead: its files are those of the release, below a folder that the
+caller may name, because a path inside a copied file would lead nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from ingest.dataset import Dataset
+from warehouse.latest import latest_of
+from warehouse.snapshot_files import NOT_EXPIRED
+from warehouse.sql import quoted, text
+
+RECORDED: Final = (("known_at", "timestamp"), ("known_basis", "varchar"))
+"""What landing adds to the columns of a parser, in each file."""
+
+_TYPES: Final = {
+    pl.String(): "varchar",
+    pl.Date(): "date",
+    pl.Float64(): "double",
+    pl.Int64(): "bigint",
+    pl.Boolean(): "boolean",
+    pl.Datetime("us"): "timestamp",
+}
+_SCHEMA: Final = "snapshots"
+
+
+def refresh_views(con: duckdb.DuckDBPyConnection, root: Path, table: Dataset) -> None:
+    """Create the views of a table over the files that the index has now, below `root`."""
+    columns = [*file_columns(table), *RECORDED]
+    files = _files(con, table, "accepted")
+    days = _by_day(files)
+    con.execute(f"create schema if not exists {table.source}")
+    for name, query, comment in (
+        (table.id, _rows(_paths(root, [file for _, file in files]), columns), table.comment),
+        (latest_of(table.id), _newest(root, table, days), f"Of each day and group the newest answer of {table.id}."),
+        (
+            f"quarantine.{macro_name(table)}",
+            _rows(
+                _paths(root, [file for _, file in _files(con, table, "refused")]),
+                [*file_columns(table), ("fetched_at", "timestamp"), ("reason", "varchar")],
+            ),
+            f"Rows of {table.id} that the gate refused, each with the first rule that it broke.",
+        ),
+    ):
+        con.execute(f"create or replace view {name} as {query}")
+        con.execute(f"comment on view {name} is {text(comment)}")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotMacro:
+    """How a published file reads the files that a snapshot table had when it was published."""
+
+    name: str
+    select: str
+    folder: str
+    comment: str
+
+    def statements(self, _build_id: str, prefix: str = "") -> list[str]:
+        """Return the SQL that stores the macro and its comment; run it with the new file in use."""
+        arguments = f"moment := timestamp 'infinity', folder := {text(self.folder)}"
+        return [
+            f"create schema if not exists {_SCHEMA}",
+            f"create macro {self.name}({arguments}) as table {self.select}",
+            f"comment on macro table {self.name} is {text(prefix + self.comment)}",
+        ]
+
+
+def snapshot_macros(con: duckdb.DuckDBPyConnection, root: Path, tables: Sequence[Dataset]) -> list[SnapshotMacro]:
+    """Return the macros of the snapshot tables that have files in the build file `con`, below `root`.
+
+    `folder` is where the files are, `root` unless the caller says otherwise; `moment` (UTC) leaves out what was not
+    known by then.
+    """
+    made = []
+    for table in tables:
+        days = _by_day(_files(con, table, "accepted")) if table.is_in_daily_files else {}
+        if days:
+            select = _newest(None, table, days, "known_at <= moment")
+            comment = (
+                f"{table.comment} Of each day and group the newest answer that was known by moment (UTC), from the "
+                "Parquet files below folder."
+            )
+            made.append(SnapshotMacro(f"{_SCHEMA}.{macro_name(table)}", select, str(root), comment))
+    return made
+
+
+def macro_name(table: Dataset) -> str:
+    """Return the name of a table where its source is no schema: `cboe_option_chains`."""
+    return f"{table.source}_{table.name}"
+
+
+def file_columns(table: Dataset) -> list[tuple[str, str]]:
+    """Return names and SQL types of the columns that come from the parser."""
+    return [(name, _TYPES[dtype]) for name, dtype in table.rows_schema.items() if name != "stated_at"]
+
+
+# -- the SQL -----------------------------------------------------------------------------------------------------
+
+
+def _files(con: duckdb.DuckDBPyConnection, table: Dataset, part: str) -> list[tuple[str, str]]:
+    """Return day and file, in order of day and of when each was known."""
+    return con.execute(
+        f"select period_date, file from ops.snapshot_files where table_id = ? and part = ? and {NOT_EXPIRED}"
+        " order by period_date, known_at, loaded_at, file",
+        [table.id, part],
+    ).fetchall()
+
+
+def _by_day(files: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    days: dict[str, list[str]] = {}
+    for day, file in files:
+        days.setdefault(day, []).append(file)
+    return days
+
+
+def _paths(root: Path | None, files: Sequence[str]) -> list[str]:
+    """Return the paths as SQL: below `root`, or below the macro's `folder`."""
+    return [f"folder || {text(f'/{file}')}" if root is None else text(f"{root}/{file}") for file in files]
+
+
+def _rows(paths: Sequence[str], columns: Sequence[tuple[str, str]], condition: str = "true") -> str:
+    names = ", ".join(quoted(name) for name, _ in columns)
+    return f"select {names} from ({_read(paths, columns)}) where {condition}"
+
+
+def _read(paths: Sequence[str], columns: Sequence[tuple[str, str]], options: str = "") -> str:
+    """Return the select of all rows of some files. A column that is newer than all of them is NULL."""
+    typed = f"select {', '.join(f'null::{kind} as {quoted(name)}' for name, kind in columns)} where false"
+    if not paths:
+        return typed
+    return f"{typed} union all by name from read_parquet([{', '.join(paths)}], union_by_name = true{options})"
+
+
+def _newest(root: Path | None, table: Dataset, days: dict[str, list[str]], condition: str = "true") -> str:
+    """Return the select of the newest answers. Days of one answer, nearly all, are read as they are.
+
+    Where a table has no groups the last file of a day is its newest answer, unless a moment is asked for.
+    """
+    columns = [*file_columns(table), *RECORDED]
+    if table.group is None and root is not None:
+        days = {day: files[-1:] for day, files in days.items()}
+    single = [files[0] for files in days.values() if len(files) == 1]
+    several = [file for files in days.values() if len(files) > 1 for file in files]
+    parts = [_rows(_paths(root, single), columns, condition)] if single or not several else []
+    if several:
+        names = ", ".join(quoted(name) for name, _ in columns)
+        within = ", ".join(quoted(name) for name in (table.period, table.group) if name is not None)
+        read = _read(_paths(root, several), columns, ", filename = true")
+        parts.append(
+            f"select {names} from ({read}) where {condition} and ({within}, known_at, filename) in ("
+            f"select ({within}, newest.known_at, newest.filename) from ("
+            f"select {within}, max({{'known_at': known_at, 'filename': filename}}) as newest from ({read}) "
+            f"where {condition} group by all))"
+        )
+    return " union all ".join(parts)
