@@ -113,6 +113,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
     assert set(comments) == {
         "marts.sessions",
         "meta.payloads",
+        "meta.acceptances",
         "meta.freshness",
         *(
             f"meta.{name}"
