@@ -8,9 +8,9 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import BenchRow, as_of, breadth, commands, landing, prices, publish
+from bench import BenchRow, as_of, breadth, commands, landing, prices, publish, snapshots
 
-MODULES = (commands, breadth, landing, prices, publish, as_of)
+MODULES = (commands, breadth, landing, prices, publish, as_of, snapshots)
 
 
 def main() -> None:

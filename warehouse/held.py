@@ -10,6 +10,7 @@ import polars as pl
 
 from ingest.dataset import dataset
 from warehouse.latest import latest_of
+from warehouse.snapshots import groups_of_newest_day
 
 
 def held(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
@@ -42,6 +43,8 @@ def held_periods(con: duckdb.DuckDBPyConnection, source: str, series_ids: Sequen
 def held_groups(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, date]:
     """Return the newest period held of each group (series, ticker, fund or "")."""
     table = dataset(table_id)
+    if table.is_in_daily_files:
+        return groups_of_newest_day(con, table)
     return dict(
         con.execute(
             f"select {table.group_sql} as group_name, max({table.period}) from {table.id} group by all"

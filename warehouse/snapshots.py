@@ -22,6 +22,7 @@ from ingest.dataset import TABLES, Dataset, dataset
 from warehouse.records import LandingResult
 from warehouse.snapshot_files import NOT_EXPIRED, REFUSED_FOLDER, WrittenFile, remove_unfinished, write_file
 from warehouse.snapshot_views import refresh_views
+from warehouse.sql import one
 
 GRACE_DAYS: Final = 30
 """So long an expired file stays on disk: a release that is kept, or rolled back to, may still name it."""
@@ -112,6 +113,15 @@ def show_snapshots(con: duckdb.DuckDBPyConnection, root: Path) -> None:
     for table in TABLES:
         if table.is_in_daily_files:
             refresh_views(con, root, table)
+
+
+def groups_of_newest_day(con: duckdb.DuckDBPyConnection, table: Dataset) -> dict[str, date]:
+    """Return the newest day held, for each group that it has (or ""): other days are not read."""
+    newest = one(con, "select max(period_date) from ops.snapshot_files where table_id = ?", table.id)
+    if newest is None or table.group is None:
+        return {} if newest is None else {"": newest}
+    groups = con.execute(f"select distinct {table.group} from {table.id} where {table.period} = ?", [newest]).fetchall()
+    return {group: newest for (group,) in groups}
 
 
 def rows_by_day(con: duckdb.DuckDBPyConnection, table: Dataset) -> dict[date, int]:

@@ -10,7 +10,8 @@ of `Dataset.expect` are mappings of one kind each, with the words that other dat
     {identity: "calls + puts = total", tolerance_ratio: 0.001, slack: "0.5"}
     {rows_ratio: [0.5, 2.0], days: 5}               rows of a day against the median of the days before it
 
-Keys (present, unique), finite numbers and days ahead are looked at whatever is declared.
+Keys (present, unique), finite numbers, a column's own minimum and maximum, and days ahead are looked at whatever is
+declared.
 """
 
 from __future__ import annotations
@@ -57,9 +58,11 @@ class SnapshotRules:
 
 def snapshot_rules(table: Dataset, today: date) -> SnapshotRules:
     """Return the rules of a table, as of `today` (New York); ConfigError where a declaration cannot be read."""
-    rows = [*_always(table)]
+    declared: list[RowRule] = []
     days_ahead, count = 0, CountRule()
     for entry in table.expect:
+        if entry == {"unique": "keys"}:
+            continue
         kinds = [kind for kind in (*_KINDS, "days_ahead", "rows_ratio") if kind in entry]
         if len(kinds) != 1:
             raise _unreadable(table, entry, f"one kind of expectation is needed, got {kinds or 'none'}")
@@ -73,12 +76,17 @@ def snapshot_rules(table: Dataset, today: date) -> SnapshotRules:
                 least, most = entry["rows_ratio"]
                 count = CountRule(float(least), float(most), int(entry.get("days", DAYS_LOOKED_AT)))
             else:
-                rows += _KINDS[kinds[0]](table, entry)
+                declared += _KINDS[kinds[0]](table, entry)
         except (TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
             raise _unreadable(table, entry, str(error)) from error
     last = today + timedelta(days=days_ahead)
-    rows.append(RowRule("period_is_not_ahead", f"rows dated after {last}", pl.col(table.period) > last))
-    return SnapshotRules(tuple(rows), count)
+    ahead = RowRule("period_is_not_ahead", f"rows dated after {last}", pl.col(table.period) > last)
+    names = [rule.name for rule in declared]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ConfigError(f"{table.id}: expect: two rules of one name: {', '.join(doubled)}")
+    bounds = [rule for rule in _bounds(table) if rule.name not in names]
+    return SnapshotRules((*_always(table), *bounds, *declared, ahead), count)
 
 
 def _always(table: Dataset) -> list[RowRule]:
@@ -91,6 +99,16 @@ def _always(table: Dataset) -> list[RowRule]:
         finite = pl.any_horizontal(~pl.col(name).is_finite() for name in numbers)
         rules.append(RowRule("numbers_are_finite", "rows with NaN or an infinity", finite))
     return rules
+
+
+def _bounds(table: Dataset) -> list[RowRule]:
+    """Return what the columns themselves say that a value can be; a declared range of a column says more."""
+    ends = {
+        column.name: (column.minimum, column.maximum)
+        for column in (*table.keys, *table.attributes, *table.values)
+        if (column.minimum, column.maximum) != (None, None)
+    }
+    return _range(table, {"range": ends})
 
 
 def _unreadable(table: Dataset, entry: Mapping[str, Any], why: str) -> ConfigError:

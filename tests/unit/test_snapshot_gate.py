@@ -132,6 +132,19 @@ def test_an_identity_holds_to_its_tolerance() -> None:
     assert judged(off, table=table).refused["reason"].to_list() == ["ask_usd_adds_up"]
 
 
+def test_a_column_says_itself_what_its_values_can_be() -> None:
+    bid, *others = CHAINS.values
+    table = replace(CHAINS, values=(replace(bid, minimum=0.0), *others), expect=({"unique": "keys"},))
+    found = judged(chain().with_columns(first_row(bid_usd=-1.0)), table=table)
+    assert found.refused["reason"].to_list() == ["bid_usd_is_in_range"]
+
+
+def test_two_rules_of_one_name_are_named() -> None:
+    twice = ({"positive": ["ask_usd"]}, {"positive": ["ask_usd"]})
+    with pytest.raises(ConfigError, match="two rules of one name: ask_usd_is_positive"):
+        snapshot_rules(replace(CHAINS, expect=twice), DAY)
+
+
 @pytest.mark.parametrize(
     "entry",
     [

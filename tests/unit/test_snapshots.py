@@ -16,7 +16,7 @@ from warehouse import snapshots
 from warehouse.connection import SCHEMA_FOLDER
 from warehouse.snapshot_files import damaged_files, left_over_files
 from warehouse.snapshot_views import refresh_views, snapshot_macros
-from warehouse.snapshots import LandedSnapshot, land_snapshot, rows_by_day
+from warehouse.snapshots import LandedSnapshot, groups_of_newest_day, land_snapshot, rows_by_day
 
 LATER = SEEN + timedelta(hours=1)
 
@@ -87,6 +87,13 @@ def test_several_days_of_one_answer_are_a_file_each(con: duckdb.DuckDBPyConnecti
         (before, 20),
         (DAY, 20),
     ]
+
+
+def test_what_is_held_is_told_by_the_newest_day(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+    assert groups_of_newest_day(con, CHAINS) == {}
+    land(con, root, pl.concat([chain(("OLD",), day=DAY - timedelta(days=1), payload="q"), chain()]))
+    assert groups_of_newest_day(con, CHAINS) == {"AAA": DAY, "BBB": DAY}
+    assert groups_of_newest_day(con, replace(CHAINS, group=None)) == {"": DAY}
 
 
 def test_the_newest_answer_of_each_group_is_the_latest_and_the_earlier_one_remains(
