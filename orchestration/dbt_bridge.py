@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ingest.batch import CheckResult
 from ingest.errors import AuditFailed, ConfigError
@@ -24,6 +24,7 @@ from warehouse.as_of_text import Compiled
 if TYPE_CHECKING:
     from dagster import AssetExecutionContext
     from dbt.cli.main import dbtRunnerResult
+    from dbt.artifacts.schemas.run import RunExecutionResult
 
 WAREHOUSE_VARIABLE = "TIDEGAUGE_WAREHOUSE"
 
@@ -86,7 +87,7 @@ def build(
     warehouse: Path,
     variables: Mapping[str, str],
     on_progress: Callable[[str, int, int | None], None],
-) -> Iterator[Any]:
+) -> Generator[Any, None, list[NodeResult]]:
     """Run `dbt build` on what `context` selects: a generator of Dagster's events that returns list[NodeResult].
 
     Failed nodes raise nothing: the results tell. AuditFailed when dbt could not even start.
@@ -109,7 +110,7 @@ def build(
     for event in events:
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         yield from message.to_default_asset_events(manifest, translator, context=context)
-    return [_node_result(result, parsed) for result in ran.result.results]
+    return [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
 
 
 def _selection(context: AssetExecutionContext, manifest: Mapping[str, Any], translator: Any) -> list[str]:
@@ -206,7 +207,7 @@ def _close_connections() -> None:
     """Close dbt's connection, which it keeps for the life of the process: the build file stayed locked otherwise."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _DAMAGED: Final = ("malformed", "not a database")
 
 
-class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):  # type: ignore[misc]  # Dagster's is not typed
+class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):
     """What dagster.yaml names. Whoever asks while a transaction is open works inside it; other threads wait."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
@@ -79,8 +79,8 @@ class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):  # type: ignore[
         with self._one_at_a_time:
             self._engine.dispose()
             del self._engine
-            logging.getLogger("tidegauge.dagster").warning(set_aside(Path(self.get_db_path())))
-            self._init_db()
+            logging.getLogger("tidegauge.dagster").warning(set_aside(Path(self.get_db_path())))  # type: ignore[no-untyped-call]
+            self._init_db()  # type: ignore[no-untyped-call]
 
     def has_table(self, table_name: str) -> bool:
         """Say whether the database has a table; Dagster asks at each event of a check."""
@@ -89,5 +89,5 @@ class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):  # type: ignore[
 
     def dispose(self) -> None:
         """Close the connection."""
-        super().dispose()
+        super().dispose()  # type: ignore[no-untyped-call]
         self._engine.dispose()

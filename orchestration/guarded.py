@@ -25,7 +25,7 @@ class _Record(logging.LogRecord):
         super().__init__(*arguments, **more)
         if self.exc_info and is_guarding():
             # formatters take this text where it is there, and would write the traceback themselves otherwise
-            self.exc_text = blotted(logging.Formatter().formatException(self.exc_info))  # type: ignore[arg-type]
+            self.exc_text = blotted(logging.Formatter().formatException(self.exc_info))
 
     def getMessage(self) -> str:
         return blotted(super().getMessage())
@@ -67,7 +67,7 @@ def guard_logs() -> None:
 def guarded_streams() -> Iterator[None]:
     """Blot what is printed meanwhile, on standard output and standard error."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast("IO[str]", _Stream(stream)) for stream in before)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (cast("IO[str]", _Stream(stream)) for stream in before)
     try:
         yield
     finally:

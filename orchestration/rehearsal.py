@@ -58,13 +58,10 @@ def recorded(settings: Settings) -> Iterator[Settings]:
     folder = settings.real_data
     if folder is None:
         raise ConfigError("setting TIDEGAUGE_REAL_DATA: expected the folder of recorded payloads, it is not set")
-    changes = {
-        "home": _home(settings, REAL_HOME),
-        "origin": "REAL FOLDER",
-        "now": settings.now or RECORDED_AT,
-    }
-    home = home_at(Path(changes["home"]))
-    require_clock(home, changes["now"])
+    folder_home, now = _home(settings, REAL_HOME), settings.now or RECORDED_AT
+    changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now}
+    home = home_at(folder_home)
+    require_clock(home, now)
     home.ensure()
     try:
         market = folder_market(folder)

@@ -1,5 +1,7 @@
 """Every asset, from the publisher to the report. `ALL` is the whole list; nothing is discovered."""
 
+from dagster import AssetsDefinition, AssetSpec
+
 from orchestration.assets.breadth import breadth
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.published import published, report
@@ -9,4 +11,13 @@ from orchestration.assets.sources import sources
 
 __all__ = ["ALL", "breadth", "marts_assets", "published", "regimes", "report"]
 
-ALL = [sources, reference, *operations, breadth, marts_assets, regimes, published, report]
+ALL: list[AssetsDefinition | AssetSpec] = [
+    sources,
+    reference,
+    *operations,
+    breadth,
+    marts_assets,
+    regimes,
+    published,
+    report,
+]

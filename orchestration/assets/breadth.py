@@ -29,7 +29,7 @@ BREADTH_TABLES = {
     ],
     required_resource_keys={"session"},
 )
-def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
+def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
     """Compute what new prices, splits and members touch; nothing where there are none."""
     from analytics.breadth.tables import update_breadth
 

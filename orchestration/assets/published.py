@@ -23,7 +23,7 @@ PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets
     deps=[key for key in (*marts_assets.keys, *ALWAYS_KEYS) if key.path[0] in RELEASED_SCHEMAS],
     required_resource_keys={"session"},
 )
-def published(context: AssetExecutionContext) -> MaterializeResult:
+def published(context: AssetExecutionContext) -> MaterializeResult[None]:
     """Audit the build and put it in place as one file by one rename; without a new row the old release stays."""
     from warehouse.losses import require_no_loss
     from warehouse.publish import publish, require_no_shorter
@@ -65,7 +65,7 @@ def published(context: AssetExecutionContext) -> MaterializeResult:
     deps=[published],
     required_resource_keys={"session"},
 )
-def report(context: AssetExecutionContext) -> MaterializeResult:
+def report(context: AssetExecutionContext) -> MaterializeResult[None]:
     """Write report/index.html from the published file: readings, freshness, charts. It asks nothing of the network."""
     from serving.report.page import write_report
 

@@ -37,7 +37,7 @@ def key_of(table: str) -> AssetKey:
     ],
     required_resource_keys={"session"},
 )
-def reference(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
+def reference(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
     """Bring catalog and calendars up to the run's clock."""
     from warehouse.reference import replace_reference
 

@@ -65,7 +65,7 @@ ALWAYS_KEYS = [_key(table.name) for table in CHECKED_TABLES]
     ],
     required_resource_keys={"session"},
 )
-def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
+def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Add the rows whose cut-off has passed, derive what follows from them; AuditFailed when a check of error fails."""
     from analytics.regimes.ledger import update_ledger
     from analytics.regimes.tables import build_tables, check_tables

@@ -90,7 +90,7 @@ def _check_specs(table: Dataset) -> Iterator[AssetCheckSpec]:
     can_subset=True,
     required_resource_keys={"session"},
 )
-def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
+def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Ask the publishers side by side; land what they bring one after another."""
     session: Session = context.resources.session
     wanted = context.selected_asset_keys
