@@ -23,8 +23,8 @@ from warehouse.as_of_text import Compiled
 
 if TYPE_CHECKING:
     from dagster import AssetExecutionContext
-    from dbt.cli.main import dbtRunnerResult
     from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunnerResult
 
 WAREHOUSE_VARIABLE = "TIDEGAUGE_WAREHOUSE"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.catalog import SOURCES, load_catalog
+from ingest.catalog import load_catalog
+from ingest.connectors import SOURCES
 from simulator import Market, StandIn, simulate
 from tests.pipeline.placed import ingested, settings_of
 

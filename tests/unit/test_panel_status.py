@@ -64,10 +64,10 @@ def test_doctor_says_so(home, capsys):
     assert cli.call(["doctor"]) == 0
     told = capsys.readouterr().out
     assert "note  ici: no answer in the last run: ici: ETF net issuance 2026: HTTP 503" in told
-    assert "note  funds: no data of IVW (portfolioId 239725)" in told
+    assert "note  funds: no data of IVW (code 239725)" in told
     assert "note  funds: no data of QQQ" in told
     assert "fund_days/<TICKER>.csv" in told
-    assert "note  funds: IVE (portfolioId 239728): NAV -50% off the close up to 2026-06-09" in told
+    assert "note  funds: IVE (code 239728): NAV -50% off the close up to 2026-06-09" in told
 
 
 def test_before_the_first_run_there_is_nothing_to_say(tmp_path, monkeypatch, capsys):

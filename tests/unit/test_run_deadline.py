@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from ingest.connectors import connector
 from ingest.errors import NotAsked
 from ingest.patience import Patience
 from ingest.settings import Settings
@@ -25,13 +26,13 @@ def test_the_default_is_45_minutes() -> None:
 def test_a_source_is_recorded_as_not_asked(name: str) -> None:
     now = [0.0]
     session = Session(Patience(60.0, lambda: now[0]))
-    require_time(session, name)  # type: ignore[arg-type]
+    require_time(session, connector(name))  # type: ignore[arg-type]
     now[0] = 61.0
     with pytest.raises(NotAsked) as told:
-        require_time(session, name)  # type: ignore[arg-type]
+        require_time(session, connector(name))  # type: ignore[arg-type]
     assert (
         str(told.value)
         == f"{name}: run: not asked: the run's 1 minute for asking is over; what was landed before stays"
     )
-    require_time(session, "user_file")  # type: ignore[arg-type]
-    require_time(session, "user_prices")  # type: ignore[arg-type]
+    require_time(session, connector("user_file"))  # type: ignore[arg-type]
+    require_time(session, connector("user_prices"))  # type: ignore[arg-type]

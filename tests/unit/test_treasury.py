@@ -264,7 +264,7 @@ def test_a_tenor_not_issued_that_year_has_no_rows_and_no_window() -> None:
     payload = payload_of("treasury", body, meta={"part": "par_yields", "year": "2003"})
     rows = treasury.parse(payload, YIELDS)
     assert cells(rows, "us_30y_yield") == {}
-    assert [window.series_id for window in treasury.windows(payload, rows)] == [
+    assert [window.group for window in treasury.windows(payload, rows)] == [
         "us_3m_yield",
         "us_2y_yield",
         "us_10y_yield",
