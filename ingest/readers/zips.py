@@ -22,7 +22,7 @@ BROKEN: Final = (
     EOFError,
     OSError,
     ValueError,  # "negative seek value": a directory that points before the file
-    NotImplementedError,  # a way of packing that nobody uses here
+    NotImplementedError,  # a way of packing that zipfile cannot unpack
     RuntimeError,  # encrypted
     OverflowError,
 )

@@ -71,7 +71,12 @@ def test_an_empty_home_and_a_run_that_failed_bind_nobody(home: Home) -> None:
     require_clock(home, NOW - TEN_DAYS)
     require_clock(Home(home.root / "none"), NOW)
     ran(home, NOW, "failed")
+    before = tree(home)
     require_clock(home, NOW - TEN_DAYS)
+    assert tree(home) == before
+    ran(home, NOW, "built")
+    with pytest.raises(ClockBehind):
+        require_clock(home, NOW - TEN_DAYS)
 
 
 def test_the_newest_moment_counts_and_not_the_last_line(home: Home) -> None:
@@ -86,7 +91,10 @@ def test_releases_at_one_moment_are_not_taken_for_later_ones(home: Home) -> None
     for version in range(1, 4):
         build(home, version)
         publish_now(home)  # the names of the second and third are a second later each
+    assert len(list(home.releases.glob("*.duckdb"))) == 3
     require_clock(home, NOW)
+    with pytest.raises(ClockBehind):
+        require_clock(home, NOW - TEN_DAYS)
 
 
 @pytest.mark.parametrize("command", ["run", "publish", "demo", "rebuild"])
