@@ -49,20 +49,40 @@
     ('sahm_realtime', 'sahm_realtime', 'pct'),
     ('initial_claims', 'initial_claims', 'count'),
 ] -%}
-with wide as (
+with listed as (
     select
         session_date,
-        max(cutoff_at) as cutoff_at
-        {%- for series_id, name, unit in inputs %},
-        max(value) filter (where series_id = '{{ series_id }}') as {{ name }}_{{ unit }},
-        max(obs_date) filter (where series_id = '{{ series_id }}') as {{ name }}_obs_date,
-        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at,
-        max(reason) filter (where series_id = '{{ series_id }}') as {{ name }}_reason
-        {%- endfor %},
+        max(cutoff_at) as cutoff_at,
         string_agg(series_id, ', ' order by series_id)
             filter (where value is not null and known_basis = 'latest_only') as latest_only_inputs
     from {{ ref('int_known') }}
     group by session_date
+),
+-- a filtered aggregate for each column would look at each row two hundred times
+pivoted as (
+    from (
+        select session_date, series_id, value, obs_date, known_at, reason from {{ ref('int_known') }}
+        where series_id in ({% for series_id, _, _ in inputs %}'{{ series_id }}'{{ ', ' if not loop.last }}{% endfor %})
+    )
+    pivot (
+        max(value) as value, max(obs_date) as obs_date, max(known_at) as known_at, max(reason) as reason
+        for series_id in ({% for series_id, _, _ in inputs %}'{{ series_id }}'{{ ', ' if not loop.last }}{% endfor %})
+        group by session_date
+    )
+),
+wide as (
+    select
+        l.session_date,
+        l.cutoff_at
+        {%- for series_id, name, unit in inputs %},
+        p.{{ series_id }}_value as {{ name }}_{{ unit }},
+        p.{{ series_id }}_obs_date as {{ name }}_obs_date,
+        p.{{ series_id }}_known_at as {{ name }}_known_at,
+        p.{{ series_id }}_reason as {{ name }}_reason
+        {%- endfor %},
+        l.latest_only_inputs
+    from listed as l
+    left join pivoted as p on l.session_date = p.session_date
 ),
 -- before the reverse repo facility's first operation there was nothing to subtract
 netted as (
