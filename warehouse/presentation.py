@@ -7,14 +7,14 @@ go into the published file, so that whoever reads it needs nothing but the file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, TypeVar
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest.errors import ConfigError
-from warehouse.published_table import CHARTS, READINGS, PublishedTable
+from warehouse.published_table import CHARTS, KEYS, READINGS, PublishedTable
 
 PERIOD_COLUMNS: Final = ("session_date", "week_date", "period_date")
 """The column that orders the rows of a mart: the first of these that it has."""
@@ -94,6 +94,7 @@ class MartMeta:
     mart: str
     columns: Mapping[str, Mapping[str, Any]]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
 
     @property
     def period_column(self) -> str | None:
@@ -127,15 +128,25 @@ class Presentation:
 
     readings: tuple[PlacedReading, ...] = ()
     charts: tuple[PlacedChart, ...] = ()
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def with_keys(self, keys: Mapping[str, tuple[str, ...]]) -> Presentation:
+        """Return the same with the keys of tables that are no dbt models."""
+        return replace(self, keys={**self.keys, **keys})
 
     def rows(self) -> dict[PublishedTable, list[tuple[Any, ...]]]:
-        """Return the rows of meta.readings and meta.charts."""
+        """Return the rows of meta.readings, meta.charts and meta.keys."""
         return {
             READINGS: [_reading_row(position, one) for position, one in enumerate(self.readings, 1)],
             CHARTS: [
                 (position, one.chart.title, one.chart.years, one.mart, one.period_column, number, *_line_row(line))
                 for position, one in enumerate(self.charts, 1)
                 for number, line in enumerate(one.chart.lines, 1)
+            ],
+            KEYS: [
+                (mart, position, column)
+                for mart, key in sorted(self.keys.items())
+                for position, column in enumerate(key, 1)
             ],
         }
 
@@ -144,7 +155,10 @@ def presentation_of(marts: Iterable[MartMeta]) -> Presentation:
     """Return what the marts say; ConfigError, which names the mart, where it cannot be shown."""
     readings: list[PlacedReading] = []
     charts: list[PlacedChart] = []
+    keys: dict[str, tuple[str, ...]] = {}
     for mart in marts:
+        if mart.key:
+            keys[mart.mart] = mart.key
         for column, meta in mart.columns.items():
             readings += [_placed(mart, column, one) for one in _listed(f"{mart.mart}.{column}", meta, "readings")]
         charts += [_drawn(mart, one) for one in _listed(mart.mart, mart.meta, "charts")]
@@ -155,6 +169,7 @@ def presentation_of(marts: Iterable[MartMeta]) -> Presentation:
     return Presentation(
         tuple(sorted(readings, key=lambda one: groups[one.group])),
         tuple(sorted(charts, key=lambda one: (one.chart.order, one.chart.title))),
+        keys,
     )
 
 

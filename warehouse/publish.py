@@ -24,8 +24,9 @@ from ingest.settings import Origin
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
 from warehouse.keepsakes import keepsake_queries
+from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
+from warehouse.published_table import AS_OF, BUILD, LINEAGE, PUBLISH_TABLES, QUALITY, PublishedTable
 from warehouse.releases import (
     STAMP,
     Release,
@@ -55,6 +56,7 @@ STORAGE_VERSION: Final = "v1.0.0"
 SIMULATED_PREFIX: Final = "SIMULATED. "
 
 _ALIAS: Final = "tidegauge"
+_ROWS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def publish(
         con = connect(home)
         try:
             tables = _tables(con)
+            follow(con)
             queries: list[AsOf | SnapshotMacro] = [*as_of_queries(con, tables)]
             queries += snapshot_macros(con, home.snapshots, TABLES)
             content = _fingerprint(con, tables, queries, code_version, origin, shown)
@@ -246,6 +249,7 @@ def _fill(
         row = (*build, _data_through(con, tables, f"{_ALIAS}."), content, tables_count, rows_count)
         _write_rows(con, BUILD, [row])
         _write_rows(con, AS_OF, _readable(queries))
+        _write_rows(con, LINEAGE, lineage(con))
         for table in PUBLISH_TABLES:
             _comment(con, table, prefix)
         _write_as_of(con, source, queries, str(build[0]), prefix)
@@ -294,8 +298,10 @@ def _write_keepsakes(con: duckdb.DuckDBPyConnection) -> None:
 def _write_rows(con: duckdb.DuckDBPyConnection, table: PublishedTable, rows: list[tuple[Any, ...]]) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind, _ in table.columns)
     con.execute(f"create table {_ALIAS}.{table.path} ({columns})")
-    for row in rows:
-        con.execute(f"insert into {_ALIAS}.{table.path} values ({', '.join('?' * len(row))})", row)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        places = ", ".join([f"({', '.join('?' * len(table.columns))})"] * len(some))
+        con.execute(f"insert into {_ALIAS}.{table.path} values {places}", [cell for row in some for cell in row])
 
 
 def _write_as_of(

@@ -171,7 +171,7 @@ READINGS: Final = PublishedTable(
         ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
         ("decimals_count", "bigint", "Decimals with which it is shown"),
         ("mart", "varchar", "Table of the schema marts"),
-        ("column_name", "varchar", "Column of that table which is shown"),
+        ("column_name", "varchar", "Column of that table"),
         ("period_column", "varchar", "Column that orders the rows of that table"),
         ("rows_column", "varchar", "Only rows in which this column has the value rows_value; NULL for all rows"),
         ("rows_value", "varchar", "See rows_column"),
@@ -202,9 +202,41 @@ CHARTS: Final = PublishedTable(
         ("period_column", "varchar", "Column that orders the rows of that table"),
         ("line_position", "bigint", "Place of the line in the chart: 1 or 2"),
         ("label", "varchar", "Name under which it is shown"),
-        ("column_name", "varchar", "Column of that table which is shown"),
+        ("column_name", "varchar", "Column of that table"),
         ("shown_unit", "varchar", "Unit in words; two lines of a chart that have the same share an axis"),
     ),
 )
-PUBLISH_TABLES: Final = (BUILD, QUALITY, AS_OF, RUNS, CHECKS, REGIME_LEDGER, ACCEPTANCES, READINGS, CHARTS)
+KEYS: Final = PublishedTable(
+    "meta",
+    "keys",
+    "The columns that together name one row of a mart; a test holds them unique. One row per mart and key column.",
+    (
+        ("mart", "varchar", "Table of the schema marts"),
+        ("key_position", "bigint", "Place in the key, from 1"),
+        ("column_name", "varchar", "Column of that table"),
+    ),
+)
+LINEAGE: Final = PublishedTable(
+    "meta",
+    "lineage",
+    "Where each column of marts and meta comes from, read from the SQL that built it: raw tables, other published "
+    "columns, or series of marts.observations. Columns that no SQL made are not here: their descriptions say how they "
+    "are computed. One row per table, column and input.",
+    (
+        ("table_path", "varchar", "Schema and name of the table"),
+        ("column_name", "varchar", "Column of that table"),
+        (
+            "formula_text",
+            "varchar",
+            "The expression that makes it; NULL where it is taken as it is, or in several",
+        ),
+        ("input_path", "varchar", "Schema and name of the table that it reads; raw tables are in the build file only"),
+        ("input_column", "varchar", "Column that it reads; NULL: not one alone"),
+        ("input_series_id", "varchar", "The one series that it reads of marts.observations; NULL otherwise"),
+    ),
+)
+PUBLISH_TABLES: Final = (
+    *(BUILD, QUALITY, AS_OF, RUNS, CHECKS, REGIME_LEDGER, ACCEPTANCES, READINGS, CHARTS),
+    *(KEYS, LINEAGE),
+)
 """What publication itself writes; every other table of the file is a dbt model or of the regimes."""
