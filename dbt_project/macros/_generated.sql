@@ -44,6 +44,7 @@
     "ssga.holdings": ["fund_ticker", "as_of_date", "line_number"],
     "user_file.prices": ["ticker", "session_date"],
     "user_file.fund_days": ["ticker", "report_date"],
+    "user_file.scoped_values": ["series_id", "period_date", "scope"],
     "yahoo.prices": ["ticker", "session_date"],
     "yahoo.splits": ["ticker", "session_date"],
     "yahoo.dividends": ["ticker", "session_date"],
