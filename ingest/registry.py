@@ -211,6 +211,12 @@ def requests_per_second(host: str) -> float:
     return HostFacts().requests_per_second
 
 
+@cache
+def are_of_one_publisher(host: str, other: str) -> bool:
+    """Say whether one publisher declares both hosts: one may send its files from the other."""
+    return any(host in one.hosts and other in one.hosts for one in publishers().values())
+
+
 def _publisher(path: Path, shapes: Mapping[str, Any]) -> Publisher:
     place = f"publisher {path.name}"
     document = read_mapping(path, "publisher")

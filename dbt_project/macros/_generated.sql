@@ -45,6 +45,7 @@
     "user_file.prices": ["ticker", "session_date"],
     "user_file.fund_days": ["ticker", "report_date"],
     "user_file.scoped_values": ["series_id", "period_date", "scope"],
+    "warn_feed.months": ["month_date"],
     "yahoo.prices": ["ticker", "session_date"],
     "yahoo.splits": ["ticker", "session_date"],
     "yahoo.dividends": ["ticker", "session_date"],
