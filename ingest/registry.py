@@ -87,6 +87,9 @@ class ConnectorFacts(_Declared):
     asked_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows say what to ask for.")
     judged_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows the gate compares with.")
     main_series: str | None = Field(default=None, description="The series that is drawn beside it.")
+    asked_by_day: bool = Field(
+        default=False, description="A table asked for one day at a time: fetch is given the days that we hold."
+    )
     asked_by_session: tuple[str, ...] = Field(
         default=(), description="Series asked for one session at a time: fetch is given the periods that we hold."
     )

@@ -39,6 +39,8 @@
     "nasdaq_trader.symbols": ["snapshot_date", "symbol"],
     "proshares.fund_days": ["ticker", "report_date"],
     "proshares.splits": ["ticker", "session_date"],
+    "sec.answers": ["file_date", "first_document_number"],
+    "sec.filings": ["accession_number", "item", "file_date"],
     "sp500_membership.intervals": ["permid", "start_date"],
     "ssga.fund_days": ["ticker", "report_date"],
     "ssga.holdings": ["fund_ticker", "as_of_date", "line_number"],

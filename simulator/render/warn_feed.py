@@ -48,17 +48,17 @@ def _notices(view: View) -> bytes:
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(_HEADER.split(","))
     for month, mean in claims.sort("period_date").iter_rows():
-        for at, cells in enumerate(_of_month(month, round(mean / view.scale / _CLAIMS_A_NOTICE))):
-            if cells[-1] <= today:
-                lines.writerow([f"{month:%Y%m}-{at:03}", *cells[:-1]])
+        for at, (day, cells) in enumerate(_of_month(month, round(mean / view.scale / _CLAIMS_A_NOTICE))):
+            if day <= today:
+                lines.writerow([f"{month:%Y%m}-{at:03}", *cells])
     return text.getvalue().encode()
 
 
-def _of_month(month: date, count: int) -> list[tuple[str | int | date, ...]]:
-    """Return the notices of a month, the day of each last; more states report as the years go by."""
+def _of_month(month: date, count: int) -> list[tuple[date, list[str | int]]]:
+    """Return the notices of a month, the day of each first; more states report as the years go by."""
     chance = np.random.default_rng(crc32(f"warn {month}".encode()))
     states = _STATES[: min(_STATES_AT_FIRST + (month.year - _FIRST_YEAR), len(_STATES))]
-    found: list[tuple[str | int | date, ...]] = []
+    found: list[tuple[date, list[str | int]]] = []
     for _ in range(count):
         name = (
             f"{chance.choice(['Harbour', 'Summit', 'Prairie', 'Cedar', 'Union'])} {chance.choice(['Mills', 'Foods'])}"
@@ -67,7 +67,8 @@ def _of_month(month: date, count: int) -> list[tuple[str | int | date, ...]]:
         workers = "" if chance.random() < _BLANK else int(np.exp(chance.normal(4.3, 0.8)))
         noticed = "" if chance.random() < _BLANK else str(day)
         state = str(chance.choice(states))
-        found.append((state, f"{name}, Inc.", name, "", workers, noticed, str(day + timedelta(days=60)), "layoff", day))
+        effective = str(day + timedelta(days=60))
+        found.append((day, [state, f"{name}, Inc.", name, "", workers, noticed, effective, "layoff"]))
     return found
 
 

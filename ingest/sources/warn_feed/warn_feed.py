@@ -49,7 +49,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     notices = _notices(payload)
     headcounts = numbers_of(payload, notices, "employees_affected", ("",))
     if (headcounts < 0).any():
-        raise changed(payload, "no negative employees_affected", f"{headcounts.min()}")
+        raise changed(payload, "no negative employees_affected", str(headcounts.min()))
     noticed = dates_of(payload, notices.filter(pl.col("notice_date") != ""), "notice_date", "%Y-%m-%d")
     effective = dates_of(payload, notices.filter(pl.col("effective_date") != ""), "effective_date", "%Y-%m-%d")
     if noticed.is_empty() and effective.is_empty():
