@@ -69,7 +69,7 @@ def recorded(settings: Settings) -> Iterator[Settings]:
     home.ensure()
     try:
         market = folder_market(folder)
-        files = user_files(folder)
+        files = user_files(folder, now)
     except FileNotFoundError as error:
         raise ConfigError(f"setting TIDEGAUGE_REAL_DATA: {folder} lacks {error.filename}") from error
     try:
