@@ -66,6 +66,10 @@ placed as (
         case when count(unemployment) over last_three = 3 then avg(unemployment) over last_three end as unemployment_3m,
         max(adp) over a_month_before as adp_1m,
         max(challenger) over a_year_before as challenger_1y,
+        -- the z-scores look at all of these months
+        max(known_at) over (
+            order by month_date range between interval 120 month preceding and current row
+        ) as window_known_at,
         {%- for name in inputs %}
         {{ zscore_of_months_before(name, 120, 60) }} as {{ name }}_zscore{{ ',' if not loop.last }}
         {%- endfor %}
@@ -104,5 +108,5 @@ select
     item_205_zscore,
     case when len(zscores) >= 4 then round(list_avg(zscores), 6) end as layoff_composite_zscore,
     len(zscores) as inputs_count,
-    known_at
+    window_known_at as known_at
 from scored
