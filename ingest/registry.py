@@ -87,6 +87,9 @@ class ConnectorFacts(_Declared):
     asked_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows say what to ask for.")
     judged_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows the gate compares with.")
     main_series: str | None = Field(default=None, description="The series that is drawn beside it.")
+    asked_by_day: bool = Field(
+        default=False, description="A table asked for one day at a time: fetch is given the days that we hold."
+    )
     asked_by_session: tuple[str, ...] = Field(
         default=(), description="Series asked for one session at a time: fetch is given the periods that we hold."
     )
@@ -209,6 +212,12 @@ def requests_per_second(host: str) -> float:
         if host in one.hosts:
             return one.hosts[host].requests_per_second
     return HostFacts().requests_per_second
+
+
+@cache
+def are_of_one_publisher(host: str, other: str) -> bool:
+    """Say whether one publisher declares both hosts: one may send its files from the other."""
+    return any(host in one.hosts and other in one.hosts for one in publishers().values())
 
 
 def _publisher(path: Path, shapes: Mapping[str, Any]) -> Publisher:

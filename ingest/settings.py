@@ -53,6 +53,14 @@ class Settings(BaseSettings):
         default=False, description="Publish although a headline loses values that the release before shows."
     )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
+    sec_contact: str | None = Field(
+        default=None, description="Name or address that the SEC is given with each request; without it none is sent."
+    )
+    sec_requests_per_run: int = Field(
+        default=600,
+        ge=1,
+        description="So many pages of filings a run; older days come with the next runs.",
+    )
 
     def model_post_init(self, _context: Any) -> None:
         """Guard every key that these settings hold."""
@@ -68,6 +76,15 @@ class Settings(BaseSettings):
     @classmethod
     def _now_has_a_zone(cls, value: datetime | None) -> datetime | None:
         return value if value is None or value.tzinfo else value.replace(tzinfo=NEW_YORK)
+
+    @field_validator("sec_contact")
+    @classmethod
+    def _contact_fits_a_header(cls, value: str | None) -> str | None:
+        if value is None or not value.strip():
+            return None
+        if "@" not in value or not (value.isascii() and value.isprintable()):
+            raise ValueError("expected an address like you@example.org, with a name before it or not")
+        return value.strip()
 
     @field_validator("fred_api_key", mode="before")
     @classmethod

@@ -55,6 +55,7 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
         return
     looks: tuple[Callable[[Settings, Home], Finding], ...] = (
         _key,
+        _contact,
         _env_file,
         _clock,
         _catalog,
@@ -115,6 +116,13 @@ def _key(settings: Settings, _home: Home) -> Finding:
             ConfigError.exit_code,
         )
     return Finding("FRED key", "good", "set")
+
+
+def _contact(settings: Settings, _home: Home) -> Finding:
+    if settings.sec_contact is None:
+        advice = "The SEC wants to know who asks: put TIDEGAUGE_SEC_CONTACT=you@example.org into .env."
+        return Finding("SEC contact", "note", "not set: the SEC is not asked for filings", advice)
+    return Finding("SEC contact", "good", "set")
 
 
 def _env_file(_settings: Settings, _home: Home) -> Finding:

@@ -130,7 +130,7 @@ def _series_context(session: Session, connector: Connector, http: Http, progress
 def _table_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
     from ingest.catalog.funds import funds_of
     from ingest.connector import FetchContext
-    from warehouse.held import held_groups
+    from warehouse.held import held_days, held_groups
     from warehouse.panel_wanted import former_tickers
 
     today = session.settings.clock().astimezone(NEW_YORK).date()
@@ -144,6 +144,7 @@ def _table_context(session: Session, connector: Connector, http: Http, progress:
         tickers=_tickers(session, connector, today),
         former=former_tickers(session.con, today) if connector.facts.asked_by == "symbols" else frozenset(),
         since=dict(held_groups(session.con, connector.table_ids[0])),
+        held={"": held_days(session.con, connector.table_ids[0])} if connector.facts.asked_by_day else {},
         patience=session.patience,
     )
 

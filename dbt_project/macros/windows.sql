@@ -51,3 +51,18 @@ case
         )
 end
 {%- endmacro %}
+
+
+{#- Standard deviations of a month's value from the mean of the `months_count` months before it, itself left out; NULL below
+    `least` of them with a value, and where they do not vary. -#}
+{% macro zscore_of_months_before(column, months_count, least, month='month_date') -%}
+{%- set before -%}
+over (
+    order by {{ month }} range between interval {{ months_count }} month preceding and interval 1 month preceding
+)
+{%- endset -%}
+case
+    when count({{ column }}) {{ before }} >= {{ least }}
+        then round(({{ column }} - avg({{ column }}) {{ before }}) / nullif(stddev_samp({{ column }}) {{ before }}, 0), 6)
+end
+{%- endmacro %}

@@ -92,6 +92,9 @@ class Series(_Entry):
         default=None, description="The weekday that dates a weekly period, where the release rule does not tell."
     )
     unit: MartUnit
+    scope: str | None = Field(
+        default=None, description="What the values of one period are told apart by; such a series has no single value."
+    )
     stale_limit_days: int = Field(ge=1)
     stale_limit_long_holiday_days: int | None = Field(
         default=None, description="The limit around New Year and Golden Week, when Tokyo closes for a week."
@@ -129,6 +132,12 @@ class Series(_Entry):
             raise ValueError(f"{publishers} print it: give agree_within or agree_within_ratio, and not both")
         if len(publishers) == 1 and tolerances != 2:
             raise ValueError("only one publisher prints it: there is nothing to agree with")
+        return self
+
+    @model_validator(mode="after")
+    def _scopes_come_in_user_files(self) -> Series:
+        if self.scope is not None and self.published_by:
+            raise ValueError(f"only a user file tells values apart by scope, not {self.published_by[0].source}")
         return self
 
     @model_validator(mode="after")

@@ -29,8 +29,8 @@ class ReleaseRule(BaseModel):
 
     business_days: so many working days of `calendar` after the period (0: the same day, or the next working one).
     calendar_days: so many plain days after it (negative: announced ahead).
-    weekday: the first such weekday after the period.
-    day_of_next_month: that day of the month after the period's.
+    weekday: the first such weekday after the period, or `weeks_later` than that.
+    day_of_next_month: that day of the month after the period's, or `months_later` than that.
     days_after_quarter, days_after_year: so many plain days after the last day of the period's quarter or year.
     fridays_after_survey_week: so many Fridays after the week (Sunday to Saturday) with the 12th of the period's month,
     a week later where that is one of the first three days of a year: the US jobs report.
@@ -50,6 +50,8 @@ class ReleaseRule(BaseModel):
     days_after_quarter: int | None = Field(default=None, ge=0)
     days_after_year: int | None = Field(default=None, ge=0)
     fridays_after_survey_week: int | None = Field(default=None, ge=1)
+    weeks_later: int = Field(default=0, ge=0)
+    months_later: int = Field(default=0, ge=0)
     when_closed: Literal["after", "before"] = "after"
     exceptions: dict[date, date] = Field(default_factory=dict)
     time: time
@@ -61,6 +63,8 @@ class ReleaseRule(BaseModel):
         lags = {name: getattr(self, name) for name in _LAGS}
         if sum(lag is not None for lag in lags.values()) != 1:
             raise ValueError(f"give exactly one of {', '.join(lags)}")
+        if (self.weeks_later and self.weekday is None) or (self.months_later and self.day_of_next_month is None):
+            raise ValueError("weeks_later goes with weekday, months_later with day_of_next_month")
         return self
 
     def released_at(self, periods: pl.Series) -> pl.Series:
@@ -87,9 +91,9 @@ class ReleaseRule(BaseModel):
             return (days.astype("int64") + self.calendar_days).astype("datetime64[D]")
         months = days.astype("datetime64[M]")
         if self.weekday is not None:
-            named = np.busday_offset(days + 1, 0, roll="forward", weekmask=_WEEKDAYS[self.weekday])
+            named = np.busday_offset(days + 1, self.weeks_later, roll="forward", weekmask=_WEEKDAYS[self.weekday])
         elif self.day_of_next_month is not None:
-            named = (months + 1).astype("datetime64[D]") + (self.day_of_next_month - 1)
+            named = (months + 1 + self.months_later).astype("datetime64[D]") + (self.day_of_next_month - 1)
         elif self.days_after_quarter is not None:
             named = ((months.astype("int64") // 3 + 1) * 3).astype("datetime64[M]").astype("datetime64[D]")
             named = named + (self.days_after_quarter - 1)

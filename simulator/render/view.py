@@ -111,6 +111,10 @@ _DECIMALS = {
     "Contracts": 0,
     "Millions of dollars": 0,
     "Number": 0,
+    "Persons": 0,
+    "Thousands of Persons": 0,
+    "Level in Thousands": 0,
+    "Rate": 1,
 }
 _DECIMALS_OF = {"nfci": 5, "stlfsi": 4, "ofr_fsi": 3, "unrate": 1}
 

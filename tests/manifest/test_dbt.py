@@ -29,7 +29,10 @@ MARTS = {
     "etf_category_flows_daily",
     "etf_flows_daily",
     "etf_flows_weekly",
+    "filings_8k_monthly",
     "knowledge",
+    "labor_monthly",
+    "labor_weekly",
     "leveraged_etf_daily",
     "prices_daily",
     "net_liquidity_weekly",
@@ -47,6 +50,7 @@ MARTS = {
     "revisions",
     "series",
     "sessions",
+    "warn_monthly",
 }
 FORMULAS = MARTS - {"observations", "observations_latest", "series"}  # the rest is copied
 UNIT = re.compile(
