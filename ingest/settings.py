@@ -53,11 +53,19 @@ class Settings(BaseSettings):
         default=False, description="Publish although a headline loses values that the release before shows."
     )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
+    contact: str | None = Field(
+        default=None, description="Mail address for publishers that want to know whom to write to; sent to those alone."
+    )
 
     def model_post_init(self, _context: Any) -> None:
         """Guard every key that these settings hold."""
         held = (getattr(self, name) for name in type(self).model_fields)
         secrets.guard(*(value.get_secret_value() for value in held if isinstance(value, SecretStr)))
+
+    @property
+    def contact_agent(self) -> str | None:
+        """The User-Agent for publishers that refuse clients without a contact; None where none is set."""
+        return f"tidegauge {self.contact}" if self.contact else self.user_agent
 
     @property
     def is_upstream_local(self) -> bool:

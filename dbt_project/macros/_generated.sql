@@ -32,6 +32,7 @@
 
 {#- The keys of each raw table. -#}
 {% macro keys_of_table(table_id) %}{{ return({
+    "bls.releases": ["release_title", "release_date"],
     "ici.weekly_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
     "ishares.holdings": ["fund_ticker", "as_of_date", "line_number"],
