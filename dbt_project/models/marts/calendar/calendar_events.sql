@@ -9,7 +9,7 @@ months as (
         -- the Friday on or after the 15th
         month_date + ((5 - dayofweek(month_date) + 7) % 7 + 14)::integer as third_friday
     from (
-        select unnest(generate_series(date '1990-01-01', {{ run_at() }}::date + 400, interval 1 month))::date as month_date
+        select unnest(generate_series(date '1990-01-01', {{ run_at() }}::date + 500, interval 1 month))::date as month_date
     )
 ),
 expiries as (
@@ -137,4 +137,4 @@ events as (
 )
 select event_at, event_date, event_type, event_text, scheduled_known_at, source_url, checked
 from events
-where scheduled_known_at <= {{ run_at() }} and event_date <= {{ run_at() }}::date + 400
+where scheduled_known_at <= {{ run_at() }} and event_date <= {{ run_at() }}::date + 500
