@@ -94,7 +94,7 @@ by_futures as (
         rate_before,
         rate_after,
         null::double as overround,
-        rate_after is null and has_stale as is_stale,
+        rate_after is null and has_stale as is_price_stale,
         greatest(before_known_at, own_known_at, next_known_at) as known_at
     from moves
     where has_price
@@ -138,7 +138,7 @@ normalised as (
         case when b.priced_count = 5 then b.{{ outcome }} / b.total end as {{ outcome }},
         {%- endfor %}
         case when b.priced_count = 5 then b.total - 1 end as overround,
-        b.priced_count < 5 as is_stale
+        b.priced_count < 5 as is_price_stale
     from books as b
 ),
 all_paths as (
@@ -157,7 +157,7 @@ all_paths as (
         null::double as rate_before,
         null::double as rate_after,
         overround,
-        is_stale,
+        is_price_stale,
         known_at
     from normalised
 )
@@ -176,6 +176,6 @@ select
     round(rate_before, 6) as rate_before_pct,
     round(rate_after, 6) as rate_after_pct,
     round(100 * overround, 4) as overround_pct,
-    is_stale,
+    is_price_stale,
     known_at
 from all_paths
