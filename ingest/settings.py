@@ -53,19 +53,24 @@ class Settings(BaseSettings):
         default=False, description="Publish although a headline loses values that the release before shows."
     )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
-    sec_contact: str | None = Field(
-        default=None, description="Name or address that the SEC is given with each request; without it none is sent."
-    )
     sec_requests_per_run: int = Field(
         default=600,
         ge=1,
         description="So many pages of filings a run; older days come with the next runs.",
+    )
+    contact: str | None = Field(
+        default=None, description="Mail address for publishers that want to know whom to write to; sent to those alone."
     )
 
     def model_post_init(self, _context: Any) -> None:
         """Guard every key that these settings hold."""
         held = (getattr(self, name) for name in type(self).model_fields)
         secrets.guard(*(value.get_secret_value() for value in held if isinstance(value, SecretStr)))
+
+    @property
+    def contact_agent(self) -> str | None:
+        """The User-Agent for publishers that refuse clients without a contact; None where none is set."""
+        return f"tidegauge {self.contact}" if self.contact else self.user_agent
 
     @property
     def is_upstream_local(self) -> bool:
@@ -77,7 +82,7 @@ class Settings(BaseSettings):
     def _now_has_a_zone(cls, value: datetime | None) -> datetime | None:
         return value if value is None or value.tzinfo else value.replace(tzinfo=NEW_YORK)
 
-    @field_validator("sec_contact")
+    @field_validator("contact")
     @classmethod
     def _contact_fits_a_header(cls, value: str | None) -> str | None:
         if value is None or not value.strip():

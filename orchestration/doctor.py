@@ -119,10 +119,12 @@ def _key(settings: Settings, _home: Home) -> Finding:
 
 
 def _contact(settings: Settings, _home: Home) -> Finding:
-    if settings.sec_contact is None:
-        advice = "The SEC wants to know who asks: put TIDEGAUGE_SEC_CONTACT=you@example.org into .env."
-        return Finding("SEC contact", "note", "not set: the SEC is not asked for filings", advice)
-    return Finding("SEC contact", "good", "set")
+    if settings.contact is None:
+        advice = "Some publishers want to know who asks: put TIDEGAUGE_CONTACT=you@example.org into .env."
+        return Finding(
+            "contact", "note", "not set: the SEC is not asked for filings, nor the BLS for its calendar", advice
+        )
+    return Finding("contact", "good", "set")
 
 
 def _env_file(_settings: Settings, _home: Home) -> Finding:

@@ -14,6 +14,7 @@ from ingest.catalog import Catalog
 from ingest.catalog.funds import Fund, load_funds
 from ingest.clock import NEW_YORK
 from ingest.connectors import Connector, asked_by
+from ingest.contracts import symbols_of
 from ingest.errors import ConfigError, SourceError, TidegaugeError
 from orchestration.session import Progress, Session
 
@@ -156,6 +157,8 @@ def _trading(funds: tuple[Fund, ...], today: date) -> tuple[Fund, ...]:
 
 def _tickers(session: Session, connector: Connector, today: date) -> list[str]:
     """Return the symbols to ask for; the second provider only those that the first one misses or left in doubt."""
+    if connector.facts.contracts is not None:
+        return symbols_of(connector.facts.contracts, today)
     if connector.facts.asked_by != "symbols":
         return []
     from warehouse.panel_wanted import lacking_tickers, wanted_tickers

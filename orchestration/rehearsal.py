@@ -87,7 +87,7 @@ def _serving(settings: Settings, market: Market, changes: dict[str, Any]) -> Ite
 
     with StandIn(market, changes["now"]) as standin:
         # Nothing here may reach a publisher: the user's key stays out. The recorded market has no vintages: keyless.
-        ours = {"fred_api_key": None, "sec_contact": MADE_UP_CONTACT, "sec_requests_per_run": FILING_DAYS}
+        ours = {"fred_api_key": None, "contact": MADE_UP_CONTACT, "sec_requests_per_run": FILING_DAYS}
         yield settings.model_copy(update={**ours, **changes, "upstream": standin.url})
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from ingest.catalog.calendars import busday_calendar
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
+from simulator.folder_policy import policy_series, recorded_policy
 from simulator.market import Market, first_prints
 
 _DTS_STARTS = date(2005, 10, 3)
@@ -25,7 +26,8 @@ _ZONE = "America/New_York"
 
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
-    return Market(pl.concat(list(_parts(folder)), how="vertical"), panel=folder_panel(folder))
+    rows = [*_parts(folder), *policy_series(folder)]
+    return Market(pl.concat(rows, how="vertical"), panel=folder_panel(folder), recorded=recorded_policy(folder))
 
 
 def user_files(folder: Path, now: datetime) -> dict[str, str]:

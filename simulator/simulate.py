@@ -31,6 +31,7 @@ _SOFR_FROM = date(2018, 4, 2)
 _RRP_FROM = date(2013, 9, 23)
 _TERM_FUNDING_FROM = date(2023, 3, 15)
 _IOER_TO = date(2021, 7, 28)
+_OLD_TARGET_TO = np.datetime64("2008-12-15")  # the last day of a target without a range; a year of it is served
 _TED_TO = date(2022, 1, 21)
 _NOT_AVAILABLE = (date(2019, 5, 31), date(2021, 8, 5))
 """Days on which the New York Fed printed NA for the 99th percentile."""
@@ -136,6 +137,10 @@ def _funding(grid: Grid, sheet: BalanceSheet, curve: Rates) -> Iterator[pl.DataF
     yield _daily(grid, "effr", curve.effr, "federal_reserve", 2)
     every_day = grid.calendar_days >= np.datetime64(FIRST_DAY)
     policy = first_prints("iorb", pl.Series(grid.calendar_days[every_day]), grid.carried(sheet.policy_rate)[every_day])
+    for series_id, below in (("fed_funds_target_upper", 0.0), ("fed_funds_target_lower", 0.25)):
+        yield policy.with_columns(pl.lit(series_id).alias("series_id"), pl.col("value") - below)
+    old_target = pl.Series(np.arange(_OLD_TARGET_TO - 365, _OLD_TARGET_TO + 1))
+    yield first_prints("fed_funds_target", old_target, np.full(len(old_target), 1.0))
     yield policy.filter(pl.col("period_date") > _IOER_TO)
     yield policy.filter(pl.col("period_date") <= _IOER_TO).with_columns(pl.lit("ioer").alias("series_id"))
 

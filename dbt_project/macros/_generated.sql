@@ -32,9 +32,11 @@
 
 {#- The keys of each raw table. -#}
 {% macro keys_of_table(table_id) %}{{ return({
+    "bls.releases": ["release_title", "release_date"],
     "ici.weekly_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
     "ishares.holdings": ["fund_ticker", "as_of_date", "line_number"],
+    "kalshi.fed_decisions": ["snapshot_date", "market_ticker"],
     "nasdaq.prices": ["ticker", "session_date"],
     "nasdaq_trader.symbols": ["snapshot_date", "symbol"],
     "proshares.fund_days": ["ticker", "report_date"],
@@ -48,6 +50,7 @@
     "user_file.fund_days": ["ticker", "report_date"],
     "user_file.scoped_values": ["series_id", "period_date", "scope"],
     "warn_feed.months": ["month_date"],
+    "yahoo.futures": ["contract_code", "session_date"],
     "yahoo.prices": ["ticker", "session_date"],
     "yahoo.splits": ["ticker", "session_date"],
     "yahoo.dividends": ["ticker", "session_date"],

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from simulator.render import yahoo_listed
+from simulator.render import yahoo_futures, yahoo_listed
 from simulator.render.view import Request, Response, View, not_found
 
 _CHART = re.compile(r"/v8/finance/chart/([^/]+)")
@@ -38,8 +38,15 @@ _INSTRUMENTS = {
     "^MOVE": _Instrument("USD", "INDEX", "ICE BofAML MOVE Index", "America/New_York", time(9, 30), time(16, 0)),
     "JPY=X": _Instrument("JPY", "CURRENCY", "USD/JPY", "Europe/London", time(0, 0), time(23, 59)),
 }
+_FUTURE = _Instrument("USD", "FUTURE", "30 Day Federal Funds", "America/New_York", time(0, 0), time(17, 0))
 _NEW_YORK = ("America/New_York", time(9, 30), time(16, 0))
-_VENUES = {"INDEX": ("SNP", "SNP"), "CURRENCY": ("CCY", "CCY"), "Q": ("NMS", "NasdaqGS"), "N": ("NYQ", "NYSE")}
+_VENUES = {
+    "INDEX": ("SNP", "SNP"),
+    "CURRENCY": ("CCY", "CCY"),
+    "FUTURE": ("CBT", "CBOT"),
+    "Q": ("NMS", "NasdaqGS"),
+    "N": ("NYQ", "NYSE"),
+}
 _FIELDS = ("open", "high", "low", "close")
 
 
@@ -95,6 +102,9 @@ def _found(view: View, symbol: str) -> tuple[_Instrument | None, tuple[str, str]
             return None, _VENUES[instrument.kind], pl.DataFrame(), {}
         bars = bars.with_columns(pl.lit(0).alias("volume"), pl.col("close").alias("adjclose"))
         return instrument, _VENUES[instrument.kind], bars, {}
+    futures = yahoo_futures.bars(view, symbol)
+    if futures is not None:
+        return _FUTURE, _VENUES["FUTURE"], futures, {}
     listing = yahoo_listed.listing(view, symbol)
     if listing is None:
         return None, _VENUES["N"], pl.DataFrame(), {}

@@ -122,7 +122,7 @@ def test_what_is_not_as_agreed_is_named(body: str, message: str) -> None:
 
 
 def asked(http: FakeHttp, held: set[date] | None = None, since: date | None = None, **settings: Any):
-    given = context_of("sec", http, [], now=NOON, **{"sec_contact": CONTACT, "sec_requests_per_run": 4, **settings})
+    given = context_of("sec", http, [], now=NOON, **{"contact": CONTACT, "sec_requests_per_run": 4, **settings})
     days = {} if held is None else {"": frozenset(held)}
     return list(sec.fetch(replace(given, held=days, since={"": since})))
 
@@ -178,8 +178,8 @@ def test_pages_are_asked_until_all_documents_came() -> None:
 
 def test_without_a_contact_nothing_is_asked_and_that_is_no_failure() -> None:
     http = FakeHttp({})
-    with pytest.raises(NotConfigured, match="put TIDEGAUGE_SEC_CONTACT=you@example") as caught:
-        asked(http, held=set(), sec_contact=None)
+    with pytest.raises(NotConfigured, match="put TIDEGAUGE_CONTACT=you@example") as caught:
+        asked(http, held=set(), contact=None)
     assert http.asked == []
     batch = Batch("sec", {}, (), (), (caught.value,), NOON)
     assert state_of(batch, has_rows=False) == "skipped"
@@ -190,7 +190,7 @@ def test_without_a_contact_nothing_is_asked_and_that_is_no_failure() -> None:
 @pytest.mark.parametrize("contact", ["nobody", "ann@example.org\nX: y", "añn@example.org"])
 def test_a_contact_is_an_address_that_fits_a_header(contact: str) -> None:
     with pytest.raises(ValidationError, match="expected an address like you@example"):
-        Settings(_env_file=None, sec_contact=contact)
+        Settings(_env_file=None, contact=contact)
 
 
 def test_a_refusal_ends_the_asking_and_so_does_silence_or_a_layout_that_changed() -> None:
@@ -209,7 +209,7 @@ def test_the_stand_in_wants_a_contact_and_has_days_with_filings(tmp_path: Path) 
     now = new_york("2026-11-18T09:15")
     with StandIn(market(), now) as stand_in:
         settings = Settings(
-            _env_file=None, upstream=stand_in.url, home=tmp_path, sec_contact=CONTACT, sec_requests_per_run=25
+            _env_file=None, upstream=stand_in.url, home=tmp_path, contact=CONTACT, sec_requests_per_run=25
         )
         with Upstream(settings, clock_at(now), Archive(tmp_path / "archive")) as http:
             context = FetchContext("sec", settings, clock_at(now), http, held={"": frozenset()})
@@ -228,7 +228,7 @@ def test_doctor_asks_for_the_contact(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEGAUGE_HOME", str(tmp_path / "home"))
     found = {one.what: one for one in examine()}
-    assert "the SEC is not asked for filings" in found["SEC contact"].seen
-    assert "TIDEGAUGE_SEC_CONTACT=" in found["SEC contact"].advice
-    monkeypatch.setenv("TIDEGAUGE_SEC_CONTACT", CONTACT)
-    assert {one.what: one.seen for one in examine()}["SEC contact"] == "set"
+    assert "the SEC is not asked for filings" in found["contact"].seen
+    assert "TIDEGAUGE_CONTACT=" in found["contact"].advice
+    monkeypatch.setenv("TIDEGAUGE_CONTACT", CONTACT)
+    assert {one.what: one.seen for one in examine()}["contact"] == "set"

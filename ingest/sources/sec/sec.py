@@ -1,7 +1,7 @@
 """SEC EDGAR: every 8-K of each day through full-text search, kept by item.
 
 Where   https://efts.sec.gov/LATEST/search-index?q=&forms=8-K&dateRange=custom&startdt=DAY&enddt=DAY&from=N (keyless,
-        100 documents a page). The SEC wants a contact in the User-Agent (TIDEGAUGE_SEC_CONTACT); without it nothing is
+        100 documents a page). The SEC wants a contact in the User-Agent (TIDEGAUGE_CONTACT); without it nothing is
         asked
 Grain   a hit is a document; documents of one filing share `adsh`. One row per filing and item kept, one per page
 Units   counts. Known at the acceptance where a hit says it, else at 22:00 New York of the day of filing
@@ -43,7 +43,7 @@ MOST: Final = 10_000
 
 ANSWERS: Final = "sec.answers"
 FILINGS: Final = "sec.filings"
-NO_CONTACT: Final = "not asked: the SEC wants to know who asks; put TIDEGAUGE_SEC_CONTACT=you@example.org into .env"
+NO_CONTACT: Final = "not asked: the SEC wants to know who asks; put TIDEGAUGE_CONTACT=you@example.org into .env"
 
 _AGAIN: Final = 3
 _ENOUGH: Final = 3  # so many days that are not as agreed, and the others are not either
@@ -54,7 +54,7 @@ _EXPECTED: Final = "JSON with hits.total.value and hits.hits"
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the pages of the days that are due, newest first; a day that did not come whole is asked again later."""
-    contact = context.settings.sec_contact
+    contact = context.settings.contact
     if not contact:
         raise NotConfigured("sec", "8-K filings", NO_CONTACT)
     days = _due(context)

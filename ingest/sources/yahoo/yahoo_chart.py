@@ -30,7 +30,8 @@ SESSIONS_ASKED_AGAIN: Final = 30
 
 NO_BARS: Final = "a chart without a single price"
 
-_CURRENCY_IS_CLOSED = time(17, 0)
+_CLOSE_LATE: Final = ("=X", "=F", ".CBT")  # currencies and futures
+_LATE_CLOSE = time(17, 0)
 _ACCEPTED: Final = 202  # a bot check answers so
 _SAME_PRICE: Final = 1e-6  # Yahoo's prices are float32, written with more digits than they have
 _UNKNOWN: Final = "Not Found"
@@ -137,8 +138,8 @@ def require_prices(payload: Payload, columns: Iterable[pl.Series]) -> None:
 
 def last_day(payload: Payload) -> date:
     """Return the last day whose trading was over when the chart was fetched."""
-    is_currency = payload.meta["symbol"].endswith("=X")
-    return last_closed_day(payload.fetched_at, _CURRENCY_IS_CLOSED if is_currency else EXCHANGE_IS_CLOSED)
+    is_late = payload.meta["symbol"].endswith(_CLOSE_LATE)
+    return last_closed_day(payload.fetched_at, _LATE_CLOSE if is_late else EXCHANGE_IS_CLOSED)
 
 
 def closed_bars(payload: Payload, chart: Chart, bars: pl.DataFrame, close: str) -> pl.DataFrame:
