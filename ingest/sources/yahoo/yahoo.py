@@ -1,8 +1,9 @@
-"""Yahoo Finance through yfinance: the S&P 500 index, the MOVE index, yen per dollar.
+"""Yahoo Finance through yfinance: indices, the MOVE index, yen per dollar, futures, bitcoin.
 
 Where   https://query2.finance.yahoo.com/v8/finance/chart (keyless; cookie and crumb are yfinance's business); for
         personal use, 2 requests a second, and not one more after the first "too many requests"
-Grain   one bar per symbol and session; the day is that of the exchange's own zone (New York; London for currencies)
+Grain   one bar per symbol and session; the day is that of the exchange's own zone (New York; London for currencies,
+        UTC for bitcoin, Hong Kong and Shanghai for their indices)
 Units   the currency in meta.currency, for an index its points
 Breaks  SourceChanged on an error in the chart, another symbol, currency or bar length, lists that do not match.
         A null price is a gap. A bar of a session still open at the time of asking is never returned
