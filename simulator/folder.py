@@ -16,6 +16,7 @@ import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
 from simulator.folder_panel import folder_panel
+from simulator.folder_trend import trend_series
 from simulator.market import Market, first_prints
 
 _DTS_STARTS = date(2005, 10, 3)
@@ -24,7 +25,8 @@ _ZONE = "America/New_York"
 
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
-    return Market(pl.concat(list(_parts(folder)), how="vertical"), panel=folder_panel(folder))
+    rows = [*_parts(folder), *trend_series(folder)]
+    return Market(pl.concat(rows, how="vertical"), panel=folder_panel(folder))
 
 
 def user_files(folder: Path) -> dict[str, str]:

@@ -219,12 +219,12 @@ def test_every_chart_is_archived_as_it_came(server: Server) -> None:
     assert [payload.name for payload in payloads] == ["JPY=X", "^GSPC", "^MOVE"]
     assert payloads == http.kept
     assert payloads[1].body == json.dumps(server.charts["^GSPC"]).encode()
-    assert payloads[1].url.startswith("https://query2.finance.yahoo.com/v8/finance/chart/%5EGSPC?period1=946702800&")
+    assert payloads[1].url.startswith("https://query2.finance.yahoo.com/v8/finance/chart/%5EGSPC?period1=631170000&")
     assert not any("crumb" in payload.url for payload in payloads)
     assert payloads[1].fetched_at == EVENING
     rows = yahoo.parse(payloads[1], ASKED)
     assert cells(rows, "sp500_close") == {date(2026, 11, 13): 100.0, date(2026, 11, 16): 101.0}
-    assert Window("sp500_open", date(2000, 1, 1)) in yahoo.windows(payloads[1], rows)
+    assert Window("sp500_open", date(1990, 1, 1)) in yahoo.windows(payloads[1], rows)
 
 
 def test_two_chart_requests_a_symbol_and_no_more(server: Server) -> None:
@@ -275,7 +275,7 @@ def test_a_429_on_the_history_itself_stops_too(server: Server) -> None:
 def test_one_of_three_symbols_failing_leaves_the_others(server: Server) -> None:
     server.charts["^GSPC"] = chart(stamps=[])
     _, error, move = ask(server)
-    assert str(error) == ("yahoo: ^GSPC: Yahoo gave no bar from 2000-01-01 on (HTTP 200); nothing landed for ^GSPC")
+    assert str(error) == ("yahoo: ^GSPC: Yahoo gave no bar from 1990-01-01 on (HTTP 200); nothing landed for ^GSPC")
     assert isinstance(error, SourceUnavailable)
     assert move.name == "^MOVE"
 

@@ -56,10 +56,10 @@ class Chart:
     events: Mapping[str, Any]
 
 
-def asked_from(held: date | None) -> date:
-    """Return the first day to ask for where `held` is the newest day held (None: nothing yet)."""
+def asked_from(held: date | None, first: date = FIRST_DAY) -> date:
+    """Return the first day to ask for where `held` is the newest day held (None: nothing yet, `first` then)."""
     if held is None:
-        return FIRST_DAY
+        return first
     return working_days("nyse", held - timedelta(days=2 * SESSIONS_ASKED_AGAIN), held)[-SESSIONS_ASKED_AGAIN:][0]
 
 
