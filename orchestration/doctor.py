@@ -121,9 +121,7 @@ def _key(settings: Settings, _home: Home) -> Finding:
 def _contact(settings: Settings, _home: Home) -> Finding:
     if settings.contact is None:
         advice = "Some publishers want to know who asks: put TIDEGAUGE_CONTACT=you@example.org into .env."
-        return Finding(
-            "contact", "note", "not set: the SEC is not asked for filings, nor the BLS for its calendar", advice
-        )
+        return Finding("contact", "note", "not set: no filings of the SEC, no calendar of the BLS", advice)
     return Finding("contact", "good", "set")
 
 

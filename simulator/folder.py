@@ -18,6 +18,7 @@ from ingest.catalog.calendars import busday_calendar
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
 from simulator.folder_policy import policy_series, recorded_policy
+from simulator.folder_trend import trend_series
 from simulator.market import Market, first_prints
 
 _DTS_STARTS = date(2005, 10, 3)
@@ -26,7 +27,7 @@ _ZONE = "America/New_York"
 
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
-    rows = [*_parts(folder), *policy_series(folder)]
+    rows = [*_parts(folder), *policy_series(folder), *trend_series(folder)]
     return Market(pl.concat(rows, how="vertical"), panel=folder_panel(folder), recorded=recorded_policy(folder))
 
 

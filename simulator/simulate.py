@@ -11,6 +11,8 @@ import polars as pl
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import CalendarName
 from ingest.catalog.funds import Fund, load_funds
+from ingest.catalog.watched import Watched, load_watched
+from ingest.registry import users_own
 from simulator.economy.central_bank import BalanceSheet, balance_sheet
 from simulator.economy.conditions import stress_index, weekly_index
 from simulator.economy.cross_section import DEFAULT_MEMBERS, cross_section
@@ -46,8 +48,8 @@ def simulate(
 ) -> Market:
     """Return the market of every day from 2012-01-03 to `end`. The same seed gives the same days, whatever the end.
 
-    `members` is the number of stocks in the index, `funds` (None) are those of the catalog. Both trade from 2011-10-03
-    on, a fund that the catalog says began later from its own first day.
+    `members` is the number of stocks in the index, `funds` (None) are those of the catalog, and the
+    watched symbols. All trade from 2011-10-03 on, a fund that the catalog says began later from its own first day.
     """
     if end < FIRST_DAY:
         raise ValueError(f"the simulated market starts on {FIRST_DAY}, got the end {end}")
@@ -80,8 +82,14 @@ def simulate(
         }
     )
     traded = load_funds() if funds is None else funds
-    panel = cross_section(grid, regimes, stress, curve, market, members, traded)
+    watched = tuple(_as_fund(one) for one in load_watched()) if funds is None else ()
+    panel = cross_section(grid, regimes, stress, curve, market, members, traded, watched)
     return Market(with_corrections(pl.concat(parts), grid), latent=latent, panel=panel)
+
+
+def _as_fund(one: Watched) -> Fund:
+    told = one.model_dump(exclude={"kind"})
+    return Fund.model_validate({**told, "issuer": "watched", "source": users_own()})
 
 
 def _daily(

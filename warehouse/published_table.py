@@ -54,7 +54,7 @@ BUILD: Final = PublishedTable(
 _CHECKED: Final = (
     ("run_id", "varchar", _RUN_ID),
     ("stage", "varchar", "gate, dbt, reconciliation, freshness or regimes"),
-    ("asset", "varchar", "The table the check guards"),
+    ("asset", "varchar", "The table that a check guards; of other assets the one that a row is about"),
     ("check_name", "varchar", "The check"),
     (
         "severity",
@@ -197,9 +197,11 @@ CHARTS: Final = PublishedTable(
     (
         ("chart_position", "bigint", "Place in the order of all charts, from 1"),
         ("chart_title", "varchar", "Title of the chart"),
-        ("years_count", "bigint", "Years back from the newest value"),
+        ("years_count", "bigint", "Years: of a chart those back from the newest value, of a mean those in its window"),
         ("mart", "varchar", "Table of the schema marts"),
         ("period_column", "varchar", "Column that orders the rows of that table"),
+        ("rows_column", "varchar", "Only rows in which this column has the value rows_value; NULL for all rows"),
+        ("rows_value", "varchar", "See rows_column"),
         ("line_position", "bigint", "Place of the line in the chart: 1 or 2"),
         ("label", "varchar", "Name under which it is shown"),
         ("column_name", "varchar", "Column of that table"),

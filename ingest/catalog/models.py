@@ -113,7 +113,8 @@ class Series(_Entry):
     )
     agree_within_ratio: float | None = Field(default=None, gt=0, lt=1, description="The same as a share of the value.")
     simulate: dict[str, Any] = Field(
-        default_factory=dict, description="How the simulator draws it: `like` another series; inside the range if not."
+        default_factory=dict,
+        description="How the simulator draws it: `like` another series; inside the range if not.",
     )
     providers: tuple[Provider, ...] = Field(min_length=1)
 

@@ -47,6 +47,12 @@ _VENUES = {
     "Q": ("NMS", "NasdaqGS"),
     "N": ("NYQ", "NYSE"),
 }
+_HOURS = {
+    "hong_kong": ("Asia/Hong_Kong", time(9, 30), time(16, 0)),
+    "shanghai": ("Asia/Shanghai", time(9, 30), time(15, 0)),
+    "every_day": ("UTC", time(0, 0), time(23, 59)),
+}
+"""Zone and hours by the calendar of a series; New York's for any other."""
 _FIELDS = ("open", "high", "low", "close")
 
 
@@ -95,7 +101,7 @@ def _chart(view: View, symbol: str, request: Request) -> Response:
 
 def _found(view: View, symbol: str) -> tuple[_Instrument | None, tuple[str, str], pl.DataFrame, yahoo_listed.Events]:
     """Return what a symbol is, its venue, its bars (period_date, prices, volume, adjclose) and its events."""
-    instrument = _INSTRUMENTS.get(symbol)
+    instrument = _instrument(view, symbol)
     if instrument is not None:
         bars = _bars(view, symbol)
         if bars is None:
@@ -111,6 +117,18 @@ def _found(view: View, symbol: str) -> tuple[_Instrument | None, tuple[str, str]
     instrument = _Instrument("USD", listing.kind, listing.name, *_NEW_YORK)
     venue = _VENUES.get(listing.exchange, ("PCX", "NYSEArca"))
     return instrument, venue, listing.bars, listing.events
+
+
+def _instrument(view: View, symbol: str) -> _Instrument | None:
+    """Return what a symbol of the catalog is: what is written here of it, else what its series' entry says."""
+    if symbol in _INSTRUMENTS:
+        return _INSTRUMENTS[symbol]
+    found = next((pair for code, pair in view.pairs("yahoo").items() if code.split("/")[0] == symbol), None)
+    if found is None:
+        return None
+    series, provider = found
+    kind = "INDEX" if series.unit == "index" else "CURRENCY"
+    return _Instrument(provider.unit, kind, series.title, *_HOURS.get(str(series.calendar), _NEW_YORK))
 
 
 def _told(events: yahoo_listed.Events, asked: pl.DataFrame, instrument: _Instrument, kinds: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ MARTS = {path.stem for path in (DBT_PROJECT / "models" / "marts").rglob("*.sql")
 FORMULAS = MARTS - {"observations", "observations_latest", "series"}  # the rest is copied
 UNIT = re.compile(
     r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_days|_rate|_rank|_percentile|_seq|_status"
-    r"|_number)$"
+    r"|_number|_year)$"
 )
 
 

@@ -215,4 +215,7 @@ def test_daily_series_keep_the_calendar_of_their_publisher():
     assert {kept[name] for name in ("vix_close", "sp500_close", "put_call_total_ratio", "usdjpy")} == {"nyse"}
     assert {kept[name] for name in ("jgb_2y_yield", "jgb_10y_yield", "jgb_30y_yield")} == {"tokyo"}
     assert {series.calendar for series in CATALOG.series if series.frequency != "daily"} == {None}
-    assert "every_day" not in kept.values()
+    assert kept["hang_seng"] == "hong_kong"
+    assert kept["csi300"] == "shanghai"
+    # the only market here that never closes
+    assert {name for name, calendar in kept.items() if calendar == "every_day"} == {"bitcoin"}

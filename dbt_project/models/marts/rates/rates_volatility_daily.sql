@@ -24,15 +24,31 @@ steps as (
     select *, {{ us_10y_realised_vol_21d_step('us_10y') }} as us_10y_step
     from rates
 ),
+-- long Treasuries as a fund, price only: below the highest of a year
+treasuries as (
+    select
+        session_date,
+        known_at,
+        case
+            when count(*) over last_252 = 252
+                then round(100 * (close_split_adjusted_usd / max(close_split_adjusted_usd) over last_252 - 1), 6)
+        end as drawdown
+    from {{ ref('prices_daily') }}
+    where ticker = 'TLT'
+    window last_252 as (order by session_date rows between 251 preceding and current row)
+),
 -- a yield that is carried over a holiday of Tokyo is none of the session's own
 moved as (
     select
         s.*,
         j.* exclude (session_date),
+        t.drawdown as tlt_drawdown,
+        t.known_at as tlt_known_at,
         case when j.jp_10y_date = s.session_date then j.jp_10y end as own_jp_10y,
         case when j.jp_30y_date = s.session_date then j.jp_30y end as own_jp_30y
     from steps as s
     left join jgb as j on s.session_date = j.session_date
+    left join treasuries as t on s.session_date = t.session_date
 )
 select
     session_date,
@@ -57,5 +73,7 @@ select
     jp_30y as jp_30y_pct,
     jp_30y_date as jp_30y_obs_date,
     jp_30y_known_at,
-    round(100 * (own_jp_30y - {{ base_before('own_jp_30y', 5) }}), 6) as jp_30y_change_5d_bp
+    round(100 * (own_jp_30y - {{ base_before('own_jp_30y', 5) }}), 6) as jp_30y_change_5d_bp,
+    tlt_drawdown as tlt_drawdown_252d_pct,
+    case when tlt_drawdown is not null then tlt_known_at end as tlt_known_at
 from moved
