@@ -80,9 +80,11 @@ def _context(
     from ingest.catalog.calendars import working_days
     from ingest.catalog.funds import load_funds
     from ingest.connector import FetchContext
+    from ingest.contracts import symbols_of
 
     recent = today - timedelta(days=5)
     pairs = []
+    contracts = connector.facts.contracts  # asked for are those of the day: the nearest shows what there is to see
     if connector.has_series:
         pairs = [(catalog.by_id(one), catalog.by_id(one).provider(connector.source)) for one in agreed.ask]
     # A day of the archives as well: they are long, and frozen.
@@ -95,7 +97,7 @@ def _context(
         pairs=pairs,
         held={series.id: pages_held for series, _ in pairs},
         funds=[fund for fund in load_funds() if fund.ticker in agreed.ask],
-        tickers=() if connector.has_series else agreed.ask,
+        tickers=() if connector.has_series else symbols_of(contracts, today)[:1] if contracts else agreed.ask,
         since=dict.fromkeys(agreed.ask or ("",), recent),
     )
 

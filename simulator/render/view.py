@@ -116,7 +116,7 @@ _DECIMALS = {
     "Level in Thousands": 0,
     "Rate": 1,
 }
-_DECIMALS_OF = {"nfci": 5, "stlfsi": 4, "ofr_fsi": 3, "unrate": 1}
+_DECIMALS_OF = {"nfci": 5, "fed_funds_target": 4, "stlfsi": 4, "ofr_fsi": 3, "unrate": 1}
 
 
 def printed(values: pl.Series, series: Series, provider: Provider, *, scale: float = 1.0) -> list[str]:

@@ -40,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("ici", "www.ici.org: {}", "www.ici.org: {requests_per_second: 0}", "hosts.www.ici.org.requests_per_second: "),
         ("ssga", "like: holdings", "like: positions", "holdings: like: no shape named 'positions' in shapes.yml"),
         ("ssga", "rank: 1}}\n  holdings", "rank: 2}}\n  holdings", "rank 2 of fund_days is ishares's already"),
+        ("yahoo", "asked_by: contracts", "asked_by: whole", "contracts: said where asked_by is contracts"),
         ("ssga", "judged_after: [yahoo_prices]", "judged_after: [yahoo_price]", "no connector named 'yahoo_price'"),
         ("ssga", "publisher: State", "publisher: [State", "publisher ssga.yml: cannot be read as YAML"),
     ],
