@@ -230,7 +230,7 @@ def doctor(
         from orchestration.probe import probe_all
 
         for probe in probe_all(_settings()):
-            _line("bad" if probe.moved else "good", probe.source, probe.line, "")
+            _line("bad" if probe.moved else "note" if probe.not_asked else "good", probe.source, probe.line, "")
             worst = max(worst, SourceError.exit_code if probe.moved else 0)
     raise typer.Exit(worst)
 

@@ -14,6 +14,7 @@ import polars as pl
 from ingest.catalog import Catalog, load_catalog
 from ingest.clock import NEW_YORK
 from ingest.connectors import CONNECTORS, Connector
+from ingest.errors import NotConfigured
 from ingest.registry import ProbeFacts
 from ingest.settings import Settings
 
@@ -33,12 +34,14 @@ class Probe:
     moved: str | None
     newest: date | None
     requests: int
+    not_asked: str | None = None
+    """Which setting is missing, where the publisher is not asked without it."""
 
     @property
     def line(self) -> str:
         """The finding in one sentence."""
-        if self.moved:
-            return self.moved
+        if self.moved or self.not_asked:
+            return self.moved or self.not_asked or ""
         return f"as agreed: {self.requests} answers, newest period {self.newest}"
 
 
@@ -70,6 +73,8 @@ def _probe(connector: Connector, agreed: ProbeFacts, catalog: Catalog, settings:
     table = connector.tables[0]
     newest = batch.tables[table.id][table.period].max()
     assert newest is None or isinstance(newest, date)
+    if batch.problems and isinstance(batch.problems[0], NotConfigured):
+        return Probe(connector.name, None, None, 0, str(batch.problems[0]).removeprefix(f"{connector.name}: "))
     return Probe(connector.name, _moved(connector, agreed, batch, newest, today), newest, len(batch.payloads))
 
 

@@ -63,7 +63,8 @@ def recorded(settings: Settings) -> Iterator[Settings]:
     if folder is None:
         raise ConfigError("setting TIDEGAUGE_REAL_DATA: expected the folder of recorded payloads, it is not set")
     folder_home, now = _home(settings, REAL_HOME), settings.now or RECORDED_AT
-    changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now}
+    # the folder has no filings: the stand-in of the SEC is not asked
+    changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now, "sec_contact": None}
     home = home_at(folder_home)
     require_clock(home, now)
     home.ensure()

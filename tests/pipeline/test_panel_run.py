@@ -14,7 +14,7 @@ from tests.pipeline.placed import ingested, settings_of
 from tests.pipeline.small import FIRST_SESSION, MEMBERS, NEXT, NEXT_SESSION, asked, fared
 from warehouse.status import status
 
-ASKED_NOTHING = {"user_prices", "user_fund_days", "nasdaq"}
+ASKED_NOTHING = {"user_scoped", "user_prices", "user_fund_days", "nasdaq"}
 
 
 def test_every_desk_lands(first):

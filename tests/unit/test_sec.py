@@ -148,10 +148,10 @@ def test_the_next_run_asks_what_is_not_held_and_the_newest_days_again() -> None:
     assert [day_of(url) for url in http.asked] == expected
 
 
-def test_a_look_at_the_publisher_asks_the_last_days_only() -> None:
+def test_a_look_at_the_publisher_asks_the_last_day_only() -> None:
     http = FakeHttp({sec.URL: page([])})
     asked(http, held=None, since=date(2026, 11, 12), sec_requests_per_run=100)
-    assert [day_of(url) for url in http.asked] == ["2026-11-16", "2026-11-13", "2026-11-12"]
+    assert [day_of(url) for url in http.asked] == ["2026-11-16"]
 
 
 def test_nothing_before_the_items_had_their_numbers_is_asked() -> None:

@@ -112,14 +112,11 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
 def _due(context: FetchContext) -> list[date]:
     """Return the weekdays to ask, newest first: those not held since SINCE, and the newest held ones once more."""
     yesterday = context.clock().astimezone(NEW_YORK).date() - timedelta(days=1)
-    held, newest = context.held.get(""), context.since.get("")
-    if held is None:  # a look at the publisher, which needs the newest days only
-        held, first = frozenset(), max(newest or SINCE, SINCE)
-    else:
-        first = SINCE
-    again = set(sorted(held)[-_AGAIN:])
-    days = [yesterday - timedelta(days=back) for back in range((yesterday - first).days + 1)]
-    return [day for day in days if day.weekday() < 5 and (day not in held or day in again)]
+    held = context.held.get("")
+    again = set(sorted(held or ())[-_AGAIN:])
+    days = (yesterday - timedelta(days=back) for back in range((yesterday - SINCE).days + 1))
+    due = [day for day in days if day.weekday() < 5 and (held is None or day not in held or day in again)]
+    return due[:1] if held is None else due  # nobody says what is held: a look at the publisher
 
 
 def _pages(context: FetchContext, day: date, contact: str) -> Iterator[Payload]:
