@@ -82,10 +82,10 @@ def _reference(con: duckdb.DuckDBPyConnection) -> None:
 
     import warehouse.connection
 
-    con.execute((Path(warehouse.connection.__file__).with_name("schema") / "003_catalog_calendar.sql").read_text())
-    ddl = (Path(warehouse.connection.__file__).with_name("schema") / "004_panel.sql").read_text()
     con.execute("create schema quarantine; create schema ops")
-    con.execute(ddl)
+    schema = Path(warehouse.connection.__file__).with_name("schema")
+    for name in ("003_catalog_calendar.sql", "004_panel.sql", "011_series_register.sql"):
+        con.execute((schema / name).read_text())
     replace_reference(con, load_catalog(), NOW)
 
 
