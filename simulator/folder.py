@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
+from simulator import folder_consumer
 from simulator.folder_panel import folder_panel
 from simulator.market import Market, first_prints
 
@@ -24,7 +26,9 @@ _ZONE = "America/New_York"
 
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
-    return Market(pl.concat(list(_parts(folder)), how="vertical"), panel=folder_panel(folder))
+    panel = folder_panel(folder)
+    panel = replace(panel, documents={**panel.documents, **folder_consumer.documents(folder)})
+    return Market(pl.concat(list(_parts(folder)), how="vertical"), panel=panel)
 
 
 def user_files(folder: Path) -> dict[str, str]:
@@ -45,7 +49,7 @@ def user_files(folder: Path) -> dict[str, str]:
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:
     for part in (
         *(_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress),
-        *(_margin, _labor),
+        *(_margin, _labor, folder_consumer.parts),
     ):
         yield from part(folder)
 

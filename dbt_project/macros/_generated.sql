@@ -33,10 +33,12 @@
 {#- The keys of each raw table. -#}
 {% macro keys_of_table(table_id) %}{{ return({
     "ici.weekly_flows": ["week_end_date", "category"],
+    "ici.combined_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
     "ishares.holdings": ["fund_ticker", "as_of_date", "line_number"],
     "nasdaq.prices": ["ticker", "session_date"],
     "nasdaq_trader.symbols": ["snapshot_date", "symbol"],
+    "new_york_fed.household_debt": ["quarter_date", "loan_type"],
     "proshares.fund_days": ["ticker", "report_date"],
     "proshares.splits": ["ticker", "session_date"],
     "sp500_membership.intervals": ["permid", "start_date"],
