@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
+from simulator import folder_consumer
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
 from simulator.folder_policy import policy_series, recorded_policy
@@ -27,8 +29,10 @@ _ZONE = "America/New_York"
 
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
+    panel = folder_panel(folder)
+    panel = replace(panel, documents={**panel.documents, **folder_consumer.documents(folder)})
     rows = [*_parts(folder), *policy_series(folder), *trend_series(folder)]
-    return Market(pl.concat(rows, how="vertical"), panel=folder_panel(folder), recorded=recorded_policy(folder))
+    return Market(pl.concat(rows, how="vertical"), panel=panel, recorded=recorded_policy(folder))
 
 
 def user_files(folder: Path, now: datetime) -> dict[str, str]:
@@ -50,7 +54,7 @@ def user_files(folder: Path, now: datetime) -> dict[str, str]:
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:
     for part in (
         *(_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress),
-        *(_margin, _labor, labor_pack),
+        *(_margin, _labor, labor_pack, folder_consumer.parts),
     ):
         yield from part(folder)
 

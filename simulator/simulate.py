@@ -15,6 +15,7 @@ from ingest.catalog.watched import Watched, load_watched
 from ingest.registry import users_own
 from simulator.economy.central_bank import BalanceSheet, balance_sheet
 from simulator.economy.conditions import stress_index, weekly_index
+from simulator.economy.consumer import consumer
 from simulator.economy.cross_section import DEFAULT_MEMBERS, cross_section
 from simulator.economy.grid import FIRST_DAY, Flags, Grid, Path
 from simulator.economy.labor import labor
@@ -72,6 +73,7 @@ def simulate(
         _daily(grid, "ofr_fsi", stress_index(grid, stress), "federal_reserve", 3),
         *margin_accounts(grid, regimes, market.sp500.close),
         *labor(grid, stress),
+        *consumer(grid, stress, curve.effr),
     ]
     parts += undrawn(grid, load_catalog(), parts)
     sessions = grid.on("nyse") & (grid.days >= np.datetime64(FIRST_DAY))

@@ -50,7 +50,7 @@ def _periods(grid: Grid, series: Series) -> Days:
     else:
         assert series.frequency in MONTHS
         end = grid.calendar_days[-1].astype(object)
-        firsts = [day for day in grid.calendar_days.tolist() if is_period(series.frequency, day)]
+        firsts = [day for day in grid.calendar_days.tolist() if is_period(series.frequency, day, series.months)]
         days = np.array([day for day in firsts if period_end(series.frequency, day) < end], dtype="datetime64[D]")
     first = max(FIRST_DAY, series.starts or FIRST_DAY)
     days = days[days >= np.datetime64(first)]
@@ -71,9 +71,10 @@ def _like(
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the values of another series as they stood on `days`, moved from its plausible range into this one's."""
     other = catalog.by_id(str(like["series_id"][0])).plausible
+    first = like.filter(pl.col("revised_at").is_null())  # a revision comes later than the days it would be read on
     stood = (
         pl.DataFrame({"period_date": pl.Series(days).cast(pl.Date)})
-        .join_asof(like.select("period_date", "value").sort("period_date"), on="period_date", strategy="backward")
+        .join_asof(first.select("period_date", "value").sort("period_date"), on="period_date", strategy="backward")
         .get_column("value")
         .to_numpy()
     )

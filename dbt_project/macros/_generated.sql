@@ -34,11 +34,13 @@
 {% macro keys_of_table(table_id) %}{{ return({
     "bls.releases": ["release_title", "release_date"],
     "ici.weekly_flows": ["week_end_date", "category"],
+    "ici.combined_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
     "ishares.holdings": ["fund_ticker", "as_of_date", "line_number"],
     "kalshi.fed_decisions": ["snapshot_date", "market_ticker"],
     "nasdaq.prices": ["ticker", "session_date"],
     "nasdaq_trader.symbols": ["snapshot_date", "symbol"],
+    "new_york_fed.household_debt": ["quarter_date", "loan_type"],
     "proshares.fund_days": ["ticker", "report_date"],
     "proshares.splits": ["ticker", "session_date"],
     "sec.answers": ["file_date", "first_document_number"],

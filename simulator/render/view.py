@@ -121,7 +121,7 @@ _DECIMALS_OF = {"nfci": 5, "fed_funds_target": 4, "stlfsi": 4, "ofr_fsi": 3, "un
 
 def printed(values: pl.Series, series: Series, provider: Provider, *, scale: float = 1.0) -> list[str]:
     """Return values with the decimals the publisher prints; none are cut where a fault rescaled them."""
-    decimals = _DECIMALS_OF.get(series.id, _DECIMALS.get(provider.unit, 2))
+    decimals = series.simulate.get("decimals", _DECIMALS_OF.get(series.id, _DECIMALS.get(provider.unit, 2)))
     if scale != 1.0:
         return [repr(value) for value in values.to_list()]
     return [f"{value:.{decimals}f}" for value in values.to_list()]

@@ -135,3 +135,10 @@ def test_periods_are_counted_back_over_the_turn_of_a_year():
     assert periods_before("annual", date(2024, 2, 9), 2) == [date(2024, 1, 1), date(2023, 1, 1)]
     with pytest.raises(ValueError, match="not counted in months"):
         periods_before("weekly", date(2024, 2, 9), 2)
+
+
+def test_a_series_of_some_months_has_no_other_periods():
+    middle = (2, 5, 8, 11)
+    assert periods_before("monthly", date(2024, 6, 9), 6, middle) == [date(2024, 5, 1), date(2024, 2, 1)]
+    assert is_period("monthly", date(2024, 5, 1), middle)
+    assert not is_period("monthly", date(2024, 6, 1), middle)
