@@ -11,6 +11,7 @@ import polars as pl
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import CalendarName
 from ingest.catalog.funds import Fund, load_funds
+from simulator.economy.balances import balances
 from simulator.economy.central_bank import BalanceSheet, balance_sheet
 from simulator.economy.conditions import stress_index, weekly_index
 from simulator.economy.cross_section import DEFAULT_MEMBERS, cross_section
@@ -69,6 +70,7 @@ def simulate(
         _daily(grid, "ofr_fsi", stress_index(grid, stress), "federal_reserve", 3),
         *margin_accounts(grid, regimes, market.sp500.close),
         *labor(grid, stress),
+        *balances(grid, stress, sheet, curve, market),
     ]
     parts += undrawn(grid, load_catalog(), parts)
     sessions = grid.on("nyse") & (grid.days >= np.datetime64(FIRST_DAY))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ingest.errors import ConfigError
 from warehouse.published_table import CHARTS, READINGS, PublishedTable
 
-PERIOD_COLUMNS: Final = ("session_date", "week_date", "period_date")
+PERIOD_COLUMNS: Final = ("session_date", "week_date", "month_date", "quarter_date", "period_date")
 """The column that orders the rows of a mart: the first of these that it has."""
 
 _Text = Annotated[str, Field(min_length=1)]
