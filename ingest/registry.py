@@ -7,6 +7,7 @@ ingest/sources/shapes.yml. Nothing else names a publisher: lists and orders are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -54,6 +55,30 @@ class ProbeFacts(_Declared):
     max_age_days: int = Field(ge=1, description="How old the newest period may be: cadence, lag and a long weekend.")
 
 
+class AskFacts(_Declared):
+    """What a first run asks one host for: `times` requests per unit, and how large an answer is.
+
+    Units are counted from `since` on (session, year), in the catalog (code: what stands before the first slash of a
+    series' code), among the publisher's funds, or among the symbols that are wanted. `again` is what a later run asks
+    in all where it does not ask everything once more.
+    """
+
+    host: str
+    per: Literal["run", "code", "fund", "symbol", "session", "year"] = "run"
+    since: date | None = None
+    times: float = Field(default=1.0, gt=0)
+    again: float | None = Field(default=None, ge=0)
+    about: int = Field(default=0, ge=0, description="So many symbols, while no list of them has landed.")
+    kilobytes: float = Field(default=100.0, gt=0)
+    with_key: bool | None = Field(default=None, description="Only with a key, or only without one.")
+
+    @model_validator(mode="after")
+    def _days_begin(self) -> AskFacts:
+        if (self.per in ("session", "year")) != (self.since is not None):
+            raise ValueError("sessions and years are counted since a day, nothing else is")
+        return self
+
+
 class ConnectorFacts(_Declared):
     """One file of a publisher's folder. Without `tables` it serves the catalog's series that name the publisher."""
 
@@ -64,6 +89,9 @@ class ConnectorFacts(_Declared):
     main_series: str | None = Field(default=None, description="The series that is drawn beside it.")
     asked_by_session: tuple[str, ...] = Field(
         default=(), description="Series asked for one session at a time: fetch is given the periods that we hold."
+    )
+    first_run: tuple[AskFacts, ...] = Field(
+        default=(), description="Where it asks more than once, or at another host than the publisher's first."
     )
     probe: ProbeFacts | None = None
 
@@ -143,6 +171,9 @@ class Publisher(_Declared):
         for table in filled:
             if table not in self.tables:
                 raise ValueError(f"connectors: {table} is not declared in tables")
+        asked = {ask.host for connector in self.connectors.values() for ask in connector.first_run}
+        if unknown := sorted(asked - self.hosts.keys()):
+            raise ValueError(f"first_run: {', '.join(unknown)}: not among the hosts")
         if unfilled := [table for table in self.tables if filled.count(table) != 1]:
             raise ValueError(f"tables: {', '.join(unfilled)}: exactly one connector fills a table")
         return self

@@ -84,9 +84,16 @@ def options(
 
 
 @app.command()
-def run(accept_loss: AcceptLoss = False) -> None:
+def run(
+    accept_loss: AcceptLoss = False,
+    only_plan: Annotated[bool, typer.Option("--plan", help="Only say what would be asked of whom.")] = False,
+) -> None:
     """Fetch, check, land, build, audit, publish, report: the daily job, once, against the publishers."""
     settings = _accepting(_settings(), accept_loss=accept_loss)
+    from orchestration.plan import show_plan
+
+    if show_plan(settings, _home(settings), _console(), whole=only_plan):
+        return
     from orchestration.run import run_daily
 
     outcome = _watched(settings, lambda progress: run_daily(settings, progress))

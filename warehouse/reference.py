@@ -82,6 +82,7 @@ def _series(catalog: Catalog) -> pl.DataFrame:
         {
             "series_id": series.id,
             "title": series.title,
+            "register_id": series.register_id,
             "publisher": series.publisher,
             "frequency": series.frequency,
             "calendar": series.calendar,
@@ -99,6 +100,7 @@ def _series(catalog: Catalog) -> pl.DataFrame:
         for series in catalog.series
     ]
     nullable = {
+        "register_id": pl.String,
         "calendar": pl.String,
         "stale_limit_long_holiday_days": pl.Int64,
         "rolling_history_years": pl.Int64,

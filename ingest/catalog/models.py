@@ -77,6 +77,11 @@ class Series(_Entry):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
+    register_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Z]{2,3}-\d\d(, [A-Z]{2,3}-\d\d)*$",
+        description="The rows of the indicator register that it serves.",
+    )
     publisher: str
     frequency: Frequency
     calendar: CalendarName | None = Field(

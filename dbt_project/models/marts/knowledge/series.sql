@@ -38,6 +38,7 @@ periods as (
 select
     s.series_id,
     s.title,
+    s.register_id,
     s.publisher,
     s.frequency,
     s.unit,
