@@ -16,6 +16,7 @@ import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
 from simulator.folder_panel import folder_panel
+from simulator.folder_supply import supply_parts
 from simulator.market import Market, first_prints
 
 _DTS_STARTS = date(2005, 10, 3)
@@ -45,7 +46,7 @@ def user_files(folder: Path) -> dict[str, str]:
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:
     for part in (
         *(_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress),
-        *(_margin, _labor),
+        *(_margin, _labor, supply_parts),
     ):
         yield from part(folder)
 
