@@ -1,5 +1,7 @@
 {#- Valuation of US stocks by month (quant.md VAL-02, VAL-03): Shiller's cyclically adjusted and trailing price over earnings, and
     the forward one of a file of the user's, the month's last figure. Ranks and scores look back only. -#}
+{#- An entry of the catalog for files of the user's: without one, and without a file, the columns are NULL. -#}
+{%- set forward_pe = 'forward_pe' -%}
 with shiller as (
     select
         month_date,
@@ -18,13 +20,13 @@ forward as (
         max(period_date) as pe_date,
         arg_max(known_at, period_date) as known_at
     from {{ ref('int_observations_latest') }}
-    where series_id = 'forward_pe' and value is not null
+    where series_id = '{{ forward_pe }}' and value is not null
     group by all
 ),
 vendors as (
-    select period_date, nullif(arg_max(code, ({{ newest_last() }})), 'forward_pe') as vendor
+    select period_date, nullif(arg_max(code, ({{ newest_last() }})), '{{ forward_pe }}') as vendor
     from {{ source('user_file', 'observations') }}
-    where series_id = 'forward_pe'
+    where series_id = '{{ forward_pe }}'
     group by period_date
 ),
 months as (
