@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ingest.catalog import load_catalog
 from simulator.economy.central_bank import BalanceSheet
-from simulator.economy.grid import FIRST_DAY, Days, Grid, Path, reverting, whole_months
+from simulator.economy.grid import FIRST_DAY, Days, Flags, Grid, Path, reverting, whole_months
 from simulator.economy.prices import Prices
 from simulator.economy.rates import Rates
 from simulator.market import first_prints
@@ -80,15 +81,14 @@ def _premia(grid: Grid, stress: Path, curve: Rates) -> Iterator[pl.DataFrame]:
     yield _on(grid, "breakeven_5y5y", np.round(inflation, 2), grid.on("sifma"))
 
 
-def _on(grid: Grid, series_id: str, path: Path, days: Days) -> pl.DataFrame:
+def _on(grid: Grid, series_id: str, path: Path, days: Flags) -> pl.DataFrame:
     keep = days & (grid.days >= np.datetime64(FIRST_DAY))
     return first_prints(series_id, pl.Series(grid.days[keep]), path[keep])
 
 
-def _last_days(grid: Grid, months_after: Days) -> Days:
+def _last_days(grid: Grid, months_after: Days) -> npt.NDArray[np.intp]:
     """Return where on the grid the last weekday before each of these months is."""
-    found: Days = np.searchsorted(grid.days, months_after.astype("datetime64[D]")) - 1
-    return found
+    return np.searchsorted(grid.days, months_after.astype("datetime64[D]")) - 1
 
 
 def _dates(months: Days) -> pl.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import polars as pl
 
@@ -35,7 +35,7 @@ def render(view: View, request: Request) -> Response:
     if recorded is not None:
         return Response(recorded.body, "application/vnd.ms-excel")
     body = view.remember("shiller", ["sp500_close", "us_10y_yield"], "fred", lambda: _workbook(_months(view)))
-    return Response(cast(bytes, body), "application/vnd.ms-excel")
+    return Response(body, "application/vnd.ms-excel")
 
 
 def _months(view: View) -> pl.DataFrame:
