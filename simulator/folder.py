@@ -20,6 +20,7 @@ from simulator import folder_consumer
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
 from simulator.folder_policy import policy_series, recorded_policy
+from simulator.folder_supply import supply_parts
 from simulator.folder_trend import trend_series
 from simulator.market import Market, first_prints
 
@@ -54,7 +55,7 @@ def user_files(folder: Path, now: datetime) -> dict[str, str]:
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:
     for part in (
         *(_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress),
-        *(_margin, _labor, labor_pack, folder_consumer.parts),
+        *(_margin, _labor, labor_pack, folder_consumer.parts, supply_parts),
     ):
         yield from part(folder)
 

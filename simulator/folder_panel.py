@@ -17,6 +17,7 @@ from ingest.catalog.calendars import working_days
 from ingest.catalog.funds import load_funds
 from ingest.clock import NEW_YORK
 from ingest.dataset import dataset
+from simulator.folder_supply import supply_documents
 from simulator.folder_trend import dividends_in, trend_funds
 from simulator.panel import PANEL_SCHEMA, Document, Panel
 
@@ -47,7 +48,7 @@ def folder_panel(folder: Path) -> Panel:
         membership=_membership(folder / "membership/sp500_ticker_start_end.csv"),
         changes=_changes(folder / "membership/sp500_changes_since_2019.csv"),
         funds=load_funds(),
-        documents=_documents(folder),
+        documents={**_documents(folder), **supply_documents(folder)},
     )
 
 

@@ -13,6 +13,7 @@ from ingest.catalog.calendars import CalendarName
 from ingest.catalog.funds import Fund, load_funds
 from ingest.catalog.watched import Watched, load_watched
 from ingest.registry import users_own
+from simulator.economy.balances import balances
 from simulator.economy.central_bank import BalanceSheet, balance_sheet
 from simulator.economy.conditions import stress_index, weekly_index
 from simulator.economy.consumer import consumer
@@ -74,6 +75,7 @@ def simulate(
         *margin_accounts(grid, regimes, market.sp500.close),
         *labor(grid, stress),
         *consumer(grid, stress, curve.effr),
+        *balances(grid, stress, sheet, curve, market),
     ]
     parts += undrawn(grid, load_catalog(), parts)
     sessions = grid.on("nyse") & (grid.days >= np.datetime64(FIRST_DAY))

@@ -115,8 +115,20 @@ _DECIMALS = {
     "Thousands of Persons": 0,
     "Level in Thousands": 0,
     "Rate": 1,
+    "Millions of Euros": 0,
+    "100 Million Yen": 0,
+    "Billions of Dollars": 3,
+    "U.S. Dollars to One Euro": 4,
+    "Chinese Yuan Renminbi to One U.S. Dollar": 4,
 }
-_DECIMALS_OF = {"nfci": 5, "fed_funds_target": 4, "stlfsi": 4, "ofr_fsi": 3, "unrate": 1}
+_DECIMALS_OF = {
+    "nfci": 5,
+    "fed_funds_target": 4,
+    "stlfsi": 4,
+    "ofr_fsi": 3,
+    "unrate": 1,
+    "term_premium_10y": 4,
+}
 
 
 def printed(values: pl.Series, series: Series, provider: Provider, *, scale: float = 1.0) -> list[str]:

@@ -208,6 +208,7 @@ def test_what_fred_computes_from_its_own_series_is_never_out_before_them():
             computed.append((series.id, name))
     assert sorted(computed) == [
         ("baa_10y_spread", "us_10y_yield"),
+        ("breakeven_5y5y", "us_10y_yield"),
         ("real_retail_sales", "retail_sales"),
         ("sahm_realtime", "unrate"),
         ("ted_spread", "us_3m_yield"),
