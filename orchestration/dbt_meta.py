@@ -19,10 +19,10 @@ def presentation(manifest: Mapping[str, Any]) -> Presentation:
 def marts_of(manifest: Mapping[str, Any]) -> Iterator[MartMeta]:
     """Yield the marts with their columns and what each says."""
     keys = dict(_keys(manifest))
-    for node in manifest["nodes"].values():
+    for unique_id, node in manifest["nodes"].items():
         if node["resource_type"] == "model" and node["schema"] == SCHEMA:
             columns = {name: _meta(column) for name, column in node["columns"].items()}
-            yield MartMeta(node["name"], columns, _meta(node), keys.get(node["unique_id"], ()))
+            yield MartMeta(node["name"], columns, _meta(node), keys.get(unique_id, ()))
 
 
 def _keys(manifest: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
