@@ -14,7 +14,8 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest.errors import ConfigError
-from warehouse.published_table import CHARTS, READINGS, PublishedTable
+from warehouse.declared_tables import DeclaredTable
+from warehouse.published_table import CHARTS, READINGS
 
 PERIOD_COLUMNS: Final = ("session_date", "week_date", "period_date")
 """The column that orders the rows of a mart: the first of these that it has."""
@@ -128,7 +129,7 @@ class Presentation:
     readings: tuple[PlacedReading, ...] = ()
     charts: tuple[PlacedChart, ...] = ()
 
-    def rows(self) -> dict[PublishedTable, list[tuple[Any, ...]]]:
+    def rows(self) -> dict[DeclaredTable, list[tuple[Any, ...]]]:
         """Return the rows of meta.readings and meta.charts."""
         return {
             READINGS: [_reading_row(position, one) for position, one in enumerate(self.readings, 1)],
@@ -286,7 +287,7 @@ def _split(names: str | None) -> tuple[str, ...]:
     return tuple(names.split(", ")) if names else ()
 
 
-def _records(con: duckdb.DuckDBPyConnection, table: PublishedTable, order: str) -> list[dict[str, Any]]:
+def _records(con: duckdb.DuckDBPyConnection, table: DeclaredTable, order: str) -> list[dict[str, Any]]:
     names = [name for name, *_ in table.columns]
     rows = con.execute(f"select {', '.join(names)} from {table.path} order by {order}").fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
