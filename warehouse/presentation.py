@@ -14,7 +14,8 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest.errors import ConfigError
-from warehouse.published_table import CHARTS, KEYS, READINGS, PublishedTable
+from warehouse.declared_tables import DeclaredTable
+from warehouse.published_table import CHARTS, KEYS, READINGS
 
 PERIOD_COLUMNS: Final = ("session_date", "week_date", "month_date", "quarter_date", "period_date")
 """The column that orders the rows of a mart: the first of these that it has."""
@@ -138,7 +139,7 @@ class Presentation:
         """Return the same with the keys of tables that are no dbt models."""
         return replace(self, keys={**self.keys, **keys})
 
-    def rows(self) -> dict[PublishedTable, list[tuple[Any, ...]]]:
+    def rows(self) -> dict[DeclaredTable, list[tuple[Any, ...]]]:
         """Return the rows of meta.readings, meta.charts and meta.keys."""
         return {
             READINGS: [_reading_row(position, one) for position, one in enumerate(self.readings, 1)],
@@ -327,7 +328,7 @@ def _split(names: str | None) -> tuple[str, ...]:
     return tuple(names.split(", ")) if names else ()
 
 
-def _records(con: duckdb.DuckDBPyConnection, table: PublishedTable, order: str) -> list[dict[str, Any]]:
+def _records(con: duckdb.DuckDBPyConnection, table: DeclaredTable, order: str) -> list[dict[str, Any]]:
     found = con.execute(f"select * from {table.path} order by {order}")
     names = [name for name, *_ in found.description]
     rows = found.fetchall()

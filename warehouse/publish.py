@@ -23,10 +23,11 @@ from ingest.home import Home
 from ingest.settings import Origin
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
+from warehouse.declared_tables import Column, DeclaredTable
 from warehouse.keepsakes import keepsake_queries
 from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, BUILD, LINEAGE, PUBLISH_TABLES, QUALITY, PublishedTable
+from warehouse.published_table import AS_OF, BUILD, LINEAGE, PUBLISH_TABLES, QUALITY
 from warehouse.releases import (
     STAMP,
     Release,
@@ -140,7 +141,7 @@ def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
 # -- what is copied ----------------------------------------------------------------------------------------------
 
 
-def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
+def _tables(con: duckdb.DuckDBPyConnection) -> list[DeclaredTable]:
     """Return tables and views of marts and meta, with comments, in order of name."""
     relations = con.execute(
         """
@@ -159,11 +160,11 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
         order by schema_name, table_name, column_index
         """
     ).fetchall()
-    found: dict[tuple[str, str], list[tuple[str, str, str | None]]] = {}
+    found: dict[tuple[str, str], list[Column]] = {}
     for schema, table, *column in columns:
-        found.setdefault((schema, table), []).append((column[0], column[1], column[2]))
+        found.setdefault((schema, table), []).append(Column(*column))
     return [
-        PublishedTable(schema, name, comment, tuple(found[schema, name]))
+        DeclaredTable(schema, name, comment, tuple(found[schema, name]))
         for schema, name, comment in relations
         if not (schema == "meta" and name in {table.name for table in PUBLISH_TABLES})
     ]
@@ -171,7 +172,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
 
 def _fingerprint(
     con: duckdb.DuckDBPyConnection,
-    tables: list[PublishedTable],
+    tables: list[DeclaredTable],
     queries: Sequence[AsOf | SnapshotMacro],
     code_version: str,
     origin: str,
@@ -191,7 +192,7 @@ def _fingerprint(
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _content(con: duckdb.DuckDBPyConnection, table: PublishedTable, columns: list[str]) -> tuple[Any, ...]:
+def _content(con: duckdb.DuckDBPyConnection, table: DeclaredTable, columns: list[str]) -> tuple[Any, ...]:
     """Return row count and two order-independent sums of row hashes (equal rows cancel in the first alone)."""
     if not columns:
         return ()
@@ -206,7 +207,7 @@ def _content(con: duckdb.DuckDBPyConnection, table: PublishedTable, columns: lis
 def _write(
     con: duckdb.DuckDBPyConnection,
     path: Path,
-    tables: list[PublishedTable],
+    tables: list[DeclaredTable],
     queries: Sequence[AsOf | SnapshotMacro],
     build: tuple[Any, ...],
     content: str,
@@ -223,7 +224,7 @@ def _write(
 
 def _fill(
     con: duckdb.DuckDBPyConnection,
-    tables: list[PublishedTable],
+    tables: list[DeclaredTable],
     queries: Sequence[AsOf | SnapshotMacro],
     build: tuple[Any, ...],
     content: str,
@@ -264,7 +265,7 @@ def _readable(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, bool, 
     return [(one.mart, one.select is not None, one.how) for one in queries if isinstance(one, AsOf)]
 
 
-def _comment(con: duckdb.DuckDBPyConnection, table: PublishedTable, prefix: str) -> None:
+def _comment(con: duckdb.DuckDBPyConnection, table: DeclaredTable, prefix: str) -> None:
     text = prefix + (table.comment or "")
     if text:
         con.execute(f"comment on table {_ALIAS}.{table.path} is {_text(text)}")
@@ -295,7 +296,7 @@ def _write_keepsakes(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"create table {_ALIAS}.{path} as {query}")
 
 
-def _write_rows(con: duckdb.DuckDBPyConnection, table: PublishedTable, rows: list[tuple[Any, ...]]) -> None:
+def _write_rows(con: duckdb.DuckDBPyConnection, table: DeclaredTable, rows: list[tuple[Any, ...]]) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind, _ in table.columns)
     con.execute(f"create table {_ALIAS}.{table.path} ({columns})")
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -319,7 +320,7 @@ def _write_as_of(
         con.execute(f"use {source}")
 
 
-def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], prefix: str = "") -> date | None:
+def _data_through(con: duckdb.DuckDBPyConnection, tables: list[DeclaredTable], prefix: str = "") -> date | None:
     """Return the newest session of market_daily, or of the marts by session where that one is not built.
 
     Of the build file, or of the database whose name and dot `prefix` is.
@@ -339,7 +340,7 @@ def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], 
 # -- files -------------------------------------------------------------------------------------------------------
 
 
-def _check_opens(path: Path, build_id: str, tables: list[PublishedTable]) -> None:
+def _check_opens(path: Path, build_id: str, tables: list[DeclaredTable]) -> None:
     """Open the finished file as an analyst would; HomeUnusable when it is not what was written."""
     with duckdb.connect(str(path), read_only=True) as con:
         seen = _one(con, "select build_id from meta.build")
