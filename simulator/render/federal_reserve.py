@@ -7,7 +7,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from typing import Final
 
@@ -128,10 +128,10 @@ def _premium(view: View) -> Response:
     return Response("\n".join(["date,gz_spread,ebp,est_prob", *lines, ""]).encode(), "text/csv")
 
 
-def _weekday_gaps(frame: pl.DataFrame) -> list[object]:
+def _weekday_gaps(frame: pl.DataFrame) -> list[date]:
     held = frame["period_date"].to_numpy().astype("datetime64[D]")
     days = np.arange(held[0], held[-1] + 1)
-    gaps: list[object] = np.setdiff1d(days[np.is_busday(days)], held).tolist()
+    gaps: list[date] = np.setdiff1d(days[np.is_busday(days)], held).tolist()
     return gaps
 
 

@@ -18,10 +18,10 @@ _MUTUAL_FUNDS: Final = {
     "domestic_equity": -5_200.0,
     "world_equity": -1_300.0,
     "hybrid": -1_100.0,
-    "taxable_bond": 3_900.0,
-    "municipal_bond": 700.0,
+    "taxable_bond": -900.0,
+    "municipal_bond": -100.0,
 }
-"""What mutual funds bring week after week, in millions: savers leave their equity funds and buy their bond funds."""
+"""What mutual funds bring week after week, in millions: savers leave them for exchange-traded funds."""
 _PARTS: Final = {"equity": ("domestic_equity", "world_equity"), "bond": ("taxable_bond", "municipal_bond")}
 _COLUMNS: Final = (  # category, the group above (on the first column of its group only), the column
     ("total", "Total ETFs", ""),
