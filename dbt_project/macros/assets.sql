@@ -1,4 +1,4 @@
-{#- The assets of the cross-asset mart: its name, the series or the ticker it is, its unit, and whether it is one of the six
+{#- The assets of the cross-asset mart: its name (of a fund its ticker), the series or the ticker it is, its unit, and whether it is one of the six
     whose drawdowns are counted (quant.md 1.19). -#}
 {% macro cross_assets() -%}
 {{ return([

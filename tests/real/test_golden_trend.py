@@ -14,10 +14,10 @@ def one(published, query: str, *told: object):
 
 
 @pytest.mark.parametrize(
-    ("day", "close", "volatility", "position", "positive", "below", "below_index", "distance"),
+    ("day", "expected"),
     [
-        (date(2026, 2, 6), 6932.30, 11.92, 0.8389, 8, "sma_20", 6925.06, -0.104),
-        (date(2025, 4, 4), 5074.08, 22.60, -0.4424, 0, None, None, None),
+        (date(2026, 2, 6), (6932.30, 11.92, 0.8389, 8, "sma_20", 6925.06, -0.104)),
+        (date(2025, 4, 4), (5074.08, 22.60, -0.4424, 0, None, None, None)),
     ],
 )
 def test_position_and_nearest_trigger(published, day, expected):

@@ -4,18 +4,22 @@
     returns before the session's own. -#}
 {%- set assets = cross_assets() -%}
 with days as (
-    {%- for one in assets %}
-    {%- if one.series is defined %}
-    select '{{ one.asset }}' as asset, period_date as obs_date, value as close_number, known_at
+    select
+        case series_id
+            {%- for one in assets if one.series is defined %}
+            when '{{ one.series }}' then '{{ one.asset }}'
+            {%- endfor %}
+        end as asset,
+        period_date as obs_date,
+        value as close_number,
+        known_at
     from {{ ref('int_observations_latest') }}
-    where series_id = '{{ one.series }}' and value is not null
-    {%- else %}
-    select '{{ one.asset }}', session_date, close_split_adjusted_usd, known_at
+    where value is not null
+        and series_id in ('{{ assets | selectattr("series", "defined") | map(attribute="series") | join("', '") }}')
+    union all
+    select ticker, session_date, close_split_adjusted_usd, known_at
     from {{ ref('prices_daily') }}
-    where ticker = '{{ one.ticker }}'
-    {%- endif %}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    where ticker in ('{{ assets | selectattr("ticker", "defined") | map(attribute="ticker") | join("', '") }}')
 ),
 own_days as (
     select
