@@ -57,7 +57,8 @@ def test_a_mart_that_says_so_is_shown_without_an_edit_of_the_report():
     assert (found.text, found.unit, found.obs_date) == ("2,001.1", "USD", date(2026, 3, 31))
     assert (found.known_at, found.age_days, found.state) == (datetime(2026, 3, 31, 22), 2, "late")
     page = readings_section(con)
-    assert '<th scope="rowgroup" colspan="7">Metals</th>' in page
+    assert '<th scope="rowgroup" colspan="8">Metals</th>' in page
+    assert "Gold &lt;spot&gt; 2,001.1 USD (+1.0)." in page, "2001.06 after 2000.04"
     assert "Gold &lt;spot&gt;" in page
     chart = charts_section(con)
     assert "<figcaption>Gold</figcaption><svg" in chart
