@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,10 @@ def median_seconds(
         work()
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
+
+
+@contextmanager
+def bench_folder() -> Iterator[Path]:
+    """Give a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="tidegauge-bench-") as folder:
+        yield Path(folder)

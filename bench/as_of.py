@@ -6,14 +6,12 @@ compute the mart's formula over the copy. Both return every row of the mart.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from bench import BenchRow, median_seconds
+from bench import BenchRow, bench_folder, median_seconds
 from bench.commands import environment, seconds, tidegauge
 from ingest.home import Home
 from simulator import StandIn, simulate
@@ -27,11 +25,8 @@ _BY_HAND = ("carry_daily", "net_liquidity_daily", "net_liquidity_weekly")
 
 def run() -> list[BenchRow]:
     """Build a home from the simulated market, then time each mart at a moment within its ten years."""
-    folder = Path(tempfile.mkdtemp(prefix="tidegauge-bench-"))
-    try:
+    with bench_folder() as folder:
         return _rows(_built(folder))
-    finally:
-        shutil.rmtree(folder)
 
 
 def _rows(home: Home) -> list[BenchRow]:

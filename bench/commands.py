@@ -8,16 +8,14 @@ is started as a command of its own, the usual way: the same models and tests, no
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench import BenchRow, median_seconds
+from bench import BenchRow, bench_folder, median_seconds
 from ingest.home import Home
 from ingest.settings import PROJECT_ROOT
 from simulator import StandIn, simulate
@@ -33,11 +31,8 @@ _BY_HAND = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(
 
 def run() -> list[BenchRow]:
     """Time demo, daily run, status and query."""
-    folder = Path(tempfile.mkdtemp(prefix="tidegauge-bench-"))
-    try:
+    with bench_folder() as folder:
         return [_demo(folder), *_daily_and_reading(folder)]
-    finally:
-        shutil.rmtree(folder)
 
 
 def _demo(folder: Path) -> BenchRow:

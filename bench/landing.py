@@ -7,14 +7,13 @@ upsert into a table with a primary key overwrites, a merge in pandas appends wha
 from __future__ import annotations
 
 import shutil
-import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from bench import BenchRow, median_seconds
+from bench import BenchRow, bench_folder, median_seconds
 from ingest.batch import Batch, GateResult, Window
 from ingest.catalog import Catalog, load_catalog
 from ingest.clock import naive_utc
@@ -30,11 +29,8 @@ _SECOND = _FIRST + timedelta(days=1)
 
 def run(rows: int = ROWS) -> list[BenchRow]:
     """Time ours and both alternatives in one go."""
-    folder = Path(tempfile.mkdtemp(prefix="tidegauge-bench-"))
-    try:
+    with bench_folder() as folder:
         return _rows(folder, rows)
-    finally:
-        shutil.rmtree(folder)
 
 
 def _rows(folder: Path, rows: int) -> list[BenchRow]:

@@ -7,13 +7,12 @@ Parquet.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from bench import BenchRow, median_seconds
+from bench import BenchRow, bench_folder, median_seconds
 from ingest.home import Home
 from warehouse.connection import connect, migrate
 from warehouse.publish import publish
@@ -26,11 +25,8 @@ _NOW = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
 
 def run(rows: int = _ROWS) -> list[BenchRow]:
     """Time ours and both alternatives in one go."""
-    folder = Path(tempfile.mkdtemp(prefix="tidegauge-bench-"))
-    try:
+    with bench_folder() as folder:
         return _rows(folder, rows)
-    finally:
-        shutil.rmtree(folder)
 
 
 def _rows(folder: Path, rows: int) -> list[BenchRow]:

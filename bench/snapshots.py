@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +20,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from bench import BenchRow, median_seconds
+from bench import BenchRow, bench_folder, median_seconds
 from ingest.catalog.release import ReleaseRule
 from ingest.clock import naive_utc
 from ingest.dataset import Column, Dataset
@@ -73,12 +71,9 @@ CHAINS = Dataset(
 
 def run(rows: int = ROWS, days: int = DAYS) -> list[BenchRow]:
     """Land one day by each way in a process of its own, the other days by ours, and read them all."""
-    folder = Path(tempfile.mkdtemp(prefix="tidegauge-bench-"))
-    try:
+    with bench_folder() as folder:
         ways = {way: _in_own_process(way, folder, rows) for way in ("ours", "duckdb", "pandas")}
         return [*_landed(ways, rows), *_read(folder, rows, days)]
-    finally:
-        shutil.rmtree(folder)
 
 
 def _landed(ways: dict[str, dict[str, float]], rows: int) -> list[BenchRow]:

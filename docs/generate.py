@@ -15,7 +15,6 @@ from docs.blocks import resolved
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "tables.md"
-LEDGER_DDL = ROOT / "warehouse" / "schema" / "008_regime_days.sql"
 FEATURE_MACROS = ROOT / "dbt_project" / "macros" / "features.sql"
 METHOD = ROOT / "docs" / "method.md"
 FOLDERS = (("marts", ROOT / "dbt_project" / "models" / "marts"), ("meta", ROOT / "dbt_project" / "models" / "meta"))
@@ -104,7 +103,6 @@ def _line(text: str) -> str:
 
 if __name__ == "__main__":
     from analytics.features.declared import macro_file
-    from analytics.regimes.ledger import ledger_ddl
     from docs.from_registry import written
     from docs.method_tables import filled
 
@@ -112,5 +110,4 @@ if __name__ == "__main__":
         path.write_text(text, encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     FEATURE_MACROS.write_text(macro_file(), encoding="utf-8")
-    LEDGER_DDL.write_text(ledger_ddl(), encoding="utf-8")
     METHOD.write_text(filled(METHOD.read_text(encoding="utf-8")), encoding="utf-8")

@@ -50,7 +50,8 @@ class FetchContext:
     tickers: Sequence[str] = ()  # wanted symbols, Yahoo's spelling
     former: Set[str] = frozenset()  # those of them that left the index: a publisher may not know them any more
     since: Mapping[str, date | None] = field(default_factory=dict)  # per group: the newest period held
-    held: Mapping[str, frozenset[date]] = field(default_factory=dict)  # per series asked day by day: periods held
+    # per series (of a table asked by day: of ""): the periods held, where it is asked day by day
+    held: Mapping[str, frozenset[date]] = field(default_factory=dict)
     landed: frozenset[str] = frozenset()  # sha256 of bodies whose rows landed whole: may be asked "if changed"
     patience: Patience = field(default_factory=Patience)  # of the run
 

@@ -196,7 +196,7 @@ def observations(source: str) -> Dataset:
             Column("period_date", _DAY, "The date the source prints"),
         ),
         attributes=(
-            Column("code", _TEXT, "The publisher's own code"),
+            Column("code", _TEXT, "The publisher's own code; of a user file the vendor, where it names one"),
             Column("unit", _TEXT, "Unit as published"),
         ),
         values=(

@@ -131,6 +131,10 @@ class SourceRefused(SourceError):
     """The publisher refused us: missing or bad key, 401, 403 where data was expected."""
 
 
+class NotConfigured(SourceError):
+    """Nothing was asked, because a setting is missing that the publisher wants: no failure, and it says which one."""
+
+
 class SourceChanged(SourceError):
     """An answer came, and it is not what the contract says. The payload is kept, the source is held back."""
 

@@ -85,23 +85,26 @@ def archived_batches(archive: Archive, source: str) -> Iterator[tuple[datetime, 
 def _payloads(archive: Archive, entries: Iterable[Entry]) -> Iterator[Payload]:
     for entry in entries:
         try:
-            body = archive.body(entry.sha256)
+            yield payload_of(archive, entry)
         except ArchiveDamaged as error:
             if archive.lost is None:
                 raise
             archive.lost.append(error)
-            continue
-        yield Payload(
-            source=entry.source,
-            name=entry.name,
-            url=entry.url,
-            body=body,
-            sha256=entry.sha256,
-            fetched_at=entry.fetched_at,
-            status=entry.status,
-            headers=entry.headers,
-            meta=entry.meta,
-        )
+
+
+def payload_of(archive: Archive, entry: Entry) -> Payload:
+    """Return the payload of an entry of the index, as it was fetched; ArchiveDamaged where its bytes are not there."""
+    return Payload(
+        source=entry.source,
+        name=entry.name,
+        url=entry.url,
+        body=archive.body(entry.sha256),
+        sha256=entry.sha256,
+        fetched_at=entry.fetched_at,
+        status=entry.status,
+        headers=entry.headers,
+        meta=entry.meta,
+    )
 
 
 def _unreadable(source: str, payload: str, error: Exception) -> SourceChanged:

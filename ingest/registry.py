@@ -21,7 +21,7 @@ SOURCES_FOLDER: Final = Path(__file__).with_name("sources")
 SHAPES: Final = "shapes.yml"
 
 Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
-AskedBy = Literal["catalog", "funds", "symbols", "whole", "file"]
+AskedBy = Literal["catalog", "funds", "symbols", "contracts", "whole", "file"]
 ColumnType = Literal["text", "date", "double", "bigint", "boolean"]
 Kind = Literal["revisable", "snapshot", "reference"]
 Storage = Literal["rows", "daily_files"]
@@ -53,6 +53,15 @@ class ProbeFacts(_Declared):
     address: tuple[str, ...] = Field(min_length=1, description="Every answer comes from below one of these.")
     layout: str = Field(description="What a person should find there.")
     max_age_days: int = Field(ge=1, description="How old the newest period may be: cadence, lag and a long weekend.")
+
+
+class ContractsFacts(_Declared):
+    """Which monthly contracts of a future there are to ask for: from the running month on, so many ahead."""
+
+    root: str = Field(pattern=r"^[A-Z0-9]+$", description="The future's own letters: ZQ of ZQV26.CBT.")
+    exchange: str = Field(pattern=r"^[A-Z]+$", description="What stands behind the point.")
+    months_ahead: int = Field(ge=0, le=60)
+    months_traded: int = Field(ge=1, description="So many have prices every day; of later ones there may be none yet.")
 
 
 class AskFacts(_Declared):
@@ -87,6 +96,10 @@ class ConnectorFacts(_Declared):
     asked_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows say what to ask for.")
     judged_after: tuple[str, ...] = Field(default=(), description="Connectors whose rows the gate compares with.")
     main_series: str | None = Field(default=None, description="The series that is drawn beside it.")
+    asked_by_day: bool = Field(
+        default=False, description="A table asked for one day at a time: fetch is given the days that we hold."
+    )
+    contracts: ContractsFacts | None = Field(default=None, description="What it asks for where it asks by contracts.")
     asked_by_session: tuple[str, ...] = Field(
         default=(), description="Series asked for one session at a time: fetch is given the periods that we hold."
     )
@@ -94,6 +107,12 @@ class ConnectorFacts(_Declared):
         default=(), description="Where it asks more than once, or at another host than the publisher's first."
     )
     probe: ProbeFacts | None = None
+
+    @model_validator(mode="after")
+    def _contracts_where_asked_for(self) -> ConnectorFacts:
+        if (self.contracts is not None) != (self.asked_by == "contracts"):
+            raise ValueError("contracts: said where asked_by is contracts, and nowhere else")
+        return self
 
 
 class ColumnFacts(_Declared):
@@ -209,6 +228,12 @@ def requests_per_second(host: str) -> float:
         if host in one.hosts:
             return one.hosts[host].requests_per_second
     return HostFacts().requests_per_second
+
+
+@cache
+def are_of_one_publisher(host: str, other: str) -> bool:
+    """Say whether one publisher declares both hosts: one may send its files from the other."""
+    return any(host in one.hosts and other in one.hosts for one in publishers().values())
 
 
 def _publisher(path: Path, shapes: Mapping[str, Any]) -> Publisher:

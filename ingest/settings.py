@@ -54,11 +54,24 @@ class Settings(BaseSettings):
     )
     full_build: bool = Field(default=False, description="Build every mart, also those that nothing new feeds.")
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
+    sec_requests_per_run: int = Field(
+        default=600,
+        ge=1,
+        description="So many pages of filings a run; older days come with the next runs.",
+    )
+    contact: str | None = Field(
+        default=None, description="Mail address for publishers that want to know whom to write to; sent to those alone."
+    )
 
     def model_post_init(self, _context: Any) -> None:
         """Guard every key that these settings hold."""
         held = (getattr(self, name) for name in type(self).model_fields)
         secrets.guard(*(value.get_secret_value() for value in held if isinstance(value, SecretStr)))
+
+    @property
+    def contact_agent(self) -> str | None:
+        """The User-Agent for publishers that refuse clients without a contact; None where none is set."""
+        return f"tidegauge {self.contact}" if self.contact else self.user_agent
 
     @property
     def is_upstream_local(self) -> bool:
@@ -69,6 +82,15 @@ class Settings(BaseSettings):
     @classmethod
     def _now_has_a_zone(cls, value: datetime | None) -> datetime | None:
         return value if value is None or value.tzinfo else value.replace(tzinfo=NEW_YORK)
+
+    @field_validator("contact")
+    @classmethod
+    def _contact_fits_a_header(cls, value: str | None) -> str | None:
+        if value is None or not value.strip():
+            return None
+        if "@" not in value or not (value.isascii() and value.isprintable()):
+            raise ValueError("expected an address like you@example.org, with a name before it or not")
+        return value.strip()
 
     @field_validator("fred_api_key", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ingest.clock import Clock
 from ingest.errors import told
+from ingest.registry import are_of_one_publisher
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
@@ -29,7 +30,8 @@ def redirect_target(public: str, location: str, base: str | None, *, same_host: 
     """Return the public address that a redirect from `public` leads to, None where it may not be followed.
 
     It must be https, on the usual port, of the same publisher: the host itself, or (not with `same_host`) another host
-    of its domain, as cdn.cboe.com leads to cdn-api.cboe.com. A stand-in at `base` may answer with its own address.
+    of its domain, as cdn.cboe.com leads to cdn-api.cboe.com, or one that the publisher declares beside it. A stand-in
+    at `base` may answer with its own address.
     """
     if not location:
         return None
@@ -44,7 +46,9 @@ def redirect_target(public: str, location: str, base: str | None, *, same_host: 
     here, there = urlsplit(public).hostname or "", parts.hostname or ""
     if parts.scheme != "https" or port not in (None, _HTTPS_PORT) or parts.username is not None:
         return None
-    is_same = here == there or (not same_host and _domain(here) == _domain(there))
+    if here == there:
+        return target
+    is_same = not same_host and (_domain(here) == _domain(there) or are_of_one_publisher(here, there))
     return target if is_same else None
 
 

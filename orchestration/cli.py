@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from ingest.errors import SourceError, TidegaugeError
 from orchestration.accept_command import register as register_accept
+from orchestration.explain_command import register as register_explain
 from orchestration.query_command import register as register_queries
 from orchestration.unexpected import complain, explained
 
@@ -155,6 +156,7 @@ def status() -> None:
 
 register_queries(app)
 register_accept(app)
+register_explain(app)
 
 
 @app.command()
@@ -232,7 +234,7 @@ def doctor(
         from orchestration.probe import probe_all
 
         for probe in probe_all(_settings()):
-            _line("bad" if probe.moved else "good", probe.source, probe.line, "")
+            _line("bad" if probe.moved else "note" if probe.not_asked else "good", probe.source, probe.line, "")
             worst = max(worst, SourceError.exit_code if probe.moved else 0)
     raise typer.Exit(worst)
 

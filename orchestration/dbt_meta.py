@@ -8,6 +8,7 @@ from typing import Any, Final
 from warehouse.presentation import MartMeta, Presentation, presentation_of
 
 SCHEMA: Final = "marts"
+KEY_TEST: Final = "unique_key"
 
 
 def presentation(manifest: Mapping[str, Any]) -> Presentation:
@@ -17,10 +18,19 @@ def presentation(manifest: Mapping[str, Any]) -> Presentation:
 
 def marts_of(manifest: Mapping[str, Any]) -> Iterator[MartMeta]:
     """Yield the marts with their columns and what each says."""
-    for node in manifest["nodes"].values():
+    keys = dict(_keys(manifest))
+    for unique_id, node in manifest["nodes"].items():
         if node["resource_type"] == "model" and node["schema"] == SCHEMA:
             columns = {name: _meta(column) for name, column in node["columns"].items()}
-            yield MartMeta(node["name"], columns, _meta(node))
+            yield MartMeta(node["name"], columns, _meta(node), keys.get(unique_id, ()))
+
+
+def _keys(manifest: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the models that a test holds unique by some columns, with these."""
+    for node in manifest["nodes"].values():
+        test = node.get("test_metadata") or {}
+        if test.get("name") == KEY_TEST and node.get("attached_node"):
+            yield node["attached_node"], tuple(test["kwargs"]["columns"])
 
 
 def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -55,6 +55,7 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
         return
     looks: tuple[Callable[[Settings, Home], Finding], ...] = (
         _key,
+        _contact,
         _env_file,
         _clock,
         _catalog,
@@ -115,6 +116,13 @@ def _key(settings: Settings, _home: Home) -> Finding:
             ConfigError.exit_code,
         )
     return Finding("FRED key", "good", "set")
+
+
+def _contact(settings: Settings, _home: Home) -> Finding:
+    if settings.contact is None:
+        advice = "Some publishers want to know who asks: put TIDEGAUGE_CONTACT=you@example.org into .env."
+        return Finding("contact", "note", "not set: no filings of the SEC, no calendar of the BLS", advice)
+    return Finding("contact", "good", "set")
 
 
 def _env_file(_settings: Settings, _home: Home) -> Finding:

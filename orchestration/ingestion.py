@@ -14,6 +14,7 @@ from ingest.catalog import Catalog
 from ingest.catalog.funds import Fund, load_funds
 from ingest.clock import NEW_YORK
 from ingest.connectors import Connector, asked_by
+from ingest.contracts import symbols_of
 from ingest.errors import ConfigError, SourceError, TidegaugeError
 from orchestration.session import Progress, Session
 
@@ -130,7 +131,7 @@ def _series_context(session: Session, connector: Connector, http: Http, progress
 def _table_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
     from ingest.catalog.funds import funds_of
     from ingest.connector import FetchContext
-    from warehouse.held import held_groups
+    from warehouse.held import held_days, held_groups
     from warehouse.panel_wanted import former_tickers
 
     today = session.settings.clock().astimezone(NEW_YORK).date()
@@ -144,6 +145,7 @@ def _table_context(session: Session, connector: Connector, http: Http, progress:
         tickers=_tickers(session, connector, today),
         former=former_tickers(session.con, today) if connector.facts.asked_by == "symbols" else frozenset(),
         since=dict(held_groups(session.con, connector.table_ids[0])),
+        held={"": held_days(session.con, connector.table_ids[0])} if connector.facts.asked_by_day else {},
         patience=session.patience,
     )
 
@@ -155,6 +157,8 @@ def _trading(funds: tuple[Fund, ...], today: date) -> tuple[Fund, ...]:
 
 def _tickers(session: Session, connector: Connector, today: date) -> list[str]:
     """Return the symbols to ask for; the second provider only those that the first one misses or left in doubt."""
+    if connector.facts.contracts is not None:
+        return symbols_of(connector.facts.contracts, today)
     if connector.facts.asked_by != "symbols":
         return []
     from warehouse.panel_wanted import lacking_tickers, wanted_tickers

@@ -14,6 +14,7 @@ import polars as pl
 from ingest.catalog import Catalog, load_catalog
 from ingest.clock import NEW_YORK
 from ingest.connectors import CONNECTORS, Connector
+from ingest.errors import NotConfigured
 from ingest.registry import ProbeFacts
 from ingest.settings import Settings
 
@@ -33,12 +34,14 @@ class Probe:
     moved: str | None
     newest: date | None
     requests: int
+    not_asked: str | None = None
+    """Which setting is missing, where the publisher is not asked without it."""
 
     @property
     def line(self) -> str:
         """The finding in one sentence."""
-        if self.moved:
-            return self.moved
+        if self.moved or self.not_asked:
+            return self.moved or self.not_asked or ""
         return f"as agreed: {self.requests} answers, newest period {self.newest}"
 
 
@@ -70,6 +73,8 @@ def _probe(connector: Connector, agreed: ProbeFacts, catalog: Catalog, settings:
     table = connector.tables[0]
     newest = batch.tables[table.id][table.period].max()
     assert newest is None or isinstance(newest, date)
+    if batch.problems and isinstance(batch.problems[0], NotConfigured):
+        return Probe(connector.name, None, None, 0, str(batch.problems[0]).removeprefix(f"{connector.name}: "))
     return Probe(connector.name, _moved(connector, agreed, batch, newest, today), newest, len(batch.payloads))
 
 
@@ -80,9 +85,11 @@ def _context(
     from ingest.catalog.calendars import working_days
     from ingest.catalog.funds import load_funds
     from ingest.connector import FetchContext
+    from ingest.contracts import symbols_of
 
     recent = today - timedelta(days=5)
     pairs = []
+    contracts = connector.facts.contracts  # asked for are those of the day: the nearest shows what there is to see
     if connector.has_series:
         pairs = [(catalog.by_id(one), catalog.by_id(one).provider(connector.source)) for one in agreed.ask]
     # A day of the archives as well: they are long, and frozen.
@@ -95,7 +102,7 @@ def _context(
         pairs=pairs,
         held={series.id: pages_held for series, _ in pairs},
         funds=[fund for fund in load_funds() if fund.ticker in agreed.ask],
-        tickers=() if connector.has_series else agreed.ask,
+        tickers=() if connector.has_series else symbols_of(contracts, today)[:1] if contracts else agreed.ask,
         since=dict.fromkeys(agreed.ask or ("",), recent),
     )
 

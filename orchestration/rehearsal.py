@@ -23,6 +23,10 @@ DEMO_HOME: Final = Path("data/demo")
 REAL_HOME: Final = Path("data/real")
 MADE_UP_KEY: Final = SecretStr("0simulated0market0knows0no0keys0")
 """What the simulated FRED is asked with, so that it gives vintages; it takes any key of the right form."""
+MADE_UP_CONTACT: Final = "rehearsal@tidegauge.invalid"
+"""What the stand-in of the SEC is told: the user's own address is for the SEC alone."""
+FILING_DAYS: Final = 70
+"""So many pages of filings a run, of the 600 of a live one: three months of days at the start."""
 RECORDED_AT: Final = datetime(2026, 4, 27, 9, 5, tzinfo=NEW_YORK)
 """The morning on which most of the recorded files were taken."""
 
@@ -59,13 +63,14 @@ def recorded(settings: Settings) -> Iterator[Settings]:
     if folder is None:
         raise ConfigError("setting TIDEGAUGE_REAL_DATA: expected the folder of recorded payloads, it is not set")
     folder_home, now = _home(settings, REAL_HOME), settings.now or RECORDED_AT
-    changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now}
+    # the folder has no filings: the stand-in of the SEC is not asked
+    changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now, "sec_contact": None}
     home = home_at(folder_home)
     require_clock(home, now)
     home.ensure()
     try:
         market = folder_market(folder)
-        files = user_files(folder)
+        files = user_files(folder, now)
     except FileNotFoundError as error:
         raise ConfigError(f"setting TIDEGAUGE_REAL_DATA: {folder} lacks {error.filename}") from error
     try:
@@ -83,7 +88,8 @@ def _serving(settings: Settings, market: Market, changes: dict[str, Any]) -> Ite
 
     with StandIn(market, changes["now"]) as standin:
         # Nothing here may reach a publisher: the user's key stays out. The recorded market has no vintages: keyless.
-        yield settings.model_copy(update={"fred_api_key": None, **changes, "upstream": standin.url})
+        ours = {"fred_api_key": None, "contact": MADE_UP_CONTACT, "sec_requests_per_run": FILING_DAYS}
+        yield settings.model_copy(update={**ours, **changes, "upstream": standin.url})
 
 
 def _home(settings: Settings, otherwise: Path) -> Path:

@@ -5,9 +5,10 @@ Which there are, the file itself says in meta.readings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from warehouse.presentation import read_presentation
 from warehouse.sql import quoted
@@ -51,15 +52,38 @@ class Reading:
     age_days: int | None
     state: State
     group: str | None = None
+    before: float | None = None  # the value of the period before
 
     @property
     def text(self) -> str:
         """The value as a person reads it."""
         return "no value" if self.value is None else f"{self.value:,.{self.decimals}f}"
 
+    @property
+    def change(self) -> str:
+        """The change from the value before as a person reads it; nothing without one."""
+        if self.value is None or self.before is None:
+            return ""
+        change = round(self.value - self.before, self.decimals)
+        return f"{change:+,.{self.decimals}f}" if change else "unchanged"
 
-_Newest = tuple[float, date, datetime]
-"""A value, the day it is for and the moment it became known (naive UTC)."""
+
+class _Newest(NamedTuple):
+    """A value, the day it is for, the moment it became known (naive UTC), and the value of the period before."""
+
+    value: float
+    day: date
+    known_at: datetime
+    before: float | None = None
+
+
+def sentence(found: Sequence[Reading]) -> str:
+    """Return what some readings say in one sentence: each with its unit, and its change from the value before."""
+    return "; ".join(
+        f"{one.label} {one.text}{f' {one.unit}' if one.value is not None else ''}"
+        + (f" ({one.change})" if one.change else "")
+        for one in found
+    )
 
 
 def headline(con: duckdb.DuckDBPyConnection) -> Headline | None:
@@ -117,18 +141,22 @@ def _of_mart(con: duckdb.DuckDBPyConnection, placed: PlacedReading) -> _Newest |
     moments = ", ".join(map(quoted, reading.known_at))
     rows: dict[str, Any] = dict(reading.rows or {})
     wanted = "".join(f" and {quoted(name)} = ?" for name in rows)
-    return con.execute(
+    found = con.execute(
         f"select {column}, least({dates}), greatest({moments}) from marts.{quoted(placed.mart)}"
-        f" where {column} is not null{wanted} order by {quoted(placed.period_column)} desc limit 1",
+        f" where {column} is not null{wanted} order by {quoted(placed.period_column)} desc limit 2",
         list(rows.values()),
-    ).fetchone()
+    ).fetchall()
+    return _Newest(*found[0], *(row[0] for row in found[1:])) if found else None
 
 
 def _observation(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None:
     """Return the newest observation of a series from the provider that serves it."""
-    return con.execute(
+    row = con.execute(
         """
-        select o.value, o.period_date, o.known_at
+        select o.value, o.period_date, o.known_at, (
+            select arg_max(value, period_date) from marts.observations_latest
+            where series_id = o.series_id and period_date < o.period_date
+        )
         from marts.observations as o
         inner join meta.freshness as f
             on o.series_id = f.series_id and o.provider = f.provider and o.period_date = f.data_through_date
@@ -137,11 +165,12 @@ def _observation(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | No
         """,
         [series_id],
     ).fetchone()
+    return _Newest(*row) if row else None
 
 
 def _published(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None:
     """Return the newest period of a series whose newest vintage, provider by provider, has a value."""
-    return con.execute(
+    row = con.execute(
         """
         select value, period_date, known_at from (
             from marts.observations where series_id = ?
@@ -153,6 +182,7 @@ def _published(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None
         """,
         [series_id],
     ).fetchone()
+    return _Newest(*row) if row else None
 
 
 def _by_sessions(con: duckdb.DuckDBPyConnection, found: _Newest | None, today: datetime | None) -> State:
@@ -171,8 +201,9 @@ def _age(found: _Newest | None, today: datetime | None) -> int | None:
 
 
 def _shown(placed: PlacedReading, found: _Newest | None, age: int | None, state: State) -> Reading:
-    value, day, known_at = found or (None, None, None)
+    value, day, known_at, before = found or (None, None, None, None)
     said = placed.reading
     return Reading(
-        said.label, value, said.decimals, said.unit, day, known_at, age if found else None, state, placed.group
+        *(said.label, value, said.decimals, said.unit, day, known_at),
+        *(age if found else None, state, placed.group, before),
     )

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
+from simulator import folder_consumer
+from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
+from simulator.folder_policy import policy_series, recorded_policy
+from simulator.folder_supply import supply_parts
+from simulator.folder_trend import trend_series
 from simulator.market import Market, first_prints
 
 _DTS_STARTS = date(2005, 10, 3)
@@ -24,11 +30,14 @@ _ZONE = "America/New_York"
 
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
-    return Market(pl.concat(list(_parts(folder)), how="vertical"), panel=folder_panel(folder))
+    panel = folder_panel(folder)
+    panel = replace(panel, documents={**panel.documents, **folder_consumer.documents(folder)})
+    rows = [*_parts(folder), *policy_series(folder), *trend_series(folder)]
+    return Market(pl.concat(rows, how="vertical"), panel=panel, recorded=recorded_policy(folder))
 
 
-def user_files(folder: Path) -> dict[str, str]:
-    """Return user files (date,value in the unit of the mart) for the history that publishers no longer serve."""
+def user_files(folder: Path, now: datetime) -> dict[str, str]:
+    """Return user files (date,value in the unit of the mart) for what publishers do not serve, as known at `now`."""
     hy_oas = _dated(folder / "fred_reshaped/2026-03/BAMLH0A0HYM2_full_1996.csv", factor=100.0)
     ig_oas = _dated(folder / "fred_reshaped/2026-01/BAMLC0A0CM.csv", factor=100.0)
     breadth = _dated(folder / "golden/breadth_bellingxu_2008_2026.csv", "sp_breadth_200")
@@ -39,13 +48,14 @@ def user_files(folder: Path) -> dict[str, str]:
         "ig_oas": ig_oas,
         "sp500_above_200dma_published": breadth.with_columns(pl.col("value").round(4)),
     }
-    return {name: frame.rename({"period_date": "date"}).write_csv() for name, frame in frames.items()}
+    found = {name: frame.rename({"period_date": "date"}).write_csv() for name, frame in frames.items()}
+    return found | challenger_file(folder, now)
 
 
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:
     for part in (
         *(_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress),
-        *(_margin, _labor),
+        *(_margin, _labor, labor_pack, folder_consumer.parts, supply_parts),
     ):
         yield from part(folder)
 

@@ -17,6 +17,8 @@ from ingest.catalog.calendars import working_days
 from ingest.catalog.funds import load_funds
 from ingest.clock import NEW_YORK
 from ingest.dataset import dataset
+from simulator.folder_supply import supply_documents
+from simulator.folder_trend import dividends_in, trend_funds
 from simulator.panel import PANEL_SCHEMA, Document, Panel
 
 _PANEL: Final = "prices/sp500_ohlcv_adj_2018_2025.parquet"
@@ -33,17 +35,20 @@ _CELLS: Final = ("open", "high", "low", "close", "volume")
 def folder_panel(folder: Path) -> Panel:
     """Return the panel that the files of `folder` describe; FileNotFoundError names a file that is missing."""
     stocks = _stocks(folder)
-    funds = pl.concat([_bars(path, path.stem) for path in _fund_files(folder)])
+    files = _fund_files(folder)
+    files += trend_funds(folder, {path.stem for path in files})
+    funds = pl.concat([_bars(path, path.stem.upper()) for path in files])
     prices = _known(pl.concat([stocks, funds]))
-    symbols = {path.stem for path in _fund_files(folder)}
+    symbols = {path.stem.upper() for path in files}
     return Panel(
         issues=_issues(prices, symbols),
         tickers=_tickers(prices),
         prices=prices,
+        dividends=dividends_in(files),
         membership=_membership(folder / "membership/sp500_ticker_start_end.csv"),
         changes=_changes(folder / "membership/sp500_changes_since_2019.csv"),
         funds=load_funds(),
-        documents=_documents(folder),
+        documents={**_documents(folder), **supply_documents(folder)},
     )
 
 

@@ -49,17 +49,30 @@ class Market:
 
     `rows` has MARKET_SCHEMA. Rows that name a source replace the general ones for that source. `latent` has
     LATENT_SCHEMA: the regime that drove each session, known for simulated markets only. `panel` is the cross-section
-    of stocks and funds, empty where there is none.
+    of stocks and funds, empty where there is none. `recorded` has answers as they were recorded, by host and path.
     """
 
-    def __init__(self, rows: pl.DataFrame, *, latent: pl.DataFrame | None = None, panel: Panel | None = None) -> None:
+    def __init__(
+        self,
+        rows: pl.DataFrame,
+        *,
+        latent: pl.DataFrame | None = None,
+        panel: Panel | None = None,
+        recorded: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.rows = rows.select(pl.col(name).cast(kind) for name, kind in MARKET_SCHEMA.items())
         self.latent = latent if latent is not None else pl.DataFrame(schema=dict(LATENT_SCHEMA))
         self.panel = panel if panel is not None else Panel()
+        self.recorded = recorded or {}
         self.catalog: Catalog = load_catalog()
         self._by_series = {str(key[0]): part for key, part in self.rows.partition_by("series_id", as_dict=True).items()}
         self._prints: dict[tuple[str, str], _Prints] = {}
         self._made: dict[Hashable, object] = {}
+
+    @property
+    def is_simulated(self) -> bool:
+        """Say whether what it holds is made up, so that what it lacks may be too."""
+        return not self.latent.is_empty()
 
     def has(self, series_id: str, source: SourceName) -> bool:
         """Say whether this market ever prints the series through `source`."""

@@ -11,8 +11,12 @@ import polars as pl
 from ingest.catalog import load_catalog
 from ingest.catalog.calendars import CalendarName
 from ingest.catalog.funds import Fund, load_funds
+from ingest.catalog.watched import Watched, load_watched
+from ingest.registry import users_own
+from simulator.economy.balances import balances
 from simulator.economy.central_bank import BalanceSheet, balance_sheet
 from simulator.economy.conditions import stress_index, weekly_index
+from simulator.economy.consumer import consumer
 from simulator.economy.cross_section import DEFAULT_MEMBERS, cross_section
 from simulator.economy.grid import FIRST_DAY, Flags, Grid, Path
 from simulator.economy.labor import labor
@@ -31,6 +35,7 @@ _SOFR_FROM = date(2018, 4, 2)
 _RRP_FROM = date(2013, 9, 23)
 _TERM_FUNDING_FROM = date(2023, 3, 15)
 _IOER_TO = date(2021, 7, 28)
+_OLD_TARGET_TO = np.datetime64("2008-12-15")  # the last day of a target without a range; a year of it is served
 _TED_TO = date(2022, 1, 21)
 _NOT_AVAILABLE = (date(2019, 5, 31), date(2021, 8, 5))
 """Days on which the New York Fed printed NA for the 99th percentile."""
@@ -45,8 +50,8 @@ def simulate(
 ) -> Market:
     """Return the market of every day from 2012-01-03 to `end`. The same seed gives the same days, whatever the end.
 
-    `members` is the number of stocks in the index, `funds` (None) are those of the catalog. Both trade from 2011-10-03
-    on, a fund that the catalog says began later from its own first day.
+    `members` is the number of stocks in the index, `funds` (None) are those of the catalog, and the
+    watched symbols. All trade from 2011-10-03 on, a fund that the catalog says began later from its own first day.
     """
     if end < FIRST_DAY:
         raise ValueError(f"the simulated market starts on {FIRST_DAY}, got the end {end}")
@@ -69,6 +74,8 @@ def simulate(
         _daily(grid, "ofr_fsi", stress_index(grid, stress), "federal_reserve", 3),
         *margin_accounts(grid, regimes, market.sp500.close),
         *labor(grid, stress),
+        *consumer(grid, stress, curve.effr),
+        *balances(grid, stress, sheet, curve, market),
     ]
     parts += undrawn(grid, load_catalog(), parts)
     sessions = grid.on("nyse") & (grid.days >= np.datetime64(FIRST_DAY))
@@ -79,8 +86,14 @@ def simulate(
         }
     )
     traded = load_funds() if funds is None else funds
-    panel = cross_section(grid, regimes, stress, curve, market, members, traded)
+    watched = tuple(_as_fund(one) for one in load_watched()) if funds is None else ()
+    panel = cross_section(grid, regimes, stress, curve, market, members, traded, watched)
     return Market(with_corrections(pl.concat(parts), grid), latent=latent, panel=panel)
+
+
+def _as_fund(one: Watched) -> Fund:
+    told = one.model_dump(exclude={"kind"})
+    return Fund.model_validate({**told, "issuer": "watched", "source": users_own()})
 
 
 def _daily(
@@ -136,6 +149,10 @@ def _funding(grid: Grid, sheet: BalanceSheet, curve: Rates) -> Iterator[pl.DataF
     yield _daily(grid, "effr", curve.effr, "federal_reserve", 2)
     every_day = grid.calendar_days >= np.datetime64(FIRST_DAY)
     policy = first_prints("iorb", pl.Series(grid.calendar_days[every_day]), grid.carried(sheet.policy_rate)[every_day])
+    for series_id, below in (("fed_funds_target_upper", 0.0), ("fed_funds_target_lower", 0.25)):
+        yield policy.with_columns(pl.lit(series_id).alias("series_id"), pl.col("value") - below)
+    old_target = pl.Series(np.arange(_OLD_TARGET_TO - 365, _OLD_TARGET_TO + 1))
+    yield first_prints("fed_funds_target", old_target, np.full(len(old_target), 1.0))
     yield policy.filter(pl.col("period_date") > _IOER_TO)
     yield policy.filter(pl.col("period_date") <= _IOER_TO).with_columns(pl.lit("ioer").alias("series_id"))
 

@@ -1,4 +1,7 @@
-"""Series of the catalog that the economy does not draw itself: inside their plausible range, or like another series."""
+"""Series of the catalog that the economy does not draw itself: inside their plausible range, or like another series.
+
+`simulate` of an entry says it: `like` which one, `inverse` to mirror it, `noise_pct` to stray from it by so much a day.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def undrawn(grid: Grid, catalog: Catalog, drawn: Sequence[pl.DataFrame]) -> Iter
         if not len(days):
             continue
         like = known.get(series.simulate.get("like", ""))
-        values = _inside(grid, series, len(days)) if like is None else _like(series, catalog, like, days)
+        values = _inside(grid, series, len(days)) if like is None else _like(grid, series, catalog, like, days)
         yield first_prints(series.id, pl.Series(days), np.round(values, _DECIMALS))
 
 
@@ -39,14 +42,15 @@ def _periods(grid: Grid, series: Series) -> Days:
     """Return the periods from FIRST_DAY's on that are over by the grid's end."""
     if series.frequency == "daily":
         assert series.calendar is not None  # the catalog sees to it
-        days = grid.days[grid.on(series.calendar)]
+        is_always = series.calendar == "every_day"
+        days = grid.calendar_days if is_always else grid.days[grid.on(series.calendar)]
     elif series.frequency == "weekly":
         weekday = (grid.calendar_days.astype(int) + 3) % 7
         days = grid.calendar_days[weekday == _WEEKDAYS[series.week_ends]]
     else:
         assert series.frequency in MONTHS
         end = grid.calendar_days[-1].astype(object)
-        firsts = [day for day in grid.calendar_days.tolist() if is_period(series.frequency, day)]
+        firsts = [day for day in grid.calendar_days.tolist() if is_period(series.frequency, day, series.months)]
         days = np.array([day for day in firsts if period_end(series.frequency, day) < end], dtype="datetime64[D]")
     first = max(FIRST_DAY, series.starts or FIRST_DAY)
     days = days[days >= np.datetime64(first)]
@@ -63,19 +67,26 @@ def _inside(grid: Grid, series: Series, count: int) -> np.ndarray[tuple[int], np
 
 
 def _like(
-    series: Series, catalog: Catalog, like: pl.DataFrame, days: Days
+    grid: Grid, series: Series, catalog: Catalog, like: pl.DataFrame, days: Days
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the values of another series as they stood on `days`, moved from its plausible range into this one's."""
     other = catalog.by_id(str(like["series_id"][0])).plausible
+    first = like.filter(pl.col("revised_at").is_null())  # a revision comes later than the days it would be read on
     stood = (
         pl.DataFrame({"period_date": pl.Series(days).cast(pl.Date)})
-        .join_asof(like.select("period_date", "value").sort("period_date"), on="period_date", strategy="backward")
+        .join_asof(first.select("period_date", "value").sort("period_date"), on="period_date", strategy="backward")
         .get_column("value")
         .to_numpy()
     )
     least, most = _bounds(series)
-    moved = least + (stood - other.min) / (other.max - other.min) * (most - least)
-    return np.asarray(moved, dtype=float)
+    share = (stood - other.min) / (other.max - other.min)
+    if series.simulate.get("inverse"):
+        share = 1 - share
+    moved = np.asarray(least + share * (most - least), dtype=float)
+    if noise := float(series.simulate.get("noise_pct", 0)):
+        shocks = grid.stream(f"undrawn {series.id}").standard_normal(len(days)).clip(-3, 3) * noise / 100
+        moved = np.clip(moved * np.exp(reverting(0.0, 0.02, np.zeros(len(days)), shocks)), least, most)
+    return moved
 
 
 def _bounds(series: Series) -> tuple[float, float]:

@@ -11,9 +11,12 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
 
@@ -194,23 +197,22 @@ def writer(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Apply the files of warehouse/schema and the DDL of raw tables that this file has not seen; return their names.
+    """Bring the schema up to date: what this file has not seen of it, by name and text; return the names.
 
-    All in one transaction. A file counts as seen by its name and text. Each may run twice (`create … if not exists`,
-    `comment on`), so
-    that a better comment reaches warehouses that exist; a new column is a new file.
+    All in one transaction. Each part may run twice, so that a better comment or a new column reaches warehouses that
+    exist.
     """
     con.begin()
     try:
         con.execute("create schema if not exists ops")
         con.execute("create table if not exists ops.migrations (name varchar not null, text_sha256 varchar not null)")
-        con.execute("comment on table ops.migrations is 'Schema files that were applied to this warehouse.'")
+        con.execute("comment on table ops.migrations is 'Parts of the schema that were applied to this warehouse.'")
         seen = set(con.execute("select name, text_sha256 from ops.migrations").fetchall())
         applied = []
-        for name, text in _migrations():
+        for name, text, apply in _migrations():
             digest = hashlib.sha256(text.encode()).hexdigest()
             if (name, digest) not in seen:
-                con.execute(text)
+                apply(con)
                 con.execute("insert into ops.migrations values (?, ?)", [name, digest])
                 applied.append(name)
         con.commit()
@@ -220,9 +222,14 @@ def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
     return applied
 
 
-def _migrations() -> Iterator[tuple[str, str]]:
+def _migrations() -> Iterator[tuple[str, str, Callable[[duckdb.DuckDBPyConnection], object]]]:
+    """Yield name, text and doing of each part: tables of our own, what moves older rows into them, raw tables."""
     # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
     from warehouse.ddl import raw_ddl
+    from warehouse.own_tables import bring_up, own_tables
 
-    yield from ((path.name, path.read_text(encoding="utf-8")) for path in sorted(SCHEMA_FOLDER.glob("*.sql")))
-    yield from raw_ddl()
+    for table in own_tables():
+        yield f"table {table.schema}.{table.name}", repr(table), partial(bring_up, table=table)
+    moves = ((path.name, path.read_text(encoding="utf-8")) for path in sorted(SCHEMA_FOLDER.glob("*.sql")))
+    for name, text in chain(moves, raw_ddl()):
+        yield name, text, methodcaller("execute", text)

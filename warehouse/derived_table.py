@@ -1,8 +1,8 @@
 """A published table that Python computes: declared once, and written and checked from that declaration.
 
-dbt builds what SQL can say; a table of this kind comes from rules, folds or resampling, after dbt. Its columns, types,
-comments, key and checks stand in one `DerivedTable`; the table in the build file, its comments, the checks of a run,
-the asset checks and docs/tables.md all read it.
+dbt builds what SQL can say; a table of this kind comes from rules, folds or resampling, after dbt. Its declaration and
+its rules make one `DerivedTable`; the table in the build file, its comments, the checks of a run, the asset checks and
+docs/tables.md all read it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Literal
 import duckdb
 
 from ingest.batch import CheckResult
-from warehouse.published_table import PublishedTable
+from warehouse.declared_tables import DeclaredTable
 from warehouse.sql import quoted, text
 
 Severity = Literal["error", "warn"]
@@ -39,10 +39,9 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class DerivedTable(PublishedTable):
-    """A published table with the columns that tell its rows apart and the rules that its rows meet."""
+class DerivedTable(DeclaredTable):
+    """A declared table with the rules that its rows meet; its key tells them apart."""
 
-    key: tuple[str, ...]
     rules: tuple[Rule, ...] = ()
 
     @property

@@ -40,6 +40,12 @@ def held_periods(con: duckdb.DuckDBPyConnection, source: str, series_ids: Sequen
     return {series_id: found.get(series_id, frozenset()) for series_id in series_ids}
 
 
+def held_days(con: duckdb.DuckDBPyConnection, table_id: str) -> frozenset[date]:
+    """Return every period that we hold a row of."""
+    rows = con.execute(f"select distinct {dataset(table_id).period} from {table_id}").fetchall()
+    return frozenset(day for (day,) in rows)
+
+
 def held_groups(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, date]:
     """Return the newest period held of each group (series, ticker, fund or "")."""
     table = dataset(table_id)

@@ -14,10 +14,6 @@ NEWEST_FIRST: Final = "known_at desc, loaded_at desc, payload_sha256 desc"
 """The order of vintages of one key."""
 
 
-SERIES_KEYS: Final = ("series_id", "period_date")
-"""What tells the rows of `<source>.observations` apart."""
-
-
 def latest_of(table_id: str) -> str:
     """Return the name of a raw table's view of newest vintages: `yahoo.prices_latest`."""
     return f"{table_id}_latest"

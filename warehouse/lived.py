@@ -1,6 +1,6 @@
 """The ledger of regime rows as the warehouse knows it: a table that no archive can give back.
 
-analytics/regimes computes its rows; warehouse/schema/008_regime_days.sql, generated from there, creates it.
+It is declared in warehouse/tables/regime.yml; analytics/regimes computes its rows.
 """
 
 from __future__ import annotations
@@ -9,5 +9,8 @@ from typing import Final
 
 LEDGER: Final = "regime.days"
 
-KEPT_ON_REBUILD: Final = "basis = 'lived' or model_version <> (select model_version from regime.model)"
+MODEL_VERSION: Final = "2"
+"""Raised whenever a rule or a threshold changes: rows of another version are computed anew beside the old ones."""
+
+KEPT_ON_REBUILD: Final = f"basis = 'lived' or model_version <> '{MODEL_VERSION}'"
 """Rows that a rebuild keeps: those that were lived, and those whose rules are gone. The others are computed anew."""

@@ -8,6 +8,7 @@ from typing import Final
 import duckdb
 
 from ingest.catalog.funds import load_funds
+from ingest.catalog.watched import load_watched
 from ingest.clock import naive_utc
 from ingest.connectors import asked_by
 from ingest.dataset import serving
@@ -35,7 +36,7 @@ _STAYS: Final = f"""
 
 
 def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = False) -> list[str]:
-    """Return the symbols whose prices are wanted: members of the index and our funds, and former members once.
+    """Return the symbols whose prices are wanted: members of the index, our funds, watched ones; former members once.
 
     A former member is wanted until its prices up to its last day are held; one that the provider does not know any
     more only once a week. What failed on its way is asked for again at once. `wide`: every listed common stock too.
@@ -82,11 +83,12 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
         },
     ).fetchall()
     listed = common_stocks(con) if wide else []
-    return sorted({row[0] for row in rows} | {fund.ticker for fund in trading} | set(listed))  # benchmarks are funds
+    own = {fund.ticker for fund in trading} | {one.ticker for one in load_watched()}  # benchmarks are funds
+    return sorted({row[0] for row in rows} | own | set(listed))
 
 
 def former_tickers(con: duckdb.DuckDBPyConnection, today: date) -> frozenset[str]:
-    """Return the tickers of the index under which no member is left, our funds excepted."""
+    """Return the tickers of the index under which no member is left, our funds and watched symbols excepted."""
     rows = con.execute(
         f"""
         with {_STAYS}
@@ -95,7 +97,8 @@ def former_tickers(con: duckdb.DuckDBPyConnection, today: date) -> frozenset[str
         """,
         {"today": today},
     ).fetchall()
-    return frozenset(row[0] for row in rows) - {fund.ticker for fund in load_funds()}
+    own = {fund.ticker for fund in load_funds()} | {one.ticker for one in load_watched()}
+    return frozenset(row[0] for row in rows) - own
 
 
 def lacking_tickers(con: duckdb.DuckDBPyConnection, wanted: list[str], now: datetime) -> list[str]:

@@ -7,16 +7,17 @@ go into the published file, so that whoever reads it needs nothing but the file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, TypeVar
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest.errors import ConfigError
-from warehouse.published_table import CHARTS, READINGS, PublishedTable
+from warehouse.declared_tables import DeclaredTable
+from warehouse.published_table import CHARTS, KEYS, READINGS
 
-PERIOD_COLUMNS: Final = ("session_date", "week_date", "period_date")
+PERIOD_COLUMNS: Final = ("session_date", "week_date", "month_date", "quarter_date", "period_date")
 """The column that orders the rows of a mart: the first of these that it has."""
 
 _Text = Annotated[str, Field(min_length=1)]
@@ -68,12 +69,16 @@ class Line(_Declared):
 
 
 class Chart(_Declared):
-    """A drawing of one or two columns over the last `years`; with two units it has an axis on either side."""
+    """A drawing of one or two columns over the last `years`; with two units it has an axis on either side.
+
+    `rows` restricts the mart to the rows with one value of one column.
+    """
 
     title: _Text
     order: int
     lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=2)]
     years: Annotated[int, Field(ge=1, le=100)] = 5
+    rows: Annotated[Mapping[str, str] | None, Field(min_length=1, max_length=1)] = None
 
     @model_validator(mode="after")
     def _lines_differ(self) -> Chart:
@@ -94,6 +99,7 @@ class MartMeta:
     mart: str
     columns: Mapping[str, Mapping[str, Any]]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
 
     @property
     def period_column(self) -> str | None:
@@ -127,15 +133,25 @@ class Presentation:
 
     readings: tuple[PlacedReading, ...] = ()
     charts: tuple[PlacedChart, ...] = ()
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def rows(self) -> dict[PublishedTable, list[tuple[Any, ...]]]:
-        """Return the rows of meta.readings and meta.charts."""
+    def with_keys(self, keys: Mapping[str, tuple[str, ...]]) -> Presentation:
+        """Return the same with the keys of tables that are no dbt models."""
+        return replace(self, keys={**self.keys, **keys})
+
+    def rows(self) -> dict[DeclaredTable, list[tuple[Any, ...]]]:
+        """Return the rows of meta.readings, meta.charts and meta.keys."""
         return {
             READINGS: [_reading_row(position, one) for position, one in enumerate(self.readings, 1)],
             CHARTS: [
-                (position, one.chart.title, one.chart.years, one.mart, one.period_column, number, *_line_row(line))
+                (*_chart_row(position, one), number, *_line_row(line))
                 for position, one in enumerate(self.charts, 1)
                 for number, line in enumerate(one.chart.lines, 1)
+            ],
+            KEYS: [
+                (mart, position, column)
+                for mart, key in sorted(self.keys.items())
+                for position, column in enumerate(key, 1)
             ],
         }
 
@@ -144,7 +160,10 @@ def presentation_of(marts: Iterable[MartMeta]) -> Presentation:
     """Return what the marts say; ConfigError, which names the mart, where it cannot be shown."""
     readings: list[PlacedReading] = []
     charts: list[PlacedChart] = []
+    keys: dict[str, tuple[str, ...]] = {}
     for mart in marts:
+        if mart.key:
+            keys[mart.mart] = mart.key
         for column, meta in mart.columns.items():
             readings += [_placed(mart, column, one) for one in _listed(f"{mart.mart}.{column}", meta, "readings")]
         charts += [_drawn(mart, one) for one in _listed(mart.mart, mart.meta, "charts")]
@@ -155,6 +174,7 @@ def presentation_of(marts: Iterable[MartMeta]) -> Presentation:
     return Presentation(
         tuple(sorted(readings, key=lambda one: groups[one.group])),
         tuple(sorted(charts, key=lambda one: (one.chart.order, one.chart.title))),
+        keys,
     )
 
 
@@ -194,7 +214,9 @@ def _placed(mart: MartMeta, column: str, said: Any) -> PlacedReading:
 def _drawn(mart: MartMeta, said: Any) -> PlacedChart:
     where = f"{mart.mart}: meta.charts"
     chart = _valid(Chart, where, said)
-    return PlacedChart(mart.mart, _period_column(mart, where, {line.column for line in chart.lines}), chart)
+    return PlacedChart(
+        mart.mart, _period_column(mart, where, {line.column for line in chart.lines} | {*(chart.rows or ())}), chart
+    )
 
 
 def _period_column(mart: MartMeta, where: str, named: set[str]) -> str:
@@ -230,7 +252,7 @@ def _require_one_each(what: str, names: list[str]) -> None:
 
 def _reading_row(position: int, one: PlacedReading) -> tuple[Any, ...]:
     reading = one.reading
-    rows_column, rows_value = next(iter((reading.rows or {}).items()), (None, None))
+    rows_column, rows_value = _first_of(reading.rows)
     return (
         position,
         one.group,
@@ -256,7 +278,7 @@ def _read_reading(row: Mapping[str, Any]) -> PlacedReading:
         "order": row["reading_position"],
         "unit": row["shown_unit"],
         "decimals": row["decimals_count"],
-        "rows": None if row["rows_column"] is None else {row["rows_column"]: row["rows_value"]},
+        "rows": _rows(row),
         "dates": _split(row["date_columns"]),
         "known_at": _split(row["known_at_columns"]) or ("known_at",),
         "series": _split(row["series_ids"]),
@@ -267,6 +289,20 @@ def _read_reading(row: Mapping[str, Any]) -> PlacedReading:
     return PlacedReading(row["group_name"], row["mart"], row["column_name"], row["period_column"], reading)
 
 
+def _chart_row(position: int, one: PlacedChart) -> tuple[Any, ...]:
+    chart = one.chart
+    return (position, chart.title, chart.years, one.mart, one.period_column, *_first_of(chart.rows))
+
+
+def _first_of(rows: Mapping[str, str] | None) -> tuple[str | None, str | None]:
+    return next(iter((rows or {}).items()), (None, None))
+
+
+def _rows(row: Mapping[str, Any]) -> dict[str, str] | None:
+    column = row.get("rows_column")  # files of earlier versions have none for charts
+    return None if column is None else {column: row["rows_value"]}
+
+
 def _line_row(line: Line) -> tuple[str, str, str]:
     return line.label, line.column, line.unit
 
@@ -274,7 +310,13 @@ def _line_row(line: Line) -> tuple[str, str, str]:
 def _read_chart(rows: list[dict[str, Any]]) -> PlacedChart:
     first = rows[0]
     lines = tuple(Line(label=row["label"], column=row["column_name"], unit=row["shown_unit"]) for row in rows)
-    chart = Chart(title=first["chart_title"], order=first["chart_position"], lines=lines, years=first["years_count"])
+    chart = Chart(
+        title=first["chart_title"],
+        order=first["chart_position"],
+        lines=lines,
+        years=first["years_count"],
+        rows=_rows(first),
+    )
     return PlacedChart(first["mart"], first["period_column"], chart)
 
 
@@ -286,7 +328,8 @@ def _split(names: str | None) -> tuple[str, ...]:
     return tuple(names.split(", ")) if names else ()
 
 
-def _records(con: duckdb.DuckDBPyConnection, table: PublishedTable, order: str) -> list[dict[str, Any]]:
-    names = [name for name, *_ in table.columns]
-    rows = con.execute(f"select {', '.join(names)} from {table.path} order by {order}").fetchall()
+def _records(con: duckdb.DuckDBPyConnection, table: DeclaredTable, order: str) -> list[dict[str, Any]]:
+    found = con.execute(f"select * from {table.path} order by {order}")
+    names = [name for name, *_ in found.description]
+    rows = found.fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]

@@ -23,9 +23,11 @@ from ingest.home import Home
 from ingest.settings import Origin
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
+from warehouse.declared_tables import Column, DeclaredTable
 from warehouse.keepsakes import keepsake_queries
+from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, BUILD, PUBLISH_TABLES, QUALITY, PublishedTable
+from warehouse.published_table import AS_OF, BUILD, LINEAGE, PUBLISH_TABLES, QUALITY
 from warehouse.releases import (
     STAMP,
     Release,
@@ -55,6 +57,7 @@ STORAGE_VERSION: Final = "v1.0.0"
 SIMULATED_PREFIX: Final = "SIMULATED. "
 
 _ALIAS: Final = "tidegauge"
+_ROWS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def publish(
         con = connect(home)
         try:
             tables = _tables(con)
+            follow(con)
             queries: list[AsOf | SnapshotMacro] = [*as_of_queries(con, tables)]
             queries += snapshot_macros(con, home.snapshots, TABLES)
             content = _fingerprint(con, tables, queries, code_version, origin, shown)
@@ -137,7 +141,7 @@ def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
 # -- what is copied ----------------------------------------------------------------------------------------------
 
 
-def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
+def _tables(con: duckdb.DuckDBPyConnection) -> list[DeclaredTable]:
     """Return tables and views of marts and meta, with comments, in order of name."""
     relations = con.execute(
         """
@@ -156,11 +160,11 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
         order by schema_name, table_name, column_index
         """
     ).fetchall()
-    found: dict[tuple[str, str], list[tuple[str, str, str | None]]] = {}
+    found: dict[tuple[str, str], list[Column]] = {}
     for schema, table, *column in columns:
-        found.setdefault((schema, table), []).append((column[0], column[1], column[2]))
+        found.setdefault((schema, table), []).append(Column(*column))
     return [
-        PublishedTable(schema, name, comment, tuple(found[schema, name]))
+        DeclaredTable(schema, name, comment, tuple(found[schema, name]))
         for schema, name, comment in relations
         if not (schema == "meta" and name in {table.name for table in PUBLISH_TABLES})
     ]
@@ -168,7 +172,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
 
 def _fingerprint(
     con: duckdb.DuckDBPyConnection,
-    tables: list[PublishedTable],
+    tables: list[DeclaredTable],
     queries: Sequence[AsOf | SnapshotMacro],
     code_version: str,
     origin: str,
@@ -188,7 +192,7 @@ def _fingerprint(
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _content(con: duckdb.DuckDBPyConnection, table: PublishedTable, columns: list[str]) -> tuple[Any, ...]:
+def _content(con: duckdb.DuckDBPyConnection, table: DeclaredTable, columns: list[str]) -> tuple[Any, ...]:
     """Return row count and two order-independent sums of row hashes (equal rows cancel in the first alone)."""
     if not columns:
         return ()
@@ -203,7 +207,7 @@ def _content(con: duckdb.DuckDBPyConnection, table: PublishedTable, columns: lis
 def _write(
     con: duckdb.DuckDBPyConnection,
     path: Path,
-    tables: list[PublishedTable],
+    tables: list[DeclaredTable],
     queries: Sequence[AsOf | SnapshotMacro],
     build: tuple[Any, ...],
     content: str,
@@ -220,7 +224,7 @@ def _write(
 
 def _fill(
     con: duckdb.DuckDBPyConnection,
-    tables: list[PublishedTable],
+    tables: list[DeclaredTable],
     queries: Sequence[AsOf | SnapshotMacro],
     build: tuple[Any, ...],
     content: str,
@@ -246,6 +250,7 @@ def _fill(
         row = (*build, _data_through(con, tables, f"{_ALIAS}."), content, tables_count, rows_count)
         _write_rows(con, BUILD, [row])
         _write_rows(con, AS_OF, _readable(queries))
+        _write_rows(con, LINEAGE, lineage(con))
         for table in PUBLISH_TABLES:
             _comment(con, table, prefix)
         _write_as_of(con, source, queries, str(build[0]), prefix)
@@ -260,7 +265,7 @@ def _readable(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, bool, 
     return [(one.mart, one.select is not None, one.how) for one in queries if isinstance(one, AsOf)]
 
 
-def _comment(con: duckdb.DuckDBPyConnection, table: PublishedTable, prefix: str) -> None:
+def _comment(con: duckdb.DuckDBPyConnection, table: DeclaredTable, prefix: str) -> None:
     text = prefix + (table.comment or "")
     if text:
         con.execute(f"comment on table {_ALIAS}.{table.path} is {_text(text)}")
@@ -291,11 +296,13 @@ def _write_keepsakes(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"create table {_ALIAS}.{path} as {query}")
 
 
-def _write_rows(con: duckdb.DuckDBPyConnection, table: PublishedTable, rows: list[tuple[Any, ...]]) -> None:
+def _write_rows(con: duckdb.DuckDBPyConnection, table: DeclaredTable, rows: list[tuple[Any, ...]]) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind, _ in table.columns)
     con.execute(f"create table {_ALIAS}.{table.path} ({columns})")
-    for row in rows:
-        con.execute(f"insert into {_ALIAS}.{table.path} values ({', '.join('?' * len(row))})", row)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        places = ", ".join([f"({', '.join('?' * len(table.columns))})"] * len(some))
+        con.execute(f"insert into {_ALIAS}.{table.path} values {places}", [cell for row in some for cell in row])
 
 
 def _write_as_of(
@@ -313,7 +320,7 @@ def _write_as_of(
         con.execute(f"use {source}")
 
 
-def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], prefix: str = "") -> date | None:
+def _data_through(con: duckdb.DuckDBPyConnection, tables: list[DeclaredTable], prefix: str = "") -> date | None:
     """Return the newest session of market_daily, or of the marts by session where that one is not built.
 
     Of the build file, or of the database whose name and dot `prefix` is.
@@ -333,7 +340,7 @@ def _data_through(con: duckdb.DuckDBPyConnection, tables: list[PublishedTable], 
 # -- files -------------------------------------------------------------------------------------------------------
 
 
-def _check_opens(path: Path, build_id: str, tables: list[PublishedTable]) -> None:
+def _check_opens(path: Path, build_id: str, tables: list[DeclaredTable]) -> None:
     """Open the finished file as an analyst would; HomeUnusable when it is not what was written."""
     with duckdb.connect(str(path), read_only=True) as con:
         seen = _one(con, "select build_id from meta.build")

@@ -13,7 +13,7 @@ import polars as pl
 
 from ingest.batch import Batch, CheckResult
 from ingest.clock import naive_utc
-from ingest.errors import SourceChanged, SourceError
+from ingest.errors import NotConfigured, SourceChanged, SourceError
 from ingest.payload import Payload
 
 SourceState = Literal["ok", "partial", "failed", "held", "skipped"]
@@ -52,6 +52,8 @@ class LandingResult:
 
 def state_of(batch: Batch, *, has_rows: bool) -> SourceState:
     """Return how the asking went. A batch of which a part was lost may have rows and no window."""
+    if batch.problems and all(isinstance(problem, NotConfigured) for problem in batch.problems):
+        return "skipped"
     if batch.problems:
         return "partial" if batch.windows or has_rows else "failed"
     return "ok" if batch.windows or batch.payloads else "skipped"

@@ -197,7 +197,7 @@ def due_releases(catalog: Catalog, now: datetime) -> pl.DataFrame:
         _due(
             series,
             provider,
-            today - DUE_BACK.get(series.frequency, DUE_BACK_DAYS),
+            today - DUE_BACK.get("quarterly" if series.months else series.frequency, DUE_BACK_DAYS),
             today + DUE_AHEAD,
         )
         for series, provider in _printing(catalog)
@@ -231,7 +231,7 @@ def _periods(series: Series, provider: Provider, first: date, last: date) -> lis
             end_of_week = _WEEK_ENDS[series.week_ends]
         return [day for day in days if day.weekday() == end_of_week]
     if series.frequency in MONTHS:
-        return [day for day in days if is_period(series.frequency, day)]
+        return [day for day in days if is_period(series.frequency, day, series.months)]
     assert series.calendar is not None  # a daily series has one
     own = working_days(series.calendar, first, last)
     if provider.release.business_days is None:

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
-from analytics.regimes.columns import ROW_COLUMNS
+from analytics.regimes.columns import KEYS, ROW_COLUMNS
 from analytics.regimes.composites import CLASSES
-from analytics.regimes.types import CORE, DIMENSIONS, MODEL_VERSION, PLUMBING, UNKNOWN
-from warehouse.derived_table import DerivedTable, Rule
-from warehouse.lived import LEDGER
-
-_AT_CLOSE: Final = {
-    "cutoff_at": ("cutoff_at_close_at", "timestamp", "UTC; the stricter cut-off, 16:15 New York on the session itself"),
-    "regime_class": ("regime_class_at_close", "varchar", "Headline class as known at the close"),
-    "regime_class_raw": ("regime_class_raw_at_close", "varchar", "Class of this session alone, as known at the close"),
-    "core_score": ("at_close_core_score", "integer", "Core score as known at the close"),
-    "core_score_raw": ("at_close_core_score_raw", "integer", "Core score from raw points, as known at the close"),
-    "plumbing_score": ("at_close_plumbing_score", "integer", "Plumbing score as known at the close"),
-    "liquidity_dashboard_state": ("liquidity_dashboard_state_at_close", "varchar", "Composite B as known at the close"),
-    "sentiment_state": ("sentiment_state_at_close", "varchar", "Composite A (5 sessions) as known at the close"),
-    **{
-        name: found
-        for dimension in DIMENSIONS
-        for name, found in (
-            (
-                f"{dimension}_state",
-                (f"{dimension}_state_at_close", "varchar", f"State of {dimension} as known at the close, its own fold"),
-            ),
-            (
-                f"{dimension}_points",
-                (f"{dimension}_at_close_points", "integer", f"Points of {dimension} as known at the close"),
-            ),
-        )
-    },
-}
-"""Row column: name, type and comment beside it. Numbers keep their unit last."""
-
+from analytics.regimes.declared import regime_table
+from analytics.regimes.types import CORE, DIMENSIONS, PLUMBING, UNKNOWN
+from warehouse.derived_table import Rule
+from warehouse.lived import LEDGER, MODEL_VERSION
 
 _CLASSES: Final = (*CLASSES, UNKNOWN)
 
@@ -116,37 +91,25 @@ def _rules() -> Iterator[Rule]:
     )
 
 
-REGIME_DAILY: Final = DerivedTable(
-    schema="marts",
-    name="regime_daily",
-    comment="Which regime each session was, by what was known at 09:15 New York on the next session; `*_at_close` by "
-    "what was known at 16:15 on the session, a history of its own. A row is never changed after it was first "
-    "published. One row per session.",
-    columns=(
-        *((column.name, column.sql_type, column.comment) for column in ROW_COLUMNS),
-        *_AT_CLOSE.values(),
-        (
-            "basis",
-            "varchar",
-            "lived: computed before the next session's cut-off, as published that morning; reconstructed: later, from "
-            "the moments at which values became known",
-        ),
-        ("computed_at", "timestamp", "UTC; when the row was computed"),
-    ),
-    key=("session_date",),
-    rules=tuple(_rules()),
-)
+_DECLARED: Final = regime_table("regime_daily", *_rules())
+_BESIDE: Final = tuple(column for column in _DECLARED.columns if column.name not in KEYS)
+REGIME_DAILY: Final = replace(_DECLARED, columns=(*ROW_COLUMNS, *_BESIDE))
 
 
 def regime_daily_sql() -> str:
     """Return the select of marts.regime_daily over the ledger, for this model version."""
     own = [f"d.{column.name}" for column in ROW_COLUMNS]
-    close = [f"c.{name} as {alias}" for name, (alias, _, _) in _AT_CLOSE.items()]
+    beside = [_of_close(column.name) if "at_close" in column.name else f"d.{column.name}" for column in _BESIDE]
     return f"""
-        select {", ".join([*own, *close, "d.basis", "d.computed_at"])}
+        select {", ".join([*own, *beside])}
         from {LEDGER} as d
         left join {LEDGER} as c
             on c.session_date = d.session_date and c.model_version = d.model_version and c.cutoff_name = 'at_close'
         where d.cutoff_name = 'next_morning' and d.model_version = '{MODEL_VERSION}'
         order by d.session_date
     """
+
+
+def _of_close(name: str) -> str:
+    """Return a column as known at the close: that of the row without the words, which leave a unit at the end."""
+    return f"c.{name.replace('_at_close', '').replace('at_close_', '')} as {name}"

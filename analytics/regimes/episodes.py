@@ -8,9 +8,9 @@ from typing import Final
 
 import polars as pl
 
+from analytics.regimes.declared import regime_table
 from analytics.regimes.frames import shaped
 from analytics.regimes.types import DIMENSIONS, UNKNOWN
-from warehouse.derived_table import DerivedTable
 
 SUBJECTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -22,31 +22,7 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What has states, with its column of regime_daily: the headline class, the composites, the dimensions."""
 
-EPISODES: Final = DerivedTable(
-    "marts",
-    "regime_episodes",
-    "When each state of each dimension and composite began and ended, by the published states of regime_daily; "
-    "unknown is a state. One row per dimension and episode.",
-    (
-        ("dimension", "varchar", "What has the state: regime_class, liquidity_dashboard, sentiment or a dimension"),
-        ("episode_number", "bigint", "1 for the first episode of the dimension"),
-        ("state", "varchar", "The state"),
-        ("began_date", "date", "First session in the state"),
-        ("ended_date", "date", "Last session in the state; NULL while it runs"),
-        ("began_known_at", "timestamp", "UTC; cut-off of the first session: before it nobody could know that it began"),
-        ("ended_known_at", "timestamp", "UTC; cut-off of the first session of the next state; NULL while it runs"),
-        ("sessions_count", "bigint", "Sessions in the state, so far while it runs"),
-        (
-            "calendar_days",
-            "bigint",
-            "Days from the first session to the last, both counted; to the newest one while it runs",
-        ),
-        ("came_from_state", "varchar", "State before; NULL for the first episode of the history, which may be older"),
-        ("went_to_state", "varchar", "State after; NULL while it runs"),
-        ("is_running", "boolean", "The newest session is in it"),
-    ),
-    ("dimension", "episode_number"),
-)
+EPISODES: Final = regime_table("regime_episodes")
 
 
 def long_states(rows: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,8 @@ from analytics.regimes.composites import (
 )
 from analytics.regimes.dimensions import STEPS, percentile_state, two_of_three_state
 from analytics.regimes.explain import explain
-from analytics.regimes.types import MODEL_VERSION, UNKNOWN, Cell, DayInputs, Memory, each_input, inputs_to_json
+from analytics.regimes.types import UNKNOWN, Cell, DayInputs, Memory, each_input, inputs_to_json
+from warehouse.lived import MODEL_VERSION
 
 
 def evaluate_day(memory: Memory, inputs: DayInputs) -> tuple[Memory, RegimeRow]:

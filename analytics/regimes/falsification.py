@@ -10,34 +10,12 @@ from typing import Final
 import polars as pl
 
 from analytics.regimes.composites import OWN
+from analytics.regimes.declared import regime_table
 from analytics.regimes.frames import schema_of
 from analytics.regimes.types import UNKNOWN
 from analytics.regimes.validity import Comparison, stands
-from warehouse.derived_table import DerivedTable
 
-FALSIFICATION: Final = DerivedTable(
-    "marts",
-    "regime_falsification",
-    "The conditions, stated in advance, under which the headline class is to be withdrawn, with where they stand: as "
-    "published, and counting only the sessions whose class stands on its own series (regime_class_quality). "
-    "One row per condition and basis.",
-    (
-        ("condition", "varchar", "Short name of the condition"),
-        (
-            "basis",
-            "varchar",
-            "with_proxies: every class as published; own_only: a class that stands on a substitute counts as unknown",
-        ),
-        ("condition_text", "varchar", "The condition as a sentence"),
-        ("value", "double", "Where it stands, in `unit`; NULL where it cannot be measured"),
-        ("unit", "varchar", "ratio, sessions (per change) or classes (apart)"),
-        ("comparison", "varchar", "How value stands to the threshold where the condition is met"),
-        ("threshold_number", "double", "The threshold, in `unit`"),
-        ("is_met", "boolean", "TRUE: the composite is to be withdrawn; NULL: not measurable"),
-        ("reason_text", "varchar", "Why it cannot be measured, or which case decided"),
-    ),
-    ("condition", "basis"),
-)
+FALSIFICATION: Final = regime_table("regime_falsification")
 
 
 CONDITIONS: Final[tuple[tuple[str, str, str, Comparison, float], ...]] = (
@@ -89,7 +67,7 @@ def regime_falsification(as_published: Evidence, own: Evidence) -> pl.DataFrame:
                     "reason_text": reason,
                 }
             )
-    return pl.DataFrame(found, schema=schema_of(FALSIFICATION))
+    return pl.DataFrame(found, schema=schema_of(FALSIFICATION.columns))
 
 
 _Condition = Callable[[Evidence], tuple[float | None, str | None]]

@@ -12,8 +12,9 @@ from typing import Final
 
 import polars as pl
 
+from analytics.regimes.declared import regime_table
 from analytics.regimes.frames import shaped
-from warehouse.derived_table import DerivedTable, Rule
+from warehouse.derived_table import Rule
 
 HORIZONS: Final = (5, 21, 63, 126, 252)
 """Sessions that the index is held: bought at an open, that session is the first; at a close, the one after it."""
@@ -24,57 +25,6 @@ DIVIDEND_DAYS: Final = 100
 PENDING: Final = "pending"
 UNPRICED: Final = "unpriced"
 NO_DIVIDENDS: Final = "dividends"
-
-
-def _horizon_columns(horizon: int) -> tuple[tuple[str, str, str], ...]:
-    return (
-        (
-            f"exit_{horizon}d_date",
-            "date",
-            f"Session number {horizon} of the holding: the entry is the first, where entry_basis is close the session "
-            "after it; NULL beyond the calendar",
-        ),
-        (
-            f"return_{horizon}d_ratio",
-            "double",
-            f"Close of exit_{horizon}d_date / entry (by entry_basis) - 1; overlaps the returns of {horizon - 1} "
-            "sessions on either side",
-        ),
-        (
-            f"max_adverse_{horizon}d_ratio",
-            "double",
-            f"Lowest low of the {horizon} sessions / entry - 1, at most 0: the worst the holder sat through; the "
-            "lowest close where entry_basis is close",
-        ),
-        (
-            f"return_{horizon}d_reason",
-            "varchar",
-            "Why there is no return: pending, the horizon is not over; unpriced, it is over and a price is lacking",
-        ),
-        (f"close_exit_{horizon}d_date", "date", f"Session number {horizon} after entry_date; NULL beyond the calendar"),
-        (
-            f"close_return_{horizon}d_ratio",
-            "double",
-            f"Close to close: close of close_exit_{horizon}d_date / close of entry_date - 1",
-        ),
-        (
-            f"close_max_adverse_{horizon}d_ratio",
-            "double",
-            f"Lowest close of the {horizon} sessions after entry_date / close of entry_date - 1, at most 0",
-        ),
-        (f"close_return_{horizon}d_reason", "varchar", "Why there is no close-to-close return: pending or unpriced"),
-        (
-            f"total_return_{horizon}d_ratio",
-            "double",
-            "Close to close over the same sessions with dividends reinvested, by the fund SPY",
-        ),
-        (
-            f"total_return_{horizon}d_reason",
-            "varchar",
-            "Why there is no total return: pending, unpriced (a close of SPY is lacking), or dividends (those of SPY "
-            "over the holding are not held)",
-        ),
-    )
 
 
 def _rules() -> Iterator[Rule]:
@@ -99,28 +49,7 @@ def _rules() -> Iterator[Rule]:
     )
 
 
-FORWARD_RETURNS: Final = DerivedTable(
-    "marts",
-    "forward_returns_daily",
-    "What the S&P 500 did after each cut-off of regime_daily: from the first open after it, from the first close, and "
-    "with dividends; never an input of a regime. A horizon that is not over is NULL. One row per session.",
-    (
-        ("session_date", "date", "Session D of regime_daily"),
-        ("cutoff_at", "timestamp", "UTC; cut-off of D: what was known is known by then"),
-        ("entry_date", "date", "Session of the first open after the cut-off; it may be yet to come"),
-        (
-            "entry_basis",
-            "varchar",
-            "At which price of entry_date return_… and max_adverse_… begin: open; close where that open is not held; "
-            "NULL where neither is there (yet)",
-        ),
-        ("entry_open_index", "double", "S&P 500 at that open; NULL where it is not there (yet)"),
-        ("entry_close_index", "double", "S&P 500 at the close of entry_date; NULL where it is not there (yet)"),
-        *(column for horizon in HORIZONS for column in _horizon_columns(horizon)),
-    ),
-    ("session_date",),
-    tuple(_rules()),
-)
+FORWARD_RETURNS: Final = regime_table("forward_returns_daily", *_rules())
 
 
 def forward_returns(rows: pl.DataFrame, sessions: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:

@@ -19,11 +19,11 @@ from typing import Any, Final, Literal, get_args
 import polars as pl
 
 from analytics.regimes.composites import CLASSES, class_of
+from analytics.regimes.declared import regime_table
 from analytics.regimes.fold import raw_level
 from analytics.regimes.frames import schema_of
 from analytics.regimes.thresholds import PROXY, ladder
 from analytics.regimes.types import CORE, PLUMBING, UNKNOWN
-from warehouse.derived_table import DerivedTable
 
 EXPECTATIONS: Final = Path(__file__).with_name("known_episodes.csv")
 
@@ -32,33 +32,7 @@ KNOWN_SHARE: Final = 0.8
 
 Test = Literal["maximum", "minimum", "mean", "drawdown", "reaches", "avoids", "stays", "flag"]
 
-KNOWN_EPISODES: Final = DerivedTable(
-    "marts",
-    "regime_known_episodes",
-    "Known episodes and quiet months: what the design expected of the rules, and what they said. "
-    "Raw scores, as the expectations are; the cut-off of the next morning sees a spread of the day before, so that a "
-    "day may slip by one. Where the class, or a raw score without breadth of ours, takes it from a published series, "
-    "found_text says so. One row per episode and aspect.",
-    (
-        ("episode", "varchar", "Name of the episode"),
-        ("kind", "varchar", "episode, negative control (nothing was to be seen) or yearly mean"),
-        ("aspect", "varchar", "What was looked at"),
-        ("first_date", "date", "First day of the window"),
-        ("last_date", "date", "Last day of the window"),
-        ("expected_text", "varchar", "What was expected"),
-        ("found_text", "varchar", "What was found; NULL where it cannot be tested"),
-        ("value", "double", "The figure found, in the unit of the column; drawdowns in percent; NULL for states"),
-        ("found_date", "date", "First session with it"),
-        ("is_testable", "boolean", "The window is known well enough to decide"),
-        ("is_as_expected", "boolean", "Found as expected; NULL where it cannot be tested"),
-        ("classes_off_count", "bigint", "For core scores: classes between the one found and the nearest expected one"),
-        ("sessions_count", "bigint", "Sessions of the window in regime_daily"),
-        ("known_sessions_count", "bigint", "Of these, with a known value of what was looked at"),
-        ("reason_text", "varchar", "Why it cannot be tested"),
-        ("source_text", "varchar", "Where the expectation is from"),
-    ),
-    ("episode", "aspect"),
-)
+KNOWN_EPISODES: Final = regime_table("regime_known_episodes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +151,7 @@ def regime_known_episodes(
             "session_date"
         )
         found.append(_row(expectation, window, is_simulated=is_simulated))
-    return pl.DataFrame(found, schema=schema_of(KNOWN_EPISODES))
+    return pl.DataFrame(found, schema=schema_of(KNOWN_EPISODES.columns))
 
 
 def _row(expectation: Expectation, window: pl.DataFrame, *, is_simulated: bool) -> dict[str, Any]:

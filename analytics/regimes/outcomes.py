@@ -16,6 +16,7 @@ from typing import Any, Final, get_type_hints
 import numpy as np
 import polars as pl
 
+from analytics.regimes.declared import regime_table
 from analytics.regimes.episodes import episodes_of, long_states
 from analytics.regimes.forward_returns import HORIZONS, NO_DIVIDENDS, PENDING, UNPRICED
 from analytics.regimes.frames import schema_of
@@ -29,7 +30,6 @@ from analytics.regimes.statistics import (
     windows_that_fit,
 )
 from analytics.regimes.types import CORE, DIMENSIONS, LAYERS, PLUMBING, UNKNOWN, DayInputs
-from warehouse.derived_table import DerivedTable
 
 RESAMPLES: Final = 1000
 SEED: Final = 20260206
@@ -39,75 +39,12 @@ FEW_EPISODES: Final = 20
 WINDOWS_RESAMPLED: Final = 5
 """From fewer windows apart a bootstrap draws the same few returns again and again, and looks surer than it is."""
 
-OUTCOMES: Final = DerivedTable(
-    "marts",
+OUTCOMES: Final = regime_table(
     "regime_outcomes",
-    "What the S&P 500 did after the sessions of each state, beside what it did after any session: a description of the "
-    "past, not a forecast and no advice. Windows overlap: neighbouring sessions share most of their returns, so "
-    "sessions_count overstates what is known; windows_count and episodes_count do not. Sessions are those of the "
-    "dimension's sample: from its first known state to the last session whose horizon is over. "
-    "One row per dimension, state, horizon and kind of return.",
-    (
-        ("dimension", "varchar", "What has the state, as in regime_episodes"),
-        ("state", "varchar", "The published state; unknown included"),
-        ("horizon_sessions_count", "bigint", "Sessions held after the cut-off"),
-        (
-            "return_kind",
-            "varchar",
-            "price, from the first open after the cut-off, or by entry_basis; close_to_close, from the first close "
-            "after it; total_return, the same with dividends. As the columns of forward_returns_daily",
-        ),
-        (
-            "entry_basis",
-            "varchar",
-            "Price at which the counted sessions enter: open, close (where no open is held) or mixed; NULL where none "
-            "is counted",
-        ),
-        ("sessions_count", "bigint", "Sessions in the state whose horizon is over; their windows overlap"),
-        ("pending_sessions_count", "bigint", "Sessions in the state whose horizon is not over: in no figure here"),
-        (
-            "unpriced_sessions_count",
-            "bigint",
-            "Sessions in the state whose horizon is over and that lack a price, or a dividend: in no figure here",
-        ),
-        (
-            "revised_sessions_count",
-            "bigint",
-            "Sessions in the state with an input that may have been revised since (latest_only): in no figure here",
-        ),
-        ("episodes_count", "bigint", "Episodes of the state with at least one session whose horizon is over"),
-        ("windows_count", "bigint", "Windows of this horizon that start in the state and fit without overlap"),
-        ("is_overlapping", "boolean", "Windows of the counted sessions overlap"),
-        ("is_too_few", "boolean", f"Fewer than {FEW_EPISODES} episodes: a list of cases, not a statistic"),
-        ("first_session_date", "date", "First counted session"),
-        ("last_session_date", "date", "Last counted session"),
-        ("median_return_ratio", "double", "Median return"),
-        ("p25_return_ratio", "double", "Lower quartile of the returns"),
-        ("p75_return_ratio", "double", "Upper quartile of the returns"),
-        (
-            "median_return_low_ratio",
-            "double",
-            f"2.5 % point of the median under the block bootstrap: {RESAMPLES} circular resamples of all sessions "
-            f"whose horizon is over, in blocks as long as the horizon, seed {SEED}; NULL under {WINDOWS_RESAMPLED} "
-            "windows",
-        ),
-        ("median_return_high_ratio", "double", "97.5 % point of the same"),
-        ("hit_rate_ratio", "double", "Share of the counted sessions with a return above 0"),
-        (
-            "hit_rate_low_ratio",
-            "double",
-            "Lower end of Wilson's 95 % interval of the hit rate, over windows_count trials and not over sessions",
-        ),
-        ("hit_rate_high_ratio", "double", "Upper end of the same"),
-        ("median_max_adverse_ratio", "double", "Median of the maximum adverse excursions"),
-        ("p10_max_adverse_ratio", "double", "10 % point of the maximum adverse excursions: one in ten was worse"),
-        ("baseline_sessions_count", "bigint", "Sessions of the dimension's sample, whatever the state"),
-        ("baseline_median_return_ratio", "double", "Median return after them: the unconditional baseline"),
-        ("baseline_hit_rate_ratio", "double", "Share of them with a return above 0"),
-        ("baseline_median_max_adverse_ratio", "double", "Median of their maximum adverse excursions"),
-        ("reason_text", "varchar", "Why no session is counted; NULL where some are"),
-    ),
-    ("dimension", "state", "horizon_sessions_count", "return_kind"),
+    few_episodes=FEW_EPISODES,
+    resamples=RESAMPLES,
+    seed=SEED,
+    windows_resampled=WINDOWS_RESAMPLED,
 )
 
 
@@ -156,7 +93,7 @@ def regime_outcomes(
         for (dimension,), sample in told.group_by("dimension", maintain_order=True):
             found += [row | {"return_kind": kind} for row in _of_sample(str(dimension), sample, horizon, weights)]
     order = {name: place for place, name in enumerate(numbered["dimension"].unique(maintain_order=True))}
-    return pl.DataFrame(found, schema=schema_of(OUTCOMES), orient="row").sort(
+    return pl.DataFrame(found, schema=schema_of(OUTCOMES.columns), orient="row").sort(
         pl.col("dimension").replace_strict(order, return_dtype=pl.Int64),
         "state",
         "horizon_sessions_count",

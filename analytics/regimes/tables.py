@@ -16,9 +16,9 @@ from analytics.regimes.daily import REGIME_DAILY, regime_daily_sql
 from analytics.regimes.followed import FOLLOWED_TABLES, derive
 from analytics.regimes.ledger import LedgerUpdate
 from analytics.regimes.truth import TRUTH_TABLES
-from analytics.regimes.types import MODEL_VERSION
 from ingest.batch import CheckResult
 from warehouse.derived_table import DerivedTable, Rule, check, count, result, write
+from warehouse.lived import MODEL_VERSION
 from warehouse.records import shown
 from warehouse.sql import text
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import polars as pl
 
+from analytics.regimes.declared import regime_table
 from analytics.regimes.frames import schema_of, shaped
 from analytics.regimes.types import UNKNOWN
-from warehouse.derived_table import DerivedTable
 
 LATENT: Final = ("calm", "late_cycle", "stress", "crisis", "recovery")
 """The simulator's regimes, in the order in which they follow."""
@@ -19,56 +19,10 @@ LATENT: Final = ("calm", "late_cycle", "stress", "crisis", "recovery")
 DETECTS: Final = {"stress": ("CAUTION", "STRESS", "CRISIS"), "crisis": ("STRESS", "CRISIS")}
 """Which published classes count as seeing a latent regime. The others have no onset that a class should catch."""
 
-TRUTH: Final = DerivedTable(
-    "marts",
-    "regime_truth",
-    "The regime that drove the market, as its simulator tells it (SIMULATED), beside the published class. It exists "
-    "for simulated markets only and is no input of anything. One row per session.",
-    (
-        ("session_date", "date", "NYSE session"),
-        ("latent_regime", "varchar", "SIMULATED: calm, late_cycle, stress, crisis or recovery"),
-        ("regime_class", "varchar", "Published class of the session"),
-        ("core_score", "bigint", "Core score of the session"),
-    ),
-    ("session_date",),
-)
+TRUTH: Final = regime_table("regime_truth")
 
-CONFUSION: Final = DerivedTable(
-    "marts",
-    "regime_truth_confusion",
-    "How the published class came out under each regime of the simulator (SIMULATED). A change of rules shows its "
-    "price here. One row per latent regime and class that occurs with it.",
-    (
-        ("latent_regime", "varchar", "SIMULATED: the regime that drove the market"),
-        ("regime_class", "varchar", "Published class"),
-        ("sessions_count", "bigint", "Sessions with both"),
-        ("share_of_latent_ratio", "double", "Share of the sessions of the latent regime"),
-        ("share_of_class_ratio", "double", "Share of the sessions of the class"),
-    ),
-    ("latent_regime", "regime_class"),
-)
-DETECTION: Final = DerivedTable(
-    "marts",
-    "regime_truth_detection",
-    "How long the published class took to see each stress (CAUTION or worse) and crisis (STRESS or worse) of the "
-    "simulator (SIMULATED). One row per latent episode.",
-    (
-        ("latent_regime", "varchar", "SIMULATED: stress or crisis"),
-        ("began_date", "date", "First session of the latent regime"),
-        ("ended_date", "date", "Last session of the latent regime; NULL while it runs"),
-        ("sessions_count", "bigint", "Sessions it lasted, so far while it runs"),
-        ("detected_date", "date", "First session in it whose class sees it; NULL: none"),
-        (
-            "detection_lag_count",
-            "bigint",
-            "Sessions from began_date to detected_date; 0: the row of the first session, known the next morning",
-        ),
-        ("is_detected", "boolean", "Some session in it has such a class"),
-        ("is_seen_before", "boolean", "The session before it had such a class already: no credit for the lag"),
-        ("is_running", "boolean", "The newest session is in it"),
-    ),
-    ("latent_regime", "began_date"),
-)
+CONFUSION: Final = regime_table("regime_truth_confusion")
+DETECTION: Final = regime_table("regime_truth_detection")
 TRUTH_TABLES: Final = (TRUTH, CONFUSION, DETECTION)
 
 
@@ -123,4 +77,4 @@ def detection(truth: pl.DataFrame) -> pl.DataFrame:
                 "is_running": is_running,
             }
         )
-    return pl.DataFrame(found, schema=schema_of(DETECTION))
+    return pl.DataFrame(found, schema=schema_of(DETECTION.columns))

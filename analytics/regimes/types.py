@@ -1,6 +1,6 @@
 """What goes into the rules of one session and what comes out of a dimension: the inputs and the states.
 
-The columns of a regime row are declared in columns.py. Nothing here computes.
+The columns of a regime row are declared in warehouse/tables/regime.yml. Nothing here computes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias, get_type_hints
-
-MODEL_VERSION: Final = "2"
-"""Raised whenever a rule or a threshold changes: rows of another version are computed anew beside the old ones."""
 
 UNKNOWN: Final = "unknown"
 

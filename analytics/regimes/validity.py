@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 import polars as pl
 
+from analytics.regimes.declared import regime_table
 from analytics.regimes.frames import schema_of
 from analytics.regimes.statistics import sign_agreement, spearman, top_overlap
-from warehouse.derived_table import DerivedTable
 
 WEEK_NEEDS: Final = 3
 """A week counts when so many of its sessions have a known score."""
@@ -25,28 +25,7 @@ MIN_PAIRS: Final = 30
 
 Comparison = Literal[">=", "<=", "<", ">"]
 
-VALIDITY: Final = DerivedTable(
-    "marts",
-    "regime_validity",
-    "The core score beside published stress indices in their newest vintages, and inputs beside another publisher of "
-    "them. Those indices contain the VIX and the same spreads: agreement is consistency, not proof. The thresholds "
-    "were set before the figures were seen and are never tuned to pass. One row per reference and measure.",
-    (
-        ("reference", "varchar", "What is compared with: a series of the catalog, or a publication we do not collect"),
-        ("measure", "varchar", "What is measured"),
-        ("compared_text", "varchar", "What of ours is compared, and how"),
-        ("value", "double", "What came out, in `unit`; NULL where it cannot be measured"),
-        ("unit", "varchar", "ratio (a share or a correlation) or pct (percentage points)"),
-        ("comparison", "varchar", "How value must stand to the threshold"),
-        ("threshold_number", "double", "The threshold, in `unit`"),
-        ("is_met", "boolean", "It stands so; NULL where it cannot be measured"),
-        ("pairs_count", "bigint", "Pairs compared"),
-        ("first_date", "date", "First day compared"),
-        ("last_date", "date", "Last day compared"),
-        ("reason_text", "varchar", "Why it cannot be measured"),
-    ),
-    ("reference", "measure"),
-)
+VALIDITY: Final = regime_table("regime_validity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +100,7 @@ def regime_validity(rows: pl.DataFrame, references: References) -> pl.DataFrame:
                 "reason_text": told.reason,
             }
         )
-    return pl.DataFrame(found, schema=schema_of(VALIDITY))
+    return pl.DataFrame(found, schema=schema_of(VALIDITY.columns))
 
 
 def stands(value: float | None, comparison: Comparison, threshold: float | None) -> bool | None:

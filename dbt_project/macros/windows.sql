@@ -51,3 +51,32 @@ case
         )
 end
 {%- endmacro %}
+
+
+{#- Standard deviations of a month's value from the mean of the `months_count` months before it, itself left out; NULL below
+    `least` of them with a value, and where they do not vary. -#}
+{% macro zscore_of_months_before(column, months_count, least, month='month_date') -%}
+{%- set before -%}
+over (
+    order by {{ month }} range between interval {{ months_count }} month preceding and interval 1 month preceding
+)
+{%- endset -%}
+case
+    when count({{ column }}) {{ before }} >= {{ least }}
+        then round(({{ column }} - avg({{ column }}) {{ before }}) / nullif(stddev_samp({{ column }}) {{ before }}, 0), 6)
+end
+{%- endmacro %}
+
+
+{#- Standard deviations of the session's value from the mean of its last `values_count` values, itself included. NULL without a
+    value, and until there are so many within the last `within_sessions`. -#}
+{% macro rolling_zscore(column, values_count, within_sessions, seq='session_seq') -%}
+{%- set last = "over (partition by " ~ column ~ " is null order by " ~ seq ~ " rows between " ~ (values_count - 1) ~ " preceding and current row)" -%}
+case
+    when {{ column }} is not null
+        and count({{ column }}) over (
+            order by {{ seq }} range between {{ within_sessions - 1 }} preceding and current row
+        ) >= {{ values_count }}
+        then round(({{ column }} - avg({{ column }}) {{ last }}) / nullif(stddev_samp({{ column }}) {{ last }}, 0), 6)
+end
+{%- endmacro %}

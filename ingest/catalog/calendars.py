@@ -1,6 +1,6 @@
-"""Publishers' working days: NYSE, the Reserve Banks, federal offices, the US bond market (SIFMA), Tokyo.
+"""Publishers' working days: stock exchanges, the Reserve Banks, federal offices, the US bond market (SIFMA), Tokyo.
 
-NYSE and Tokyo come from exchange-calendars, US federal holidays from python-holidays. Days before `FIRST_YEAR` count
+Exchanges come from exchange-calendars, US federal holidays from python-holidays. Days before `FIRST_YEAR` count
 as working days from Monday to Friday: they only place history that was known long ago.
 
 federal_reserve        Reserve Banks: open on the Friday before a Saturday holiday
@@ -11,6 +11,8 @@ sifma                  the bond market: keeps a Saturday 4 July, Juneteenth or C
                        or Veterans Day; opens until noon on a Good Friday with the jobs report
 government_securities  the same without any Good Friday: no repo rate is printed for one, open until noon or not
 tokyo                  days on which Japanese government bonds are quoted
+hong_kong, shanghai    sessions of the stock exchange. The mainland's holidays are set late in the year before: weekdays
+                       of years whose holidays are not known yet count as sessions
 """
 
 from __future__ import annotations
@@ -25,12 +27,25 @@ import numpy.typing as npt
 import polars as pl
 
 CalendarName = Literal[
-    "nyse", "federal_reserve", "federal_government", "sifma", "government_securities", "tokyo", "every_day"
+    "nyse",
+    "federal_reserve",
+    "federal_government",
+    "sifma",
+    "government_securities",
+    "tokyo",
+    "hong_kong",
+    "shanghai",
+    "every_day",
 ]
 
 FIRST_YEAR = 1990
-_EXCHANGES = {"nyse": "XNYS", "tokyo": "XTKS"}
-_FIRST_DAYS = {"nyse": date(FIRST_YEAR, 1, 1), "tokyo": date(2000, 1, 1)}
+_EXCHANGES = {"nyse": "XNYS", "tokyo": "XTKS", "hong_kong": "XHKG", "shanghai": "XSHG"}
+_FIRST_DAYS = {
+    "nyse": date(FIRST_YEAR, 1, 1),
+    "tokyo": date(2000, 1, 1),
+    "hong_kong": date(FIRST_YEAR, 1, 1),
+    "shanghai": date(1999, 1, 1),
+}
 _SESSION_COLUMNS = (
     "session_date",
     "open_at",
@@ -65,8 +80,13 @@ def last_known_year() -> int:
 def _exchange(name: str):  # type: ignore[no-untyped-def]  # exchange_calendars ships no types
     import exchange_calendars
 
-    last = date(last_known_year(), 12, 31)
-    return exchange_calendars.get_calendar(_EXCHANGES[name], start=_FIRST_DAYS[name], end=last)
+    for year in range(last_known_year(), FIRST_YEAR, -1):
+        try:
+            return exchange_calendars.get_calendar(_EXCHANGES[name], start=_FIRST_DAYS[name], end=date(year, 12, 31))
+        except ValueError:  # its holidays are not recorded so far ahead
+            if year < datetime.now(UTC).year - 1:
+                raise
+    raise AssertionError(name)
 
 
 def _closed_on_exchange(name: str) -> list[date]:

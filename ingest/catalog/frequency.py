@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Final, Literal
@@ -17,10 +17,13 @@ DATED_BY: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def is_period(frequency: str, day: date) -> bool:
-    """Say whether `day` can date a period: any can of days and weeks, only a first one of months, quarters, years."""
-    months = MONTHS.get(frequency)
-    return months is None or (day.day == 1 and (day.month - 1) % months == 0)
+def is_period(frequency: str, day: date, months: Collection[int] = ()) -> bool:
+    """Say whether `day` can date a period: any can of days and weeks, only a first one of months, quarters, years.
+
+    `months`: the months of the year that a monthly series has at all; empty: every one.
+    """
+    length = MONTHS.get(frequency)
+    return length is None or (day.day == 1 and (day.month - 1) % length == 0 and (not months or day.month in months))
 
 
 def period_start(frequency: str, day: date) -> date:
@@ -34,12 +37,16 @@ def period_end(frequency: str, period: date) -> date:
     return period if frequency not in MONTHS else _moved(period, MONTHS[frequency]) - timedelta(days=1)
 
 
-def periods_before(frequency: str, day: date, count: int) -> list[date]:
-    """Return the dates of the last `count` periods that began by `day`, newest first; ValueError for days and weeks."""
+def periods_before(frequency: str, day: date, count: int, months: Collection[int] = ()) -> list[date]:
+    """Return the dates of the last `count` periods that began by `day`, newest first; ValueError for days and weeks.
+
+    Of those, only the ones in `months`, where a monthly series has not every month of the year.
+    """
     if frequency not in MONTHS:
         raise ValueError(f"{frequency} periods are not counted in months")
     newest = period_start(frequency, day)
-    return [_moved(newest, -MONTHS[frequency] * back) for back in range(count)]
+    found = (_moved(newest, -MONTHS[frequency] * back) for back in range(count))
+    return [period for period in found if is_period(frequency, period, months)]
 
 
 def _moved(first: date, months: int) -> date:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -91,7 +91,13 @@ class Series(_Entry):
     week_ends: Literal["wednesday", "friday", "saturday"] | None = Field(
         default=None, description="The weekday that dates a weekly period, where the release rule does not tell."
     )
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = Field(
+        default=(), description="The months of the year that a monthly series has at all; none given: every one."
+    )
     unit: MartUnit
+    scope: str | None = Field(
+        default=None, description="What the values of one period are told apart by; such a series has no single value."
+    )
     stale_limit_days: int = Field(ge=1)
     stale_limit_long_holiday_days: int | None = Field(
         default=None, description="The limit around New Year and Golden Week, when Tokyo closes for a week."
@@ -110,7 +116,8 @@ class Series(_Entry):
     )
     agree_within_ratio: float | None = Field(default=None, gt=0, lt=1, description="The same as a share of the value.")
     simulate: dict[str, Any] = Field(
-        default_factory=dict, description="How the simulator draws it: `like` another series; inside the range if not."
+        default_factory=dict,
+        description="How the simulator draws it: `like` another series or inside the range; with how many `decimals`.",
     )
     providers: tuple[Provider, ...] = Field(min_length=1)
 
@@ -132,9 +139,21 @@ class Series(_Entry):
         return self
 
     @model_validator(mode="after")
+    def _scopes_come_in_user_files(self) -> Series:
+        if self.scope is not None and self.published_by:
+            raise ValueError(f"only a user file tells values apart by scope, not {self.published_by[0].source}")
+        return self
+
+    @model_validator(mode="after")
     def _daily_series_keep_a_calendar(self) -> Series:
         if (self.calendar is not None) != (self.frequency == "daily"):
             raise ValueError(f"a daily series has a calendar, any other none: {self.frequency}, {self.calendar}")
+        return self
+
+    @model_validator(mode="after")
+    def _months_of_a_monthly_series(self) -> Series:
+        if self.months and self.frequency != "monthly":
+            raise ValueError(f"months are said of a monthly series only: {self.frequency}")
         return self
 
     @property

@@ -17,6 +17,7 @@ _LAGS = (
     "calendar_days",
     "weekday",
     "day_of_next_month",
+    "business_day_of_month",
     "days_after_quarter",
     "days_after_year",
     "fridays_after_survey_week",
@@ -29,13 +30,14 @@ class ReleaseRule(BaseModel):
 
     business_days: so many working days of `calendar` after the period (0: the same day, or the next working one).
     calendar_days: so many plain days after it (negative: announced ahead).
-    weekday: the first such weekday after the period.
-    day_of_next_month: that day of the month after the period's.
+    weekday: the first such weekday after the period, or `weeks_later` than that.
+    day_of_next_month: that day of the month after the period's, or `months_later` than that.
+    business_day_of_month: that working day of the month so many months (`months_later`) after the period's.
     days_after_quarter, days_after_year: so many plain days after the last day of the period's quarter or year.
     fridays_after_survey_week: so many Fridays after the week (Sunday to Saturday) with the 12th of the period's month,
     a week later where that is one of the first three days of a year: the US jobs report.
 
-    Where a day found by one of the last five is closed in `calendar` it is the working day after it, or before it
+    Where a day found by one of the last six is closed in `calendar` it is the working day after it, or before it
     (`when_closed`). `exceptions` says on which day single periods came out instead, at the same time of day.
     `not_before` has the rules of what a provider computes the value from: it is not out before the last of them.
     """
@@ -47,9 +49,12 @@ class ReleaseRule(BaseModel):
     calendar_days: int | None = None
     weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday"] | None = None
     day_of_next_month: int | None = Field(default=None, ge=1, le=28)
+    business_day_of_month: int | None = Field(default=None, ge=1, le=15)
     days_after_quarter: int | None = Field(default=None, ge=0)
     days_after_year: int | None = Field(default=None, ge=0)
     fridays_after_survey_week: int | None = Field(default=None, ge=1)
+    weeks_later: int = Field(default=0, ge=0)
+    months_later: int = Field(default=0, ge=0, le=12)
     when_closed: Literal["after", "before"] = "after"
     exceptions: dict[date, date] = Field(default_factory=dict)
     time: time
@@ -61,6 +66,9 @@ class ReleaseRule(BaseModel):
         lags = {name: getattr(self, name) for name in _LAGS}
         if sum(lag is not None for lag in lags.values()) != 1:
             raise ValueError(f"give exactly one of {', '.join(lags)}")
+        by_month = self.day_of_next_month is not None or self.business_day_of_month is not None
+        if (self.weeks_later and self.weekday is None) or (self.months_later and not by_month):
+            raise ValueError("weeks_later goes with weekday, months_later with a day of the month")
         return self
 
     def released_at(self, periods: pl.Series) -> pl.Series:
@@ -87,9 +95,12 @@ class ReleaseRule(BaseModel):
             return (days.astype("int64") + self.calendar_days).astype("datetime64[D]")
         months = days.astype("datetime64[M]")
         if self.weekday is not None:
-            named = np.busday_offset(days + 1, 0, roll="forward", weekmask=_WEEKDAYS[self.weekday])
+            named = np.busday_offset(days + 1, self.weeks_later, roll="forward", weekmask=_WEEKDAYS[self.weekday])
         elif self.day_of_next_month is not None:
-            named = (months + 1).astype("datetime64[D]") + (self.day_of_next_month - 1)
+            named = (months + 1 + self.months_later).astype("datetime64[D]") + (self.day_of_next_month - 1)
+        elif self.business_day_of_month is not None:
+            begins = (months + self.months_later).astype("datetime64[D]") - 1
+            named = np.busday_offset(begins, self.business_day_of_month, roll="backward", busdaycal=working)
         elif self.days_after_quarter is not None:
             named = ((months.astype("int64") // 3 + 1) * 3).astype("datetime64[M]").astype("datetime64[D]")
             named = named + (self.days_after_quarter - 1)

@@ -25,7 +25,7 @@ MAX_WORKBOOK_BYTES: Final = 32 * 1024**2
 """Of all members of a workbook together, unpacked."""
 
 MAX_XLS_BYTES: Final = 8 * 1024**2
-MAX_MEMBERS: Final = 256
+MAX_MEMBERS: Final = 1024  # a workbook of forty charts has 440
 
 
 def oversize_of_text(body: bytes) -> tuple[str, str] | None:

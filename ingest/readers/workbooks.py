@@ -60,6 +60,11 @@ _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 def xlsx_sheet(payload: Payload, expected: str, name: str | None = None) -> list[Row]:
     """Return the rows of the sheet `name` of an xlsx body, or of its first one."""
+    return xlsx_sheets(payload, expected, (name,))[0]
+
+
+def xlsx_sheets(payload: Payload, expected: str, names: Sequence[str | None]) -> list[list[Row]]:
+    """Return the rows of several sheets of an xlsx body, None for its first one; formulas as their cached values."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     refuse_no_data(payload, expected)
@@ -75,11 +80,12 @@ def xlsx_sheet(payload: Payload, expected: str, name: str | None = None) -> list
             require_sound_sheet(payload, member, document)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(repacked(parts)))
-        if name is not None and name not in book.sheet_names:
-            seen = ", ".join(map(repr, book.sheet_names)) or "no sheet"
-            raise changed(payload, f"a sheet {name!r}", f"only {seen}")
-        sheet = book.get_sheet_by_index(0) if name is None else book.get_sheet_by_name(name)
-        return sheet.to_python(skip_empty_area=False)
+        for name in names:
+            if name is not None and name not in book.sheet_names:
+                seen = ", ".join(map(repr, book.sheet_names)) or "no sheet"
+                raise changed(payload, f"a sheet {name!r}", f"only {seen}")
+        sheets = [book.get_sheet_by_index(0) if name is None else book.get_sheet_by_name(name) for name in names]
+        return [sheet.to_python(skip_empty_area=False) for sheet in sheets]
     except (CalamineError, ValueError, OverflowError) as error:
         raise changed(payload, expected, f"{_NO_WORKBOOK}: {error}") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -10,9 +10,9 @@ import polars as pl
 
 from ingest.catalog.calendars import working_days
 from ingest.dataset import Dataset
-from ingest.errors import ConfigError
 from ingest.rules.arrived import Arrived
 from ingest.rules.doubles import dataset_key
+from ingest.rules.options import Options
 from ingest.rules.period_sense import lonely_before, senseless_periods
 from ingest.rules.rule import GroupRules, Rule, Search
 
@@ -21,46 +21,7 @@ Part = Rule | GroupRules | Search
 ANY_SIZE: Final = (1e-12, 1e15)
 """Beyond lies a parser's overflow, a sentinel (1e308) or dust (5e-324), whatever the column."""
 
-_NOTHING: Final = object()
 _JUST_ABOVE_ZERO: Final = 5e-324  # the smallest number above zero
-
-
-class Options:
-    """One entry of `expect` while it is read: each option may be taken once, and none may be left over."""
-
-    def __init__(self, table: Dataset, entry: Mapping[str, Any]) -> None:
-        self.table = table
-        self.entry = entry
-        self._left = dict(entry)
-
-    def take(self, name: str, default: Any = _NOTHING) -> Any:
-        """Return an option; ConfigError where it is missing and has no default."""
-        found = self._left.pop(name, default)
-        if found is _NOTHING:
-            raise self.error(f"{name} is missing")
-        return found
-
-    def columns(self, name: str, default: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return columns of the dataset; ConfigError where it does not have them."""
-        found = tuple(self.take(name, default))
-        unknown = sorted({*found} - {*self.table.key_names, *self.table.value_names})
-        if unknown:
-            raise self.error(f"{name} names columns that the dataset does not have: {', '.join(unknown)}")
-        return found
-
-    def column(self, name: str) -> str:
-        """Return one column of the dataset."""
-        (found,) = self.columns(name, [self.take(name)])
-        return found
-
-    def error(self, why: str) -> ConfigError:
-        """Return an error that names the dataset and the entry."""
-        return ConfigError(f"{self.table.id}: expect {dict(self.entry)}: {why}")
-
-    def finish(self) -> None:
-        """Raise ConfigError where an option was not understood."""
-        if self._left:
-            raise self.error(f"does not know {', '.join(self._left)}")
 
 
 Builder = Callable[[Options], Sequence[Part]]

@@ -28,7 +28,8 @@ import polars as pl
 from ingest.dataset import Dataset
 from ingest.errors import ConfigError
 from ingest.rules import common_rules, named
-from ingest.rules.common_rules import Builder, Options, Part
+from ingest.rules.common_rules import Builder, Part
+from ingest.rules.options import Options
 from ingest.rules.rule import GroupRules, Rule, Rules, Search
 
 _DEFAULTS: Final[Sequence[Mapping[str, Any]]] = ({"sizes": {}}, {"days_ahead": 0}, {"since": None})
@@ -58,42 +59,18 @@ def rules_of(table: Dataset) -> Rules:
 
 def _kind(table: Dataset, entry: Mapping[str, Any]) -> tuple[str, str]:
     """Return what tells an entry apart: a second one of its kind replaces the first."""
-    kinds = [kind for kind in _KINDS if kind in entry]
-    if len(kinds) != 1:
-        raise ConfigError(
-            f"{table.id}: expect {dict(entry)}: one of {', '.join(_KINDS)} is needed, got {kinds or 'none'}"
-        )
-    several = kinds[0] in ("rule", "range", "identity")
-    return kinds[0], str(entry[kinds[0]]) if several else ""
+    kind = Options(table, entry).kind(_KINDS)
+    return kind, str(entry[kind]) if kind in ("rule", "range", "identity") else ""
 
 
 def _parts(table: Dataset, entry: Mapping[str, Any]) -> Sequence[Part]:
     options = Options(table, entry)
-    kind = next(kind for kind in _KINDS if kind in entry)
-    parts = _KINDS[kind](options)
+    parts = _KINDS[options.kind(_KINDS)](options)
     options.finish()
     return parts
 
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
-
-
-def _expression(text: str, options: Options) -> pl.Expr:
-    try:
-        found = pl.sql_expr(text)
-    except pl.exceptions.PolarsError as error:
-        raise options.error(f"{text!r} is no expression: {error}") from error
-    unknown = sorted(set(found.meta.root_names()) - {*options.table.key_names, *options.table.value_names})
-    if unknown:
-        raise options.error(f"{text!r} names columns that the dataset does not have: {', '.join(unknown)}")
-    return found
-
-
-def _sides(text: str, sign: str, count: int, options: Options) -> list[str]:
-    sides = [side.strip() for side in text.split(sign)]
-    if len(sides) != count or not all(sides):
-        raise options.error(f"expected {count} expressions with {sign!r} between them")
-    return sides
 
 
 def _bound(options: Options, measure: pl.Expr, name: str, says: str, description: str, most: float) -> Rule:
@@ -110,9 +87,9 @@ def _bound(options: Options, measure: pl.Expr, name: str, says: str, description
 
 def _identity(options: Options) -> Sequence[Part]:
     text = str(options.take("identity"))
-    left, right = (_expression(side, options) for side in _sides(text, "=", 2, options))
+    left, right = options.expressions(text, "=", 2)
     tolerance = float(options.take("tolerance_ratio", 0.0))
-    slack = _expression(str(options.take("slack", "0")), options)
+    slack = options.expression(str(options.take("slack", "0")))
     beyond = ((right - left).abs() - slack).clip(lower_bound=0.0)
     # of nothing every difference is too large, and none is none
     measure = pl.when(beyond == 0).then(0.0).otherwise(beyond / right.abs())
@@ -126,7 +103,7 @@ def _range(options: Options) -> Sequence[Part]:
     if isinstance(said, Mapping):
         return [_between(column, ends, options) for column, ends in said.items()]
     text = str(said)
-    low, middle, high = (_expression(side, options) for side in _sides(text, "<=", 3, options))
+    low, middle, high = options.expressions(text, "<=", 3)
     outside = pl.max_horizontal(low - middle, middle - high)
     measure = pl.when(outside <= 0).then(0.0).otherwise(outside / middle.abs())
     name = "_and_".join(middle.meta.root_names()) + "_is_in_its_range"
@@ -135,7 +112,7 @@ def _range(options: Options) -> Sequence[Part]:
 
 
 def _between(column: str, ends: Sequence[float | None], options: Options) -> Rule:
-    _expression(column, options)
+    options.expression(column)
     low, high = ends
     what = (
         f"between {low} and {high}"

@@ -14,10 +14,11 @@ from ingest.membership_evidence import DAYS_APART
 from ingest.rules import series_rules
 from ingest.rules.arrived import Arrived
 from ingest.rules.column_levels import ColumnLevels
-from ingest.rules.common_rules import Builder, Options, Part, numbers_of
+from ingest.rules.common_rules import Builder, Part, numbers_of
 from ingest.rules.dividend_sense import DIVIDEND_CHECK, DividendSense
 from ingest.rules.findings import FACTOR_CHECK, LEVEL_CHECK
 from ingest.rules.multiplied import Multiplied
+from ingest.rules.options import Options
 from ingest.rules.price_blocks import BASIS_CHECK, SPLIT_CHECK, PriceLevels, ProviderBasis
 from ingest.rules.price_moves import LARGEST_RETURN_RATIO, MOVE_CHECK
 from ingest.rules.rule import GroupRules, Rule, Search

@@ -111,7 +111,7 @@ def _behind_days(series: Series, provider: Provider, newest: date | None, now: d
         back = (today - newest).days // 7
         days = [newest + timedelta(days=7 * week) for week in range(max(back - 10, 0), back + 1)]
     else:
-        days = periods_before(series.frequency, today, _PERIODS_BACK)
+        days = periods_before(series.frequency, today, _PERIODS_BACK, series.months)
     if not days:
         return None
     released = provider.release.released_at(pl.Series("period_date", days, dtype=pl.Date))

@@ -19,12 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from ingest.dataset import Dataset
 from ingest.errors import ConfigError
+from ingest.rules.options import Options
 
 DAYS_LOOKED_AT: Final = 5
 ROWS_RATIO: Final = (0.5, 2.0)
@@ -61,24 +62,21 @@ def snapshot_rules(table: Dataset, today: date) -> SnapshotRules:
     declared: list[RowRule] = []
     days_ahead, count = 0, CountRule()
     for entry in table.expect:
-        if entry == {"unique": "keys"}:
-            continue
-        kinds = [kind for kind in (*_KINDS, "days_ahead", "rows_ratio") if kind in entry]
-        if len(kinds) != 1:
-            raise _unreadable(table, entry, f"one kind of expectation is needed, got {kinds or 'none'}")
-        unknown = sorted(set(entry) - {kinds[0], *_OPTIONS.get(kinds[0], ())})
-        if unknown:
-            raise _unreadable(table, entry, f"{kinds[0]} has no option {', '.join(unknown)}")
+        options = Options(table, entry)
+        kind = options.kind(("unique", *_KINDS, "days_ahead", "rows_ratio"))
         try:
-            if kinds[0] == "days_ahead":
-                days_ahead = int(entry["days_ahead"])
-            elif kinds[0] == "rows_ratio":
-                least, most = entry["rows_ratio"]
-                count = CountRule(float(least), float(most), int(entry.get("days", DAYS_LOOKED_AT)))
+            if kind == "unique":
+                options.take("unique")  # keys always are
+            elif kind == "days_ahead":
+                days_ahead = int(options.take("days_ahead"))
+            elif kind == "rows_ratio":
+                least, most = options.take("rows_ratio")
+                count = CountRule(float(least), float(most), int(options.take("days", DAYS_LOOKED_AT)))
             else:
-                declared += _KINDS[kinds[0]](table, entry)
-        except (TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
-            raise _unreadable(table, entry, str(error)) from error
+                declared += _KINDS[kind](options)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise options.error(str(error)) from error
+        options.finish()
     last = today + timedelta(days=days_ahead)
     ahead = RowRule("period_is_not_ahead", f"rows dated after {last}", pl.col(table.period) > last)
     names = [rule.name for rule in declared]
@@ -103,109 +101,78 @@ def _always(table: Dataset) -> list[RowRule]:
 
 def _bounds(table: Dataset) -> list[RowRule]:
     """Return what the columns themselves say that a value can be; a declared range of a column says more."""
-    ends = {
-        column.name: (column.minimum, column.maximum)
+    return [
+        _between(pl.col(column.name), column.name, column.minimum, column.maximum)
         for column in (*table.keys, *table.attributes, *table.values)
         if (column.minimum, column.maximum) != (None, None)
-    }
-    return _range(table, {"range": ends})
+    ]
 
 
-def _unreadable(table: Dataset, entry: Mapping[str, Any], why: str) -> ConfigError:
-    return ConfigError(f"{table.id}: expect {dict(entry)}: {why}")
-
-
-def _column(table: Dataset, name: str) -> pl.Expr:
-    return _expression(table, f'"{name}"')
-
-
-def _expression(table: Dataset, text: str) -> pl.Expr:
-    found = pl.sql_expr(text)
-    known = {column.name for column in (*table.keys, *table.values, *table.attributes)}
-    unknown = sorted(set(found.meta.root_names()) - known)
-    if unknown:
-        raise ValueError(f"{text!r} names columns that the dataset does not have: {', '.join(unknown)}")
-    return found
-
-
-def _sides(text: str, sign: str, count: int) -> list[str]:
-    sides = [side.strip() for side in text.split(sign)]
-    if len(sides) != count or not all(sides):
-        raise ValueError(f"expected {count} expressions with {sign!r} between them")
-    return sides
-
-
-def _since(table: Dataset, entry: Mapping[str, Any]) -> list[RowRule]:
-    first = entry["since"]
+def _since(options: Options) -> list[RowRule]:
+    first = options.take("since")
     if not isinstance(first, date):
         raise TypeError("since is a date")
-    return [RowRule("period_is_not_before_the_first", f"rows dated before {first}", pl.col(table.period) < first)]
+    early = pl.col(options.table.period) < first
+    return [RowRule("period_is_not_before_the_first", f"rows dated before {first}", early)]
 
 
-def _sizes(table: Dataset, entry: Mapping[str, Any]) -> list[RowRule]:
+def _sizes(options: Options) -> list[RowRule]:
     return [
         RowRule(
             f"{name}_is_of_a_possible_size",
             f"rows whose {name} is not zero and not of a size between {low:g} and {high:g}",
-            (_column(table, name) != 0) & ~_column(table, name).abs().is_between(low, high),
+            (value != 0) & ~value.abs().is_between(low, high),
         )
-        for name, (low, high) in entry["sizes"].items()
+        for name, (low, high) in options.take("sizes").items()
+        for value in [options.expression(f'"{name}"')]
     ]
 
 
-def _positive(table: Dataset, entry: Mapping[str, Any]) -> list[RowRule]:
+def _positive(options: Options) -> list[RowRule]:
     return [
-        RowRule(f"{name}_is_positive", f"rows whose {name} is not positive", _column(table, name) <= 0)
-        for name in entry["positive"]
+        RowRule(f"{name}_is_positive", f"rows whose {name} is not positive", pl.col(name) <= 0)
+        for name in options.columns("positive")
     ]
 
 
-def _not_negative(table: Dataset, entry: Mapping[str, Any]) -> list[RowRule]:
+def _not_negative(options: Options) -> list[RowRule]:
     return [
-        RowRule(f"{name}_is_not_negative", f"rows whose {name} is negative", _column(table, name) < 0)
-        for name in entry["not_negative"]
+        RowRule(f"{name}_is_not_negative", f"rows whose {name} is negative", pl.col(name) < 0)
+        for name in options.columns("not_negative")
     ]
 
 
-def _range(table: Dataset, entry: Mapping[str, Any]) -> list[RowRule]:
-    said, tolerance = entry["range"], float(entry.get("tolerance_ratio", 0.0))
+def _range(options: Options) -> list[RowRule]:
+    said, tolerance = options.take("range"), float(options.take("tolerance_ratio", 0.0))
     if isinstance(said, Mapping):
-        return [
-            RowRule(
-                f"{name}_is_in_range",
-                f"rows whose {name} is not within {low} and {high}",
-                pl.any_horizontal(
-                    *([] if low is None else [_column(table, name) < low]),
-                    *([] if high is None else [_column(table, name) > high]),
-                ),
-            )
-            for name, (low, high) in said.items()
-        ]
-    low, middle, high = (_expression(table, side) for side in _sides(str(said), "<=", 3))
+        return [_between(options.expression(f'"{name}"'), name, *ends) for name, ends in said.items()]
+    low, middle, high = options.expressions(str(said), "<=", 3)
     beyond = pl.max_horizontal(low - middle, middle - high)
     name = "_and_".join(middle.meta.root_names()) + "_is_in_its_range"
     return [RowRule(name, f"rows on which {said} does not hold", beyond > middle.abs() * tolerance)]
 
 
-def _identity(table: Dataset, entry: Mapping[str, Any]) -> list[RowRule]:
-    text, tolerance = str(entry["identity"]), float(entry.get("tolerance_ratio", 0.0))
-    left, right = (_expression(table, side) for side in _sides(text, "=", 2))
-    slack = _expression(table, str(entry.get("slack", "0")))
+def _between(value: pl.Expr, name: str, low: float | None, high: float | None) -> RowRule:
+    outside = [*([] if low is None else [value < low]), *([] if high is None else [value > high])]
+    return RowRule(
+        f"{name}_is_in_range", f"rows whose {name} is not within {low} and {high}", pl.any_horizontal(*outside)
+    )
+
+
+def _identity(options: Options) -> list[RowRule]:
+    text, tolerance = str(options.take("identity")), float(options.take("tolerance_ratio", 0.0))
+    left, right = options.expressions(text, "=", 2)
+    slack = options.expression(str(options.take("slack", "0")))
     name = "_and_".join(right.meta.root_names()) + "_adds_up"
     wrong = (right - left).abs() - slack > right.abs() * tolerance
     return [RowRule(name, f"rows on which {text} does not hold", wrong)]
 
 
-_KINDS: Final[Mapping[str, Callable[[Dataset, Mapping[str, Any]], list[RowRule]]]] = {
+_KINDS: Final[Mapping[str, Callable[[Options], list[RowRule]]]] = {
     "since": _since,
     "sizes": _sizes,
     "positive": _positive,
     "not_negative": _not_negative,
     "range": _range,
     "identity": _identity,
-}
-_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "range": ("tolerance_ratio",),
-    "identity": ("tolerance_ratio", "slack"),
-    "rows_ratio": ("days",),
 }

@@ -12,16 +12,6 @@ from __future__ import annotations
 import polars as pl
 
 
-def raw_close_from_split_basis(close: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Return `close` (permid, session_date, close in USD) with close_raw: its close times every later split ratio.
-
-    `splits` must come from the same download as `close`: a split that its publisher had not yet applied undoes itself
-    wrongly.
-    """
-    later = later_split_ratio(close, splits)
-    return close.with_columns(close_raw=pl.col("close") * later)
-
-
 def split_adjusted_prices(raw: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     """Return `raw` (permid, session_date, close_raw, volume_raw) with close_adj and volume_adj on the newest basis.
 

@@ -13,6 +13,7 @@ from dagster import (
 )
 from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
 
+from analytics.regimes.tables import REGIME_TABLES
 from ingest.errors import AuditFailed
 from orchestration import audit, dbt_meta, drawn
 from orchestration.assets.marts import marts_assets
@@ -23,7 +24,9 @@ from orchestration.version import code_version
 RELEASED_SCHEMAS = ("marts", "meta")
 
 # Read when the assets are: what a mart says wrongly is found before a run, not at its end.
-PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets([marts_assets])[0])
+PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets([marts_assets])[0]).with_keys(
+    {table.name: table.key for table in REGIME_TABLES}
+)
 
 KEY = AssetKey(["published", "tidegauge"])
 

@@ -104,7 +104,7 @@ def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
             return
         one, outcome = found
         if outcome.error:
-            context.log.error(outcome.error)
+            (context.log.info if outcome.landing.state == "skipped" else context.log.error)(outcome.error)
         for table in one.tables:
             if key_of(table) in wanted:
                 yield MaterializeResult(
@@ -147,7 +147,7 @@ def _check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetChec
     key = key_of(table)
     state = outcome.landing.state
     yield AssetCheckResult(
-        passed=outcome.error is None,
+        passed=outcome.error is None or state == "skipped",
         check_name=ANSWERED,
         asset_key=key,
         severity=AssetCheckSeverity.WARN if state == "partial" else AssetCheckSeverity.ERROR,

@@ -117,11 +117,14 @@ def _data(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> pl.DataFrame:
     labels = {f"line_{number}": line.label for number, line in enumerate(chart.lines)}
     columns = ", ".join(f"{quoted(line.column)}::double as line_{number}" for number, line in enumerate(chart.lines))
     some = " or ".join(f"{quoted(line.column)} is not null" for line in chart.lines)
+    ((name, value),) = chart.rows.items() if chart.rows else ((None, None),)
+    chosen = "" if name is None else f"where {quoted(name)} = $value"
     frame = con.execute(
         f"""
-        with recent as (
-            select {period} as day, {columns} from marts.{mart},
-                (select max({period}) as last from marts.{mart} where {some})
+        with chosen as (from marts.{mart} {chosen}),
+        recent as (
+            select {period} as day, {columns} from chosen,
+                (select max({period}) as last from chosen where {some})
             where {period} <= last and {period} > last - interval {chart.years} year
         ),
         placed as (
@@ -130,7 +133,8 @@ def _data(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> pl.DataFrame:
         select * exclude (back, total) from placed
         where (back - 1) % greatest(1, total // {POINTS}) = 0
         order by day
-        """
+        """,
+        {} if name is None else {"value": value},
     ).pl()
     return frame.rename(labels)
 

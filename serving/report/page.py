@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ingest.home import Home, nothing_published
-from serving.readings import NOT_DECLARED, readings
+from serving.readings import NOT_DECLARED, readings, sentence
 from serving.report.charts import draw
 from serving.report.regimes import regime_sections
 from serving.report.rendering import has_table, rendered, rows_of
@@ -54,7 +54,10 @@ def render(con: duckdb.DuckDBPyConnection) -> str:
 def readings_section(con: duckdb.DuckDBPyConnection) -> Markup:
     """Return the headline readings, group by group."""
     found = readings(con)
-    groups = [] if found is None else [(name, [*rows]) for name, rows in groupby(found, key=lambda one: one.group)]
+    groups = [
+        (name, sentence(rows), rows)
+        for name, rows in ((name, [*rows]) for name, rows in groupby(found or [], key=lambda one: one.group))
+    ]
     return rendered("readings.html", groups=groups, note=NOT_DECLARED if found is None else None)
 
 

@@ -27,7 +27,7 @@ STATES: Final = {
     "ended": {"kind": "ended", "meaning": "ended: the publisher discontinued it", "is_due": False},
     "optional": {
         "kind": "ended",
-        "meaning": "optional: a file of yours would serve it, and there is none",
+        "meaning": "optional: not supplied; only a file of yours would serve it",
         "is_due": False,
     },
 }

@@ -29,14 +29,18 @@ def cross_section(
     quoted: Prices,
     members: int,
     funds: tuple[Fund, ...],
+    watched: tuple[Fund, ...] = (),
 ) -> Panel:
-    """Return the panel of an index of `members` stocks and of `funds`, driven by the economy."""
+    """Return the panel of an index of `members` stocks, of `funds` and of `watched` symbols, driven by the economy."""
     market = market_returns(grid, quoted.sp500.close, stress)
     end: date = market.sessions[-1].astype(date)
     issues = roster(grid, members)
     index = membership_frames(issues, end)
     stocks = stock_frames(grid, market, issues)
-    traded = fund_frames(grid, drivers(grid, market, regimes, curve, quoted), funds)
+    # what is only watched trades like a fund, and nobody prints its days
+    traded = fund_frames(grid, drivers(grid, market, regimes, curve, quoted), [*funds, *watched])
+    followed = [fund.ticker for fund in funds]
+    fund_days = traded["fund_days"].filter(pl.col("ticker").is_in(followed))
     seen = {fund.ticker: fund.category for fund in funds if fund.source != "user_file"}
     return Panel(
         issues=pl.concat([stocks["issues"], traded["issues"]]),
@@ -44,8 +48,8 @@ def cross_section(
         prices=pl.concat([stocks["prices"], traded["prices"]]),
         splits=pl.concat([stocks["splits"], traded["splits"]]),
         dividends=stocks["dividends"],
-        fund_days=traded["fund_days"],
-        weekly_flows=weekly_flows(grid, traded["fund_days"], seen),
+        fund_days=fund_days,
+        weekly_flows=weekly_flows(grid, fund_days, seen),
         funds=funds,
         membership=index["membership"],
         changes=index["changes"],

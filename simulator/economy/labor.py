@@ -11,6 +11,7 @@ import polars as pl
 
 from ingest.catalog import load_catalog
 from simulator.economy.grid import FIRST_DAY, Grid, Path, whole_months
+from simulator.economy.layoffs import layoffs
 from simulator.economy.regimes import pressure_path
 from simulator.market import first_prints
 
@@ -24,7 +25,7 @@ _MONTHS_BEFORE = 12  # that the rule's lowest mean is taken from
 
 
 def labor(grid: Grid, stress: Path) -> Iterator[pl.DataFrame]:
-    """Yield unemployment with its yearly seasonal revisions, the real-time Sahm indicator, initial claims."""
+    """Yield unemployment with its yearly seasonal revisions, the real-time Sahm indicator, claims and layoffs."""
     months, rates = _unemployment(grid, stress)
     revisions = _seasonal_revisions(grid, months, rates)
     firsts = first_prints("unrate", pl.Series(months, dtype=pl.Date), rates)
@@ -36,6 +37,7 @@ def labor(grid: Grid, stress: Path) -> Iterator[pl.DataFrame]:
         yield changed.with_columns(moment.alias("revised_at"))
     yield _sahm(dict(firsts.select("period_date", "value").iter_rows()), months, revisions)
     yield from _claims(grid, stress)
+    yield from layoffs(grid, stress, dict(zip(months, rates, strict=True)))
 
 
 def _unemployment(grid: Grid, stress: Path) -> tuple[list[date], list[float]]:

@@ -7,13 +7,14 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from ingest.catalog.frequency import period_end
 from ingest.catalog.models import Provider, Series
 from ingest.clock import NEW_YORK
 from simulator.render.view import Request, Response, View, not_found, printed
@@ -33,14 +34,17 @@ class _Release:
 _RELEASES: Mapping[str, _Release] = {
     "/releases/h41/data/FRB_h41_xml.zip": _Release("H41", "H41", 19, "-999999"),
     "/releases/h15/data/FRB_h15_xml.zip": _Release("H15", "H15", 9, "-9999", has_weekday_gaps=True),
+    "/releases/g19/data/FRB_g19_xml.zip": _Release("G19", "CCOUT", 129, "-9999"),
     "/releases/prates/data/FRB_PRATES_xml.zip": _Release("PRATES", "PRATES_POLICY_RATES", 8, "-9999"),
 }
-_UNITS = {"Currency": ("Currency", "1000000", "USD"), "Percent": ("Percent:_Per_Year", "1", "NA")}
+_PREMIUM = "/econres/notes/feds-notes/ebp_csv.csv"
 _SCHEMA = b'<?xml version="1.0" encoding="UTF-8"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/>\n'
 
 
 def render(view: View, request: Request) -> Response:
     """Return the zip; 304 when the client has it, 406 when it asks for application/zip only."""
+    if request.path == _PREMIUM:
+        return _premium(view)
     release = _RELEASES.get(request.path)
     if release is None:
         return not_found()
@@ -93,7 +97,7 @@ def _document(view: View, release: _Release, pairs: list[tuple[Series, Provider]
 
 
 def _series(view: View, release: _Release, series: Series, provider: Provider) -> list[str]:
-    unit, multiplier, currency = _UNITS["Currency" if provider.unit.startswith("Currency") else "Percent"]
+    unit, currency, _, multiplier = provider.unit.split()
     if view.is_rescaled:
         multiplier = "1e+09"
     name = provider.code.split("/", 1)[1]
@@ -107,17 +111,27 @@ def _series(view: View, release: _Release, series: Series, provider: Provider) -
     ]
     frame = view.published(series, "federal_reserve")
     texts = printed(frame["value"], series, provider, scale=view.scale)
-    rows = list(zip(frame["period_date"].to_list(), texts, ["A"] * frame.height, strict=True))
+    days = [period_end(series.frequency, day) for day in frame["period_date"].to_list()]
+    rows = list(zip(days, texts, ["A"] * frame.height, strict=True))
     if release.has_weekday_gaps and frame.height:
         rows = sorted(rows + [(day, release.sentinel, "ND") for day in _weekday_gaps(frame)])
     lines += [f'<frb:Obs OBS_STATUS="{status}" OBS_VALUE="{text}" TIME_PERIOD="{day}"/>' for day, text, status in rows]
     return [*lines, "</kf:Series>"]
 
 
-def _weekday_gaps(frame: pl.DataFrame) -> list[object]:
+def _premium(view: View) -> Response:
+    """Return the CSV of the excess bond premium: months as M/D/YYYY, and columns that nobody here collects."""
+    if not view.market.has("excess_bond_premium", "federal_reserve"):
+        return not_found()
+    rows = view.values("excess_bond_premium", "federal_reserve").iter_rows()
+    lines = [f"{month.month}/{month.day}/{month.year},{value + 1.5:.4f},{value:.4f},0.1" for month, value in rows]
+    return Response("\n".join(["date,gz_spread,ebp,est_prob", *lines, ""]).encode(), "text/csv")
+
+
+def _weekday_gaps(frame: pl.DataFrame) -> list[date]:
     held = frame["period_date"].to_numpy().astype("datetime64[D]")
     days = np.arange(held[0], held[-1] + 1)
-    gaps: list[object] = np.setdiff1d(days[np.is_busday(days)], held).tolist()
+    gaps: list[date] = np.setdiff1d(days[np.is_busday(days)], held).tolist()
     return gaps
 
 

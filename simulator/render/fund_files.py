@@ -15,7 +15,7 @@ from ingest.clock import NEW_YORK, naive_utc
 from ingest.dataset import dataset
 from simulator.render.view import Made, View
 
-_SECTOR_TITLES = {"technology": "Information Technology"}
+_SECTOR_TITLES = {"software": "Information Technology", "technology": "Information Technology"}
 _FULL_PERCENT = 99.7
 """What is not in cash and futures."""
 

@@ -1,9 +1,10 @@
-"""www.ici.org: weekly estimates of ETF net issuance, one legacy Excel file (BIFF) per year. sources.md 9.5."""
+"""www.ici.org: weekly estimates, of ETFs and of ETFs with mutual funds, one legacy Excel file (BIFF) per year each."""
 
 from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 from typing import Final, cast
 
 import polars as pl
@@ -11,8 +12,17 @@ import polars as pl
 from ingest.clock import naive_utc
 from simulator.render.view import Request, Response, View, not_found
 
-_PATH = re.compile(r"/etf_flows_data_(\d{4})\.xls")
-_SHEET = "Weekly ETF Public Report"
+_PATH = re.compile(r"/(etf|combined)_flows_data_(\d{4})\.xls")
+_SHEETS: Final = {"etf": "Weekly ETF Public Report", "combined": "Weekly MF & ETF Public Report"}
+_MUTUAL_FUNDS: Final = {
+    "domestic_equity": -5_200.0,
+    "world_equity": -1_300.0,
+    "hybrid": -1_100.0,
+    "taxable_bond": -900.0,
+    "municipal_bond": -100.0,
+}
+"""What mutual funds bring week after week, in millions: savers leave them for exchange-traded funds."""
+_PARTS: Final = {"equity": ("domestic_equity", "world_equity"), "bond": ("taxable_bond", "municipal_bond")}
 _COLUMNS: Final = (  # category, the group above (on the first column of its group only), the column
     ("total", "Total ETFs", ""),
     ("equity", "Equity", "Total"),
@@ -31,26 +41,40 @@ def render(view: View, request: Request) -> Response:
     found = _PATH.fullmatch(request.path)
     if found is None:
         return not_found()
-    year = int(found.group(1))
-    weeks = view.market.panel.weekly_flows_at(view.now).filter(pl.col("week_end_date").dt.year() == year)
+    kind, year = found.group(1), int(found.group(2))
+    # with mutual funds a day later
+    now = view.now - timedelta(days=1) if kind == "combined" else view.now
+    weeks = view.market.panel.weekly_flows_at(now).filter(pl.col("week_end_date").dt.year() == year)
     if view.since is not None:
         weeks = weeks.filter(pl.col("week_end_date") >= view.since)
     if weeks.is_empty():
         return not_found()
+    if kind == "combined":
+        weeks = _with_mutual_funds(weeks)
     weeks = weeks.with_columns(pl.col("flow_usd_mn") * view.scale)
     table = weeks.pivot("category", index="week_end_date", values="flow_usd_mn").sort("week_end_date", descending=True)
-    prints = view.market.panel.weekly_flows.filter(pl.col("known_at") <= naive_utc(view.now)).height
-    key = ("ici", year, prints, view.since, view.scale)
-    body = cast(bytes, view.market.remember(key, lambda: _workbook(table, year, is_rescaled=view.is_rescaled)))
+    prints = view.market.panel.weekly_flows.filter(pl.col("known_at") <= naive_utc(now)).height
+    key = ("ici", kind, year, prints, view.since, view.scale)
+    made = view.market.remember(key, lambda: _workbook(table, _SHEETS[kind], year, is_rescaled=view.is_rescaled))
+    body = cast(bytes, made)
     return Response(body, "application/vnd.ms-excel")
 
 
-def _workbook(table: pl.DataFrame, year: int, *, is_rescaled: bool) -> bytes:
+def _with_mutual_funds(weeks: pl.DataFrame) -> pl.DataFrame:
+    """Return the weeks of one year with what mutual funds bring, and totals that fit."""
+    wide = weeks.pivot("category", index="week_end_date", values="flow_usd_mn")
+    wide = wide.with_columns(pl.col(name) + brought for name, brought in _MUTUAL_FUNDS.items())
+    wide = wide.with_columns(pl.sum_horizontal(parts).alias(name) for name, parts in _PARTS.items())
+    wide = wide.with_columns(pl.sum_horizontal("equity", "hybrid", "bond", "commodity").alias("total"))
+    return wide.unpivot(index="week_end_date", variable_name="category", value_name="flow_usd_mn")
+
+
+def _workbook(table: pl.DataFrame, sheet: str, year: int, *, is_rescaled: bool) -> bytes:
     """Return the xls: titles, two rows of headers, weeks newest first, footnotes."""
     import xlwt
 
     book = xlwt.Workbook()
-    page = book.add_sheet(_SHEET)
+    page = book.add_sheet(sheet)
     page.write(0, 0, "Estimated Weekly Net Issuance of Exchange-Traded Funds (ETFs)")
     page.write(1, 0, f"{'Billions' if is_rescaled else 'Millions'} of dollars, {year}")
     page.write(4, 0, "Week ended")

@@ -1,4 +1,4 @@
-"""api.fiscaldata.treasury.gov: the operating cash balance of the Daily Treasury Statement. sources.md 4.1."""
+"""api.fiscaldata.treasury.gov: the tables of the Daily Treasury Statement. sources.md 4.1."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import json
 import operator
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import polars as pl
 
+from simulator.render.treasury_flows import flows
+from simulator.render.treasury_lines import TABLES, Labels, Row, StatementTable
 from simulator.render.view import Request, Response, View, not_found
 
-_PATH = "/services/api/fiscal_service/v1/accounting/dts/operating_cash_balance"
+_FOLDER: Final = "/services/api/fiscal_service/v1/accounting/dts/"
+_BALANCE: Final = "operating_cash_balance"
 _TGA_ERA = date(2021, 10, 1)
 _FOUR_ROW_ERA = date(2022, 4, 18)
 _LARGEST_PAGE = 10_000
 
-_LABELS = {
-    "record_date": ("Record Date", "DATE", "YYYY-MM-DD"),
-    "account_type": ("Type of Account", "STRING", "String"),
-    "close_today_bal": ("Closing Balance Today", "CURRENCY0", "$1,000,000"),
-    "open_today_bal": ("Opening Balance Today", "CURRENCY0", "$1,000,000"),
-    "open_month_bal": ("Opening Balance This Month", "CURRENCY0", "$1,000,000"),
-    "open_fiscal_year_bal": ("Opening Balance This Fiscal Year", "CURRENCY0", "$1,000,000"),
+_DATED = {
     "table_nbr": ("Table Number", "STRING", "String"),
     "table_nm": ("Table Name", "STRING", "String"),
     "sub_table_name": ("Sub Table Name", "STRING", "String"),
@@ -36,6 +34,15 @@ _LABELS = {
     "record_calendar_month": ("Calendar Month Number", "MONTH", "MM"),
     "record_calendar_day": ("Calendar Day Number", "DAY", "DD"),
 }
+_LABELS = {
+    "record_date": ("Record Date", "DATE", "YYYY-MM-DD"),
+    "account_type": ("Type of Account", "STRING", "String"),
+    "close_today_bal": ("Closing Balance Today", "CURRENCY0", "$1,000,000"),
+    "open_today_bal": ("Opening Balance Today", "CURRENCY0", "$1,000,000"),
+    "open_month_bal": ("Opening Balance This Month", "CURRENCY0", "$1,000,000"),
+    "open_fiscal_year_bal": ("Opening Balance This Fiscal Year", "CURRENCY0", "$1,000,000"),
+    **_DATED,
+}
 _COMPARE: Mapping[str, Callable[[str, str], bool]] = {
     "eq": operator.eq,
     "lt": operator.lt,
@@ -44,18 +51,21 @@ _COMPARE: Mapping[str, Callable[[str, str], bool]] = {
     "gte": operator.ge,
 }
 
-Row = dict[str, str]
-
 
 def render(view: View, request: Request) -> Response:
     """Return one page. Values are strings, the missing one is "null"."""
-    if request.path != _PATH:
-        return not_found()
+    name = request.path.removeprefix(_FOLDER)
+    if name != _BALANCE and (name not in TABLES or view.market.latent.is_empty()):
+        return not_found()  # what a folder of real payloads does not have is not made up
     params = request.params
     try:
-        table = view.remember("statement", ["tga_daily"], "treasury", lambda: _rows(view))
-        rows = _sorted(_filtered(table, params.get("filter", "")), params.get("sort", "record_date"))
-        fields = params["fields"].split(",") if "fields" in params else list(_LABELS)
+        if name == _BALANCE:
+            labels, table = _LABELS, view.remember("statement", ["tga_daily"], "treasury", lambda: _rows(view))
+        else:
+            labels = {"record_date": _LABELS["record_date"], **TABLES[name].labels, **_DATED}
+            table = view.remember(name, ["tga_daily"], "treasury", lambda: _lines(view, TABLES[name]))
+        rows = _sorted(_filtered(table, params.get("filter", ""), labels), params.get("sort", "record_date"))
+        fields = params["fields"].split(",") if "fields" in params else list(labels)
         number, size = int(params.get("page[number]", "1")), int(params.get("page[size]", "100"))
         page = [{name: row[name] for name in fields} for row in rows[(number - 1) * size : number * size]]
     except (KeyError, ValueError) as problem:
@@ -64,7 +74,7 @@ def render(view: View, request: Request) -> Response:
         return _refused(f"page[size] {size} is above {_LARGEST_PAGE}")
     document = {
         "data": page,
-        "meta": _meta(view, fields, len(page), len(rows), size),
+        "meta": _meta(view, {name: labels[name] for name in fields}, len(page), len(rows), size),
         "links": _links(number, size, -(-len(rows) // size)),
     }
     return Response(json.dumps(document, separators=(",", ":")).encode(), "application/json")
@@ -75,14 +85,14 @@ def _refused(message: str) -> Response:
     return Response(body.encode(), "application/json", status=400)
 
 
-def _meta(view: View, fields: list[str], count: int, total: int, size: int) -> dict[str, Any]:
-    formats = {name: _LABELS[name][2] for name in fields}
+def _meta(view: View, labels: Labels, count: int, total: int, size: int) -> dict[str, Any]:
+    formats = {name: label[2] for name, label in labels.items()}
     if view.is_rescaled:
         formats = {name: "$1,000" if text == "$1,000,000" else text for name, text in formats.items()}
     return {
         "count": count,
-        "labels": {name: _LABELS[name][0] for name in fields},
-        "dataTypes": {name: _LABELS[name][1] for name in fields},
+        "labels": {name: label[0] for name, label in labels.items()},
+        "dataTypes": {name: label[1] for name, label in labels.items()},
         "dataFormats": formats,
         "total-count": total,
         "total-pages": -(-total // size),
@@ -102,11 +112,11 @@ def _links(number: int, size: int, pages: int) -> dict[str, str | None]:
     }
 
 
-def _filtered(rows: list[Row], text: str) -> list[Row]:
+def _filtered(rows: list[Row], text: str, labels: Labels) -> list[Row]:
     """Keep rows that meet every `field:op:value`; `in` takes a list in brackets."""
     for clause in _clauses(text):
         field, name, value = clause.split(":", 2)
-        if field not in _LABELS:
+        if field not in labels:
             raise ValueError(f"unknown field {field}")
         if name == "in":
             wanted = set(value.removeprefix("(").removesuffix(")").split(","))
@@ -131,8 +141,21 @@ def _clauses(text: str) -> list[str]:
 
 def _sorted(rows: list[Row], text: str) -> list[Row]:
     for name in reversed(text.split(",")):
-        rows = sorted(rows, key=operator.itemgetter(name.lstrip("-")), reverse=name.startswith("-"))
+        rows = sorted(rows, key=partial(_cell, name.lstrip("-")), reverse=name.startswith("-"))
     return rows
+
+
+def _cell(name: str, row: Row) -> tuple[int, str]:
+    """Return what a row is sorted by: line numbers as numbers."""
+    return (int(row[name]), "") if name == "src_line_nbr" else (0, row[name])
+
+
+def _lines(view: View, table: StatementTable) -> list[Row]:
+    return [
+        {**row, "src_line_nbr": str(line), **_parts(on)}
+        for on, rows in table.rows(flows(view))
+        for line, row in enumerate(rows, start=1)
+    ]
 
 
 def _rows(view: View) -> list[Row]:
@@ -157,9 +180,14 @@ def _balances(view: View) -> pl.DataFrame:
     net = pl.col("close") - pl.col("open")
     month = pl.col("period_date").dt.truncate("1mo")
     year = pl.col("period_date").dt.offset_by("3mo").dt.year()
+    deposits = base + pl.max_horizontal(net, pl.lit(0))
+    lines = flows(view)
+    if not lines.is_empty() and not view.market.latent.is_empty():  # the lines of table II add up to it
+        known = known.join(lines.select("period_date", pl.col("deposits").alias("added")), on="period_date", how="left")
+        deposits = pl.coalesce("added", deposits)
     return (
         known.with_columns(open=opened)
-        .with_columns(deposits=base + pl.max_horizontal(net, pl.lit(0)))
+        .with_columns(deposits=deposits)
         .with_columns(withdrawals=pl.col("deposits") - net, month=month, fiscal_year=year)
         .with_columns(
             pl.col("open").first().over("month").alias("month_open"),
@@ -197,7 +225,6 @@ def _one_row(record: date, account: str, day: Mapping[str, int]) -> Row:
 
 
 def _row(record: date, line: int, account: str, close: str, opens: tuple[str, str, str]) -> Row:
-    fiscal_month = (record.month + 2) % 12
     return {
         "record_date": record.isoformat(),
         "account_type": account,
@@ -209,6 +236,13 @@ def _row(record: date, line: int, account: str, close: str, opens: tuple[str, st
         "table_nm": "Operating Cash Balance",
         "sub_table_name": "Cash Balance Details" if record >= _FOUR_ROW_ERA else "null",
         "src_line_nbr": str(line),
+        **_parts(record),
+    }
+
+
+def _parts(record: date) -> Row:
+    fiscal_month = (record.month + 2) % 12
+    return {
         "record_fiscal_year": str(record.year + (record.month >= 10)),
         "record_fiscal_quarter": str(fiscal_month // 3 + 1),
         "record_calendar_year": str(record.year),

@@ -111,13 +111,29 @@ _DECIMALS = {
     "Contracts": 0,
     "Millions of dollars": 0,
     "Number": 0,
+    "Persons": 0,
+    "Thousands of Persons": 0,
+    "Level in Thousands": 0,
+    "Rate": 1,
+    "Millions of Euros": 0,
+    "100 Million Yen": 0,
+    "Billions of Dollars": 3,
+    "U.S. Dollars to One Euro": 4,
+    "Chinese Yuan Renminbi to One U.S. Dollar": 4,
 }
-_DECIMALS_OF = {"nfci": 5, "stlfsi": 4, "ofr_fsi": 3, "unrate": 1}
+_DECIMALS_OF = {
+    "nfci": 5,
+    "fed_funds_target": 4,
+    "stlfsi": 4,
+    "ofr_fsi": 3,
+    "unrate": 1,
+    "term_premium_10y": 4,
+}
 
 
 def printed(values: pl.Series, series: Series, provider: Provider, *, scale: float = 1.0) -> list[str]:
     """Return values with the decimals the publisher prints; none are cut where a fault rescaled them."""
-    decimals = _DECIMALS_OF.get(series.id, _DECIMALS.get(provider.unit, 2))
+    decimals = series.simulate.get("decimals", _DECIMALS_OF.get(series.id, _DECIMALS.get(provider.unit, 2)))
     if scale != 1.0:
         return [repr(value) for value in values.to_list()]
     return [f"{value:.{decimals}f}" for value in values.to_list()]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from simulator.render import yahoo_listed
+from simulator.render import yahoo_futures, yahoo_listed
 from simulator.render.view import Request, Response, View, not_found
 
 _CHART = re.compile(r"/v8/finance/chart/([^/]+)")
@@ -38,8 +38,21 @@ _INSTRUMENTS = {
     "^MOVE": _Instrument("USD", "INDEX", "ICE BofAML MOVE Index", "America/New_York", time(9, 30), time(16, 0)),
     "JPY=X": _Instrument("JPY", "CURRENCY", "USD/JPY", "Europe/London", time(0, 0), time(23, 59)),
 }
+_FUTURE = _Instrument("USD", "FUTURE", "30 Day Federal Funds", "America/New_York", time(0, 0), time(17, 0))
 _NEW_YORK = ("America/New_York", time(9, 30), time(16, 0))
-_VENUES = {"INDEX": ("SNP", "SNP"), "CURRENCY": ("CCY", "CCY"), "Q": ("NMS", "NasdaqGS"), "N": ("NYQ", "NYSE")}
+_VENUES = {
+    "INDEX": ("SNP", "SNP"),
+    "CURRENCY": ("CCY", "CCY"),
+    "FUTURE": ("CBT", "CBOT"),
+    "Q": ("NMS", "NasdaqGS"),
+    "N": ("NYQ", "NYSE"),
+}
+_HOURS = {
+    "hong_kong": ("Asia/Hong_Kong", time(9, 30), time(16, 0)),
+    "shanghai": ("Asia/Shanghai", time(9, 30), time(15, 0)),
+    "every_day": ("UTC", time(0, 0), time(23, 59)),
+}
+"""Zone and hours by the calendar of a series; New York's for any other."""
 _FIELDS = ("open", "high", "low", "close")
 
 
@@ -88,19 +101,34 @@ def _chart(view: View, symbol: str, request: Request) -> Response:
 
 def _found(view: View, symbol: str) -> tuple[_Instrument | None, tuple[str, str], pl.DataFrame, yahoo_listed.Events]:
     """Return what a symbol is, its venue, its bars (period_date, prices, volume, adjclose) and its events."""
-    instrument = _INSTRUMENTS.get(symbol)
+    instrument = _instrument(view, symbol)
     if instrument is not None:
         bars = _bars(view, symbol)
         if bars is None:
             return None, _VENUES[instrument.kind], pl.DataFrame(), {}
         bars = bars.with_columns(pl.lit(0).alias("volume"), pl.col("close").alias("adjclose"))
         return instrument, _VENUES[instrument.kind], bars, {}
+    futures = yahoo_futures.bars(view, symbol)
+    if futures is not None:
+        return _FUTURE, _VENUES["FUTURE"], futures, {}
     listing = yahoo_listed.listing(view, symbol)
     if listing is None:
         return None, _VENUES["N"], pl.DataFrame(), {}
     instrument = _Instrument("USD", listing.kind, listing.name, *_NEW_YORK)
     venue = _VENUES.get(listing.exchange, ("PCX", "NYSEArca"))
     return instrument, venue, listing.bars, listing.events
+
+
+def _instrument(view: View, symbol: str) -> _Instrument | None:
+    """Return what a symbol of the catalog is: what is written here of it, else what its series' entry says."""
+    if symbol in _INSTRUMENTS:
+        return _INSTRUMENTS[symbol]
+    found = next((pair for code, pair in view.pairs("yahoo").items() if code.split("/")[0] == symbol), None)
+    if found is None:
+        return None
+    series, provider = found
+    kind = "INDEX" if series.unit == "index" else "CURRENCY"
+    return _Instrument(provider.unit, kind, series.title, *_HOURS.get(str(series.calendar), _NEW_YORK))
 
 
 def _told(events: yahoo_listed.Events, asked: pl.DataFrame, instrument: _Instrument, kinds: str) -> dict[str, Any]:

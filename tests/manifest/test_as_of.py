@@ -19,8 +19,8 @@ from orchestration.dbt_bridge import compiled
 from tests.manifest.conftest import RUN_AT
 from warehouse.as_of_text import keep_compiled
 from warehouse.asof import as_of_queries
+from warehouse.declared_tables import DeclaredTable
 from warehouse.publish import publish
-from warehouse.published_table import PublishedTable
 
 SERIES = {
     "fed_total_assets": ("federal_reserve", "Currency USD x 1000000"),
@@ -274,9 +274,9 @@ def stored() -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
     with duckdb.connect() as con:
         con.execute("create schema marts")
         keep_compiled(con, regime_relations())
-        tables: list[PublishedTable] = []
+        tables: list[DeclaredTable] = []
 
-        def put(table: PublishedTable, rows: Sequence[dict[str, Any]], macro: bool = True) -> duckdb.DuckDBPyConnection:
+        def put(table: DeclaredTable, rows: Sequence[dict[str, Any]], macro: bool = True) -> duckdb.DuckDBPyConnection:
             tables.append(table)
             con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
             for row in rows:
@@ -294,7 +294,7 @@ def test_an_episode_that_runs_then_has_no_end(stored: Any):
     days = [date(2026, 2, day) for day in (2, 3, 4, 5, 6)]
     known = [datetime(2026, 2, day, 14, 15) for day in (3, 4, 5, 6, 9)]
     sessions = [{"session_date": day, "cutoff_at": moment} for day, moment in zip(days, known, strict=True)]
-    regime_daily = PublishedTable(
+    regime_daily = DeclaredTable(
         "marts", "regime_daily", None, (("session_date", "date", None), ("cutoff_at", "timestamp", None))
     )
     stored(regime_daily, sessions, macro=False)
@@ -321,7 +321,7 @@ def test_an_episode_that_runs_then_has_no_end(stored: Any):
 
 
 def test_returns_show_when_their_last_close_is_known(stored: Any):
-    observations = PublishedTable(
+    observations = DeclaredTable(
         "marts",
         "observations",
         None,
@@ -338,7 +338,7 @@ def test_returns_show_when_their_last_close_is_known(stored: Any):
         [{"series_id": "sp500_close", "period_date": day, "value": 1.0, "known_at": known} for day, known in closes],
         macro=False,
     )
-    prices = PublishedTable(
+    prices = DeclaredTable(
         "marts",
         "prices_daily",
         None,

@@ -18,12 +18,11 @@ import polars as pl
 
 from ingest.clock import NEW_YORK
 from ingest.home import Home
-from orchestration.run import run_daily
 from simulator import StandIn
 from simulator.market import Market
 from simulator.panel import Panel
 from simulator.simulate import simulate
-from tests.pipeline.placed import settings_of
+from tests.pipeline.placed import STOCKS_AND_FUNDS, run_of, settings_of, sources_of
 
 SINCE = date(2019, 7, 1)
 MEMBERS = 100
@@ -101,7 +100,7 @@ def build(folder: Path) -> None:
     with StandIn(market(), RUNS[0]) as standin:
         for number, now in enumerate(RUNS):
             standin.set_now(now)
-            outcome = run_daily(settings_of(home.root, standin))
+            outcome = run_of(settings_of(home.root, standin), *STOCKS_AND_FUNDS, *sources_of({"sp500_close"}))
             assert outcome.release.state == "published"
             shutil.copyfile(home.published, folder / f"release_{number}.duckdb")
 

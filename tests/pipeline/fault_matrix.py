@@ -107,6 +107,8 @@ class Bench:
             origin="SIMULATED",
             request_attempts=2,
             retry_wait_seconds=0.01,
+            sec_contact="ann@example.org",
+            sec_requests_per_run=20,
         )
         with open_session(settings) as session:
             return [outcome for route in routes for _, outcome in ingest_all(session, [connector(route)])]

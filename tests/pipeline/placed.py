@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from ingest.catalog import load_catalog
 from ingest.connectors import connector
 from ingest.settings import Settings
 from orchestration.asking import ingest_all
 from orchestration.ingestion import SourceOutcome
+from orchestration.run import RunOutcome, run_marts
 from orchestration.session import open_session
 from simulator import StandIn
+from warehouse.reference import replace_reference
+
+STOCKS_AND_FUNDS = (
+    *("nasdaq_trader", "sp500_membership", "yahoo_prices", "nasdaq"),
+    *("ici", "ssga", "ishares", "proshares", "user_fund_days", "user_prices"),
+)
+"""The connectors from which breadth and the flows of funds are made; their market is a series of the catalog."""
 
 
 def settings_of(home: Path, standin: StandIn, now: datetime | None = None, key: str | None = None) -> Settings:
@@ -25,6 +36,8 @@ def settings_of(home: Path, standin: StandIn, now: datetime | None = None, key: 
         request_attempts=1,
         retry_wait_seconds=0.0,
         fred_api_key=SecretStr(key) if key else None,
+        sec_contact="ann@example.org",
+        sec_requests_per_run=20,
     )
 
 
@@ -32,3 +45,17 @@ def ingested(settings: Settings, *names: str) -> dict[str, SourceOutcome]:
     """Fetch, check and land these sources, no mart; return how each fared. For what marts have no part in."""
     with open_session(settings) as session:
         return {one.name: outcome for one, outcome in ingest_all(session, [connector(name) for name in names])}
+
+
+def sources_of(series_ids: Collection[str]) -> set[str]:
+    """Return the connectors that serve one of these series."""
+    chosen = (series for series in load_catalog().series if series.id in series_ids)
+    return {provider.source for series in chosen for provider in series.providers}
+
+
+def run_of(settings: Settings, *names: str) -> RunOutcome:
+    """Do what the daily job does, but ask these connectors only: what others bring has no part in what is tested."""
+    with open_session(settings) as session:
+        replace_reference(session.con, session.catalog, settings.clock())
+    outcomes = ingested(settings, *names)
+    return replace(run_marts(settings), sources=outcomes)

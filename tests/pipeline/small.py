@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,10 +13,12 @@ import duckdb
 
 from ingest.clock import NEW_YORK
 from ingest.home import Home
-from orchestration.run import RunOutcome, run_daily
+from orchestration.run import run_daily
 from simulator import Market, StandIn
 from simulator.simulate import simulate
+from tests.cli import environment, start
 from tests.pipeline.placed import settings_of
+from tests.pipeline.readers import Answer, read_during
 
 FIRST = datetime(2014, 6, 10, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
 NEXT = FIRST + timedelta(days=1)
@@ -68,19 +72,43 @@ def market() -> Market:
 
 
 def build_first(folder: Path, served: Market) -> None:
-    """Run the daily job at FIRST in an empty home."""
+    """Run the daily job at FIRST in an empty home, in this process."""
     with StandIn(served, FIRST) as standin:
-        _keep(folder, run_daily(settings_of(folder / "home", standin)))
+        outcome = run_daily(settings_of(folder / "home", standin))
+        asked_for = [request.path for request in standin.requests]
+    (folder / "asked.json").write_text(json.dumps(asked_for))
+    _keep_seconds(folder, outcome.seconds)
 
 
 def build_next(folder: Path, served: Market, first: Ran) -> None:
-    """Run the daily job at NEXT in a copy of the first home."""
+    """Run the whole command at NEXT in a copy of the first home, while two BI drivers read what is published."""
+    home, log = first.copy_to(folder / "home"), folder / "run.log"
     with StandIn(served, NEXT) as standin:
-        _keep(folder, run_daily(settings_of(first.copy_to(folder / "home").root, standin)))
+        began = time.perf_counter()
+        running = start("run", env=environment(home.root, upstream=standin.url, now=NEXT), log=log)
+        try:
+            answers = read_during(running, home.published)
+        finally:
+            running.kill()
+        _keep_seconds(folder, time.perf_counter() - began)
+    assert running.returncode == 0, log.read_text(errors="replace")
+    (folder / "answers.json").write_text(json.dumps(sorted((builds, str(newest)) for builds, newest in answers)))
 
 
-def _keep(folder: Path, outcome: RunOutcome) -> None:
-    (folder / "seconds.txt").write_text(str(outcome.seconds))
+def answers_during(next_day: Ran) -> set[Answer]:
+    """Return what BI drivers were answered while the run of NEXT went on."""
+    kept = json.loads((next_day.home.root.parent / "answers.json").read_text())
+    return {(builds, date.fromisoformat(newest)) for builds, newest in kept}
+
+
+def asked_by_first(first: Ran) -> list[str]:
+    """Return host and path of every request of the first run."""
+    found: list[str] = json.loads((first.home.root.parent / "asked.json").read_text())
+    return found
+
+
+def _keep_seconds(folder: Path, seconds: float) -> None:
+    (folder / "seconds.txt").write_text(str(seconds))
 
 
 def ran_in(folder: Path) -> Ran:

@@ -7,11 +7,14 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration.run import run_daily
 from simulator import StandIn, simulate
 from tests.cli import environment, tidegauge
 from tests.pipeline.placed import ingested, settings_of
+from tests.pipeline.small import NEXT, NEXT_SESSION
 
 NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
 
@@ -47,26 +50,30 @@ def test_a_bad_fred_key_is_named_and_never_shown(market, tmp_path: Path):
             assert key.encode() not in path.read_bytes(), path
 
 
-def test_a_full_disk_is_a_sentence_and_loses_nothing(market, tmp_path: Path):
-    """A home on a disk of 20 MB, which no run fits; with more room the next run completes."""
+def test_a_full_disk_is_a_sentence_and_loses_nothing(first, small_market, tmp_path: Path):
+    """A home on a disk with room for no other day; with more room the next run completes."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)], capture_output=True)
+    megabytes = sum(path.stat().st_size for path in first.home.root.rglob("*") if path.is_file()) // 2**20
+    size = f"size={megabytes + 12}m"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
         pytest.skip("no right to mount a small disk here")
     try:
-        home = disk / "home"
-        with StandIn(market, NOW) as upstream:
-            ran = tidegauge("run", env=environment(home, upstream=upstream.url, now=NOW))
-        assert ran.returncode == 5, ran.stdout + ran.stderr
-        assert "full" in ran.stderr
-        assert "Traceback" not in ran.stderr + ran.stdout
-        assert not (home / "published" / "tidegauge.duckdb").exists()
-        grown = subprocess.run(["mount", "-o", "remount,size=600m", str(disk)], capture_output=True)
-        assert grown.returncode == 0
-        with StandIn(market, NOW) as upstream:
-            again = tidegauge("run", env=environment(home, upstream=upstream.url, now=NOW))
-        assert again.returncode == 0, again.stdout + again.stderr
+        home = first.copy_to(disk / "home")
+        before = home.published.read_bytes()
+        with StandIn(small_market, NEXT) as upstream:
+            ran = tidegauge("run", env=environment(home.root, upstream=upstream.url, now=NEXT))
+            assert ran.returncode == 5, ran.stdout + ran.stderr
+            assert "full" in ran.stderr
+            assert "Traceback" not in ran.stderr + ran.stdout
+            assert home.published.read_bytes() == before
+            grown = subprocess.run(["mount", "-o", "remount,size=900m", str(disk)], capture_output=True)
+            assert grown.returncode == 0
+            assert run_daily(settings_of(home.root, upstream)).release.state == "published"
+        with duckdb.connect(str(home.published), read_only=True) as con:
+            newest = con.execute("select max(session_date) from marts.market_daily").fetchone()
+        assert newest == (NEXT_SESSION,)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
@@ -88,7 +95,7 @@ def test_an_unwritable_home(tmp_path: Path):
 
 
 def test_no_network_at_all(tmp_path: Path):
-    """Nobody listens at the upstream: one sentence, exit 8, no release."""
+    """Nobody listens at the upstream: one sentence, exit 8, no release. The whole command, with its attempts."""
     home = tmp_path / "home"
     ran = tidegauge("run", env=environment(home, upstream="http://127.0.0.1:9", now=NOW))
     assert ran.returncode == 8, ran.stdout + ran.stderr

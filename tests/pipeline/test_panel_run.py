@@ -8,13 +8,12 @@ import duckdb
 
 from ingest.connectors import TABLE_CONNECTORS
 from orchestration.rebuilding import rebuild_home
-from orchestration.run import run_daily
 from orchestration.session import no_progress
-from tests.pipeline.placed import ingested, settings_of
+from tests.pipeline.placed import ingested, run_of, settings_of
 from tests.pipeline.small import FIRST_SESSION, MEMBERS, NEXT, NEXT_SESSION, asked, fared
 from warehouse.status import status
 
-ASKED_NOTHING = {"user_prices", "user_fund_days", "nasdaq"}
+ASKED_NOTHING = {"user_scoped", "user_prices", "user_fund_days", "nasdaq"}
 
 
 def test_every_desk_lands(first):
@@ -50,13 +49,13 @@ def test_status_knows_the_desks(first):
     assert str(held["ssga"].newest_period).startswith("2014-06")
 
 
-def test_a_day_more_touches_a_day_and_a_rebuild_gives_the_same_rows(copied, standin):
-    held = asked(copied, "from breadth.features order by all")
+def test_a_day_more_touches_a_day_and_a_rebuild_gives_the_same_rows(first, next_day, standin, tmp_path):
+    held = asked(first.home, "from breadth.features order by all")
+    home = next_day.copy_to(tmp_path / "copy")
+    assert asked(home, "select max(session_date) from breadth.features") == [(NEXT_SESSION,)]
+    assert asked(home, f"from breadth.features where session_date < '{NEXT_SESSION}' order by all") == held
     standin.set_now(NEXT)
-    run_daily(settings_of(copied.root, standin))
-    assert asked(copied, "select max(session_date) from breadth.features") == [(NEXT_SESSION,)]
-    assert asked(copied, f"from breadth.features where session_date < '{NEXT_SESSION}' order by all") == held
-    result = rebuild_home(settings_of(copied.root, standin), no_progress)
+    result = rebuild_home(settings_of(home.root, standin), no_progress)
     assert result.rows == result.rows_compared
 
 
@@ -72,7 +71,8 @@ def test_a_history_cut_short_upstream_is_kept_and_said(copied, standin):
 
 def test_every_listed_stock_is_a_universe_of_its_own_when_asked_for(copied, standin):
     standin.set_now(NEXT)
-    outcome = run_daily(settings_of(copied.root, standin).model_copy(update={"wide_universe": True}))
+    wide = settings_of(copied.root, standin).model_copy(update={"wide_universe": True})
+    outcome = run_of(wide, "nasdaq_trader", "sp500_membership", "yahoo_prices")
     assert outcome.release.state == "published"
     # the directory lists a stock that Yahoo does not know: said, and a lack in the coverage
     assert outcome.sources["yahoo_prices"].error.startswith("yahoo_prices: NA: expected a chart of NA")

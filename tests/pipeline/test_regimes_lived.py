@@ -1,8 +1,9 @@
 """Lived against rebuilt: the market comes out day by day, with late prints, revisions, a frozen source and an outage.
 
-The pipeline runs in the evening and after the cut-off of each morning. What a morning published of the session before
-must be what the last file says of it, what `regime_daily_as_of` gives at that morning, and, the ledger ignored, what
-the raw tables give again. The one exception is an outage of ours: the archive cannot know that nobody could fetch.
+After the cut-off of each morning all that regimes are made of is asked for, built and published; in the evenings it is
+fetched, or the daily job runs. What a morning published of the session before must be what the last file says of it,
+what `regime_daily_as_of` gives at that morning, and, the ledger ignored, what the raw tables give again. The one
+exception is an outage of ours: the archive cannot know that nobody could fetch.
 """
 
 from __future__ import annotations
@@ -19,34 +20,42 @@ import duckdb
 import polars as pl
 import pytest
 
+from analytics.regimes.inputs import SERIES
 from analytics.regimes.ledger import reconstruct
 from ingest.catalog.calendars import nyse_sessions
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.home import Home
+from ingest.settings import Settings
 from orchestration.run import run_daily
 from simulator import Market, StandIn
 from simulator.simulate import simulate
-from tests.pipeline.placed import settings_of
+from tests.pipeline.placed import STOCKS_AND_FUNDS, ingested, run_of, settings_of, sources_of
+from tests.pipeline.small import FIRST, FIRST_SESSION, MEMBERS, Ran
 
 pytestmark = pytest.mark.timeout(1500)  # the first test waits for all the runs
 
-BEGIN = date(2014, 6, 10)
-MEMBERS = 40
+BEGIN = FIRST_SESSION
+"""Its evening is that of the shared first home, which begins each life: nothing is disturbed by then."""
 EVENING, MORNING = time(18, 30), time(9, 20)
 
-LATE = {"move": (1, 20), "usdjpy": (4, 30), "us_2y_yield": (5, 15), "put_call_total_ratio": (2, 26)}
+LATE = {"move": (1, 20), "usdjpy": (2, 30), "us_2y_yield": (1, 15), "put_call_total_ratio": (2, 26)}
 """Series: which session's print comes so many hours late."""
 REVISED = {
-    "hy_oas": (2, 1.04, 24),
-    "vvix_close": (3, 0.95, 60),
+    "hy_oas": (1, 1.04, 24),
+    "vvix_close": (1, 0.95, 60),
     "usdjpy": (1, 1.01, 60),
-    "baa_10y_spread": (4, 1.1, 30),
+    "baa_10y_spread": (1, 1.1, 30),
 }
 """Series: which session's print is changed, by what factor, so many hours after the noon (UTC) of the next day."""
-FROZEN = 3
+FROZEN = 2
 """On this evening and the next morning the Treasury's pages say what they said the day before."""
-OUTAGE = 5
+OUTAGE = 3
 """On the morning after this session Cboe does not answer, nor FRED for its VIX: the close cannot be had in time."""
+AFTER_THE_OUTAGE = OUTAGE + 1
+"""The evening of this session finds what the morning missed: the daily job runs in the short life too."""
+ASKED = (*STOCKS_AND_FUNDS, *sorted(sources_of(SERIES)))
+SHORT = 5
+"""So many sessions see each disturbance, and a morning after the last of them."""
 
 
 @dataclass
@@ -86,26 +95,30 @@ def disturbed(market: Market, sessions: list[date]) -> Market:
     return Market(pl.concat([rows, *changes], how="vertical_relaxed"), latent=market.latent, panel=market.panel)
 
 
-def live_through(home: Path, count: int) -> Lived:
-    """Run every evening and morning over `count` sessions."""
+def live_through(home: Path, count: int, *, whole_evenings: bool) -> Lived:
+    """Run every evening and morning over `count` sessions, from the home after the evening of the first."""
+    assert at(BEGIN, EVENING) == FIRST
     sessions = nyse_sessions(BEGIN, BEGIN + timedelta(days=2 * count + 10))["session_date"].to_list()[: count + 1]
     market = disturbed(simulate(sessions[-1], members=MEMBERS), sessions)
     lived = Lived(Home(home.resolve()), sessions)
     with StandIn(market, at(BEGIN, EVENING)) as standin:
 
-        def run(moment: datetime) -> None:
+        def placed_at(moment: datetime) -> Settings:
             standin.set_now(moment)
-            run_daily(settings_of(home, standin))
+            return settings_of(home, standin)
 
         for place, (day, following) in enumerate(pairwise(sessions)):
             if place % 20 == FROZEN:
                 standin.faults.add("treasury.gov", "frozen", as_of=at(day, time(12)))
-            run(at(day, EVENING))
+            if day != BEGIN:
+                evening = placed_at(at(day, EVENING))
+                is_whole = whole_evenings or place % 20 == AFTER_THE_OUTAGE
+                run_daily(evening) if is_whole else ingested(evening, *ASKED)
             standin.faults.clear() if place % 20 != FROZEN else None
             if place % 20 == OUTAGE:
                 standin.faults.add("cboe.com", "status", code=503)
                 standin.faults.add("fred.*VIXCLS", "status", code=503)
-            run(at(following, MORNING))
+            run_of(placed_at(at(following, MORNING)), *ASKED)
             lived.mornings[day] = naive_utc(at(following, MORNING))
             lived.rows[day] = newest_row(lived.home)
             if place % 20 == FROZEN:
@@ -122,11 +135,12 @@ def newest_row(home: Home) -> tuple[Any, ...]:
 
 @pytest.fixture(
     scope="module",
-    params=[8, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])],
+    params=[SHORT, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])],
     ids="{}_days".format,
 )
-def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    return live_through(tmp_path_factory.mktemp("lived") / "home", request.param)
+def lived(request: pytest.FixtureRequest, first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    home = first.copy_to(tmp_path_factory.mktemp("lived") / "home")
+    return live_through(home.root, request.param, whole_evenings=request.param > SHORT)
 
 
 @pytest.fixture

@@ -183,8 +183,8 @@ def test_put_call_keeps_its_corrupt_cells_and_its_frozen_archives(stand_in: Stan
 def test_ice_is_cut_to_three_years_and_the_user_file_has_the_rest(stand_in: StandIn, real_data: Path):
     lines = ask(stand_in, "/fred.stlouisfed.org/graph/fredgraph.csv?id=BAMLH0A0HYM2").lines
     assert lines[1].startswith("2023-07-24,")  # 22 July 2023 was a Saturday
-    files = user_files(real_data)
-    assert set(files) == {"hy_oas", "ig_oas", "sp500_above_200dma_published"}
+    files = user_files(real_data, new_york(NOW))
+    assert set(files) == {"challenger_cuts", "hy_oas", "ig_oas", "sp500_above_200dma_published"}
     for series_id, text in files.items():
         frame = pl.read_csv(io.StringIO(text), try_parse_dates=True)
         plausible = load_catalog().by_id(series_id).plausible

@@ -9,7 +9,7 @@ import duckdb
 
 from warehouse.as_of_text import Compiled, keep_compiled
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
-from warehouse.published_table import PublishedTable
+from warehouse.declared_tables import DeclaredTable
 
 WHY = "says how well moments are known, from all that this file holds"
 
@@ -17,8 +17,8 @@ HOSTILE = "404: \x1b]0;owned\x07\x1b[2J\x9b31m rev\u202eersed \u2066iso\u2069 ze
 """What a body from outside may hold: escape sequences, a C1 introducer, direction overrides, pictures, markup."""
 
 
-def table(name: str, *columns: tuple[str, str, str | None]) -> PublishedTable:
-    return PublishedTable("marts", name, f"{name}, one row each. More of it.", columns)
+def table(name: str, *columns: tuple[str, str, str | None]) -> DeclaredTable:
+    return DeclaredTable("marts", name, f"{name}, one row each. More of it.", columns)
 
 
 CARRY = table(

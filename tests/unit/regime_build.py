@@ -65,7 +65,7 @@ def regime_rows(days: list[date], explain: str = "Told.") -> pl.DataFrame:
     }
     return pl.DataFrame(
         {column.name: told.get(column.name, [None] * len(days)) for column in ROW_COLUMNS},
-        schema={column.name: TYPES[column.sql_type] for column in ROW_COLUMNS},
+        schema={column.name: TYPES[column.kind] for column in ROW_COLUMNS},
     )
 
 

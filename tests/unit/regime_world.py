@@ -15,13 +15,14 @@ import polars as pl
 
 from analytics.regimes.inputs import SERIES, InputReader, Panel, PanelRows, read_panel
 from analytics.regimes.knowledge import Replay
-from analytics.regimes.ledger import CutoffName, Folder, ledger_ddl
+from analytics.regimes.ledger import CutoffName, Folder
 from analytics.regimes.spine import Spine
 from analytics.regimes.types import DayInputs
 from analytics.regimes.vintages import VINTAGES_SCHEMA, read_limits, read_spine
 from ingest.catalog import load_catalog
 from ingest.clock import NEW_YORK
 from simulator import simulate
+from warehouse.own_tables import bring_up, own_tables
 from warehouse.reference import replace_reference
 
 END = date(2020, 6, 30)
@@ -59,7 +60,7 @@ def reference() -> tuple[Spine, dict]:
 def world(rows: pl.DataFrame | None = None) -> duckdb.DuckDBPyConnection:
     """Return a build file with these observations (all of them), and the ledger, empty."""
     con = duckdb.connect()
-    con.execute("create schema intermediate; create schema marts; create schema catalog; create schema calendar")
+    con.execute("create schema intermediate; create schema marts")
     con.execute(
         """
         create table intermediate.int_observations (series_id varchar, provider varchar, provider_rank bigint,
@@ -73,19 +74,12 @@ def world(rows: pl.DataFrame | None = None) -> duckdb.DuckDBPyConnection:
     spine = read_spine(con)
     show(con, "marts.breadth_daily", breadth(spine))
     show(con, "marts.etf_category_flows_daily", flows(spine))
-    con.execute(ledger_ddl())
     return con
 
 
 def _reference(con: duckdb.DuckDBPyConnection) -> None:
-    from pathlib import Path
-
-    import warehouse.connection
-
-    con.execute((Path(warehouse.connection.__file__).with_name("schema") / "003_catalog_calendar.sql").read_text())
-    ddl = (Path(warehouse.connection.__file__).with_name("schema") / "004_panel.sql").read_text()
-    con.execute("create schema quarantine; create schema ops")
-    con.execute(ddl)
+    for table in own_tables():
+        bring_up(con, table)
     replace_reference(con, load_catalog(), NOW)
 
 

@@ -64,6 +64,19 @@ def read(con: duckdb.DuckDBPyConnection, hours: int) -> tuple[float | None, str]
     return con.execute(f"select value, provider from ({sql})").fetchone()
 
 
+def test_a_history_loaded_late_shows_what_the_other_came_to_print_later(con):
+    fill(con, [("fred", 24.0, 0), ("fred", 15.2, 90), ("third", 15.2, 1)])
+    con.execute("update observations set known_basis = if(provider = 'fred', 'vintage', 'latest_only')")
+    con.execute(f"create or replace table disagreements as {DISAGREEMENTS}")
+    assert read(con, 2) == (24.0, "fred")
+    assert read(con, 91) == (15.2, "fred")
+    # one that nobody ever printed is a difference
+    con.execute("update observations set value = 19.0 where provider = 'third'")
+    con.execute(f"create or replace table disagreements as {DISAGREEMENTS}")
+    assert read(con, 2)[0] is None
+    assert read(con, 91)[0] is None
+
+
 def test_two_that_differ_leave_no_value_from_the_second_on(con):
     fill(con, [("cboe", 20.37, 0), ("fred", 17.76, 30)])
     assert read(con, -1) is None

@@ -16,7 +16,7 @@ import pytest
 from docs.generate import without_as_of
 from tests.unit.query_home import publish_small
 from warehouse.asof import AsOf, as_of_queries, moment_of, new_york_statements
-from warehouse.published_table import PublishedTable
+from warehouse.declared_tables import DeclaredTable
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_what_is_no_moment(text: str, why: str):
         moment_of(text)
 
 
-def table(name: str, *columns: str) -> PublishedTable:
-    return PublishedTable("marts", name, "A mart.", tuple((column, "timestamp", "C.") for column in columns))
+def table(name: str, *columns: str) -> DeclaredTable:
+    return DeclaredTable("marts", name, "A mart.", tuple((column, "timestamp", "C.") for column in columns))
 
 
 @pytest.mark.parametrize(

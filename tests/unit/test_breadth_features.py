@@ -19,7 +19,7 @@ from analytics.breadth.features import (
     listing_sessions,
     update_features,
 )
-from ingest.rules.splits import raw_close_from_split_basis, split_adjusted_prices
+from ingest.rules.splits import later_split_ratio, split_adjusted_prices
 
 SCHEMA = {"permid": pl.Int32, "session_seq": pl.Int32, "close_adj": pl.Float64, "volume_adj": pl.Float64}
 SMALL = Windows(short_average=3, long_average=5, high_low=4, high_low_min_closes=3, average_min_ratio=0.6)
@@ -80,16 +80,14 @@ def test_raw_close_undoes_every_later_split_and_no_other():
             "split_ratio": [0.1, 4.0, 50.0],
         }
     )
-    raw = raw_close_from_split_basis(close, splits)
-    assert raw.columns == [*close.columns, "close_raw"]
-    assert raw["close_raw"].to_list() == pytest.approx([7.0, 7.0, 0.7, 2.8, 2.8])
+    assert (close["close"] * later_split_ratio(close, splits)).to_list() == pytest.approx([7.0, 7.0, 0.7, 2.8, 2.8])
 
 
 def test_raw_close_takes_two_splits_of_one_day_together_and_none_at_all():
     close = pl.DataFrame({"permid": [1], "session_date": [date(2024, 1, 2)], "close": [10.0]})
     splits = pl.DataFrame({"permid": [1, 1], "split_date": [date(2024, 2, 1)] * 2, "split_ratio": [3.0, 0.5]})
-    assert raw_close_from_split_basis(close, splits)["close_raw"].to_list() == [15.0]
-    assert raw_close_from_split_basis(close, splits.clear())["close_raw"].to_list() == [10.0]
+    assert later_split_ratio(close, splits).to_list() == [1.5]
+    assert later_split_ratio(close, splits.clear()).to_list() == [1.0]
 
 
 def test_t3_an_ex_dividend_fall_is_a_decline():

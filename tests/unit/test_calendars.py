@@ -201,6 +201,21 @@ def test_days_on_which_calendars_differ(calendar, day, works):
     assert is_working_day(calendar, day) is works
 
 
+@pytest.mark.parametrize(
+    ("calendar", "day", "works"),
+    [
+        ("hong_kong", date(2026, 2, 16), True),  # the eve of the lunar new year: half a day
+        ("hong_kong", date(2026, 2, 17), False),
+        ("hong_kong", date(2026, 7, 1), False),
+        ("shanghai", date(2026, 2, 17), False),
+        ("shanghai", date(2026, 10, 1), False),
+        ("shanghai", date(2026, 7, 1), True),
+    ],
+)
+def test_exchanges_of_asia_keep_their_own_holidays(calendar, day, works):
+    assert is_working_day(calendar, day) is works
+
+
 def test_sessions_are_known_a_year_ahead_to_its_end():
     assert nyse_sessions(date(2027, 12, 23), date(2027, 12, 31))["session_date"].to_list() == [
         date(2027, 12, 23),

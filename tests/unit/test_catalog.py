@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -155,6 +155,14 @@ def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
         ("baa_10y_spread", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 21, 15)),
         ("ted_spread", "fred", date(2019, 9, 16), datetime(2019, 9, 17, 20, 15)),
         ("us_10y_2y_spread", "user_file", date(2026, 11, 18), datetime(2026, 11, 19, 21, 15)),
+        # the fifth working day of the second month after: New Year is none, nor the 3rd of July before a Saturday
+        ("consumer_credit_total", "fred", date(2024, 1, 1), datetime(2024, 3, 7, 20, 0)),
+        ("consumer_credit_total", "federal_reserve", date(2026, 6, 1), datetime(2026, 8, 7, 19, 0)),
+        ("card_rate_all_accounts", "fred", date(2025, 11, 1), datetime(2026, 1, 8, 20, 0)),
+        ("card_rate_all_accounts", "fred", date(2026, 5, 1), datetime(2026, 7, 8, 19, 0)),
+        # the shutdown of 2025
+        ("personal_saving_rate", "fred", date(2025, 9, 1), datetime(2025, 12, 5, 13, 30)),
+        ("real_retail_sales", "fred", date(2025, 11, 1), datetime(2026, 1, 14, 13, 30)),
     ],
 )
 def test_release_rules_keep_the_holidays_of_their_publisher(series_id, source, period, released_utc):
@@ -183,6 +191,7 @@ COMPUTED_BY_FRED = {
     "BAA10Y",
     "TEDRATE",
     "SAHMREALTIME",
+    "RRSFS",
 }
 
 
@@ -199,6 +208,8 @@ def test_what_fred_computes_from_its_own_series_is_never_out_before_them():
             computed.append((series.id, name))
     assert sorted(computed) == [
         ("baa_10y_spread", "us_10y_yield"),
+        ("breakeven_5y5y", "us_10y_yield"),
+        ("real_retail_sales", "retail_sales"),
         ("sahm_realtime", "unrate"),
         ("ted_spread", "us_3m_yield"),
         ("us_10y_2y_spread", "us_10y_yield"),
@@ -215,4 +226,21 @@ def test_daily_series_keep_the_calendar_of_their_publisher():
     assert {kept[name] for name in ("vix_close", "sp500_close", "put_call_total_ratio", "usdjpy")} == {"nyse"}
     assert {kept[name] for name in ("jgb_2y_yield", "jgb_10y_yield", "jgb_30y_yield")} == {"tokyo"}
     assert {series.calendar for series in CATALOG.series if series.frequency != "daily"} == {None}
-    assert "every_day" not in kept.values()
+    assert kept["hang_seng"] == "hong_kong"
+    assert kept["csi300"] == "shanghai"
+    # the only market here that never closes
+    assert {name for name, calendar in kept.items() if calendar == "every_day"} == {"bitcoin"}
+
+
+def test_months_are_said_of_a_monthly_series_only():
+    series = CATALOG.by_id("card_delinquency_30dpd_banks").model_dump()
+    with pytest.raises(ValueError, match="months are said of a monthly series only"):
+        type(CATALOG.by_id("unrate")).model_validate({**series, "months": [2, 5]})
+
+
+def test_no_month_is_due_that_a_series_never_has():
+    from warehouse.reference import due_releases
+
+    due = due_releases(CATALOG, datetime(2026, 7, 22, tzinfo=UTC))
+    months = due.filter(pl.col("series_id") == "card_rate_all_accounts")["period_date"].dt.month().unique()
+    assert sorted(months) == [2, 5, 8, 11]

@@ -14,6 +14,7 @@ from ingest.sources.cboe import cboe
 from tests.unit.fakes import NOON, FakeHttp, cells, context_of, pairs_of, payload_of
 
 INDICES = pairs_of("cboe", "VIX/", "VVIX/", "SKEW/")
+OVX = pairs_of("cboe", "OVX/")
 PUT_CALL = pairs_of("cboe", "put_call/")
 DAILY = "https://cdn.cboe.com/data/us/options/market_statistics/daily/"
 ARCHIVES = "https://cdn.cboe.com/resources/"
@@ -25,7 +26,7 @@ OHLC = "DATE,OPEN,HIGH,LOW,CLOSE\n"
 
 def index(body: str | bytes, symbol: str = "VIX"):
     meta = {"part": "index", "symbol": symbol, "series": "vix_open,vix_high,vix_low,vix_close"}
-    return cboe.parse(payload_of("cboe", body, name=f"{symbol} history", meta=meta), INDICES + PUT_CALL)
+    return cboe.parse(payload_of("cboe", body, name=f"{symbol} history", meta=meta), INDICES + OVX + PUT_CALL)
 
 
 def test_four_columns_are_four_series() -> None:
@@ -40,6 +41,11 @@ def test_four_columns_are_four_series() -> None:
 
 def test_a_single_column_bears_the_symbol() -> None:
     assert cells(index("DATE,VVIX\n03/06/2006,71.73\n", "VVIX"), "vvix_close") == {date(2006, 3, 6): 71.73}
+
+
+@pytest.mark.parametrize("body", ["DATE,OVX\n03/06/2026,31.5\n", "DATE,OPEN,HIGH,LOW,CLOSE\n03/06/2026,1,2,0.5,31.5\n"])
+def test_a_close_is_read_from_a_file_of_closes_and_from_one_of_bars(body: str) -> None:
+    assert cells(index(body, "OVX"), "ovx_close") == {date(2026, 3, 6): 31.5}
 
 
 def test_byte_order_mark_and_preamble() -> None:
@@ -103,7 +109,7 @@ PREAMBLE = "Cboe Volume and Put/Call Ratio data, compiled for visitors.,,,,\n, P
 
 def archive(body: str, product: str = "equity"):
     meta = {"part": "archive", "product": product, "series": "put_call_equity_ratio"}
-    return cboe.parse(payload_of("cboe", body, name="put/call archive", meta=meta), INDICES + PUT_CALL)
+    return cboe.parse(payload_of("cboe", body, name="put/call archive", meta=meta), INDICES + OVX + PUT_CALL)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +185,7 @@ def page(**entries: Any) -> dict[str, Any]:
 def daily(document: Any):
     meta = {"part": "daily", "session": "2026-11-16"}
     body = document if isinstance(document, str) else json.dumps(document)
-    return cboe.parse(payload_of("cboe", body, name="daily options 2026-11-16", meta=meta), INDICES + PUT_CALL)
+    return cboe.parse(payload_of("cboe", body, name="daily options 2026-11-16", meta=meta), INDICES + OVX + PUT_CALL)
 
 
 def values(document: Any) -> dict[str, float | None]:

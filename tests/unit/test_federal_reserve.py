@@ -197,8 +197,10 @@ def test_each_release_is_asked_once_at_its_own_address() -> None:
         "https://www.federalreserve.gov/releases/h41/data/FRB_h41_xml.zip",
         "https://www.federalreserve.gov/releases/h15/data/FRB_h15_xml.zip",
         "https://www.federalreserve.gov/releases/prates/data/FRB_PRATES_xml.zip",
+        "https://www.federalreserve.gov/releases/g19/data/FRB_g19_xml.zip",
+        "https://www.federalreserve.gov/econres/notes/feds-notes/ebp_csv.csv",
     ]
-    assert http.headers == [{}, {}, {}]
+    assert http.headers == [{}, {}, {}, {}, {}]
 
 
 @pytest.mark.parametrize("has_landed", [True, False])
@@ -224,8 +226,74 @@ def test_a_release_that_moved_does_not_stop_the_others_and_a_silent_host_does() 
     http = FakeHttp({**dict.fromkeys(board.URLS.values(), b"zip"), board.URLS["H41"]: moved})
     items = list(board.fetch(context_of("federal_reserve", http, pairs)))
     assert items[0] is moved
-    assert len(items) == 3
+    assert len(items) == len(board.URLS)
     silent = FakeHttp(dict.fromkeys(board.URLS.values(), SourceUnavailable("federal_reserve", "H41", "no answer")))
     with pytest.raises(SourceUnavailable):
         list(board.fetch(context_of("federal_reserve", silent, pairs)))
     assert len(silent.asked) == 1
+
+
+# ---- consumer credit and the excess bond premium --------------------------------------------------------------------
+
+G19 = [pair for pair in pairs_of("federal_reserve", "G19/") if pair[1].code in ("G19/DTCTLR.M", "G19/RIFSPBCICC_N.M")]
+EBP = pairs_of("federal_reserve", "EBP/")
+CARD_RATE = 'UNIT="Percent" UNIT_MULT="1" CURRENCY="USD"'
+
+
+def test_months_are_dated_on_their_first_day_and_a_rate_that_was_not_printed_is_no_row() -> None:
+    levels = series("DTCTLR.M", MILLIONS, ("2026-01-31", "1326887.25", "A"), ("2026-02-28", "1327596.44", "A"))
+    rates = series("RIFSPBCICC_N.M", CARD_RATE, ("2026-01-31", "-9999", "ND"), ("2026-02-28", "21.00", "A"))
+    rows = parse(document(levels + rates), G19, "G19")
+    assert cells(rows, "consumer_credit_revolving") == {date(2026, 1, 1): 1326887.25, date(2026, 2, 1): 1327596.44}
+    assert cells(rows, "card_rate_all_accounts") == {date(2026, 2, 1): 21.0}
+
+
+@pytest.mark.parametrize(
+    ("units", "said"),
+    [
+        (MILLIONS.replace("1e+06", "1e+09"), "Currency USD x 1000000000"),
+        (MILLIONS.replace("USD", "EUR"), "Currency EUR x 1000000"),
+    ],
+)
+def test_consumer_credit_in_another_unit_is_refused_and_the_rates_stay(units: str, said: str) -> None:
+    levels = series("DTCTLR.M", units, ("2026-02-28", "1327.6", "A"))
+    rates = series("RIFSPBCICC_N.M", CARD_RATE, ("2026-02-28", "21.00", "A"))
+    with pytest.raises(PartOfPayloadChanged) as caught:
+        parse(document(levels + rates), G19, "G19")
+    assert said in " ".join(map(str, caught.value.problems))
+    assert cells(caught.value.rows, "card_rate_all_accounts") == {date(2026, 2, 1): 21.0}
+
+
+def premium(body: str):
+    meta = {"release": "EBP", "series": "excess_bond_premium", "held": ""}
+    return board.parse(payload_of("federal_reserve", body, name="EBP", meta=meta), EBP)
+
+
+def test_the_premium_is_read_by_its_column_and_gaps_are_gaps() -> None:
+    rows = premium("date,gz_spread,ebp,est_prob\n7/1/2026,0.84,-0.32,0.1\n8/1/2026,0.9,,0.2\n9/1/2026,NA,NA,NA\n,,,\n")
+    assert cells(rows, "excess_bond_premium") == {
+        date(2026, 7, 1): -0.32,
+        date(2026, 8, 1): None,
+        date(2026, 9, 1): None,
+    }
+    assert rows["unit"].unique().to_list() == ["Percentage Points"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("date,gz_spread,premium,est_prob\n7/1/2026,1,2,3\n", "date,gz_spread,ebp,est_prob"),
+        ("date,gz_spread,ebp,est_prob\n2026-07-01,1,2,3\n", "dates like %m/%d/%Y"),
+        ("date,gz_spread,ebp,est_prob\n1/7/2026,1,2,3\n", "dated on its first day"),  # day before month
+        ("date,gz_spread,ebp,est_prob\n7/1/2026,1,2,3\n7/1/2026,1,4,3\n", "each month once"),
+        ("date,gz_spread,ebp,est_prob\n7/1/2026,1,high,3\n", "numbers in column ebp"),
+        ("date,gz_spread,ebp,est_prob\n7/1/2026,1,2,3", "a last line with its end"),
+        ("date,gz_spread,ebp,est_prob\n", "at least one month"),
+        ("<!DOCTYPE html><html></html>", "an HTML page"),
+        ("", "an empty body"),
+    ],
+)
+def test_anything_else_in_place_of_the_premium_is_named(body: str, said: str) -> None:
+    with pytest.raises(SourceChanged, match="EBP") as caught:
+        premium(body)
+    assert said in str(caught.value)

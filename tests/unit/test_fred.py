@@ -239,6 +239,18 @@ def test_pages_are_asked_until_the_count_is_reached(monkeypatch) -> None:
     assert got["value"].to_list() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
+def test_a_smaller_page_than_asked_for_newest_first_loses_no_history(monkeypatch) -> None:
+    """A page of 3 of 8, newest first: read as the whole it would be the newest three and nothing before."""
+    days = [date(2026, 9, 23) + timedelta(days=7 * n) for n in range(8)]
+    fake = FakeFred([(day, day + timedelta(days=1), str(n)) for n, day in enumerate(days)][::-1])
+    page = fake._page
+    monkeypatch.setattr(fake, "_page", lambda params: page({**params, "limit": "3"}))
+    got, problems = run(fake)
+    assert [ask["offset"] for ask in fake.asked if "offset" in ask] == ["0", "3", "6"]
+    assert dict(got.select("period_date", "value").iter_rows()) == {day: float(n) for n, day in enumerate(days)}
+    assert problems == []
+
+
 def test_a_short_page_is_named() -> None:
     fake = FakeFred([(date(2026, 11, 4), date(2026, 11, 5), "1")])
     run(fake)

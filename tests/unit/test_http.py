@@ -286,3 +286,20 @@ def test_a_redirect_stays_with_its_publisher(server, tmp_path, location, is_foll
             with pytest.raises(SourceChanged, match="a redirect to an https address"):
                 http.get("cboe", "VIX", "https://cdn.cboe.com/VIX.csv")
     assert len(server.asked) == 1 + is_followed
+
+
+@pytest.mark.parametrize(
+    ("location", "is_followed"),
+    [
+        ("https://release-assets.githubusercontent.com/x", True),  # the publisher declares both hosts
+        ("https://raw.githubusercontent.com/x", False),  # declared, but by another publisher
+    ],
+)
+def test_a_redirect_may_lead_to_a_host_that_the_publisher_declares(server, tmp_path, location, is_followed):
+    server.script = [answer(status=302, Location=location), answer(b"data")]
+    with upstream_at(server.base, tmp_path) as http:
+        if is_followed:
+            assert http.get("warn_feed", "notices", "https://github.com/x").body == b"data"
+        else:
+            with pytest.raises(SourceChanged, match="a redirect to an https address"):
+                http.get("warn_feed", "notices", "https://github.com/x")

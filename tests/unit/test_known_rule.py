@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import cache
 
 import duckdb
 import pytest
@@ -41,6 +42,7 @@ order by all
 """
 
 
+@cache
 def known_sql() -> str:
     """Return the model's select over tables of these names; every cut-off has passed."""
     relations = {"int_agreed": "observations", "sessions": "sessions", "series": "series", "providers": "providers"}
@@ -71,16 +73,28 @@ def fill(con: duckdb.DuckDBPyConnection, sessions: list[date], rows: list[tuple]
     A value of 0 stands for a period in dispute: it has none.
     """
     con.execute("delete from sessions; delete from observations")
-    for n, day in enumerate(sessions, 1):
-        cutoff = datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1)
-        con.execute("insert into sessions values (?, ?, ?)", [n, day, cutoff])
-    for n, (series, provider, period, value, known_at) in enumerate(rows):
-        # the first rows landed last, three at a time: of those that landed together the payload decides
-        loaded_at, payload = datetime(2026, 3, 1, 0, 59 - (n + 2) // 3), f"{7 * n % 24:02}"
-        con.execute(
-            "insert into observations values (?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?, ?)",
-            [series, provider, 1 + (provider == "second"), period, value, known_at, loaded_at, payload, value == 0],
-        )
+    cutoffs = [datetime(day.year, day.month, day.day, 14, 15) + timedelta(days=1) for day in sessions]
+    _insert(con, "sessions", "(?, ?, ?)", [(n, *one) for n, one in enumerate(zip(sessions, cutoffs, strict=True), 1)])
+    _insert(
+        con,
+        "observations",
+        "(?, ?, ?, ?, nullif(?, 0), 'pct', ?, 'captured', ?, ?, ?)",
+        [
+            (series, provider, 1 + (provider == "second"), period, value, known_at, *_landed(n), value == 0)
+            for n, (series, provider, period, value, known_at) in enumerate(rows)
+        ],
+    )
+
+
+def _landed(n: int) -> tuple[datetime, str]:
+    """The first rows landed last, three at a time: of those that landed together the payload decides."""
+    return datetime(2026, 3, 1, 0, 59 - (n + 2) // 3), f"{7 * n % 24:02}"
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, places: str, rows: list[tuple]) -> None:
+    if rows:
+        values = [value for row in rows for value in row]
+        con.execute(f"insert into {table} values {', '.join([places] * len(rows))}", values)
 
 
 def known(con: duckdb.DuckDBPyConnection) -> list[tuple]:

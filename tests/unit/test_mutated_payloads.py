@@ -50,7 +50,7 @@ def _first_of_each(name: str, http: Upstream, settings: Settings) -> Iterator[Pa
     if name in SERIES_SOURCES:
         found = connector(name).module.fetch(build_context(name, load_catalog(), settings, clock_at(NOW), http))
     else:
-        told = {"upstream": settings.upstream, "home": settings.home, "origin": "SIMULATED"}
+        told = {"upstream": settings.upstream, "home": settings.home, "origin": "SIMULATED", "sec_contact": "a@b.test"}
         context = panel_context(name, http, funds=FUNDS.get(name, ()), tickers=["SPY"], now=NOW, **told)
         found = connector(name).module.fetch(context)
     seen: set[tuple[str, ...]] = set()

@@ -10,6 +10,7 @@ import pytest
 from ingest.batch import Batch, GateResult, Window
 from ingest.catalog import load_catalog
 from ingest.catalog.funds import load_funds
+from ingest.catalog.watched import load_watched
 from ingest.errors import SourceUnavailable, SymbolUnknown
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse import landing
@@ -18,7 +19,7 @@ from warehouse.panel_wanted import former_tickers, lacking_tickers, wanted_ticke
 from warehouse.reference import replace_reference
 
 TODAY = date(2026, 6, 11)
-FUNDS = {fund.ticker for fund in load_funds()}
+FUNDS = {fund.ticker for fund in load_funds()} | {one.ticker for one in load_watched()}
 
 
 def evening(day: date) -> datetime:

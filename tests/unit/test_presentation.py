@@ -57,7 +57,8 @@ def test_a_mart_that_says_so_is_shown_without_an_edit_of_the_report():
     assert (found.text, found.unit, found.obs_date) == ("2,001.1", "USD", date(2026, 3, 31))
     assert (found.known_at, found.age_days, found.state) == (datetime(2026, 3, 31, 22), 2, "late")
     page = readings_section(con)
-    assert '<th scope="rowgroup" colspan="7">Metals</th>' in page
+    assert '<th scope="rowgroup" colspan="8">Metals</th>' in page
+    assert "Gold &lt;spot&gt; 2,001.1 USD (+1.0)." in page, "2001.06 after 2000.04"
     assert "Gold &lt;spot&gt;" in page
     chart = charts_section(con)
     assert "<figcaption>Gold</figcaption><svg" in chart
@@ -82,7 +83,7 @@ def test_what_is_stored_is_what_was_said():
             },
         ]
     }
-    said = presentation_of([mart(column, charts=[{**DRAWN, "years": 2, "lines": lines}])])
+    said = presentation_of([mart(column, charts=[{**DRAWN, "years": 2, "lines": lines, "rows": {"place": "london"}}])])
     back = read_presentation(stored(said))
     assert back is not None
     assert [one.reading.label for one in back.readings] == ["Observed", "B", "Gold <spot>"]
@@ -116,6 +117,7 @@ def test_readings_of_a_group_stand_together_in_the_order_of_its_first():
         (mart(charts=[{**DRAWN, "lines": []}]), "lines: Tuple should have at least 1 item"),
         (mart(charts=[{**DRAWN, "lines": DRAWN["lines"] * 2}]), "labels of their own"),
         (mart(charts=[{**DRAWN, "lines": [{**DRAWN["lines"][0], "column": "silver_usd"}]}]), "no column silver_usd"),
+        (mart(charts=[{**DRAWN, "rows": {"where": "london"}}]), "no column where in metals_daily"),
         (mart(charts=[DRAWN, DRAWN]), "a chart is declared twice: Gold"),
         (MartMeta("static", {"a": {"readings": [{**GOLD, "known_at": ["a"]}]}}), "expected one of session_date, week"),
     ],
@@ -147,3 +149,8 @@ def test_a_release_of_an_older_version_says_that_it_does_not_declare_any():
     assert readings(con) is None
     assert NOT_DECLARED in readings_section(con)
     assert charts_section(con) == ""
+
+
+def test_a_chart_draws_the_rows_that_it_is_about():
+    con = stored(presentation_of([mart(charts=[{**DRAWN, "rows": {"place": "zurich"}}])]))
+    assert 'aria-label="Gold: Total in USD, 2026-03-31 to 2026-03-31"' in charts_section(con)

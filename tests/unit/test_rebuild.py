@@ -9,7 +9,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from analytics.regimes.types import MODEL_VERSION
 from ingest.archive import Archive, sha256_of
 from ingest.batch import Batch, CheckResult, GateResult, Window
 from ingest.errors import AuditFailed, HomeUnusable
@@ -20,7 +19,7 @@ from tests.unit.series_batches import series_batch, series_gated
 from tests.unit.test_landing import CATALOG, MON, OAS, SOURCE, TUE, WED, frame, utc
 from warehouse.connection import connect, migrate
 from warehouse.landing import land
-from warehouse.lived import KEPT_ON_REBUILD
+from warehouse.lived import KEPT_ON_REBUILD, MODEL_VERSION
 from warehouse.publish import publish
 from warehouse.rebuild import RebuildResult, foreseen_loss, rebuild
 from warehouse.runs import begin_run, finish_run, record_checks

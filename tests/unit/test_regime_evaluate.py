@@ -15,7 +15,6 @@ from analytics.regimes.evaluate import evaluate_day
 from analytics.regimes.types import (
     CORE,
     DIMENSIONS,
-    MODEL_VERSION,
     SCORED,
     DayInputs,
     InputValue,
@@ -25,6 +24,7 @@ from analytics.regimes.types import (
     inputs_to_json,
 )
 from tests.unit.regime_days import QUIET, START, day
+from warehouse.lived import MODEL_VERSION
 
 KINDS: dict[str, type | tuple[type, ...]] = {
     "varchar": str,
@@ -68,7 +68,7 @@ def wild(count: int, seed: int) -> list[DayInputs]:
 
 
 def test_a_row_has_its_columns_in_their_types() -> None:
-    kinds = {column.name: KINDS[column.sql_type] for column in ROW_COLUMNS}
+    kinds = {column.name: KINDS[column.kind] for column in ROW_COLUMNS}
     seen = set()
     absent = day(60, hy_oas_bp="missing", hy_oas_change_21d_bp="missing", sahm_realtime_pct="stale")
     for row in rows_of([*wild(60, 1), absent, day(61, is_adl_divergence=1.0)]):
@@ -88,9 +88,9 @@ def test_columns_have_units_and_comments() -> None:
     unit = re.compile(r".*(_bp|_points|_score|_score_raw|_count)$")
     for column in ROW_COLUMNS:
         assert column.comment
-        if column.sql_type in ("integer", "double"):
+        if column.kind in ("integer", "double"):
             assert unit.match(column.name), column.name
-        if column.sql_type == "boolean":
+        if column.kind == "boolean":
             assert column.name.startswith("is_")
     assert len(set(COLUMN_NAMES)) == len(COLUMN_NAMES)
 

@@ -30,7 +30,7 @@ def test_every_table_comes_in_its_columns_and_types(truth: Path):
     found = derive(build_file(), truth=truth)
     assert tuple(found) == FOLLOWED_TABLES
     for table, frame in found.items():
-        assert dict(frame.schema) == schema_of(table), table.name
+        assert dict(frame.schema) == schema_of(table.columns), table.name
         assert frame.height, table.name
 
 

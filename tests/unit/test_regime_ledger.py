@@ -174,9 +174,8 @@ def test_nothing_known_means_no_row():
     assert rows(con).is_empty()
 
 
-def test_the_migration_may_run_twice():
+def test_every_column_of_the_ledger_is_described():
     con = world.world(recent().clear())
-    con.execute(ledger.ledger_ddl())
     comments = con.execute(
         "select count(*) from duckdb_columns() where schema_name = 'regime' and comment is null"
     ).fetchone()

@@ -40,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("ici", "www.ici.org: {}", "www.ici.org: {requests_per_second: 0}", "hosts.www.ici.org.requests_per_second: "),
         ("ssga", "like: holdings", "like: positions", "holdings: like: no shape named 'positions' in shapes.yml"),
         ("ssga", "rank: 1}}\n  holdings", "rank: 2}}\n  holdings", "rank 2 of fund_days is ishares's already"),
+        ("yahoo", "asked_by: contracts", "asked_by: whole", "contracts: said where asked_by is contracts"),
         ("ssga", "judged_after: [yahoo_prices]", "judged_after: [yahoo_price]", "no connector named 'yahoo_price'"),
         ("ssga", "publisher: State", "publisher: [State", "publisher ssga.yml: cannot be read as YAML"),
     ],
@@ -134,3 +135,10 @@ def test_periods_are_counted_back_over_the_turn_of_a_year():
     assert periods_before("annual", date(2024, 2, 9), 2) == [date(2024, 1, 1), date(2023, 1, 1)]
     with pytest.raises(ValueError, match="not counted in months"):
         periods_before("weekly", date(2024, 2, 9), 2)
+
+
+def test_a_series_of_some_months_has_no_other_periods():
+    middle = (2, 5, 8, 11)
+    assert periods_before("monthly", date(2024, 6, 9), 6, middle) == [date(2024, 5, 1), date(2024, 2, 1)]
+    assert is_period("monthly", date(2024, 5, 1), middle)
+    assert not is_period("monthly", date(2024, 6, 1), middle)

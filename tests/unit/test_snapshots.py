@@ -13,7 +13,7 @@ from ingest.clock import naive_utc
 from ingest.dataset import Dataset
 from tests.unit.snapshot_sample import CHAINS, DAY, NOW, SEEN, chain
 from warehouse import snapshots
-from warehouse.connection import SCHEMA_FOLDER
+from warehouse.own_tables import bring_up, own_table
 from warehouse.snapshot_files import damaged_files, left_over_files
 from warehouse.snapshot_views import refresh_views, snapshot_macros
 from warehouse.snapshots import LandedSnapshot, groups_of_newest_day, land_snapshot, rows_by_day
@@ -24,8 +24,9 @@ LATER = SEEN + timedelta(hours=1)
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
-        con.execute("create schema ops; create schema quarantine")
-        con.execute((SCHEMA_FOLDER / "010_snapshots.sql").read_text())
+        con.execute("create schema quarantine")
+        for name in ("ops.snapshot_files", "ops.snapshot_expired"):
+            bring_up(con, own_table(name))
         yield con
 
 

@@ -127,6 +127,17 @@ def test_balance_sheet_has_its_magnitudes():
     assert (first_prints("on_rrp")["value"].median() or 0) < 300
 
 
+def test_an_undrawn_series_follows_or_mirrors_the_one_that_it_is_like():
+    like = first_prints("broad_dollar").select("period_date", dollar="value")
+    gold = first_prints("gold_future").join(like, on="period_date")
+    assert gold.select(pl.corr("value", "dollar")).item() < -0.5
+    coin = first_prints("bitcoin")["period_date"]
+    assert len(coin) == (coin[-1] - coin[0]).days + 1  # weekends as well
+    stocks = first_prints("sp500_close").select("period_date", index="value")
+    steps = first_prints("nasdaq100_close").join(stocks, on="period_date").select(pl.col("value", "index").pct_change())
+    assert 0.3 < steps.select(pl.corr("value", "index")).item() < 0.99  # with days of its own
+
+
 def test_crises_come_at_least_every_six_years_and_look_like_crises():
     latent = market().latent
     crises = latent.filter(pl.col("regime") == "crisis")["session_date"]

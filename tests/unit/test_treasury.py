@@ -11,9 +11,11 @@ import pytest
 
 from ingest.batch import ROWS_SCHEMA, Window
 from ingest.errors import SourceChanged, SourceUnavailable
-from ingest.sources.treasury import treasury
+from ingest.sources.treasury import fiscal_data, treasury
+from ingest.sources.treasury.fiscal_data import STATEMENT_URL
 from tests.unit.fakes import FakeHttp, cells, context_of, pairs_of, payload_of
 
+DTS_URL = STATEMENT_URL.format(table="operating_cash_balance")
 BALANCE = pairs_of("treasury", "dts/")
 YIELDS = pairs_of("treasury", "par_yield/")
 META = {"part": "balance", "start": "2022-04-01", "page": "1", "series": "tga_daily"}
@@ -174,8 +176,8 @@ def test_a_missing_column_is_named() -> None:
 
 
 def test_asks_page_after_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert treasury._PAGE_SIZE == 10_000
-    monkeypatch.setattr(treasury, "_PAGE_SIZE", 6)
+    assert fiscal_data._PAGE_SIZE == 10_000
+    monkeypatch.setattr(fiscal_data, "_PAGE_SIZE", 6)
     pages = {
         1: answer(*third_era("2022-04-18", 1, 1, 1, 1), *third_era("2022-04-19", 1, 2, 1, 2)[:2], pages=2),
         2: answer(*third_era("2022-04-19", 1, 2, 1, 2)[2:], *third_era("2022-04-20", 2, 2, 1, 3), pages=2),
@@ -197,7 +199,7 @@ def test_asks_page_after_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pages_without_end_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(treasury, "_PAGE_SIZE", 4)
+    monkeypatch.setattr(fiscal_data, "_PAGE_SIZE", 4)
     full = answer(*third_era("2022-04-18", 1, 1, 1, 1), pages=1_000_000_000)
     repeated = answer(*third_era("2022-04-18", 1, 1, 1, 1), pages=3)
     for body, asked, message in (
@@ -205,7 +207,7 @@ def test_pages_without_end_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) ->
         (repeated, 2, "expected page 2 of 3, got a page that came before"),
         (answer(*third_era("2022-04-18", 1, 1, 1, 1)[:3], pages=3), 1, "expected 4 entries on page 1 of 3, got 3"),
     ):
-        http = FakeHttp({treasury.DTS_URL: body})
+        http = FakeHttp({DTS_URL: body})
         *_, error = treasury.fetch(context_of("treasury", http, BALANCE))
         assert message in str(error)
         assert len(http.asked) == asked
@@ -213,13 +215,13 @@ def test_pages_without_end_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) ->
 
 def _page_address(page: int) -> str:
     return (
-        f"{treasury.DTS_URL}?filter=record_date%3Agte%3A2005-10-03%2Crecord_date%3Alte%3A2026-11-17"
-        f"&sort=record_date&page%5Bnumber%5D={page}&"
+        f"{DTS_URL}?filter=record_date%3Agte%3A2005-10-03%2Crecord_date%3Alte%3A2026-11-17"
+        f"&sort=record_date%2Csrc_line_nbr&page%5Bnumber%5D={page}&"
     )
 
 
 def test_later_asks_overlap_by_45_days_and_one_page_answers_for_all_of_them() -> None:
-    http = FakeHttp({treasury.DTS_URL: answer(*third_era("2026-11-13", 1, 1, 1, 1))})
+    http = FakeHttp({DTS_URL: answer(*third_era("2026-11-13", 1, 1, 1, 1))})
     (payload,) = treasury.fetch(context_of("treasury", http, BALANCE, since={"tga_daily": date(2026, 11, 13)}))
     assert "gte%3A2026-09-29" in http.asked[0]
     rows = treasury.parse(payload, BALANCE)
@@ -227,7 +229,7 @@ def test_later_asks_overlap_by_45_days_and_one_page_answers_for_all_of_them() ->
 
 
 def test_a_page_nobody_can_read_ends_the_asking() -> None:
-    http = FakeHttp({treasury.DTS_URL: b"<html>"})
+    http = FakeHttp({DTS_URL: b"<html>"})
     (payload,) = treasury.fetch(context_of("treasury", http, BALANCE))
     with pytest.raises(SourceChanged):
         treasury.parse(payload, BALANCE)
@@ -320,7 +322,7 @@ def test_years_asked_for() -> None:
 
 def test_one_datasets_failure_does_not_stop_the_other() -> None:
     error = SourceUnavailable("treasury", "balance", "no answer")
-    http = FakeHttp({treasury.DTS_URL: error, "https://home.treasury.gov": NEW})
+    http = FakeHttp({DTS_URL: error, "https://home.treasury.gov": NEW})
     since = {series.id: date(2026, 11, 13) for series, _ in YIELDS}
     answers = list(treasury.fetch(context_of("treasury", http, BALANCE + YIELDS, since=since)))
     assert answers[0] is error

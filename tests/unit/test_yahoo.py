@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.unit.fakes import cells, context_of, pairs_of, payload_of
 from tests.unit.yahoo_server import EVENING, LONDON, NEW_YORK, NOT_FOUND, LocalHttp, Server, chart, new_york, stamp
 
 PAIRS = pairs_of("yahoo")
+ASKED = pairs_of("yahoo", "^GSPC/", "^MOVE/", "JPY=X/")
 
 
 def parse(document: Any, symbol: str = "^GSPC", fetched_at: datetime = EVENING):
@@ -66,6 +68,36 @@ def test_days_follow_the_exchanges_clock_through_summer_time() -> None:
         date(2026, 10, 30),
         date(2026, 11, 2),
     ]
+
+
+def test_the_day_of_a_coin_ends_at_midnight_utc() -> None:
+    days = [stamp(day, UTC, "00:00") for day in ("2026-11-14", "2026-11-15", "2026-11-16")]
+    document = chart("BTC-USD", days, closes=[90.0, 91.0, 92.0], exchangeTimezoneName="UTC", gmtoffset=0)
+
+    def held(hour: int) -> list[date]:
+        return list(cells(parse(document, "BTC-USD", datetime(2026, 11, 16, hour, 30, tzinfo=UTC)), "bitcoin"))
+
+    assert held(23) == [date(2026, 11, 14), date(2026, 11, 15)]  # evening in New York, and the day goes on
+    assert list(cells(parse(document, "BTC-USD", datetime(2026, 11, 17, 0, 1, tzinfo=UTC)), "bitcoin"))[-1] == date(
+        2026, 11, 16
+    )
+
+
+@pytest.mark.parametrize(("symbol", "series"), [("GC=F", "gold_future"), ("DX-Y.NYB", "dollar_index")])
+def test_futures_and_the_dollar_index_trade_until_five(symbol: str, series: str) -> None:
+    document = chart(symbol, new_york("2026-11-13", "2026-11-16"))
+    at_half_past_four, at_five = (datetime(2026, 11, 16, *at, tzinfo=UTC) for at in ((21, 30), (22, 0)))
+    assert list(cells(parse(document, symbol, at_half_past_four), series)) == [date(2026, 11, 13)]
+    assert list(cells(parse(document, symbol, at_five), series)) == [date(2026, 11, 13), date(2026, 11, 16)]
+
+
+def test_an_index_of_hong_kong_states_its_currency() -> None:
+    zone = ZoneInfo("Asia/Hong_Kong")
+    document = chart("^HSI", [stamp("2026-11-16", zone, "09:30")], closes=[25_000.0], exchangeTimezoneName=zone.key)
+    with pytest.raises(SourceChanged, match=r"unit 'HKD' in meta.currency.*'USD'"):
+        parse(document, "^HSI")
+    document["chart"]["result"][0]["meta"]["currency"] = "HKD"
+    assert cells(parse(document, "^HSI"), "hang_seng") == {date(2026, 11, 16): 25_000.0}
 
 
 def yen(*stamps: int, fetched_at: datetime = EVENING):
@@ -171,7 +203,7 @@ def ask(server: Server, http: LocalHttp | None = None, since: dict[str, date] | 
     context = context_of(
         "yahoo",
         http or LocalHttp(server),
-        PAIRS,
+        ASKED,
         since=since,
         now=EVENING,
         upstream=f"http://127.0.0.1:{server.server_port}",
@@ -187,12 +219,12 @@ def test_every_chart_is_archived_as_it_came(server: Server) -> None:
     assert [payload.name for payload in payloads] == ["JPY=X", "^GSPC", "^MOVE"]
     assert payloads == http.kept
     assert payloads[1].body == json.dumps(server.charts["^GSPC"]).encode()
-    assert payloads[1].url.startswith("https://query2.finance.yahoo.com/v8/finance/chart/%5EGSPC?period1=946702800&")
+    assert payloads[1].url.startswith("https://query2.finance.yahoo.com/v8/finance/chart/%5EGSPC?period1=631170000&")
     assert not any("crumb" in payload.url for payload in payloads)
     assert payloads[1].fetched_at == EVENING
-    rows = yahoo.parse(payloads[1], PAIRS)
+    rows = yahoo.parse(payloads[1], ASKED)
     assert cells(rows, "sp500_close") == {date(2026, 11, 13): 100.0, date(2026, 11, 16): 101.0}
-    assert Window("sp500_open", date(2000, 1, 1)) in yahoo.windows(payloads[1], rows)
+    assert Window("sp500_open", date(1990, 1, 1)) in yahoo.windows(payloads[1], rows)
 
 
 def test_two_chart_requests_a_symbol_and_no_more(server: Server) -> None:
@@ -207,12 +239,12 @@ def test_a_second_run_in_the_same_process_asks_anew(server: Server) -> None:
     ask(server)
     server.charts["^GSPC"] = chart(closes=[100.0, 250.0])
     payloads = ask(server)
-    assert cells(yahoo.parse(payloads[1], PAIRS), "sp500_close")[date(2026, 11, 16)] == 250.0
+    assert cells(yahoo.parse(payloads[1], ASKED), "sp500_close")[date(2026, 11, 16)] == 250.0
     assert len(server.asked) == 6
 
 
 def test_asks_the_last_thirty_sessions_again(server: Server) -> None:
-    held = {series.id: date(2026, 11, 13) for series, _ in PAIRS}
+    held = {series.id: date(2026, 11, 13) for series, _ in ASKED}
     payloads = ask(server, since=held)
     assert payloads[1].meta["start"] == "2026-10-05"  # 30 sessions up to and with 2026-11-13
     (history,) = [query for path, query in server.requests if path.endswith("GSPC") and "period1" in query]
@@ -243,7 +275,7 @@ def test_a_429_on_the_history_itself_stops_too(server: Server) -> None:
 def test_one_of_three_symbols_failing_leaves_the_others(server: Server) -> None:
     server.charts["^GSPC"] = chart(stamps=[])
     _, error, move = ask(server)
-    assert str(error) == ("yahoo: ^GSPC: Yahoo gave no bar from 2000-01-01 on (HTTP 200); nothing landed for ^GSPC")
+    assert str(error) == ("yahoo: ^GSPC: Yahoo gave no bar from 1990-01-01 on (HTTP 200); nothing landed for ^GSPC")
     assert isinstance(error, SourceUnavailable)
     assert move.name == "^MOVE"
 
@@ -269,7 +301,7 @@ def test_a_broken_chart_reaches_the_parser_and_the_quarantine(server: Server, fo
     payload = ask(server)[1]
     assert isinstance(payload, Payload), payload
     with pytest.raises(SourceChanged, match="yahoo: \\^GSPC: ") as caught:
-        yahoo.parse(payload, PAIRS)
+        yahoo.parse(payload, ASKED)
     assert message in str(caught.value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -31,6 +32,21 @@ def asked(server: LocalServer, home: Path, patience: Patience | None = None, **s
     made = Settings(_env_file=None, **told)
     client = YahooClient(made, lambda url: f"{server.base}/{url.partition('://')[2]}", patience)
     return client.history("AAA", date(2026, 11, 2), date(2026, 11, 18), zone="America/New_York")
+
+
+def test_a_request_carried_by_another_clients_session_answers_its_own_thread(server, tmp_path) -> None:
+    made = Settings(_env_file=None, upstream=server.base, home=tmp_path)
+    client, other = (YahooClient(made, lambda url: f"{server.base}/{url.partition('://')[2]}") for _ in range(2))
+    client._session.answer = mine = Answer()
+    with ThreadPoolExecutor(1) as elsewhere:
+
+        def ask() -> Answer:
+            own = other._session.answer = Answer()
+            return own
+
+        theirs = elsewhere.submit(ask).result()
+    assert other._session.answer is mine
+    assert mine is not theirs
 
 
 def script(server: LocalServer, chart: Callable[[BaseHTTPRequestHandler], None]) -> None:

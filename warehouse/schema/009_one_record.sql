@@ -1,75 +1,4 @@
--- One record of answers and one of refusals for every table, series or not; what older tables hold moves here.
-create table if not exists ops.answers (
-    source varchar not null,
-    table_id varchar not null,
-    group_name varchar not null,
-    fetched_at timestamp not null,
-    window_start date,
-    window_end date,
-    first_period date,
-    last_period date,
-    rows_count bigint not null,
-    run_id varchar not null
-);
-comment on table ops.answers is 'Successful answers, one row per table, group and window asked for: when, which periods, what came. Tells a late row from one not asked for.';
-comment on column ops.answers.source is 'The connector that asked';
-comment on column ops.answers.group_name is 'Series, ticker or fund; empty where a source answers whole';
-comment on column ops.answers.window_start is 'First period asked for; NULL: the whole history';
-comment on column ops.answers.window_end is 'Last period asked for; NULL: up to the newest';
-
-create table if not exists quarantine.refused_rows (
-    source varchar not null,
-    table_id varchar not null,
-    group_name varchar not null,
-    period_date date,
-    row_json varchar not null,
-    attributes_json varchar,
-    reason varchar not null,
-    payload_sha256 varchar not null,
-    fetched_at timestamp not null,
-    quarantined_at timestamp not null,
-    run_id varchar not null
-);
-comment on table quarantine.refused_rows is 'Rows that did not land, and why. One row per refused row and reason, once.';
-comment on column quarantine.refused_rows.source is 'The connector that asked';
-comment on column quarantine.refused_rows.group_name is 'Series, ticker or fund; empty where a source answers whole';
-comment on column quarantine.refused_rows.row_json is 'Keys and values as they came, JSON';
-comment on column quarantine.refused_rows.attributes_json is 'What came with them, JSON: the publisher''s code and unit of a series; NULL: nothing';
-
-create table if not exists ops.held (
-    source varchar not null,
-    table_id varchar not null,
-    group_name varchar not null,
-    check_name varchar not null,
-    message varchar not null,
-    changes_count bigint not null,
-    changes_json varchar not null,
-    batch_at timestamp not null,
-    fetched_at timestamp not null,
-    payload_sha256 varchar not null,
-    run_id varchar not null,
-    held_at timestamp not null
-);
-comment on table ops.held is 'What waits for a person: answers about a group that did not land, whole or in part. One row per table, group, check and answer; `tidegauge accept` lists and lands them.';
-comment on column ops.held.changes_json is 'The first changes, JSON: key, what is held, what came';
-comment on column ops.held.batch_at is 'UTC; when the source began to be asked: names the answer in the archive';
-comment on column ops.held.fetched_at is 'UTC; when the last of the answer came';
-comment on column ops.held.payload_sha256 is 'The newest body about the group';
-
-create table if not exists ops.accepted (
-    source varchar not null,
-    table_id varchar not null,
-    group_name varchar not null,
-    check_name varchar not null,
-    batch_at timestamp not null,
-    payload_sha256 varchar not null,
-    reason varchar not null,
-    accepted_by varchar not null,
-    accepted_at timestamp not null
-);
-comment on table ops.accepted is 'Answers that were held and that a person let in. One row per table, group, check and answer; a rebuild honours them.';
-comment on column ops.accepted.reason is 'Why, in the words of who accepted it';
-
+-- Answers and refusals of homes from before there was one record of each: their rows move, the older tables go.
 create table if not exists ops.fetches (source varchar, series_id varchar, fetched_at timestamp, window_start date,
     window_end date, first_period date, last_period date, rows_count bigint, run_id varchar);
 insert into ops.answers by name
@@ -98,3 +27,6 @@ create table if not exists quarantine.panel_rows (source varchar, table_id varch
     quarantined_at timestamp, run_id varchar);
 insert into quarantine.refused_rows by name from quarantine.panel_rows;
 drop table quarantine.panel_rows;
+
+-- Which version of the rules computes is said by the code (warehouse/lived.py).
+drop view if exists regime.model;

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from analytics.regimes.inputs.liquidity import funding, net_liquidity
 from analytics.regimes.inputs.markets import carry, credit, options_sentiment, rates_volatility, volatility
@@ -31,23 +31,7 @@ from analytics.regimes.inputs.monthly import labor, leverage
 from analytics.regimes.inputs.panel import Panel
 from analytics.regimes.inputs.settled import breadth, etf_flows
 from analytics.regimes.knowledge import Replay
-from analytics.regimes.types import (
-    BreadthInputs,
-    CarryInputs,
-    CreditInputs,
-    DayInputs,
-    EtfFlowsInputs,
-    FundingDay,
-    FundingInputs,
-    InputValue,
-    LaborInputs,
-    LeverageInputs,
-    Memory,
-    NetLiquidityInputs,
-    OptionsSentimentInputs,
-    RatesVolatilityInputs,
-    VolatilityInputs,
-)
+from analytics.regimes.types import DIMENSIONS, DayInputs, FundingDay, InputValue, Memory
 
 SERIES: Final = (
     "fed_total_assets",
@@ -161,24 +145,12 @@ def _last_used(missing: InputValue, period: date) -> InputValue:
     return InputValue(None, missing.obs_date, missing.known_at, False, missing.reason, missing.known_basis, period)
 
 
-_GROUPS: Final[dict[str, type]] = {
-    "net_liquidity": NetLiquidityInputs,
-    "funding": FundingInputs,
-    "rates_volatility": RatesVolatilityInputs,
-    "carry": CarryInputs,
-    "credit": CreditInputs,
-    "volatility": VolatilityInputs,
-    "options_sentiment": OptionsSentimentInputs,
-    "breadth": BreadthInputs,
-    "etf_flows": EtfFlowsInputs,
-    "leverage": LeverageInputs,
-    "labor": LaborInputs,
-}
 _INPUT_NAMES: Final = {
     dimension: tuple(
         (f"{dimension}.{entry.name}", entry.name)
         for entry in fields(group)
         if entry.name not in ("nl_print_date", "days")
     )
-    for dimension, group in _GROUPS.items()
+    for dimension, group in get_type_hints(DayInputs).items()
+    if dimension in DIMENSIONS
 }

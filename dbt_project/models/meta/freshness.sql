@@ -4,7 +4,13 @@ with serving as (
         arg_max(provider, period_date) as provider,
         max(period_date) as data_through_date,
         max(known_at) as known_at
-    from {{ ref('int_observations_latest') }}
+    from (
+        select series_id, provider, period_date, known_at from {{ ref('int_observations_latest') }}
+        union all  -- series that a user's file tells apart by scope have no observations
+        select series_id, '{{ users_own_source() }}' as provider, period_date, known_at
+        from ({{ newest(users_own_source(), 'scoped_values') }})
+        where value is not null
+    ) as held
     group by series_id
 ),
 first_provider as (

@@ -143,6 +143,8 @@ def _index(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
         of, _, column = pair[1].code.partition("/")
         if of != symbol:
             continue
+        if column == "CLOSE" and frame.columns == ["DATE", symbol]:
+            column = symbol  # a file of closes alone names them after the index
         if column not in frame.columns:
             raise changed(payload, f"a column {column}", quoted(",".join(frame.columns)))
         frames.append(rows_of(payload, pair, days, numbers_of(payload, frame, column)))

@@ -1,7 +1,9 @@
-"""Federal Reserve Board: balance sheet, yields and policy rates from the XML files on the release pages.
+"""Federal Reserve Board: balance sheet, yields, policy rates and consumer credit from the files on its release pages.
 
-Where   https://www.federalreserve.gov/releases/{h41,h15,prates}/data/FRB_*_xml.zip (keyless, public domain)
-Grain   one row per series and period end, the current vintage only; each changed file is a vintage of our own
+Where   https://www.federalreserve.gov/releases/{h41,h15,prates,g19}/data/FRB_*_xml.zip (keyless, public domain), and
+        the excess bond premium, a CSV (see excess_bond_premium)
+Grain   one row per series and period, the current vintage only; each changed file is a vintage of our own. Months are
+        printed as their last day and dated here on their first
 Units   UNIT, CURRENCY and UNIT_MULT of the Series element ("1e+09" too); they must be the catalog's
 Breaks  SourceChanged on another unit, an unknown OBS_STATUS, two values for one date, a DOCTYPE, a web page;
         a series that left the file, or broke, is named and the others go on
@@ -20,17 +22,21 @@ from xml.parsers import expat
 import polars as pl
 
 from ingest.batch import PartOfPayloadChanged, Window, empty_rows
+from ingest.catalog.frequency import period_start
 from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
 from ingest.payload import Payload
 from ingest.readers.parsing import changed, refuse_no_data, rows_of, series_of, together
 from ingest.readers.zips import opened
+from ingest.sources.federal_reserve import excess_bond_premium
 
 BASE: Final = "https://www.federalreserve.gov/releases"
 URLS: Final = {
     "H41": f"{BASE}/h41/data/FRB_h41_xml.zip",
     "H15": f"{BASE}/h15/data/FRB_h15_xml.zip",
     "PRATES": f"{BASE}/prates/data/FRB_PRATES_xml.zip",  # upper case here, lower case in the others
+    "G19": f"{BASE}/g19/data/FRB_g19_xml.zip",
+    "EBP": excess_bond_premium.URL,
 }
 MAX_XML_BYTES: Final = 1024**3  # H.4.1 has 126 MB
 
@@ -83,6 +89,8 @@ def parse(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
     release = payload.meta["release"]
     wanted = {provider.code.partition("/")[2]: (series, provider) for series, provider in pairs
               if _release(provider.code) == release}  # fmt: skip
+    if release == "EBP":
+        return together([excess_bond_premium.rows(payload, pair, column) for column, pair in wanted.items()])
     found = _read(payload, release, frozenset(wanted))
     frames: list[pl.DataFrame] = []
     problems: dict[str, SourceChanged] = {}
@@ -135,6 +143,7 @@ def _rows(payload: Payload, pair: Pair, found: _Found | None) -> pl.DataFrame:
         days = [date.fromisoformat(day) for day in found.values]
     except ValueError as error:
         raise changed(payload, f"dates like 2026-01-31 in {provider.code}", str(error)) from None
+    days = [period_start(series.frequency, day) for day in days]
     return rows_of(payload, pair, days, list(found.values.values()))
 
 

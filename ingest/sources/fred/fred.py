@@ -197,13 +197,16 @@ class _Client:
             raise SourceChanged("fred", code, expected="vintage dates", seen=str(error)) from None
 
     def _pages(self, params: Mapping[str, str], meta: Mapping[str, str]) -> Iterator[Payload]:
+        """Yield page after page; where FRED gives less on one than was asked for, its own limit is the page's size."""
         offset, has_more, paging = 0, True, Paging(MAX_ROWS)
         while has_more:
             page = {**params, "limit": str(MAX_ROWS), "offset": str(offset)}
             payload = self._ask(f"{API}/series/observations", page, {**meta, "offset": str(offset)})
             yield payload
-            has_more = paging.has_more(payload, payload.body.count(b"<observation "), _count(payload))
-            offset += MAX_ROWS
+            if offset == 0:
+                paging = Paging(min(_stated(payload, "limit", MAX_ROWS) or MAX_ROWS, MAX_ROWS))
+            has_more = paging.has_more(payload, payload.body.count(b"<observation "), _stated(payload, "count"))
+            offset += paging.size
 
     def _ask(self, url: str, params: Mapping[str, str], meta: Mapping[str, str]) -> Payload:
         code, series_id = self._about
@@ -312,11 +315,14 @@ def _xml(payload: Payload) -> ElementTree.Element:
         ) from None
 
 
-def _count(payload: Payload) -> int:
-    found = re.search(rb'\bcount="(\d{1,18})"', payload.body[:4096])
-    if found is None:
-        raise changed(payload, "observations with a count", quoted(payload.body[:80].decode("utf-8", "replace")))
-    return int(found[1])
+def _stated(payload: Payload, name: str, otherwise: int | None = None) -> int:
+    """Return a number that the head of a page states; SourceChanged without it, unless `otherwise` says what it is."""
+    found = re.search(rb'\b%s="(\d{1,18})"' % name.encode(), payload.body[:4096])
+    if found is not None:
+        return int(found[1])
+    if otherwise is None:
+        raise changed(payload, f"observations with a {name}", quoted(payload.body[:80].decode("utf-8", "replace")))
+    return otherwise
 
 
 def _observations(payload: Payload, pair: Pair) -> pl.DataFrame:

@@ -31,9 +31,9 @@ from ingest.rules.doubles import clashes, one_row_each
 
 URL = "https://www.ici.org/etf_flows_data_{year}.xls"
 SHEET = "Weekly ETF Public Report"
+TABLE: Final = "ici.weekly_flows"
 
 _FIRST_YEAR: Final = 2013
-_EXPECTED = f"a workbook with a sheet {SHEET}"
 _DATE: Final = "%m/%d/%Y"
 _GAPS: Final = ("", "-", "--", "n/a", "N/A")
 _HEADER_ROWS: Final = 4
@@ -71,15 +71,30 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     ICI may have no file of a year before those we hold, and in January none of the year that has just begun: 404 is an
     answer there.
     """
+    yield from yearly(context, "ici", "ETF net issuance", URL)
+
+
+def parse(payload: Payload) -> dict[str, pl.DataFrame]:
+    """Return one row per week and category; nothing where ICI has no file of that year."""
+    return weekly(payload, SHEET, TABLE)
+
+
+def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
+    """Return the weeks from the first of the file to the end of its year: all that it could hold."""
+    return windows_of_year(payload, rows, TABLE)
+
+
+def yearly(context: FetchContext, source: str, name: str, url: str) -> Iterator[Payload | SourceError]:
+    """Yield the files of one of ICI's weekly releases."""
     today = context.clock().astimezone(NEW_YORK).date()
     newest = context.since.get("")
     for year in _years(newest, today):
         may_lack = today.month == 1 if year == today.year else newest is None
         try:
             yield context.http.get(
-                "ici",
-                f"ETF net issuance {year}",
-                URL.format(year=year),
+                source,
+                f"{name} {year}",
+                url.format(year=year),
                 meta={"part": "weekly", "year": str(year)},
                 accept_status=(200, 404) if may_lack else (200,),
             )
@@ -87,11 +102,11 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
             yield error
 
 
-def parse(payload: Payload) -> dict[str, pl.DataFrame]:
-    """Return one row per week and category; nothing where ICI has no file of that year."""
+def weekly(payload: Payload, name: str, table_id: str) -> dict[str, pl.DataFrame]:
+    """Return the rows of the sheet `name`, which is laid out alike in all of ICI's weekly files."""
     if payload.status == 404:
-        return {"ici.weekly_flows": no_panel_rows("ici.weekly_flows")}
-    sheet = xls_sheet(payload, _EXPECTED, SHEET)
+        return {table_id: no_panel_rows(table_id)}
+    sheet = xls_sheet(payload, f"a workbook with a sheet {name}", name)
     days = days_of([_without_footnote(row[0]) for row in sheet], _DATE)
     first = next((at for at, on in enumerate(days) if on is not None), None)
     if first is None:
@@ -99,18 +114,18 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     _require_millions(payload, sheet[:first])
     columns = _columns(payload, sheet[:first])
     weeks = _weeks(payload, sheet, days, columns)
-    return {"ici.weekly_flows": _long(payload, weeks)}
+    return {table_id: _long(payload, weeks, table_id)}
 
 
-def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
-    """Return the weeks from the first of the file to the end of its year: all that it could hold."""
-    weeks = rows["ici.weekly_flows"]["week_end_date"]
+def windows_of_year(payload: Payload, rows: Mapping[str, pl.DataFrame], table_id: str) -> list[Window]:
+    """Return the window of a file of one year."""
+    weeks = rows[table_id]["week_end_date"]
     if weeks.is_empty():
         return []
     first, last = weeks.min(), weeks.max()
     assert isinstance(first, date)
     assert isinstance(last, date)
-    return [Window("", first, max(last, date(int(payload.meta["year"]), 12, 31)), table_id="ici.weekly_flows")]
+    return [Window("", first, max(last, date(int(payload.meta["year"]), 12, 31)), table_id=table_id)]
 
 
 def _years(newest: date | None, today: date) -> range:
@@ -206,7 +221,7 @@ def _require_sums(payload: Payload, table: pl.DataFrame) -> None:
             raise changed(payload, f"{', '.join(parts)} to add up to {total} {row[total]:g}", seen)
 
 
-def _long(payload: Payload, weeks: pl.DataFrame) -> pl.DataFrame:
+def _long(payload: Payload, weeks: pl.DataFrame, table_id: str) -> pl.DataFrame:
     table = weeks.unpivot(index="week_end_date", variable_name="category", value_name="flow_usd_mn")
     columns = {name: table[name] for name in ("week_end_date", "category", "flow_usd_mn")}
-    return panel_rows(payload, "ici.weekly_flows", columns).sort("week_end_date", maintain_order=True)
+    return panel_rows(payload, table_id, columns).sort("week_end_date", maintain_order=True)

@@ -21,6 +21,7 @@ import polars as pl
 from ingest.batch import Window
 from ingest.catalog.calendars import working_days
 from ingest.catalog.funds import load_funds
+from ingest.catalog.watched import load_watched
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext
 from ingest.errors import SourceError, SourceRefused, SourceUnavailable
@@ -41,6 +42,7 @@ _TABLE = "nasdaq.prices"
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the last 30 sessions of each ticker; stop at the first refusal and name what is missing."""
     funds = {fund.ticker for fund in load_funds()}
+    funds |= {one.ticker for one in load_watched() if one.kind == "fund"}
     today = context.clock().astimezone(NEW_YORK).date()
     start = working_days("nyse", today - timedelta(days=2 * SESSIONS_ASKED), today)[-SESSIONS_ASKED]
     tickers = sorted(context.tickers, key=lambda ticker: (context.since.get(ticker) or date.min, ticker))

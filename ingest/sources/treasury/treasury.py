@@ -26,8 +26,7 @@ from ingest.batch import Window
 from ingest.catalog.calendars import working_days
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext, Pair
-from ingest.errors import SourceChanged, SourceError
-from ingest.paging import Paging
+from ingest.errors import SourceError
 from ingest.payload import Payload
 from ingest.readers.parsing import (
     changed,
@@ -37,7 +36,6 @@ from ingest.readers.parsing import (
     field,
     json_of,
     lines_of,
-    listed,
     number,
     numbers_of,
     oldest,
@@ -48,14 +46,12 @@ from ingest.readers.parsing import (
     together,
     windows_of,
 )
+from ingest.sources.treasury.fiscal_data import ask_table, page_count, page_of
 
-DTS_URL = "https://api.fiscaldata.treasury.gov/services/api/fiscal_service/v1/accounting/dts/operating_cash_balance"
 PAR_YIELDS_URL = (
     "https://home.treasury.gov/resource-center/data-chart-center/interest-rates/daily-treasury-rates.csv/{year}/all"
 )
 _DTS_FIRST_DAY = date(2005, 10, 3)
-_DTS_OVERLAP = timedelta(days=45)
-_PAGE_SIZE = 10_000
 _PAR_YIELDS_FIRST_YEAR = 1990
 _LAST_MONTH_OF_LOOKING_BACK = 2  # corrections of December still come in January
 
@@ -137,75 +133,31 @@ def windows(payload: Payload, rows: pl.DataFrame) -> list[Window]:
 # ---- the daily cash balance ----------------------------------------------------------------------------------------
 
 
-def _fetch_balance(context: FetchContext, pairs: Sequence[Pair], today: date) -> Iterator[Payload]:
+def _fetch_balance(context: FetchContext, pairs: Sequence[Pair], _today: date) -> Iterator[Payload]:
     held = oldest([context.since[series.id] for series, _ in pairs])
-    start = _DTS_FIRST_DAY if held is None else max(_DTS_FIRST_DAY, held - _DTS_OVERLAP)
-    page, has_more, paging = 1, True, Paging(_PAGE_SIZE)
-    while has_more:
-        payload = context.http.get(
-            "treasury",
-            f"operating cash balance from {start}, page {page}",
-            DTS_URL,
-            params={
-                "filter": f"record_date:gte:{start},record_date:lte:{today}",
-                "sort": "record_date",
-                "page[number]": str(page),
-                "page[size]": str(_PAGE_SIZE),
-                "format": "json",
-            },
-            meta={"part": "balance", "start": start.isoformat(), "page": str(page), "series": series_of(pairs)},
-        )
-        yield payload
-        try:
-            document = json_of(payload, "JSON of the cash balance")
-            pages = _page_count(payload, document)
-            found = len(listed(payload, document, "data", "the answer"))
-        except SourceChanged:
-            return  # the collector parses the same payload and reports it
-        has_more = paging.has_more(payload, found, (pages - 1) * _PAGE_SIZE + 1)
-        context.progress("treasury: operating cash balance", page, pages)
-        page += 1
+    meta = {"part": "balance", "series": series_of(pairs)}
+    yield from ask_table(context, "operating_cash_balance", _DTS_FIRST_DAY, newest=held, meta=meta)
 
 
 def _balances(payload: Payload, pairs: Sequence[Pair]) -> pl.DataFrame:
-    document = json_of(payload, "JSON of the cash balance")
-    pages = _page_count(payload, document)
-    meta = field(payload, document, "meta", "the answer")
-    records = listed(payload, document, "data", "the answer")
-    if not records:
-        raise changed(payload, "at least one record", "no records")
-    if field(payload, meta, "count", "meta") != len(records):
-        raise changed(payload, f"meta.count {len(records)}, the number of records", quoted(meta["count"]))
-    if pages == 1 and field(payload, meta, "total-count", "meta") != len(records):
-        raise changed(payload, f"{meta['total-count']} records on the only page", f"{len(records)} records")
-    formats = field(payload, meta, "dataFormats", "meta")
+    page = page_of(payload, "JSON of the cash balance")
     for _, provider in pairs:
         for column in ("open_today_bal", "close_today_bal"):
-            stated = field(payload, formats, column, "meta.dataFormats")
+            stated = field(payload, page.formats, column, "meta.dataFormats")
             require_unit(payload, provider, stated, f"meta.dataFormats.{column}")
-    closing = _closing_balances(payload, _by_day(payload, records), pages)
+    closing = _closing_balances(payload, _by_day(payload, page.records), page.pages)
     return together([rows_of(payload, pair, list(closing), list(closing.values())) for pair in pairs])
 
 
 def _balance_windows(payload: Payload, rows: pl.DataFrame) -> list[Window]:
     """Return the days from the one asked for, without the first and last day where another page may have their rest."""
-    pages = _page_count(payload, json_of(payload, "JSON of the cash balance"))
+    pages = page_count(payload, json_of(payload, "JSON of the cash balance"))
     page = int(payload.meta["page"])
     first, last = rows["period_date"].min(), rows["period_date"].max()
     assert isinstance(first, date)
     assert isinstance(last, date)
     start = date.fromisoformat(payload.meta["start"]) if page == 1 else first + timedelta(days=1)
     return windows_of(payload, start, None if page == pages else last - timedelta(days=1))
-
-
-def _page_count(payload: Payload, document: Any) -> int:
-    """Return the number of pages; this one must be among them."""
-    meta = field(payload, document, "meta", "the answer")
-    pages = field(payload, meta, "total-pages", "meta")
-    page = int(payload.meta["page"])
-    if not isinstance(pages, int) or isinstance(pages, bool) or pages < page:
-        raise changed(payload, f"meta.total-pages of at least {page}", quoted(pages))
-    return pages
 
 
 def _by_day(payload: Payload, records: Sequence[Any]) -> dict[date, dict[str, dict[str, Any]]]:

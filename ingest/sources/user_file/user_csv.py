@@ -13,6 +13,9 @@ from typing import Final
 import polars as pl
 
 from ingest.archive import sha256_of
+from ingest.catalog.frequency import DATED_BY, MONTHS, Frequency, is_period, period_end
+from ingest.catalog.models import Series
+from ingest.catalog.release import ReleaseRule
 from ingest.clock import NEW_YORK, Clock, naive_utc
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.payload import Payload
@@ -118,15 +121,54 @@ def refuse_foreknown(payload: Payload, lines: pl.DataFrame, days: pl.Series, sta
     refuse_first(payload, lines, is_bad, "a known_at that is not before the date", "known_at")
 
 
-def refuse_doubled_days(payload: Payload, lines: pl.DataFrame, days: pl.Series, stated: pl.Series) -> None:
-    """Raise SourceChanged for a date that stands twice without different moments: nobody knows which row counts."""
+def refuse_early_moments(
+    payload: Payload, lines: pl.DataFrame, days: pl.Series, stated: pl.Series, series: Series, release: ReleaseRule
+) -> None:
+    """Raise SourceChanged for a known_at before the end of its period: nobody knew the figure of a whole month then.
+
+    Where the release rule itself lies before the end (a survey of mid-month, a rate announced ahead), the bound is the
+    day on which the period begins, or that of the release where that is earlier.
+    """
+    ends = pl.Series("end", [period_end(series.frequency, day) for day in days], dtype=pl.Date)
+    released = release.released_at(days).dt.date()
+    bound = pl.select(pl.when(released >= ends).then(ends).otherwise(pl.min_horizontal(days, released))).to_series()
+    known = stated.dt.replace_time_zone("UTC").dt.convert_time_zone(NEW_YORK.key).dt.date()
+    is_bad = (known < bound).fill_null(False)
+    bound_is = f"the {series.frequency} period's end" if series.frequency in MONTHS else "the date"
+    refuse_first(payload, lines, is_bad, f"a known_at that is not before {bound_is}", "known_at")
+
+
+def refuse_strange_periods(payload: Payload, lines: pl.DataFrame, days: pl.Series, frequency: Frequency) -> None:
+    """Raise SourceChanged for a date that cannot date a period: a month is dated on its first day."""
+    is_bad = pl.Series([not is_period(frequency, day) for day in days], dtype=pl.Boolean)
+    refuse_first(payload, lines, is_bad, f"{DATED_BY.get(frequency)} as the date of a {frequency} value", "date")
+
+
+def vendor_of(payload: Payload, lines: pl.DataFrame) -> str:
+    """Return the one vendor of the file, "" where it names none; SourceChanged for two: they define one name apart."""
+    first = str(lines["vendor"][0])
+    expected = f"the vendor {first} in every line, also" if first else "no vendor in any line, also"
+    refuse_first(payload, lines, lines["vendor"] != first, expected, "vendor")
+    return first
+
+
+def refuse_doubled_days(
+    payload: Payload, lines: pl.DataFrame, days: pl.Series, stated: pl.Series, scopes: pl.Series | None = None
+) -> None:
+    """Raise SourceChanged for a date that stands twice without different moments: nobody knows which row counts.
+
+    With `scopes` each of them has dates of its own.
+    """
     table = pl.DataFrame({"line": lines["line"], "date": days, "stated": stated})
-    doubled = (pl.len().over("date") > 1) & pl.col("stated").is_null().any().over("date")
-    doubled = doubled | (pl.len().over("date", "stated") > 1)
-    bad = table.filter(doubled & (pl.col("line") != pl.col("line").min().over("date")))
+    table = table.with_columns(pl.lit("").alias("scope") if scopes is None else scopes.alias("scope"))
+    key = ("date", "scope")
+    doubled = (pl.len().over(key) > 1) & pl.col("stated").is_null().any().over(key)
+    doubled = doubled | (pl.len().over(*key, "stated") > 1)
+    bad = table.filter(doubled & (pl.col("line") != pl.col("line").min().over(key)))
     if not bad.is_empty():
-        line, on = bad["line"][0], bad["date"][0]
-        raise changed(payload, f"{on} once, or each time with its own known_at", f"it again in line {line}")
+        line, on, scope = bad.select("line", "date", "scope").row(0)
+        named = f"{on} of {scope}" if scope else f"{on}"
+        raise changed(payload, f"{named} once, or each time with its own known_at", f"it again in line {line}")
 
 
 def refuse_first(payload: Payload, lines: pl.DataFrame, is_bad: pl.Series, expected: str, column: str = "text") -> None:

@@ -1,8 +1,9 @@
-"""Yahoo Finance through yfinance: the S&P 500 index, the MOVE index, yen per dollar.
+"""Yahoo Finance through yfinance: indices, the MOVE index, yen per dollar, futures, bitcoin.
 
 Where   https://query2.finance.yahoo.com/v8/finance/chart (keyless; cookie and crumb are yfinance's business); for
         personal use, 2 requests a second, and not one more after the first "too many requests"
-Grain   one bar per symbol and session; the day is that of the exchange's own zone (New York; London for currencies)
+Grain   one bar per symbol and session; the day is that of the exchange's own zone (New York; London for currencies,
+        UTC for bitcoin, Hong Kong and Shanghai for their indices)
 Units   the currency in meta.currency, for an index its points
 Breaks  SourceChanged on an error in the chart, another symbol, currency or bar length, lists that do not match.
         A null price is a gap. A bar of a session still open at the time of asking is never returned
@@ -13,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from ingest.batch import Window
+from ingest.catalog.calendars import FIRST_YEAR
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
@@ -35,6 +37,10 @@ from ingest.sources.yahoo.yahoo_chart import (
 
 if TYPE_CHECKING:
     from ingest.sources.yahoo.yfinance_client import Answer, YahooClient
+
+
+_FIRST_DAY: Final = date(FIRST_YEAR, 1, 1)
+"""Of series: as far back as there are sessions to place them on."""
 
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
@@ -94,7 +100,7 @@ def _of(symbol: str, pairs: Sequence[Pair]) -> list[Pair]:
 
 def _chart(context: FetchContext, symbol: str, pairs: Sequence[Pair], client: YahooClient) -> Payload:
     """Return the archived chart of one symbol; SourceUnavailable when there is none, or one without a bar."""
-    start = asked_from(oldest([context.since[series.id] for series, _ in pairs]))
+    start = asked_from(oldest([context.since[series.id] for series, _ in pairs]), _FIRST_DAY)
     end = context.clock().astimezone(NEW_YORK).date() + timedelta(days=1)  # exclusive
     answer = client.history(symbol, start, end)
     if answer.problem is not None:

@@ -30,7 +30,11 @@ SESSIONS_ASKED_AGAIN: Final = 30
 
 NO_BARS: Final = "a chart without a single price"
 
-_CURRENCY_IS_CLOSED = time(17, 0)
+_TRADES_UNTIL_EVENING: Final = ("=X", "=F", ".NYB", ".CBT")
+"""Currencies, futures and the dollar index: their day ends at 17:00 New York."""
+_TRADES_ALWAYS: Final = "-USD"
+"""Coins: their day is that of UTC."""
+_EVENING = time(17, 0)
 _ACCEPTED: Final = 202  # a bot check answers so
 _SAME_PRICE: Final = 1e-6  # Yahoo's prices are float32, written with more digits than they have
 _UNKNOWN: Final = "Not Found"
@@ -52,10 +56,10 @@ class Chart:
     events: Mapping[str, Any]
 
 
-def asked_from(held: date | None) -> date:
-    """Return the first day to ask for where `held` is the newest day held (None: nothing yet)."""
+def asked_from(held: date | None, first: date = FIRST_DAY) -> date:
+    """Return the first day to ask for where `held` is the newest day held (None: nothing yet, `first` then)."""
     if held is None:
-        return FIRST_DAY
+        return first
     return working_days("nyse", held - timedelta(days=2 * SESSIONS_ASKED_AGAIN), held)[-SESSIONS_ASKED_AGAIN:][0]
 
 
@@ -137,8 +141,12 @@ def require_prices(payload: Payload, columns: Iterable[pl.Series]) -> None:
 
 def last_day(payload: Payload) -> date:
     """Return the last day whose trading was over when the chart was fetched."""
-    is_currency = payload.meta["symbol"].endswith("=X")
-    return last_closed_day(payload.fetched_at, _CURRENCY_IS_CLOSED if is_currency else EXCHANGE_IS_CLOSED)
+    symbol: str = payload.meta["symbol"]
+    if symbol.endswith(_TRADES_ALWAYS):
+        return payload.fetched_at.astimezone(UTC).date() - timedelta(days=1)
+    return last_closed_day(
+        payload.fetched_at, _EVENING if symbol.endswith(_TRADES_UNTIL_EVENING) else EXCHANGE_IS_CLOSED
+    )
 
 
 def closed_bars(payload: Payload, chart: Chart, bars: pl.DataFrame, close: str) -> pl.DataFrame:

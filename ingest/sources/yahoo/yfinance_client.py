@@ -43,6 +43,9 @@ yfinance.set_tz_cache_location(_CACHES.name)
 _TROUBLE = (YFException, requests.exceptions.RequestException, LookupError, ValueError, TypeError, AttributeError)
 
 
+_HERE = threading.local()
+"""The answer of each thread. yfinance has one session for the process: another client's may carry a request of ours."""
+
 _STOP = 0xFFFFFFFF  # what curl takes from a callback for "no more"
 
 # A price among the closes; without one the parser is asked whether there is any.
@@ -135,7 +138,6 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         self._patience = patience or Patience()
         self._timeout = settings.request_timeout_seconds
         self._base = settings.upstream.rstrip("/") if settings.upstream else None
-        self._here = threading.local()
         self._rewrite = rewrite
         self._attempts = settings.request_attempts
         self._first_wait = settings.retry_wait_seconds
@@ -146,12 +148,12 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
     @property
     def answer(self) -> Answer:
         """What the call of this thread has brought so far."""
-        answer: Answer = self._here.answer
+        answer: Answer = _HERE.answer
         return answer
 
     @answer.setter
     def answer(self, answer: Answer) -> None:
-        self._here.answer = answer
+        _HERE.answer = answer
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         """Ask for a chart with retries; for cookie and crumb, which are not vital, once."""

@@ -5,6 +5,16 @@ with spreads as (
         'hy_oas': 'hy_oas', 'ig_oas': 'ig_oas', 'ccc_oas': 'ccc_oas', 'ccc_yield': 'ccc_yield',
         'baa_10y_spread': 'baa_10y'
     }) }}
+),
+nfci_credit as (
+    select session_date, value, obs_date, known_at from (
+        {{ carried(ref('int_observations_latest'), ref('sessions'), 'nfci_credit', 14) }}
+    ) as week
+),
+premium as (
+    select session_date, value, obs_date, known_at from (
+        {{ carried(ref('int_observations_latest'), ref('sessions'), 'excess_bond_premium', 100) }}
+    ) as month
 )
 select
     session_date,
@@ -20,5 +30,13 @@ select
     ccc_yield_known_at,
     baa_10y as baa_10y_bp,
     baa_10y_known_at,
-    {{ baa_10y_change_21d('baa_10y') }} as baa_10y_change_21d_bp
-from spreads
+    {{ baa_10y_change_21d('baa_10y') }} as baa_10y_change_21d_bp,
+    n.value as nfci_credit_index,
+    n.obs_date as nfci_credit_obs_date,
+    n.known_at as nfci_credit_known_at,
+    p.value as excess_bond_premium_pct,
+    p.obs_date as excess_bond_premium_obs_date,
+    p.known_at as excess_bond_premium_known_at
+from spreads as s
+left join nfci_credit as n using (session_date)
+left join premium as p using (session_date)

@@ -77,6 +77,13 @@ select
         when period_days is null then 'first period'
         else 'coverage'
     end as reason_text,
+    -- of a year whose weeks are all there
+    case
+        when min(week_end_date) over this_year <= make_date(year(week_end_date), 1, 9)
+            and count(ici_flow) over this_year = count(*) over this_year
+            and coalesce(max(period_days) over this_year, 0) <= 9
+            then round(sum(ici_flow) over this_year, 6)
+    end as ici_flow_ytd_usd_mn,
     is_same_sign,
     case when count(is_same_sign) over last_52 >= 26
         then round(count(*) filter (where is_same_sign) over last_52 / count(is_same_sign) over last_52, 6)
@@ -85,4 +92,6 @@ select
     known_at,
     max(settled_at) over (partition by category order by week_end_date) as settled_at
 from signed
-window last_52 as (partition by category order by week_end_date rows between 51 preceding and current row)
+window
+    this_year as (partition by category, year(week_end_date) order by week_end_date),
+    last_52 as (partition by category order by week_end_date rows between 51 preceding and current row)

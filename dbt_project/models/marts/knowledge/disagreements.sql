@@ -3,7 +3,9 @@
 
     A difference counts from the moment both sides were known, to the one at which they no longer differ. Then a value
     is served when another provider prints it too and more of them than print any other; else none is, and the period is
-    disputed. A user's file breaks such a tie and makes none: it is asked where publishers have nothing. -#}
+    disputed. A user's file breaks such a tie and makes none: it is asked where publishers have nothing. A value of a
+    history loaded late (latest_only) that is what the other one came to print later is no difference: it is that later
+    value, placed at the release of the first. -#}
 with periods as (
     select o.series_id, o.period_date, any_value(t.agree_within) as within, any_value(t.agree_within_ratio) as within_ratio
     from {{ ref('int_observations') }} as o
@@ -35,6 +37,11 @@ states as (
         on m.series_id = v.series_id and m.period_date = v.period_date and m.provider = v.provider
         and m.moment_at >= v.known_at
 ),
+in_the_end as (
+    select series_id, period_date, provider, arg_max(value, known_at) as value
+    from vintages
+    group by series_id, period_date, provider
+),
 pairs as (
     select
         a.series_id,
@@ -43,10 +50,22 @@ pairs as (
         a.provider,
         b.provider as other_provider,
         abs(a.value - b.value) as difference,
-        abs(a.value - b.value) > {{ tolerance('a.within', 'a.within_ratio', 'a.value', 'b.value') }} as is_apart
+        abs(a.value - b.value) > {{ tolerance('a.within', 'a.within_ratio', 'a.value', 'b.value') }}
+        and not (
+            a.known_basis = 'latest_only' and b.known_basis = 'vintage'
+            and coalesce(abs(a.value - e.value) <= {{ tolerance('a.within', 'a.within_ratio', 'a.value', 'e.value') }}, false)
+        )
+        and not (
+            b.known_basis = 'latest_only' and a.known_basis = 'vintage'
+            and coalesce(abs(b.value - d.value) <= {{ tolerance('a.within', 'a.within_ratio', 'b.value', 'd.value') }}, false)
+        ) as is_apart
     from states as a
     inner join states as b
         on a.series_id = b.series_id and a.period_date = b.period_date and a.moment_at = b.moment_at
+    inner join in_the_end as d
+        on a.series_id = d.series_id and a.period_date = d.period_date and a.provider = d.provider
+    inner join in_the_end as e
+        on b.series_id = e.series_id and b.period_date = e.period_date and b.provider = e.provider
     where a.value is not null and b.value is not null
 ),
 counted as (

@@ -13,10 +13,16 @@
     'ef': (ref('etf_category_flows_daily'), "ef.category = 'all_equity'"),
     'bf': (ref('etf_category_flows_daily'), "bf.category = 'all_bonds'"),
     'le': ('leveraged', none),
+    'sr': (ref('sector_ratio_daily'), none),
+    'tr': (ref('trend_levels_daily'), "tr.index_id = 'SPX'"),
+    'xa': (ref('cross_asset_daily'), "xa.asset = 'SPX'"),
+    'lc': (ref('liquidity_conditions_daily'), none),
+    'cp': (ref('credit_proxies_daily'), none),
 } -%}
 with index_prices as (
     {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {
-        'sp500_open': 'sp500_open', 'sp500_high': 'sp500_high', 'sp500_low': 'sp500_low', 'sp500_close': 'sp500_close'
+        'sp500_open': 'sp500_open', 'sp500_high': 'sp500_high', 'sp500_low': 'sp500_low', 'sp500_close': 'sp500_close',
+        'nasdaq100_close': 'nasdaq100', 'dow_jones_close': 'dow_jones', 'russell2000_close': 'russell2000'
     }) }}
 ),
 -- exposure may be added over long and inverse funds, dollars may not
@@ -47,6 +53,9 @@ select
     round(
         100 * (p.sp500_close / {{ base_before('p.sp500_close', 1, seq='s.session_seq', day='s.session_date') }} - 1), 6
     ) as sp500_return_1d_pct,
+    p.nasdaq100 as nasdaq100_close_index,
+    p.dow_jones as dow_jones_close_index,
+    p.russell2000 as russell2000_close_index,
     nl.net_liquidity_usd_bn,
     nl.net_liquidity_change_5d_usd_bn,
     nl.net_liquidity_mixed_days,
@@ -109,6 +118,13 @@ select
     v.vix_vix3m_ratio,
     v.is_term_inverted,
     v.skew_index,
+    v.is_vix_complacent,
+    v.vxn_index,
+    v.rvx_index,
+    v.ovx_index,
+    v.gvz_index,
+    v.cor1m_index,
+    v.dspx_index,
     o.put_call_total_ratio,
     o.put_call_total_5d_mean_ratio,
     o.put_call_equity_ratio,
@@ -135,6 +151,17 @@ select
     bf.flow_5d_zscore as bond_etf_flow_5d_zscore,
     le.net_assets as leveraged_etf_net_assets_usd_mn,
     le.rebalance_demand as leveraged_etf_rebalance_demand_usd_mn,
+    sr.defensive_cyclical_ratio,
+    sr.iwm_spy_return_21d_pct,
+    sr.iwm_spy_return_63d_pct,
+    tr.position_ratio as sp500_trend_position_ratio,
+    tr.signals_positive_count as sp500_trend_signals_positive_count,
+    xa.drawdowns_count as cross_asset_drawdowns_count,
+    xa.assets_count as cross_asset_assets_count,
+    lc.spy_amihud_21d_bp_per_usd_bn,
+    lc.spy_corwin_schultz_21d_bp,
+    cp.hyg_ief_ratio,
+    cp.is_credit_equity_divergence,
     '{{ var('origin') }}' as data_origin
 from spine as s
 left join index_prices as p on s.session_date = p.session_date

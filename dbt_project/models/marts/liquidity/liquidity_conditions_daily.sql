@@ -1,0 +1,71 @@
+{#- How much it costs to trade, from daily bars of SPY (quant.md 1.1, LIQ-14): Amihud's price move per dollar traded, and the
+    spread of Corwin and Schultz from highs and lows of two days. A day that opens beyond the close before is moved back by the
+    gap; a negative spread counts as 0. Neither is the depth of an order book. -#}
+with bars as (
+    {{ split_adjusted_bars(ref('prices_daily'), ref('sessions'), ['SPY']) }}
+),
+paired as (
+    select
+        *,
+        lag(session_seq) over by_day = session_seq - 1 as is_next_day,
+        lag(close_usd) over by_day as close_before,
+        lag(high_usd) over by_day as high_before,
+        lag(low_usd) over by_day as low_before,
+        lag(known_at) over by_day as known_before
+    from bars
+    window by_day as (order by session_seq)
+),
+-- what the day has to be moved by, so that it begins at the close before
+shifted as (
+    select
+        *,
+        case
+            when low_usd > close_before then close_before - low_usd
+            when high_usd < close_before then close_before - high_usd
+            else 0
+        end as gap
+    from paired
+    where is_next_day
+),
+ranged as (
+    select
+        *,
+        pow(ln(high_before / low_before), 2) + pow(ln((high_usd + gap) / (low_usd + gap)), 2) as beta,
+        pow(ln(greatest(high_before, high_usd + gap) / least(low_before, low_usd + gap)), 2) as gamma
+    from shifted
+),
+estimated as (
+    select
+        session_date,
+        session_seq,
+        close_usd,
+        greatest(known_at, known_before) as known_at,
+        -- in basis points per billion dollars
+        10000 * abs(close_usd / close_before - 1) / nullif(close_usd * volume_shares / 1e9, 0) as move_per_bn,
+        (sqrt(2 * beta) - sqrt(beta)) / (3 - 2 * sqrt(2)) - sqrt(gamma / (3 - 2 * sqrt(2))) as alpha
+    from ranged
+),
+spreads as (
+    select
+        *,
+        case when alpha is not null then greatest(2 * (exp(alpha) - 1) / (1 + exp(alpha)), 0) end as spread
+    from estimated
+),
+averaged as (
+    select
+        *,
+        case when count(move_per_bn) over last_21 = 21 then round(avg(move_per_bn) over last_21, 8) end as amihud,
+        case when count(spread) over last_21 = 21 then round(10000 * avg(spread) over last_21, 6) end as spread_21d,
+        max(known_at) over last_21 as window_known_at
+    from spreads
+    window last_21 as (order by session_seq rows between 20 preceding and current row)
+)
+select
+    session_date,
+    round(move_per_bn, 8) as spy_move_bp_per_usd_bn,
+    amihud as spy_amihud_21d_bp_per_usd_bn,
+    {{ rolling_percentile('amihud', 252) }} as spy_amihud_1y_percentile,
+    round(spread, 8) as spy_corwin_schultz_ratio,
+    spread_21d as spy_corwin_schultz_21d_bp,
+    window_known_at as known_at
+from averaged

@@ -1,0 +1,27 @@
+{#- Margin debt at month ends. The member firms counted changed in 2010-02, when the free credit of margin accounts begins:
+    a comparison of a month that has it with one that has not is across that break. -#}
+with months as (
+    select
+        period_date,
+        max(value) filter (where series_id = 'margin_debt') as debit,
+        max(value) filter (where series_id = 'free_credit_cash') as free_cash,
+        max(value) filter (where series_id = 'free_credit_margin') as free_margin,
+        max(known_at) filter (where value is not null) as known_at
+    from {{ ref('int_observations_latest') }}
+    where series_id in ('margin_debt', 'free_credit_cash', 'free_credit_margin')
+    group by period_date
+)
+select
+    m.period_date as month_date,
+    m.debit as debit_usd_bn,
+    m.free_cash as free_credit_cash_usd_bn,
+    m.free_margin as free_credit_margin_usd_bn,
+    round(100 * (m.debit / y.debit - 1), 6) as yoy_pct,
+    round(100 * (m.debit / q.debit - 1), 6) as change_3m_pct,
+    round(m.debit / nullif(m.free_cash + m.free_margin, 0), 6) as debit_to_free_ratio,
+    round(m.debit / nullif(m.debit + m.free_cash + m.free_margin, 0), 6) as debit_share_ratio,
+    m.free_margin is not null and y.debit is not null and y.free_margin is null as is_yoy_across_break,
+    greatest(m.known_at, y.known_at, q.known_at) as known_at
+from months as m
+left join months as y on m.period_date = y.period_date + interval 1 year
+left join months as q on m.period_date = q.period_date + interval 3 month

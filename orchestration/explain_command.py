@@ -1,0 +1,63 @@
+"""The command `explain`: one cell of a mart, back to the archived bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingest.errors import QueryRefused
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ingest.home import Home
+
+_Words = Annotated[
+    list[str], typer.Argument(help="The mart, the values of its key, the column.", metavar="MART KEY... COLUMN")
+]
+_Json = Annotated[bool, typer.Option("--json", help="For programs; moments are UTC.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(explain)
+
+
+def explain(words: _Words, as_json: _Json = False) -> None:
+    """Say where one cell comes from: formula, inputs with both clocks, the archived bytes of each, checks.
+
+    For example: explain net_liquidity_daily 2023-03-15 net_liquidity_usd_bn. Each input is parsed again from its
+    archived answer and compared.
+    """
+    from ingest.archive import Archive
+    from ingest.home import home_at, nothing_published
+    from ingest.settings import load_settings
+    from serving.explain import page
+    from serving.explain.archived import Answers
+    from serving.explain.cell import explained
+    from serving.query.terminal import say
+
+    if len(words) < 3:
+        raise QueryRefused("expected a mart, the values of its key, and a column")
+    home = home_at(load_settings().home)
+    if not home.published.exists():
+        raise nothing_published(home)
+    with _published(home) as con:
+        found = explained(con, words[0], words[1:-1], words[-1])
+    answers = Answers(Archive(home.archive))
+    sources = [(one, answers.of(one)) for one in found.inputs]
+    say(page.as_json(found, sources) if as_json else page.as_text(found, sources))
+
+
+def _published(home: Home) -> duckdb.DuckDBPyConnection:
+    """Open the published file, and beside it the build file where no run is writing."""
+    import duckdb
+
+    from warehouse.connection import is_writer_active
+    from warehouse.sql import text
+
+    con = duckdb.connect(str(home.published), read_only=True)
+    if home.warehouse.exists() and not is_writer_active(home):
+        con.execute(f"attach {text(str(home.warehouse))} as warehouse (read_only)")
+    return con

@@ -1,0 +1,227 @@
+"""Where each column of a mart comes from: the select that the build compiled, followed by sqlglot down to its inputs.
+
+An input is a column of another published table, of a raw table, or one series of the observations. Relations in
+between, which are not published, are passed through. What was followed is kept beside the compiled SQL and followed
+again only when that changes: a mart of 146 columns takes seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import duckdb
+
+from ingest.errors import ConfigError
+from warehouse.as_of_text import Compiled, compiled_in
+
+FOLLOWED: Final = "intermediate.lineage"
+"""One row per column of a relation and direct input, beside the fingerprint of the SQL it was read from."""
+OBSERVATIONS: Final = "marts.observations"
+"""The published table that a series is read in."""
+PUBLISHED: Final = ("marts", "meta")
+_SERIES: Final = "series_id"
+_FORMULA_LENGTH: Final = 2000
+
+
+class Edge(NamedTuple):
+    """A column of a relation and one input of it; `series` where the input is one series of the observations."""
+
+    column: str
+    formula: str | None
+    schema: str
+    table: str
+    input_column: str | None
+    series: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    schema: str
+    table: str
+    column: str | None
+    series: str | None
+
+
+def follow(con: duckdb.DuckDBPyConnection) -> int:
+    """Bring FOLLOWED up to what the build compiled; return how many relations were followed anew."""
+    con.execute("create schema if not exists intermediate")
+    con.execute(
+        f"create table if not exists {FOLLOWED} (schema_name varchar, name varchar, sql_sha256 varchar, "
+        "column_name varchar, formula_text varchar, input_schema varchar, input_table varchar, input_column varchar, "
+        "series_id varchar)"
+    )
+    compiled = {(one.schema, one.name): one for one in compiled_in(con) if one.sql}
+    known = con.execute(f"select distinct schema_name, name, sql_sha256 from {FOLLOWED}").fetchall()
+    stale = {(schema, name) for schema, name, sha in known if _sha(compiled.get((schema, name))) != sha}
+    wanted = [one for key, one in compiled.items() if key in stale or key not in {row[:2] for row in known}]
+    if not wanted and not stale:
+        return 0
+    columns = _columns(con)
+    con.begin()
+    try:
+        for key in stale:
+            con.execute(f"delete from {FOLLOWED} where schema_name = ? and name = ?", key)
+        for one in wanted:
+            edges = list(edges_of(one.sql, columns.get((one.schema, one.name), ()), columns))
+            rows = [(one.schema, one.name, _sha(one), *edge) for edge in edges]
+            # without any column it is still followed
+            rows = rows or [(one.schema, one.name, _sha(one), "", None, "", "", None, None)]
+            con.executemany(f"insert into {FOLLOWED} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+    return len(wanted)
+
+
+def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None, str, str | None, str | None]]:
+    """Return mart, column, formula, input table, input column and series of every published column, sorted."""
+    direct: dict[tuple[str, str, str], list[Edge]] = {}
+    for schema, name, *edge in con.execute(
+        f"select schema_name, name, column_name, formula_text, input_schema, input_table, input_column, series_id "
+        f"from {FOLLOWED} where column_name <> ''"
+    ).fetchall():
+        direct.setdefault((schema, name, edge[0]), []).append(Edge(*edge))
+    found = set()
+    for (schema, name, column), edges in direct.items():
+        if schema in PUBLISHED:
+            for one in _through(edges, direct, set()):
+                read = f"{one.schema}.{one.table}", one.column, one.series
+                found.add((f"{schema}.{name}", column, edges[0].formula, *read))
+    return sorted(found, key=str)
+
+
+def _through(
+    edges: Iterable[Edge], direct: Mapping[tuple[str, str, str], list[Edge]], seen: set[tuple[str, str, str]]
+) -> Iterator[_Input]:
+    """Yield the inputs of `edges`, with what is not published replaced by its own inputs."""
+    for edge in edges:
+        if edge.series is not None:
+            schema, table = OBSERVATIONS.split(".")
+            yield _Input(schema, table, "value", edge.series)
+            continue
+        key = (edge.schema, edge.table, edge.input_column or "")
+        if edge.schema in PUBLISHED or key not in direct:
+            yield _Input(edge.schema, edge.table, edge.input_column, None)
+        elif key not in seen:
+            yield from _through(direct[key], direct, seen | {key})
+
+
+# -- one select ----------------------------------------------------------------------------------------------------
+
+
+def edges_of(sql: str, names: Sequence[str], columns: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Edge]:
+    """Yield the direct inputs of the columns `names` of a select; `columns` are those of all relations.
+
+    A column that sqlglot cannot follow (a union by name whose sides differ) has the select's relations as its inputs.
+    ConfigError where the text is no SQL.
+    """
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+    from sqlglot.lineage import lineage as followed
+    from sqlglot.optimizer.qualify import qualify
+    from sqlglot.optimizer.scope import build_scope
+
+    schema: dict[str, Any] = {}
+    for (schema_name, table), known in columns.items():
+        schema.setdefault(schema_name, {})[table] = dict.fromkeys(known, "unknown")
+    try:
+        parsed = sqlglot.parse_one(sql, read="duckdb")
+        for relation in parsed.find_all(exp.Table):
+            relation.set("catalog", None)  # every relation is of the build file
+        tree = qualify(parsed, schema=schema, dialect="duckdb", validate_qualify_columns=False, identify=False)
+        scope = build_scope(tree)
+    except SqlglotError as error:
+        raise ConfigError(f"sqlglot cannot read the select {sql[:80]!r}…: {error}") from error
+    options: dict[str, Any] = {"schema": {}, "scope": scope, "dialect": "duckdb", "trim_selects": False}
+    try:
+        nodes = followed(None, tree, **options)  # at once: one by one takes twenty times as long
+    except (SqlglotError, ValueError):
+        nodes = {}
+    for name in names:
+        try:
+            node = nodes.get(name) or followed(name, tree, **options)
+        except (SqlglotError, ValueError):
+            for schema_name, table_name in {(one.db, one.name) for one in tree.find_all(exp.Table) if one.db}:
+                yield Edge(name, None, schema_name, table_name, None, None)
+            continue
+        formula = _formula(node)
+        for one in dict.fromkeys(_inputs(node, (), columns)):
+            yield Edge(name, formula, one.schema, one.table, one.column, one.series)
+
+
+def _inputs(node: Any, above: tuple[Any, ...], columns: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[_Input]:
+    from sqlglot import exp
+
+    if isinstance(node.expression, exp.Table) and not node.downstream:
+        schema, table, column = node.expression.db, node.expression.name, node.name.rpartition(".")[2].strip('"')
+        if _SERIES not in columns.get((schema, table), ()):
+            yield _Input(schema, table, column, None)
+            return
+        for series in _series(above) or (None,):
+            if series is not None or column != _SERIES:
+                yield _Input(schema, table, column if series is None else None, series)
+        return
+    for below in node.downstream:
+        yield from _inputs(below, (*above, node), columns)
+
+
+def _series(above: Sequence[Any]) -> tuple[str, ...]:
+    """Return the series that the nodes above a column of the observations choose: the nearest choice counts."""
+    for node in reversed(above):
+        for place in (node.expression, node.source.args.get("where") if hasattr(node.source, "args") else None):
+            if found := _chosen(place):
+                return found
+    return ()
+
+
+def _chosen(place: Any) -> tuple[str, ...]:
+    """Return the texts that `series_id` is compared with in an expression."""
+    from sqlglot import exp
+
+    if place is None:
+        return ()
+    found: list[str] = []
+    for comparison in place.find_all(exp.EQ, exp.In):
+        column, *others = (
+            comparison.this,
+            *(comparison.expressions if isinstance(comparison, exp.In) else [comparison.expression]),
+        )
+        if isinstance(column, exp.Column) and column.name == _SERIES:
+            found += [one.this for one in others if isinstance(one, exp.Literal) and one.is_string]
+    return tuple(dict.fromkeys(found))
+
+
+def _formula(node: Any) -> str | None:
+    """Return the first expression below a column that is more than another name for one."""
+    from sqlglot import exp
+
+    while True:
+        expression = node.expression.unalias() if hasattr(node.expression, "unalias") else node.expression
+        if isinstance(expression, exp.Table):
+            return None
+        is_name = isinstance(expression, exp.Column) or not isinstance(expression, exp.Expression)
+        if not is_name and not isinstance(expression, exp.Query):
+            text = expression.sql(dialect="duckdb", comments=False, normalize_functions="lower")
+            return text if len(text) <= _FORMULA_LENGTH else f"{text[:_FORMULA_LENGTH]}…"
+        if len(node.downstream) != 1:
+            return None
+        node = node.downstream[0]
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for schema, table, column in con.execute(
+        "select schema_name, table_name, column_name from duckdb_columns() "
+        "where database_name = current_database() and not internal order by all"
+    ).fetchall():
+        found.setdefault((schema, table), []).append(column)
+    return found
+
+
+def _sha(one: Compiled | None) -> str | None:
+    return hashlib.sha256(one.sql.encode()).hexdigest() if one else None
