@@ -186,7 +186,7 @@ def _in_order(shown: Mapping[str, Iterable[Any]], manifest: Mapping[str, Any]) -
         if name in done or name not in manifest["nodes"]:
             return
         done.add(name)
-        for parent in manifest["nodes"][name]["depends_on"]["nodes"]:
+        for parent in manifest["nodes"][name]["depends_on"].get("nodes", ()):
             yield from before(parent)
         yield name
 

@@ -151,7 +151,7 @@ class Project:
         return found
 
     def _parents(self, name: str) -> list[str]:
-        parents: list[str] = self.nodes[name]["depends_on"]["nodes"]
+        parents: list[str] = self.nodes[name]["depends_on"].get("nodes", [])  # a seed has none
         return parents
 
     def _apart(self, name: str) -> tuple[Relation, str | None]:

@@ -34,6 +34,7 @@ MODELS = {
 TESTS = {"a_is_sound": ["a_daily"], "all_is_sound": ["all_daily"], "a_fits_all": ["a_daily", "all_daily"]}
 SOURCES = {"fred": ("fred", "observations"), "series": ("catalog", "series")}
 MADE_EACH_TIME = {"at_run", "of_run"}
+EVERYTHING = {*MODELS, *TESTS, "holidays"}
 
 
 def manifest() -> dict[str, Any]:
@@ -59,12 +60,21 @@ def manifest() -> dict[str, Any]:
             "config": {},
             "depends_on": {"nodes": guards},
         }
+    nodes["holidays"] = {
+        "unique_id": "holidays",
+        "resource_type": "seed",
+        "name": "holidays",
+        "schema": "catalog",
+        "fqn": ["tidegauge", "holidays"],
+        "config": {},
+        "depends_on": {"macros": []},
+    }
     return {"nodes": nodes, "sources": {name: {"schema": of[0], "name": of[1]} for name, of in SOURCES.items()}}
 
 
 def texts(run_at: str = MORNING, run_id: str = "run-1") -> dict[str, str]:
     found = {name: model[-1].replace(MORNING, run_at).replace("run-1", run_id) for name, model in MODELS.items()}
-    return found | {name: f"select count(*) from {guards[0]}" for name, guards in TESTS.items()}
+    return found | {name: f"select count(*) from {guards[0]}" for name, guards in TESTS.items()} | {"holidays": ""}
 
 
 def land(
@@ -96,6 +106,7 @@ def con() -> duckdb.DuckDBPyConnection:
     )
     for schema in ("intermediate", "marts", "meta"):
         con.execute(f"create schema if not exists {schema}")
+    con.execute("create table catalog.holidays (day date)")
     build(con)
     return con
 
@@ -114,7 +125,7 @@ def build(con: duckdb.DuckDBPyConnection, *, failed: tuple[str, ...] = ()) -> No
 
 
 def made(found: Plan) -> set[str]:
-    return {*MODELS, *TESTS} - found.left
+    return EVERYTHING - found.left
 
 
 def test_without_anything_new_only_what_reads_the_run_is_built(con: duckdb.DuckDBPyConnection):
@@ -181,7 +192,7 @@ def test_after_an_upgrade_and_in_a_new_file_everything_is_built(
     con: duckdb.DuckDBPyConnection, happened: str, version: str
 ):
     con.execute(happened)
-    assert made(plan(con, version=version)) == {*MODELS, *TESTS}
+    assert made(plan(con, version=version)) == EVERYTHING
 
 
 def test_a_full_build_can_be_asked_for(con: duckdb.DuckDBPyConnection):
@@ -192,7 +203,7 @@ def test_a_full_build_can_be_asked_for(con: duckdb.DuckDBPyConnection):
 
 def test_a_build_that_did_not_end_well_leaves_nothing(con: duckdb.DuckDBPyConnection):
     plan(con)  # and killed
-    assert made(plan(con)) == {*MODELS, *TESTS}
+    assert made(plan(con)) == EVERYTHING
 
 
 def test_a_relation_that_is_gone_and_a_test_that_failed_are_made_again(con: duckdb.DuckDBPyConnection):
@@ -228,7 +239,7 @@ def test_the_run_before_that_did_not_end_well_is_known(
 
 
 def test_what_is_recorded_goes_with_the_first_look(con: duckdb.DuckDBPyConnection):
-    assert take_built(con).keys() == {*MODELS, *TESTS} - MADE_EACH_TIME
+    assert take_built(con).keys() == EVERYTHING - MADE_EACH_TIME
     assert take_built(con) == {}
 
 

@@ -49,40 +49,35 @@
     ('sahm_realtime', 'sahm_realtime', 'pct'),
     ('initial_claims', 'initial_claims', 'count'),
 ] -%}
-with listed as (
+{#- One row per session and series: what it says of a series is picked whole, since an aggregate for each of two hundred
+    columns would look at every row two hundred times. -#}
+with picked as (
     select
         session_date,
-        max(cutoff_at) as cutoff_at,
+        max(cutoff_at) as cutoff_at
+        {%- for series_id, name, unit in inputs %},
+        any_value(known) filter (where series_id = '{{ series_id }}') as {{ name }}
+        {%- endfor %},
         string_agg(series_id, ', ' order by series_id)
             filter (where value is not null and known_basis = 'latest_only') as latest_only_inputs
-    from {{ ref('int_known') }}
-    group by session_date
-),
--- a filtered aggregate for each column would look at each row two hundred times
-pivoted as (
     from (
-        select session_date, series_id, value, obs_date, known_at, reason from {{ ref('int_known') }}
-        where series_id in ({% for series_id, _, _ in inputs %}'{{ series_id }}'{{ ', ' if not loop.last }}{% endfor %})
-    )
-    pivot (
-        max(value) as value, max(obs_date) as obs_date, max(known_at) as known_at, max(reason) as reason
-        for series_id in ({% for series_id, _, _ in inputs %}'{{ series_id }}'{{ ', ' if not loop.last }}{% endfor %})
-        group by session_date
-    )
+        select *, struct_pack(value := value, obs_date := obs_date, known_at := known_at, reason := reason) as known
+        from {{ ref('int_known') }}
+    ) as k
+    group by session_date
 ),
 wide as (
     select
-        l.session_date,
-        l.cutoff_at
+        session_date,
+        cutoff_at
         {%- for series_id, name, unit in inputs %},
-        p.{{ series_id }}_value as {{ name }}_{{ unit }},
-        p.{{ series_id }}_obs_date as {{ name }}_obs_date,
-        p.{{ series_id }}_known_at as {{ name }}_known_at,
-        p.{{ series_id }}_reason as {{ name }}_reason
+        {{ name }}.value as {{ name }}_{{ unit }},
+        {{ name }}.obs_date as {{ name }}_obs_date,
+        {{ name }}.known_at as {{ name }}_known_at,
+        {{ name }}.reason as {{ name }}_reason
         {%- endfor %},
-        l.latest_only_inputs
-    from listed as l
-    left join pivoted as p on l.session_date = p.session_date
+        latest_only_inputs
+    from picked
 ),
 -- before the reverse repo facility's first operation there was nothing to subtract
 netted as (
