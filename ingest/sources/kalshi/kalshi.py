@@ -84,13 +84,14 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
 
 def _closing(payload: Payload, market: Any, ticker: str) -> datetime:
     text = field(payload, market, "close_time", f"market {ticker}")
+    expected = f"close_time of {ticker} like 2026-09-16T17:59:00Z"
     try:
         found = datetime.fromisoformat(str(text))
-        if found.tzinfo is not None:
-            return found
     except ValueError:
-        pass
-    raise changed(payload, f"close_time of {ticker} like 2026-09-16T17:59:00Z", quoted(text))
+        raise changed(payload, expected, quoted(text)) from None
+    if found.tzinfo is None:
+        raise changed(payload, expected, quoted(text))
+    return found
 
 
 def _dollars(payload: Payload, market: Any, name: str, ticker: str) -> float:
