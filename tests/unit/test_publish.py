@@ -192,7 +192,8 @@ def test_the_same_content_is_not_published_again(home):
         "alter table marts.credit_daily rename hy_oas_bp to oas_bp",
         "update meta.freshness set state = 'stale'",
         "create schema if not exists intermediate; create table intermediate.compiled as "
-        "select 'marts' as schema_name, 'credit_daily' as name, '{\"select\": \"from marts.credit_daily\"}' as as_of, '' as sql_text",
+        "select 'marts' as schema_name, 'credit_daily' as name, "
+        "'{\"select\": \"from marts.credit_daily\"}' as as_of, '' as sql_text",
     ],
 )
 def test_whatever_an_analyst_would_see_is_a_new_release(home, change):
