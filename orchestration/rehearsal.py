@@ -64,7 +64,7 @@ def recorded(settings: Settings) -> Iterator[Settings]:
         raise ConfigError("setting TIDEGAUGE_REAL_DATA: expected the folder of recorded payloads, it is not set")
     folder_home, now = _home(settings, REAL_HOME), settings.now or RECORDED_AT
     # the folder has no filings: the stand-in of the SEC is not asked
-    changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now, "sec_contact": None}
+    changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now, "contact": None}
     home = home_at(folder_home)
     require_clock(home, now)
     home.ensure()

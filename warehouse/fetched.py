@@ -111,6 +111,7 @@ def record_gaps(answer: Answer, stamp: Stamp) -> None:
     gaps = [
         (stamp.source, table.id, group, day, stamp.now, stamp.run_id)
         for group, days in con.execute(days_held).fetchall()
+        if days  # none yet
         for day in working_days("nyse", min(days), max(days))
         if day not in days and (group, day) not in recorded
     ]

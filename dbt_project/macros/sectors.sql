@@ -58,7 +58,7 @@ with stepped as (
     select
         *,
         close_usd - lag(close_usd) over by_ticker as step,
-        round(close_usd / lag(close_usd, 10) over by_ticker - 1, 10) as return_10d,
+        round(close_usd / {{ sessions_before('close_usd', 10, 'by_ticker') }} - 1, 10) as return_10d,
         case
             when count(volume_shares) over fifty_before = 50
                 then round(volume_shares / nullif(avg(volume_shares) over fifty_before, 0), 8)

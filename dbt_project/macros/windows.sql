@@ -80,3 +80,10 @@ case
         then round(({{ column }} - avg({{ column }}) {{ last }}) / nullif(stddev_samp({{ column }}) {{ last }}, 0), 6)
 end
 {%- endmacro %}
+
+
+{#- The value `rows_count` rows before in a window (its name, or its partition and order). Not lag(): DuckDB 2.0 forgets how far
+    back it looks in a macro that 1.5 stored. -#}
+{% macro sessions_before(column, rows_count, window) -%}
+first_value({{ column }}) over ({{ window }} rows between {{ rows_count }} preceding and {{ rows_count }} preceding)
+{%- endmacro %}

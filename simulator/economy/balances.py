@@ -58,7 +58,11 @@ def _currencies(grid: Grid, stress: Path) -> Iterator[pl.DataFrame]:
 def _valuation(grid: Grid, stress: Path, market: Prices) -> Iterator[pl.DataFrame]:
     """Quarters dated on their first day; output is estimated twice, a month apart."""
     months = np.array(whole_months(grid), dtype="datetime64[M]")
+    if not len(months):
+        return
     quarters = months[(months.astype(int) % _QUARTER == 0) & (months + _QUARTER <= months[-1] + 1)]
+    if not len(quarters):
+        return
     ends = _last_days(grid, quarters + _QUARTER)
     price = market.sp500.close / market.sp500.close[0]
     equities = 11_000 * price**0.95

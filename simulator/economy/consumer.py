@@ -112,6 +112,8 @@ def _rates(grid: Grid, months: list[date], pressure: Path, effr: Path) -> Iterat
 
 def _lagged(path: Path, months: int) -> Path:
     """Return the mean of the months before: who is late now lost the income a while ago."""
+    if not len(path):
+        return path
     padded = np.concatenate([np.full(2 * months, path[0]), path])
     return np.array([padded[at : at + 2 * months].mean() for at in range(len(path))])
 

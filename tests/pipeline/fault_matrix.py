@@ -39,6 +39,9 @@ ROUTES: Final = (
 )
 FAULTS: Final = (*BENDS, "frozen", "cut")
 
+EXPIRING = {"yahoo.futures"}
+"""Contracts are asked for until their month is over: the last days of one that failed then are lost."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -107,7 +110,7 @@ class Bench:
             origin="SIMULATED",
             request_attempts=2,
             retry_wait_seconds=0.01,
-            sec_contact="ann@example.org",
+            contact="ann@example.org",
             sec_requests_per_run=20,
         )
         with open_session(settings) as session:
@@ -142,7 +145,9 @@ class Bench:
                         f" join (select * from {ours} where not ({has_value})) o on {same} limit 3"
                     ).fetchall()
                 ]
-                if is_final and not is_snapshot:  # of a snapshot that was missed nobody serves another
+                if (
+                    is_final and not is_snapshot and table not in EXPIRING
+                ):  # of a snapshot that was missed nobody serves another
                     wrong += [
                         f"{table} lacks {row}"
                         for row in con.execute(f"select * from {right} except select * from {ours} limit 3").fetchall()

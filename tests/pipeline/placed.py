@@ -36,7 +36,7 @@ def settings_of(home: Path, standin: StandIn, now: datetime | None = None, key: 
         request_attempts=1,
         retry_wait_seconds=0.0,
         fred_api_key=SecretStr(key) if key else None,
-        sec_contact="ann@example.org",
+        contact="ann@example.org",
         sec_requests_per_run=20,
     )
 

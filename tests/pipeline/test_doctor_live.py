@@ -31,7 +31,7 @@ def standin(serving: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand
     monkeypatch.setenv("TIDEGAUGE_NOW", NOW.isoformat())
     monkeypatch.setenv("TIDEGAUGE_ORIGIN", "SIMULATED")
     monkeypatch.setenv("TIDEGAUGE_REQUEST_ATTEMPTS", "1")
-    monkeypatch.setenv("TIDEGAUGE_SEC_CONTACT", "ann@example.org")
+    monkeypatch.setenv("TIDEGAUGE_CONTACT", "ann@example.org")
     yield serving
     serving.faults.clear()
 

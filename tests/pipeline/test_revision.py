@@ -18,6 +18,9 @@ AFTER = datetime(2019, 6, 21, 13, 5, tzinfo=UTC)  # total assets of 12 June were
 NOT_IN_THE_ARCHIVES = {"put_call_etp_ratio", "put_call_spx_ratio", "put_call_vix_ratio"}
 """Cboe printed these from October 2019 on only."""
 
+LANDS_A_DAY_LATER = {"hang_seng", "csi300"}
+"""Asked by the day of New York: what closes before its morning comes with the next run."""
+
 Cell = tuple[str, str, date]
 
 
@@ -67,4 +70,5 @@ def test_exactly_the_revised_rows_land(tmp_path: Path):
     assert {landed[cell] for cell in revised} == {("captured", AFTER.replace(tzinfo=None))}
     values = {cell for cell in landed if cell not in held_before and later.get(cell) is not None}
     expected = {cell for cell in later.keys() - earlier.keys() if later[cell] is not None}
-    assert (values - expected, expected - values) == (set(), set())
+    differing = {cell for cell in values ^ expected if cell[1] not in LANDS_A_DAY_LATER}
+    assert differing == set()

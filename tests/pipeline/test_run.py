@@ -21,7 +21,7 @@ from orchestration.instance import open_instance
 from orchestration.run import run_daily, run_marts
 from simulator import StandIn
 from tests.pipeline.placed import settings_of
-from tests.pipeline.small import FIRST, NEXT, Ran, asked, fared
+from tests.pipeline.small import FIRST, NEXT, NOT_SERVED_YET, Ran, asked, fared
 from warehouse.connection import WriterLock
 from warehouse.status import status
 
@@ -54,9 +54,11 @@ def require_let_go(home: Home) -> None:
 def test_a_run_publishes_and_shows_in_dagster(first):
     home, sources = first.home, fared(first.home)
     assert set(sources) == set(ASKED)
-    # SOFR, IORB and the term funding programme were yet to come, and FRED says so for each
-    assert {source for source, one in sources.items() if one.error} == {"federal_reserve", "fred"}
-    assert {one.state for one in sources.values()} == {"ok", "partial", "skipped"}
+    # at that moment these have nothing, or only a part: each says so
+    partly = {"federal_reserve", "fred", "cboe", "yahoo"}  # SOFR, IORB, DSPX, bitcoin and others were yet to come
+    assert {source for source, one in sources.items() if one.state == "partial"} == partly
+    assert {source for source, one in sources.items() if one.state == "failed"} == NOT_SERVED_YET
+    assert {source for source, one in sources.items() if one.error} == partly | NOT_SERVED_YET
     assert home.report.exists()
     run = last_run(home)
     assert (run.job_name, run.status) == ("daily", DagsterRunStatus.SUCCESS)
@@ -93,7 +95,8 @@ def test_metadata_that_a_person_can_use(first):
 def test_a_second_run_lands_computes_and_publishes_nothing(copied, standin):
     features = "select count(*), max(known_at) from breadth.features"
     before, computed = digest(copied), asked(copied, features)
-    outcome = run_daily(settings_of(copied.root, standin))
+    # without a contact the SEC is not asked: its past comes back some days a run
+    outcome = run_daily(settings_of(copied.root, standin).model_copy(update={"contact": None}))
     landed = {s: (o.landing.rows_new, o.landing.rows_changed) for s, o in outcome.sources.items()}
     assert landed == dict.fromkeys(ASKED, (0, 0))
     assert asked(copied, features) == computed

@@ -30,6 +30,7 @@ from tests.unit.standin_helpers import market, new_york
 NOW = new_york("2026-11-20T20:00")
 SERIES_SOURCES = tuple(one.name for one in SERIES_CONNECTORS if not one.is_users_own)
 FUNDS = {"ssga": ["SPY"], "ishares": ["IVV"], "proshares": ["TQQQ"]}
+TICKERS = {"yahoo_futures": ["ZQZ26.CBT"]}
 DESKS = tuple(one.name for one in TABLE_CONNECTORS if not one.is_users_own)
 MUTATIONS = 24
 MOST_BYTES = 60_000  # of a text that is damaged: the shape counts, not the length
@@ -50,8 +51,10 @@ def _first_of_each(name: str, http: Upstream, settings: Settings) -> Iterator[Pa
     if name in SERIES_SOURCES:
         found = connector(name).module.fetch(build_context(name, load_catalog(), settings, clock_at(NOW), http))
     else:
-        told = {"upstream": settings.upstream, "home": settings.home, "origin": "SIMULATED", "sec_contact": "a@b.test"}
-        context = panel_context(name, http, funds=FUNDS.get(name, ()), tickers=["SPY"], now=NOW, **told)
+        told = {"upstream": settings.upstream, "home": settings.home, "origin": "SIMULATED", "contact": "a@b.test"}
+        context = panel_context(
+            name, http, funds=FUNDS.get(name, ()), tickers=TICKERS.get(name, ["SPY"]), now=NOW, **told
+        )
         found = connector(name).module.fetch(context)
     seen: set[tuple[str, ...]] = set()
     for at, payload in enumerate(found):

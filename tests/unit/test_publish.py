@@ -114,6 +114,8 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "marts.sessions",
         "meta.payloads",
         "meta.acceptances",
+        "meta.keys",
+        "meta.lineage",
         "meta.freshness",
         *(
             f"meta.{name}"
@@ -189,8 +191,9 @@ def test_the_same_content_is_not_published_again(home):
         "comment on column marts.credit_daily.hy_oas_bp is 'bp'",
         "alter table marts.credit_daily rename hy_oas_bp to oas_bp",
         "update meta.freshness set state = 'stale'",
-        "create schema intermediate; create table intermediate.compiled as select 'marts' as schema_name, "
-        "'credit_daily' as name, '{\"select\": \"from marts.credit_daily\"}' as as_of, '' as sql_text",
+        "create schema if not exists intermediate; create table intermediate.compiled as "
+        "select 'marts' as schema_name, 'credit_daily' as name, "
+        "'{\"select\": \"from marts.credit_daily\"}' as as_of, '' as sql_text",
     ],
 )
 def test_whatever_an_analyst_would_see_is_a_new_release(home, change):

@@ -228,7 +228,7 @@ def test_doctor_asks_for_the_contact(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEGAUGE_HOME", str(tmp_path / "home"))
     found = {one.what: one for one in examine()}
-    assert "the SEC is not asked for filings" in found["contact"].seen
+    assert "no filings of the SEC" in found["contact"].seen
     assert "TIDEGAUGE_CONTACT=" in found["contact"].advice
     monkeypatch.setenv("TIDEGAUGE_CONTACT", CONTACT)
     assert {one.what: one.seen for one in examine()}["contact"] == "set"

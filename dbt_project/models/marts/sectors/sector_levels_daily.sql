@@ -29,7 +29,7 @@ priced as (
         (b.high_usd + b.low_usd + b.close_usd) / 3 * b.volume_shares as turnover,
         lag(b.open_usd) over by_ticker as open_before,
         lag(b.close_usd) over by_ticker as close_before,
-        lag(b.close_usd, 5) over by_ticker as close_5_before,
+        {{ sessions_before('b.close_usd', 5, 'by_ticker') }} as close_5_before,
         min(b.session_date) over (partition by b.ticker) as first_date,
         abs(b.close_usd - b.open_usd) as body,
         least(b.open_usd, b.close_usd) - b.low_usd as lower_shadow,

@@ -24,7 +24,7 @@ with days as (
 own_days as (
     select
         *,
-        lag(close_number, 5) over (partition by asset order by obs_date) as close_5_days_before
+        {{ sessions_before('close_number', 5, 'partition by asset order by obs_date') }} as close_5_days_before
     from days
 ),
 placed as (
@@ -53,10 +53,10 @@ moved as (
     select
         *,
         case
-            when close_number > 0 and lag(close_number, 5) over by_asset > 0
-                then 100 * (close_number / lag(close_number, 5) over by_asset - 1)
+            when close_number > 0 and {{ sessions_before('close_number', 5, 'by_asset') }} > 0
+                then 100 * (close_number / {{ sessions_before('close_number', 5, 'by_asset') }} - 1)
         end as return_5d,
-        greatest(known_at, lag(known_at, 5) over by_asset) as return_known_at
+        greatest(known_at, {{ sessions_before('known_at', 5, 'by_asset') }}) as return_known_at
     from sampled
     window by_asset as (partition by asset order by session_seq)
 ),

@@ -17,9 +17,9 @@ wide as (
             then avg(close_index) over (by_index rows between {{ window - 2 }} preceding and current row)
         end as {{ name }}_flip
         {%- else %},
-        lag(close_index, {{ window }}) over (by_index) as {{ name }}_from,
-        case when lag(close_index, {{ window }}) over (by_index) is not null
-            then lag(close_index, {{ window - 1 }}) over (by_index)
+        {{ sessions_before('close_index', window, 'by_index') }} as {{ name }}_from,
+        case when {{ sessions_before('close_index', window, 'by_index') }} is not null
+            then {{ sessions_before('close_index', window - 1, 'by_index') }}
         end as {{ name }}_flip
         {%- endif %}
         {%- endfor %}
