@@ -7,8 +7,8 @@ alone) are followed by series, and which of them a select reads is read off it (
 
 Nothing is known after a build that failed, for another version of the project or of the schema, or in a new build file:
 everything is built. Built each time is what reads the run's moment, unless its model says that it only takes from it
-which sessions have closed (`meta: {clock: closes}`) or which cut-offs have passed (`cutoffs`); what reads the run's id
-or anything else that changes by itself; and a test that only warned.
+which sessions have closed (`meta: {clock: closes}`: it reads no others) or which cut-offs have passed (`cutoffs`); what
+reads the run's id or anything else that changes by itself; and a test that only warned.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ from warehouse.built import Built, Relation, States, keep_built, relations, take
 
 RUN_AT: Final = "$run_at"
 CLOCKS: Final[Mapping[str, str]] = {
-    "closes": "select count(*) from calendar.sessions where close_at <= $run_at",
+    "closes": "select count(*), bit_xor(hash(s)), sum(hash(s)::hugeint) from calendar.sessions as s"
+    " where close_at <= $run_at",
     "cutoffs": "select count(*) from calendar.sessions where cutoff_at <= $run_at",
 }
 """What a model may take of the run's moment, by the name that its `meta: clock` gives."""
+STANDS_FOR: Final = {"closes": ("calendar", "sessions")}
+"""A table of which a model of that clock reads what had happened by then: every day adds to what is still to come."""
 KINDS: Final = ("model", "seed", "snapshot", "test")
 
 
@@ -197,6 +200,8 @@ class Project:
             if parent not in self.nodes and parent not in self.sources:
                 return None  # an operation, an exposure: nothing is known of it
             relation, theirs = self._apart(parent)
+            if relation == STANDS_FOR.get(_clock(self.nodes[name])):
+                continue
             values: tuple[str | None, ...] = (None,)
             if value is not None and theirs == mine:
                 values = (value,)
@@ -219,7 +224,7 @@ class Project:
             return None
         clock = ""
         if RUN_AT in text:
-            clock = self._clocks.get(str(_meta(node).get("clock")), "")
+            clock = self._clocks.get(_clock(node), "")
             if not clock:
                 return None
         return _digest([self._version, name, text, clock])
@@ -232,6 +237,10 @@ def _is_view(node: Mapping[str, Any]) -> bool:
 def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = node["config"].get("meta") or {}
     return found
+
+
+def _clock(node: Mapping[str, Any]) -> str:
+    return str(_meta(node).get("clock", ""))
 
 
 def _digest(lines: Iterable[str]) -> str:

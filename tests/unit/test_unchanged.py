@@ -26,13 +26,13 @@ MODELS = {
     "a_daily": ("marts", "table", {}, ["latest"], f"select * from {LATEST} where series_id = 'a'"),
     "b_daily": ("marts", "table", {}, ["latest"], f"select * from {LATEST} where series_id = 'b'"),
     "all_daily": ("marts", "table", {}, ["latest"], f"select * from {LATEST}"),
-    "closed": ("marts", "table", {"clock": "closes"}, [], CLOSED),
+    "closed": ("marts", "table", {"clock": "closes"}, ["sessions"], CLOSED),
     "at_run": ("meta", "table", {}, [], f"select {RUN_AT} as run_at"),
     "of_run": ("meta", "table", {}, [], "select 'run-1' as run_id"),
     "titles": ("marts", "table", {}, ["series"], "select series_id, title from catalog.series"),
 }
 TESTS = {"a_is_sound": ["a_daily"], "all_is_sound": ["all_daily"], "a_fits_all": ["a_daily", "all_daily"]}
-SOURCES = {"fred": ("fred", "observations"), "series": ("catalog", "series")}
+SOURCES = {"fred": ("fred", "observations"), "series": ("catalog", "series"), "sessions": ("calendar", "sessions")}
 MADE_EACH_TIME = {"at_run", "of_run"}
 EVERYTHING = {*MODELS, *TESTS, "holidays"}
 
@@ -177,6 +177,18 @@ def test_a_session_that_has_closed_since_reaches_what_goes_by_the_clock(con: duc
     assert made(plan(con, run_at="2026-02-06 20:59:00")) == MADE_EACH_TIME
     build(con)
     assert made(plan(con, run_at=NEXT)) == MADE_EACH_TIME | {"closed"}
+
+
+def test_a_session_to_come_reaches_nothing_and_a_corrected_one_does(con: duckdb.DuckDBPyConnection):
+    con.execute(
+        "insert into calendar.sessions select * replace (date '2026-02-20' as session_date, timestamp"
+        " '2026-02-20 21:00:00' as close_at, timestamp '2026-02-23 14:15:00' as cutoff_at, 3 as session_seq)"
+        " from calendar.sessions where session_seq = 2"
+    )
+    assert made(plan(con)) == MADE_EACH_TIME
+    build(con)
+    con.execute("update calendar.sessions set is_early_close = true where session_seq = 1")
+    assert made(plan(con)) == MADE_EACH_TIME | {"closed"}
 
 
 @pytest.mark.parametrize(
