@@ -101,10 +101,17 @@ def duckdb_texts(path: Path) -> list[str]:
     texts = []
     with duckdb.connect(str(path), read_only=True) as con:
         columns = con.execute(
-            "select schema_name, table_name, column_name, comment from duckdb_columns() where not internal"
+            """
+            select c.schema_name, c.table_name, c.column_name, c.comment, t.table_name is not null
+            from duckdb_columns() as c
+            left join duckdb_tables() as t using (database_name, schema_name, table_name)
+            where not c.internal
+            """
         ).fetchall()
-        for schema, table, column, comment in columns:
+        for schema, table, column, comment, is_table in columns:
             texts.append(comment or "")
+            if not is_table:  # a view shows what tables hold, and each as-of view is computed for every column
+                continue
             long = f'select distinct "{column}"::varchar as t from "{schema}"."{table}" where length(t) > 15'
             texts += [text for (text,) in con.execute(long).fetchall()]
     return texts
