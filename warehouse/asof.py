@@ -74,6 +74,8 @@ class AsOf:
         # As text, because a NULL without a type would be an integer; text keeps the instant of a moment with a zone.
         moment = f"coalesce(getvariable('{VARIABLE}')::varchar, 'infinity')"
         view = f'marts."{self.mart}_at"'
+        # by name: a model's select may name its columns in another order than its contract, which the mart has
+        columns = ", ".join(f'"{name}"' for name, _ in self.columns)
         macro = f'marts."{self.mart}_as_of"'
         text = (
             f"{prefix}{self.mart} at the moment of SET VARIABLE {VARIABLE} (UTC); unset or NULL: the newest. {self.how}"
@@ -83,7 +85,7 @@ class AsOf:
             f"For New York time: {self.mart}_as_of(marts.{NEW_YORK_MACRO}('2023-03-10 09:15')). {self.how}"
         )
         return [
-            f"create macro {macro}({PARAMETER}) as table select * from ({self.select}) where {own}",
+            f"create macro {macro}({PARAMETER}) as table select {columns} from ({self.select}) where {own}",
             f"comment on macro table {macro} is {_text(told)}",
             f"create view {view} as select * from {macro}({moment})",
             f"comment on view {view} is {_text(text)}",

@@ -97,6 +97,19 @@ def test_moments_in_sql_are_utc_and_zoned_ones_are_instants(moment: str, count: 
         assert con.execute("select count(*) from marts.m_at").fetchone() == (2,)
 
 
+def test_a_mart_at_a_moment_has_the_columns_of_the_mart_in_their_order():
+    select = "select 2.0 as close_usd, date '2026-03-02' as session_date"
+    with duckdb.connect() as con:
+        con.execute("create schema marts; create schema meta; create table meta.build as select 'x' as build_id")
+        for statement in AsOf("m", select, "How.", (("session_date", "C."), ("close_usd", "C."))).statements("x"):
+            con.execute(statement)
+        for way in ("marts.m_as_of('2026-03-02')", "marts.m_at"):
+            assert [column for column, *_ in con.execute(f"select * from {way}").description] == [
+                "session_date",
+                "close_usd",
+            ]
+
+
 UNTYPED = ["null", "null::integer", "null::varchar", "null::date", "null::timestamp", "null::timestamptz"]
 
 
