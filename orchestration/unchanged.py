@@ -5,10 +5,10 @@ rests on in the end, and what it takes of the run's clock. A series' new value c
 nothing else: relations that keep a column apart (`meta: {by: series_id}`: what they say of a series comes of its rows
 alone) are followed by series, and which of them a select reads is read off it (orchestration.reads).
 
-Nothing is known after a build that failed, for another version of the project or of the schema, or in a new build file:
-everything is built. Built each time is what reads the run's moment, unless its model says that it only takes from it
-which sessions have closed (`meta: {clock: closes}`: it reads no others) or which cut-offs have passed (`cutoffs`); what
-reads the run's id or anything else that changes by itself; and a test that only warned.
+Nothing is known after a build that failed, for another version of the project, of the schema or of DuckDB, or in a new
+build file: everything is built. Built each time is what reads the run's moment, unless its model says that it only
+takes from it which sessions have closed (`meta: {clock: closes}`: it reads no others) or which cut-offs have passed
+(`cutoffs`); what reads the run's id or anything else that changes by itself; and a test that only warned.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Project:
         clocks = {clock: con.execute(CLOCKS[clock], {"run_at": run_at}).fetchone() for clock in CLOCKS}
         self._clocks = {clock: repr(seen) for clock, seen in clocks.items()}
         schema = con.execute("select name, text_sha256 from ops.migrations order by all").fetchall()
-        self._version = _digest([version, repr(schema)])
+        self._version = _digest([version, duckdb.__version__, repr(schema)])
 
     def compile(self, made: Mapping[str, str]) -> None:
         """Take what was compiled in this run, and think anew."""
