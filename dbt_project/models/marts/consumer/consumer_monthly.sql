@@ -37,6 +37,7 @@ changed as (
         m.series_id,
         m.period_date,
         case when m.first_basis <> 'latest_only' then m.first_level - b.value end as first_change,
+        greatest(m.first_at, b.known_at) as first_at,
         m.latest_level - p.latest_level as latest_change,
         greatest(m.latest_at, p.latest_at) as known_at
     from months as m
@@ -87,6 +88,7 @@ credit as (
         period_date,
         {%- for series_id, name in credits.items() %}
         max(first_change) filter (where series_id = '{{ series_id }}') as {{ name }}_first,
+        max(first_at) filter (where series_id = '{{ series_id }}' and first_change is not null) as {{ name }}_first_at,
         max(latest_change) filter (where series_id = '{{ series_id }}') as {{ name }}_latest,
         {%- endfor %}
         bool_or(is_break) as is_break,
@@ -118,9 +120,11 @@ select
     coalesce(c.period_date, o.period_date) as month_date,
     round(l.total, 6) as total_credit_usd_bn,
     round(c.total_first, 6) as total_credit_change_first_usd_bn,
+    c.total_first_at as total_credit_change_first_known_at,
     round(c.total_latest, 6) as total_credit_change_latest_usd_bn,
     round(l.revolving, 6) as revolving_credit_usd_bn,
     round(c.revolving_first, 6) as revolving_change_first_usd_bn,
+    c.revolving_first_at as revolving_change_first_known_at,
     round(c.revolving_latest, 6) as revolving_change_latest_usd_bn,
     c.is_break as is_level_break,
     o.saving_rate as saving_rate_pct,
