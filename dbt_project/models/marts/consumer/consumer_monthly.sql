@@ -104,17 +104,7 @@ levels as (
     group by period_date
 ),
 others as (
-    select
-        period_date,
-        {%- for series_id, name in monthly.items() %}
-        max(value) filter (where series_id = '{{ series_id }}') as {{ name }},
-        {%- endfor %}
-        max(known_at) filter (where value is not null) as known_at,
-        max(known_at) filter (where series_id = 'retail_sales') as retail_at,
-        max(known_at) filter (where series_id = 'real_disposable_income') as real_income_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in ('{{ monthly.keys() | join("', '") }}')
-    group by period_date
+    {{- side_by_side(ref('int_observations_latest'), monthly, of_values=true) }}
 )
 select
     coalesce(c.period_date, o.period_date) as month_date,
@@ -137,7 +127,7 @@ select
     round(100 * (o.real_income / y.real_income - 1), 6) as real_income_yoy_pct,
     o.transfers as transfers_saar_usd_bn,
     o.sentiment as consumer_sentiment_index,
-    greatest(c.known_at, o.known_at, m.retail_at, y.real_income_at) as known_at
+    greatest(c.known_at, o.known_at, m.retail_known_at, y.real_income_known_at) as known_at
 from credit as c
 full join others as o on c.period_date = o.period_date
 left join levels as l on c.period_date = l.period_date
