@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from ingest.errors import SourceError, TidegaugeError
 from orchestration.accept_command import register as register_accept
+from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
 from orchestration.mcp_command import register as register_mcp
 from orchestration.query_command import register as register_queries
@@ -159,6 +160,7 @@ register_queries(app)
 register_accept(app)
 register_explain(app)
 register_mcp(app)
+register_dictionary(app)
 
 
 @app.command()
