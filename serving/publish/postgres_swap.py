@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.errors import TargetUnusable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT_MS: Final = 500
 _PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 3.0
+"""Between tries, longer from one to the next: while one is made, new readers wait."""
 _SAY_AGAIN_SECONDS: Final = 60.0
 
 
@@ -77,7 +80,7 @@ def _lock(
     wait = _wait_ms(cursor)
     began = time.monotonic()
     said = float("-inf")
-    while True:
+    for tries in count(1):
         _run(cursor, "savepoint before_lock")
         try:
             _run(cursor, f"set local lock_timeout to {wait}; set local statement_timeout to {wait}")
@@ -101,7 +104,7 @@ def _lock(
         if now - said > _SAY_AGAIN_SECONDS:
             said = now
             tell(f"waiting for readers of schema {schema} to end their transactions: {readers}")
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(min(tries * _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
 
 
 def _wait_ms(cursor: psycopg.Cursor[Any]) -> int:

@@ -136,6 +136,7 @@ READS = (
 
 
 def test_readers_meet_whole_releases_and_no_error(server, target, home):
+    target = replace(target, patience_seconds=300)
     publish(home, target)
     stop, seen, trouble = threading.Event(), set(), []
 
@@ -143,7 +144,7 @@ def test_readers_meet_whole_releases_and_no_error(server, target, home):
         try:
             with server.connect(autocommit=autocommit) as connection:
                 connection.isolation_level = level
-                while not stop.wait(0.002):
+                while not stop.wait(0.01):
                     if autocommit:
                         ((build, generation),) = set(connection.execute(READS[0]))
                         assert build == f"b{generation}{generation}"
