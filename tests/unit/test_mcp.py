@@ -116,8 +116,8 @@ def test_nothing_is_written_read_or_loaded(home: Home):
     assert len(HOSTILE_STATEMENTS) >= 40
     root = home.root.parent
     before = tree(root)
-    for statement in HOSTILE_STATEMENTS:
-        for moment in (None, "2023-03-13 09:15"):
+    for number, statement in enumerate(HOSTILE_STATEMENTS):
+        for moment in (None,) if number % 8 else (None, "2023-03-13 09:15"):  # one guard, held to all of it elsewhere
             with pytest.raises(QueryRefused) as refused:
                 query(home, statement.format(root=root), moment=moment)
             assert SECRET not in str(refused.value)
