@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -174,12 +175,19 @@ def test_long_answers_are_cut_and_say_so(home: Home):
 
 def test_search_reads_descriptions(home: Home):
     assert [one["place"] for one in search(home, "japanese")["mentions"]] == ["marts.carry_daily.carry_2y_bp"]
+    asked = search(home, "thrust")["questions"]
+    assert asked
+    assert "is_zweig_thrust" in asked[0]["sql"]
 
 
 def test_units_are_those_of_the_names():
     assert unit_of("net_liquidity_usd_bn") == "billions of US dollars"
     assert unit_of("spy_amihud_21d_bp_per_usd_bn") == "per billion of US dollars"
     assert unit_of("regime_class") is None
+    table = (ROOT / "docs" / "names.md").read_text().partition("| suffix | unit |")[2].partition("## Layers")[0]
+    suffixes = re.findall(r"`(_[a-z_]+)`", table)
+    assert len(suffixes) > 15
+    assert [suffix for suffix in suffixes if unit_of(f"x{suffix}") is None] == []
 
 
 def test_an_assistant_over_standard_input_and_output(home: Home, tmp_path: Path):
