@@ -72,7 +72,7 @@ class Tools:
         return self._answered("describe", table=table)
 
     def search(self, word: _Word) -> str:
-        """Search the names and descriptions of all tables, columns and macros."""
+        """Search names and descriptions of all tables, columns and macros, and questions that have their SQL."""
         return self._answered("search", word=word)
 
     def query(self, sql: _Sql, rows: _Rows = limits.ROWS) -> str:
