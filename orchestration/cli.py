@@ -16,6 +16,8 @@ from orchestration.accept_command import register as register_accept
 from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
 from orchestration.mcp_command import register as register_mcp
+from orchestration.publish_command import AcceptLoss, FullBuild
+from orchestration.publish_command import register as register_publish
 from orchestration.query_command import register as register_queries
 from orchestration.release_commands import register as register_releases
 from orchestration.shell_command import register as register_shell
@@ -36,7 +38,7 @@ EXIT_CODES = """\
 Exit codes: 0 done; 1 a bug (the log has the details); 2 wrong usage; 3 the audit failed, nothing was published;
 4 settings, catalog or clock unusable; 5 the home folder cannot be written, its disk is full or a file in it is damaged;
 6 another run is writing; 7 nothing published yet; 8 no source answered (doctor --live: a source is not as agreed);
-130 interrupted.
+9 a copy cannot go where it should (publish --to); 130 interrupted.
 """
 UI_PORT = 3000
 INTERRUPTED = 130
@@ -70,12 +72,6 @@ app = typer.Typer(
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one document on standard output.")]
-AcceptLoss = Annotated[
-    bool, typer.Option("--accept-loss", help="Publish although a headline loses values that the release before shows.")
-]
-FullBuild = Annotated[
-    bool, typer.Option("--full-build", help="Build and test every mart, also those that nothing new feeds.")
-]
 
 
 def _version(is_asked: bool) -> None:
@@ -135,9 +131,8 @@ def real() -> None:
     _rehearse(recorded(_settings()))
 
 
-@app.command()
-def publish(accept_loss: AcceptLoss = False, full_build: FullBuild = False) -> None:
-    """Build the marts from what has landed, audit, publish, report. Asks no source."""
+def build_release(*, accept_loss: bool, full_build: bool) -> None:
+    """Build the marts from what has landed, audit, publish, report: `publish` without --to."""
     settings = _accepting(_as_held(_settings()), accept_loss=accept_loss, full_build=full_build)
     from orchestration.run import run_marts
 
@@ -176,6 +171,7 @@ register_queries(app)
 register_shell(app)
 register_accept(app)
 register_explain(app)
+register_publish(app)
 register_mcp(app)
 register_releases(app)
 register_dictionary(app)
