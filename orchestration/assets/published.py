@@ -1,13 +1,17 @@
 """The last two steps: the release that analysts open, and the page that shows it."""
 
+from typing import Any
+
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
 from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
 
 from analytics.regimes.tables import REGIME_TABLES
 from ingest.errors import AuditFailed
 from orchestration import audit, dbt_meta
+from orchestration.assets.described import OWNERS
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.regimes import ALWAYS_KEYS
+from orchestration.assets.table_facts import origin_of
 from orchestration.session import Session
 from orchestration.version import code_version
 
@@ -23,6 +27,7 @@ PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets
     key=AssetKey(["published", "tidegauge"]),
     group_name="release",
     kinds={"duckdb"},
+    owners=OWNERS,
     deps=[key for key in (*marts_assets.keys, *ALWAYS_KEYS) if key.path[0] in RELEASED_SCHEMAS],
     required_resource_keys={"session"},
 )
@@ -57,6 +62,7 @@ def published(context: AssetExecutionContext) -> MaterializeResult[None]:
             "path": MetadataValue.path(str(release.path)),
             "bytes": release.path.stat().st_size,
             "seconds": round(release.seconds, 2),
+            **origin_of(session),
         }
     )
 
@@ -65,6 +71,7 @@ def published(context: AssetExecutionContext) -> MaterializeResult[None]:
     key=AssetKey(["report", "index"]),
     group_name="release",
     kinds={"html"},
+    owners=OWNERS,
     deps=[published],
     required_resource_keys={"session"},
 )
@@ -75,4 +82,5 @@ def report(context: AssetExecutionContext) -> MaterializeResult[None]:
     session: Session = context.resources.session
     with session.step():
         path = write_report(session.home)
-    return MaterializeResult(metadata={"path": MetadataValue.path(str(path)), "bytes": path.stat().st_size})
+    found: dict[str, Any] = {"path": MetadataValue.path(str(path)), "bytes": path.stat().st_size}
+    return MaterializeResult(metadata={**found, **origin_of(session)})
