@@ -14,6 +14,7 @@ from ingest.errors import SourceError, TidegaugeError
 from orchestration.accept_command import register as register_accept
 from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
+from orchestration.mcp_command import register as register_mcp
 from orchestration.query_command import register as register_queries
 from orchestration.unexpected import complain, explained
 
@@ -66,6 +67,9 @@ app = typer.Typer(
 AcceptLoss = Annotated[
     bool, typer.Option("--accept-loss", help="Publish although a headline loses values that the release before shows.")
 ]
+FullBuild = Annotated[
+    bool, typer.Option("--full-build", help="Build and test every mart, also those that nothing new feeds.")
+]
 
 
 def _version(is_asked: bool) -> None:
@@ -88,10 +92,11 @@ def options(
 @app.command()
 def run(
     accept_loss: AcceptLoss = False,
+    full_build: FullBuild = False,
     only_plan: Annotated[bool, typer.Option("--plan", help="Only say what would be asked of whom.")] = False,
 ) -> None:
     """Fetch, check, land, build, audit, publish, report: the daily job, once, against the publishers."""
-    settings = _accepting(_settings(), accept_loss=accept_loss)
+    settings = _accepting(_settings(), accept_loss=accept_loss, full_build=full_build)
     from orchestration.plan import show_plan
 
     if show_plan(settings, _home(settings), _console(), whole=only_plan):
@@ -119,9 +124,9 @@ def real() -> None:
 
 
 @app.command()
-def publish(accept_loss: AcceptLoss = False) -> None:
+def publish(accept_loss: AcceptLoss = False, full_build: FullBuild = False) -> None:
     """Build the marts from what has landed, audit, publish, report. Asks no source."""
-    settings = _accepting(_as_held(_settings()), accept_loss=accept_loss)
+    settings = _accepting(_as_held(_settings()), accept_loss=accept_loss, full_build=full_build)
     from orchestration.run import run_marts
 
     outcome = _watched(settings, lambda progress: run_marts(settings, progress))
@@ -154,6 +159,7 @@ def status() -> None:
 register_queries(app)
 register_accept(app)
 register_explain(app)
+register_mcp(app)
 register_dictionary(app)
 
 
@@ -265,8 +271,9 @@ def _as_held(settings: Settings) -> Settings:
     return settings.model_copy(update={"origin": held_origin(_home(settings)) or settings.origin})
 
 
-def _accepting(settings: Settings, *, accept_loss: bool) -> Settings:
-    return settings.model_copy(update={"accept_loss": True}) if accept_loss else settings
+def _accepting(settings: Settings, **asked: bool) -> Settings:
+    """Return the settings with what the command line switches on."""
+    return settings.model_copy(update={name: True for name, is_on in asked.items() if is_on})
 
 
 def _console() -> Console:

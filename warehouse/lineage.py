@@ -8,8 +8,9 @@ again only when that changes: a mart of 146 columns takes seconds.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -24,6 +25,8 @@ OBSERVATIONS: Final = "marts.observations"
 PUBLISHED: Final = ("marts", "meta")
 _SERIES: Final = "series_id"
 _FORMULA_LENGTH: Final = 2000
+_MOMENT: Final = re.compile(r"timestamp '\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}'")
+"""The moment of a run, as models have it from the macro run_at()."""
 
 
 class Edge(NamedTuple):
@@ -53,7 +56,7 @@ def follow(con: duckdb.DuckDBPyConnection) -> int:
         "column_name varchar, formula_text varchar, input_schema varchar, input_table varchar, input_column varchar, "
         "series_id varchar)"
     )
-    compiled = {(one.schema, one.name): one for one in compiled_in(con) if one.sql}
+    compiled = {(one.schema, one.name): _of_any_run(one) for one in compiled_in(con) if one.sql}
     known = con.execute(f"select distinct schema_name, name, sql_sha256 from {FOLLOWED}").fetchall()
     stale = {(schema, name) for schema, name, sha in known if _sha(compiled.get((schema, name))) != sha}
     wanted = [one for key, one in compiled.items() if key in stale or key not in {row[:2] for row in known}]
@@ -211,6 +214,11 @@ def _formula(node: Any) -> str | None:
         if len(node.downstream) != 1:
             return None
         node = node.downstream[0]
+
+
+def _of_any_run(one: Compiled) -> Compiled:
+    """Return a relation without the moment that it was compiled for: another run need not follow it again."""
+    return replace(one, sql=_MOMENT.sub("$run_at", one.sql))
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[str]]:

@@ -21,9 +21,9 @@ def as_text(one: Explanation, sources: Sources) -> str:
     return "\n".join(_lines(one, sources))
 
 
-def as_json(one: Explanation, sources: Sources) -> str:
-    """Return the explanation as JSON; moments are UTC."""
-    document = {
+def document(one: Explanation, sources: Sources) -> dict[str, Any]:
+    """Return the explanation as a document; moments are UTC."""
+    return {
         "mart": one.mart,
         "column": one.column.name,
         "type": one.column.dtype,
@@ -38,7 +38,11 @@ def as_json(one: Explanation, sources: Sources) -> str:
         "is_simulated": one.is_simulated,
         "notes": one.notes,
     }
-    return json.dumps(document, default=str, ensure_ascii=False, indent=2)
+
+
+def as_json(one: Explanation, sources: Sources) -> str:
+    """Return the explanation as JSON; moments are UTC."""
+    return json.dumps(document(one, sources), default=str, ensure_ascii=False, indent=2)
 
 
 def _lines(one: Explanation, sources: Sources) -> Iterator[str]:
