@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from ingest.errors import SourceError, TidegaugeError
 from orchestration.accept_command import register as register_accept
 from orchestration.explain_command import register as register_explain
+from orchestration.explore_command import register as register_explore
 from orchestration.query_command import register as register_queries
 from orchestration.unexpected import complain, explained
 
@@ -153,6 +154,7 @@ def status() -> None:
 register_queries(app)
 register_accept(app)
 register_explain(app)
+register_explore(app)
 
 
 @app.command()
