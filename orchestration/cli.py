@@ -15,10 +15,10 @@ from ingest.errors import SourceError, TidegaugeError
 from orchestration.accept_command import register as register_accept
 from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
+from orchestration.explore_command import register as register_explore
 from orchestration.mcp_command import register as register_mcp
 from orchestration.publish_command import AcceptLoss, FullBuild
 from orchestration.publish_command import register as register_publish
-from orchestration.explore_command import register as register_explore
 from orchestration.query_command import register as register_queries
 from orchestration.release_commands import register as register_releases
 from orchestration.shell_command import register as register_shell
@@ -177,41 +177,6 @@ register_mcp(app)
 register_releases(app)
 register_dictionary(app)
 register_explore(app)
-
-
-@app.command()
-def releases() -> None:
-    """List the releases that are kept, newest first, and whether each is what was published."""
-    from rich.table import Table
-
-    from ingest.home import nothing_published
-    from warehouse.publish import releases as kept
-
-    home = _home(_settings())
-    found = kept(home, verify=True)
-    if not found:
-        raise nothing_published(home)
-    table = Table("", "release", "published (UTC)", "MB", "state")
-    for release in found:
-        mark = "*" if release.is_current else ""
-        state = f"damaged: {release.path.name}" if release.is_damaged else "sound"
-        moment, size = f"{release.stamp:%Y-%m-%d %H:%M}", f"{release.size_bytes / 1e6:.1f}"
-        table.add_row(mark, release.build_id, moment, size, state)
-    _console().print(table)
-
-
-@app.command()
-def rollback(
-    to: Annotated[str | None, typer.Option(help="Id of a kept release; the one before the current otherwise.")] = None,
-) -> None:
-    """Put an older release back in place."""
-    from serving.report.page import write_report
-    from warehouse.publish import rollback as roll_back
-
-    home = _home(_settings())
-    release = roll_back(home, to)
-    write_report(home)
-    _say(f"published again: {release.build_id} ({release.stamp:%Y-%m-%d %H:%M} UTC)")
 
 
 @app.command()
