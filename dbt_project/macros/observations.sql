@@ -28,6 +28,23 @@ left join {{ units }} as u
 {% endmacro %}
 
 
+{#- Series side by side, one row for each period of any of them: <name> and <name>_known_at of each `{series_id: name}`, and
+    known_at, the newest moment of all. `of_values`: known_at only of periods with a value, not of one that was withdrawn or is in
+    dispute. `period` is what the rows are for, `named` its name. -#}
+{% macro side_by_side(observations, series, period='period_date', named='period_date', of_values=false) %}
+select
+    {{ period }} as {{ named }},
+    {%- for series_id, name in series.items() %}
+    max(value) filter (where series_id = '{{ series_id }}') as {{ name }},
+    max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at,
+    {%- endfor %}
+    max(known_at){{ ' filter (where value is not null)' if of_values }} as known_at
+from {{ observations }}
+where series_id in ('{{ series.keys() | join("', '") }}')
+group by {{ period }}
+{% endmacro %}
+
+
 {#- Series side by side on the sessions, from the first session that any of them has a value for: columns <name> and
     <name>_known_at for each `{series_id: name}`, NULL where a series has no value of that very date. Rows of other
     days (weekends, holidays) fall away before anything is counted, so that windows count sessions. -#}
@@ -36,19 +53,9 @@ select
     s.session_date,
     s.session_seq,
     s.cutoff_at,
-    v.* exclude (period_date)
+    v.* exclude (period_date, known_at)
 from {{ sessions }} as s
-left join (
-    select
-        period_date
-        {%- for series_id, name in series.items() %},
-        max(value) filter (where series_id = '{{ series_id }}') as {{ name }},
-        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at
-        {%- endfor %}
-    from {{ observations }}
-    where series_id in ('{{ series.keys() | join("', '") }}')
-    group by period_date
-) as v on s.session_date = v.period_date
+left join ({{ side_by_side(observations, series) }}) as v on s.session_date = v.period_date
 where s.session_date >= (
     select min(period_date) from {{ observations }}
     where series_id in ('{{ series.keys() | join("', '") }}')

@@ -14,7 +14,8 @@ from simulator.render.treasury_flows import ISSUES, REDEMPTIONS
 Row = dict[str, str]
 Labels = Mapping[str, tuple[str, str, str]]
 
-_MILLIONS: Final = ("CURRENCY0", "$1,000,000")
+TEXT: Final = ("STRING", "String")
+MILLIONS: Final = ("CURRENCY0", "$1,000,000")
 _NULL: Final = "null"
 _ACCOUNT: Final = "Treasury General Account (TGA)"
 _CUSTOMS_RENAMED: Final = date(2025, 11, 10)
@@ -51,8 +52,8 @@ class StatementTable:
 def _labels(amount: str, **texts: str) -> Labels:
     begun = amount.removesuffix("today_amt")
     spans = {"today": "Today", "mtd": "This Month to Date", "fytd": "This Fiscal Year to Date"}
-    return {name: (title, "STRING", "String") for name, title in texts.items()} | {
-        f"{begun}{span}_amt": (title, *_MILLIONS) for span, title in spans.items()
+    return {name: (title, *TEXT) for name, title in texts.items()} | {
+        f"{begun}{span}_amt": (title, *MILLIONS) for span, title in spans.items()
     }
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import polars as pl
 
 from simulator.render.treasury_flows import flows
-from simulator.render.treasury_lines import TABLES, Labels, Row, StatementTable
+from simulator.render.treasury_lines import MILLIONS, TABLES, TEXT, Labels, Row, StatementTable
 from simulator.render.view import Request, Response, View, not_found
 
 _FOLDER: Final = "/services/api/fiscal_service/v1/accounting/dts/"
@@ -23,9 +23,9 @@ _FOUR_ROW_ERA = date(2022, 4, 18)
 _LARGEST_PAGE = 10_000
 
 _DATED = {
-    "table_nbr": ("Table Number", "STRING", "String"),
-    "table_nm": ("Table Name", "STRING", "String"),
-    "sub_table_name": ("Sub Table Name", "STRING", "String"),
+    "table_nbr": ("Table Number", *TEXT),
+    "table_nm": ("Table Name", *TEXT),
+    "sub_table_name": ("Sub Table Name", *TEXT),
     "src_line_nbr": ("Source Line Number", "INTEGER", "10"),
     "record_fiscal_year": ("Fiscal Year", "YEAR", "YYYY"),
     "record_fiscal_quarter": ("Fiscal Quarter Number", "QUARTER", "Q"),
@@ -36,11 +36,16 @@ _DATED = {
 }
 _LABELS = {
     "record_date": ("Record Date", "DATE", "YYYY-MM-DD"),
-    "account_type": ("Type of Account", "STRING", "String"),
-    "close_today_bal": ("Closing Balance Today", "CURRENCY0", "$1,000,000"),
-    "open_today_bal": ("Opening Balance Today", "CURRENCY0", "$1,000,000"),
-    "open_month_bal": ("Opening Balance This Month", "CURRENCY0", "$1,000,000"),
-    "open_fiscal_year_bal": ("Opening Balance This Fiscal Year", "CURRENCY0", "$1,000,000"),
+    "account_type": ("Type of Account", *TEXT),
+    **{
+        f"{name}_bal": (f"{title} Balance {span}", *MILLIONS)
+        for name, title, span in (
+            ("close_today", "Closing", "Today"),
+            ("open_today", "Opening", "Today"),
+            ("open_month", "Opening", "This Month"),
+            ("open_fiscal_year", "Opening", "This Fiscal Year"),
+        )
+    },
     **_DATED,
 }
 _COMPARE: Mapping[str, Callable[[str, str], bool]] = {

@@ -2,14 +2,10 @@
     width. A change across sessions that are missing has no day of its own and is no step. FRED dates a step on the day of the announcement
     up to 2016-12-14 and on the day after it from 2017-03-16 on. -#}
 with target as (
-    select
-        period_date as target_date,
-        max(value) filter (where series_id = 'fed_funds_target_lower') as lower_limit,
-        max(value) filter (where series_id = 'fed_funds_target_upper') as upper_limit,
-        max(known_at) as known_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in ('fed_funds_target_lower', 'fed_funds_target_upper')
-    group by period_date
+    select target_date, lower_limit, upper_limit, known_at
+    from ({{ side_by_side(ref('int_observations_latest'), {
+        'fed_funds_target_lower': 'lower_limit', 'fed_funds_target_upper': 'upper_limit'
+    }, named='target_date') }}) as t
     union all
     select period_date, value, value, known_at
     from {{ ref('int_observations_latest') }}

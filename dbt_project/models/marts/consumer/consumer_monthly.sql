@@ -37,6 +37,7 @@ changed as (
         m.series_id,
         m.period_date,
         case when m.first_basis <> 'latest_only' then m.first_level - b.value end as first_change,
+        greatest(m.first_at, b.known_at) as first_at,
         m.latest_level - p.latest_level as latest_change,
         greatest(m.latest_at, p.latest_at) as known_at
     from months as m
@@ -87,6 +88,7 @@ credit as (
         period_date,
         {%- for series_id, name in credits.items() %}
         max(first_change) filter (where series_id = '{{ series_id }}') as {{ name }}_first,
+        max(first_at) filter (where series_id = '{{ series_id }}' and first_change is not null) as {{ name }}_first_at,
         max(latest_change) filter (where series_id = '{{ series_id }}') as {{ name }}_latest,
         {%- endfor %}
         bool_or(is_break) as is_break,
@@ -102,25 +104,17 @@ levels as (
     group by period_date
 ),
 others as (
-    select
-        period_date,
-        {%- for series_id, name in monthly.items() %}
-        max(value) filter (where series_id = '{{ series_id }}') as {{ name }},
-        {%- endfor %}
-        max(known_at) filter (where value is not null) as known_at,
-        max(known_at) filter (where series_id = 'retail_sales') as retail_at,
-        max(known_at) filter (where series_id = 'real_disposable_income') as real_income_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in ('{{ monthly.keys() | join("', '") }}')
-    group by period_date
+    {{- side_by_side(ref('int_observations_latest'), monthly, of_values=true) }}
 )
 select
     coalesce(c.period_date, o.period_date) as month_date,
     round(l.total, 6) as total_credit_usd_bn,
     round(c.total_first, 6) as total_credit_change_first_usd_bn,
+    c.total_first_at as total_credit_change_first_known_at,
     round(c.total_latest, 6) as total_credit_change_latest_usd_bn,
     round(l.revolving, 6) as revolving_credit_usd_bn,
     round(c.revolving_first, 6) as revolving_change_first_usd_bn,
+    c.revolving_first_at as revolving_change_first_known_at,
     round(c.revolving_latest, 6) as revolving_change_latest_usd_bn,
     c.is_break as is_level_break,
     o.saving_rate as saving_rate_pct,
@@ -133,7 +127,7 @@ select
     round(100 * (o.real_income / y.real_income - 1), 6) as real_income_yoy_pct,
     o.transfers as transfers_saar_usd_bn,
     o.sentiment as consumer_sentiment_index,
-    greatest(c.known_at, o.known_at, m.retail_at, y.real_income_at) as known_at
+    greatest(c.known_at, o.known_at, m.retail_known_at, y.real_income_known_at) as known_at
 from credit as c
 full join others as o on c.period_date = o.period_date
 left join levels as l on c.period_date = l.period_date

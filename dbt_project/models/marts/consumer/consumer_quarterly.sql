@@ -1,18 +1,14 @@
 {#- What card holders pay, and what is not paid, by quarter. The card rates are those of the quarter's middle month, the only
     one they are printed for; the margin waits for the whole quarter of the fed funds rate. -#}
 with rates as (
-    select
-        date_trunc('quarter', period_date)::date as quarter_date,
-        max(value) filter (where series_id = 'card_rate_all_accounts') as rate_all,
-        max(value) filter (where series_id = 'card_rate_assessed_interest') as rate_assessed,
-        max(value) filter (where series_id = 'card_delinquency_30dpd_banks') as dpd30,
-        max(known_at) filter (where value is not null) as known_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in ('card_rate_all_accounts', 'card_rate_assessed_interest', 'card_delinquency_30dpd_banks')
-    group by 1
+    {{- side_by_side(ref('int_observations_latest'), {
+        'card_rate_all_accounts': 'rate_all', 'card_rate_assessed_interest': 'rate_assessed',
+        'card_delinquency_30dpd_banks': 'dpd30'
+    }, period="date_trunc('quarter', period_date)::date", named='quarter_date', of_values=true) }}
 ),
+-- favg: of a plain sum the last digit goes by the order of the rows, and a rounding at a tie would show it
 fed_funds as (
-    select date_trunc('quarter', period_date)::date as quarter_date, avg(value) as effr, max(known_at) as known_at
+    select date_trunc('quarter', period_date)::date as quarter_date, favg(value) as effr, max(known_at) as known_at
     from {{ ref('int_observations_latest') }}
     where series_id = 'effr'
     group by 1

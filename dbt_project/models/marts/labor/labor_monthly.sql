@@ -3,21 +3,11 @@
     Saturday of the month. -#}
 {%- set inputs = ['claims', 'layoffs_rate', 'permanent_losers', 'challenger', 'warn', 'item_205'] -%}
 with monthly as (
-    select
-        period_date as month_date,
-        max(value) filter (where series_id = 'unrate') as unemployment,
-        max(value) filter (where series_id = 'jolts_layoffs') as layoffs,
-        max(value) filter (where series_id = 'jolts_layoffs_rate') as layoffs_rate,
-        max(value) filter (where series_id = 'permanent_job_losers') as permanent_losers,
-        max(value) filter (where series_id = 'challenger_cuts') as challenger,
-        max(value) filter (where series_id = 'adp_employment') as adp,
-        max(known_at) filter (where value is not null) as known_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in (
-        'unrate', 'jolts_layoffs', 'jolts_layoffs_rate', 'permanent_job_losers', 'challenger_cuts', 'adp_employment'
-    )
-    group by period_date
-    having known_at is not null
+    from ({{ side_by_side(ref('int_observations_latest'), {
+        'unrate': 'unemployment', 'jolts_layoffs': 'layoffs', 'jolts_layoffs_rate': 'layoffs_rate',
+        'permanent_job_losers': 'permanent_losers', 'challenger_cuts': 'challenger', 'adp_employment': 'adp'
+    }, named='month_date', of_values=true) }}) as m
+    where known_at is not null
 ),
 claims as (
     select date_trunc('month', week_date)::date as month_date, claims_4w_mean_count as claims, known_at

@@ -1,17 +1,8 @@
 {#- What the Federal Reserve holds in securities at each H.4.1 Wednesday, and the pace of its purchases or run-off (quant.md
     LIQ-13). A change is against the Wednesday of exactly that many weeks before; a missing one leaves it NULL. -#}
 with held as (
-    select
-        period_date as week_date,
-        max(value) filter (where series_id = 'fed_treasuries') as treasuries,
-        max(value) filter (where series_id = 'fed_mbs') as mbs,
-        max(known_at) as known_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in ('fed_treasuries', 'fed_mbs')
-    group by period_date
-),
-summed as (
-    select *, treasuries + mbs as holdings from held
+    select *, treasuries + mbs as holdings
+    from ({{ side_by_side(ref('int_observations_latest'), {'fed_treasuries': 'treasuries', 'fed_mbs': 'mbs'}, named='week_date') }}) as w
 )
 select
     week_date,
@@ -24,4 +15,4 @@ select
     ), 6) as change_{{ name }}_usd_bn,
     {%- endfor %}
     known_at
-from summed
+from held

@@ -1,6 +1,8 @@
 {#- How much it costs to trade, from daily bars of SPY (quant.md 1.1, LIQ-14): Amihud's price move per dollar traded, and the
     spread of Corwin and Schultz from highs and lows of two days. A day that opens beyond the close before is moved back by the
-    gap; a negative spread counts as 0. Neither is the depth of an order book. -#}
+    gap; a negative spread counts as 0. Neither is the depth of an order book. Beside them what the Fed and the Treasury did, as
+    it was known at the session's cut-off: the pace of the Fed's holdings and the net issuance of 20 sessions, the newest of each
+    while it is fresh. -#}
 with bars as (
     {{ split_adjusted_bars(ref('prices_daily'), ref('sessions'), ['SPY']) }}
 ),
@@ -59,6 +61,41 @@ averaged as (
         max(known_at) over last_21 as window_known_at
     from spreads
     window last_21 as (order by session_seq rows between 20 preceding and current row)
+),
+-- a change is known when both of its weeks are; a late vintage of an older week changes nothing
+pace as (
+    select *
+    from (
+        select
+            week_date,
+            change_4w_usd_bn,
+            greatest(known_at, max(known_at) over (
+                order by week_date range between interval 28 days preceding and interval 28 days preceding
+            )) as known_at
+        from {{ ref('fed_holdings_weekly') }}
+    ) as w
+    qualify week_date >= max(week_date) over (order by known_at)
+),
+supply as (
+    select record_date, bills_net_20d_usd_bn, coupons_net_20d_usd_bn, known_at
+    from {{ ref('treasury_supply_daily') }}
+    qualify record_date >= max(record_date) over (order by known_at)
+),
+beside as (
+    select
+        a.*,
+        case when a.session_date - p.week_date <= 9 then p.change_4w_usd_bn end as pace,
+        p.week_date,
+        case when pace is not null then p.known_at end as pace_known_at,
+        a.session_date - u.record_date <= 6 as is_supply_fresh,
+        case when is_supply_fresh then u.bills_net_20d_usd_bn end as bills,
+        case when is_supply_fresh then u.coupons_net_20d_usd_bn end as coupons,
+        u.record_date,
+        case when is_supply_fresh then u.known_at end as supply_known_at
+    from averaged as a
+    inner join {{ ref('sessions') }} as s on a.session_date = s.session_date
+    asof left join pace as p on s.cutoff_at >= p.known_at
+    asof left join supply as u on s.cutoff_at >= u.known_at
 )
 select
     session_date,
@@ -67,5 +104,10 @@ select
     {{ rolling_percentile('amihud', 252) }} as spy_amihud_1y_percentile,
     round(spread, 8) as spy_corwin_schultz_ratio,
     spread_21d as spy_corwin_schultz_21d_bp,
-    window_known_at as known_at
-from averaged
+    pace as fed_holdings_change_4w_usd_bn,
+    week_date as fed_holdings_week_date,
+    bills as bills_net_20d_usd_bn,
+    coupons as coupons_net_20d_usd_bn,
+    record_date as supply_record_date,
+    greatest(window_known_at, pace_known_at, supply_known_at) as known_at
+from beside

@@ -1,24 +1,12 @@
 {#- Net liquidity at each H.4.1 Wednesday (quant.md 4.2): the level definition, all stocks of the same day, and the
     week-average definition in its own column. Every amount in USD billions. -#}
 with h41 as (
-    select
-        period_date as week_date,
-        max(value) filter (where series_id = 'fed_total_assets') as assets,
-        max(known_at) filter (where series_id = 'fed_total_assets') as assets_known_at,
-        max(value) filter (where series_id = 'tga_wednesday') as tga,
-        max(known_at) filter (where series_id = 'tga_wednesday') as tga_known_at,
-        max(value) filter (where series_id = 'tga_week_average') as tga_weekavg,
-        max(value) filter (where series_id = 'reserve_balances_wednesday') as reserves,
-        max(value) filter (where series_id = 'reserve_balances_week_average') as reserves_weekavg,
-        max(value) filter (where series_id = 'primary_credit') as primary_credit,
-        max(value) filter (where series_id = 'bank_term_funding') as bank_term_funding
-    from {{ ref('int_observations_latest') }}
-    where series_id in (
-        'fed_total_assets', 'tga_wednesday', 'tga_week_average', 'reserve_balances_wednesday',
-        'reserve_balances_week_average', 'primary_credit', 'bank_term_funding'
-    )
-    group by period_date
-    having assets is not null or tga is not null
+    from ({{ side_by_side(ref('int_observations_latest'), {
+        'fed_total_assets': 'assets', 'tga_wednesday': 'tga', 'tga_week_average': 'tga_weekavg',
+        'reserve_balances_wednesday': 'reserves', 'reserve_balances_week_average': 'reserves_weekavg',
+        'primary_credit': 'primary_credit', 'bank_term_funding': 'bank_term_funding'
+    }, named='week_date') }}) as w
+    where assets is not null or tga is not null
 ),
 rrp as (
     select period_date, value, known_at from {{ ref('int_observations_latest') }} where series_id = 'on_rrp'

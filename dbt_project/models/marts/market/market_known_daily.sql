@@ -1,5 +1,7 @@
 {#- What was known at each session's cut-off, one wide row (quant.md 3.1, 4.3).
     A series that has ended is no gap. -#}
+{#- What only a file of the user's can bring is no gap while there is none. -#}
+{%- set optional = ['challenger_cuts', 'fms_cash_pct', 'fms_equity_net_pct'] -%}
 {#- The inputs of what was known: series and the column its value takes (unit last). -#}
 {%- set inputs = [
     ('fed_total_assets', 'fed_total_assets', 'usd_bn'),
@@ -44,25 +46,64 @@
     ('nfci', 'nfci', 'index'),
     ('stlfsi', 'stlfsi', 'index'),
     ('ofr_fsi', 'ofr_fsi', 'index'),
+    ('tga_week_average', 'tga_weekavg', 'usd_bn'),
+    ('fed_treasuries', 'fed_treasuries', 'usd_bn'),
+    ('fed_mbs', 'fed_mbs', 'usd_bn'),
+    ('gold_future', 'gold', 'usd'),
+    ('silver_future', 'silver', 'usd'),
+    ('dollar_index', 'dollar', 'index'),
+    ('bitcoin', 'bitcoin', 'usd'),
+    ('vix_high', 'vix_high', 'index'),
+    ('dspx_close', 'dspx', 'index'),
+    ('consumer_credit_total', 'consumer_credit', 'usd_bn'),
+    ('consumer_credit_revolving', 'revolving_credit', 'usd_bn'),
+    ('consumer_credit_total_flow', 'consumer_credit_flow', 'usd_bn'),
+    ('consumer_credit_revolving_flow', 'revolving_credit_flow', 'usd_bn'),
+    ('real_pce', 'real_pce_saar', 'usd_bn'),
+    ('card_delinquency_30dpd_banks', 'card_30dpd_banks', 'pct'),
+    ('continued_claims', 'continued_claims', 'count'),
+    ('jolts_layoffs_rate', 'layoffs_rate', 'pct'),
+    ('permanent_job_losers', 'permanent_losers', 'count'),
+    ('challenger_cuts', 'challenger_cuts', 'count'),
+    ('fms_cash_pct', 'fms_cash', 'pct'),
+    ('fms_equity_net_pct', 'fms_equity_net', 'pct'),
+    ('equities_nonfinancial', 'equities_nonfin', 'usd_bn'),
+    ('equities_financial', 'equities_fin', 'usd_bn'),
+    ('gdp', 'gdp', 'usd_bn'),
     ('margin_debt', 'margin_debt', 'usd_bn'),
     ('unrate', 'unrate', 'pct'),
     ('sahm_realtime', 'sahm_realtime', 'pct'),
     ('initial_claims', 'initial_claims', 'count'),
 ] -%}
-with wide as (
+{#- One row per session and series: what it says of a series is picked whole, since an aggregate for each of two hundred
+    columns would look at every row two hundred times. -#}
+with picked as (
     select
         session_date,
         max(cutoff_at) as cutoff_at
         {%- for series_id, name, unit in inputs %},
-        max(value) filter (where series_id = '{{ series_id }}') as {{ name }}_{{ unit }},
-        max(obs_date) filter (where series_id = '{{ series_id }}') as {{ name }}_obs_date,
-        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at,
-        max(reason) filter (where series_id = '{{ series_id }}') as {{ name }}_reason
+        any_value(known) filter (where series_id = '{{ series_id }}') as {{ name }}
         {%- endfor %},
         string_agg(series_id, ', ' order by series_id)
             filter (where value is not null and known_basis = 'latest_only') as latest_only_inputs
-    from {{ ref('int_known') }}
+    from (
+        select *, struct_pack(value := value, obs_date := obs_date, known_at := known_at, reason := reason) as known
+        from {{ ref('int_known') }}
+    ) as k
     group by session_date
+),
+wide as (
+    select
+        session_date,
+        cutoff_at
+        {%- for series_id, name, unit in inputs %},
+        {{ name }}.value as {{ name }}_{{ unit }},
+        {{ name }}.obs_date as {{ name }}_obs_date,
+        {{ name }}.known_at as {{ name }}_known_at,
+        {{ name }}.reason as {{ name }}_reason
+        {%- endfor %},
+        latest_only_inputs
+    from picked
 ),
 -- before the reverse repo facility's first operation there was nothing to subtract
 netted as (
@@ -103,6 +144,7 @@ select
         {%- for series_id, name, unit in inputs %},
         case
             when n.{{ name }}_{{ unit }} is null and (e.{{ series_id }} is null or n.session_date <= e.{{ series_id }})
+                {{- ' and n.' ~ name ~ '_obs_date is not null' if series_id in optional }}
                 then '{{ series_id }}: ' || case
                     when n.{{ name }}_reason = 'disputed' then 'providers differ on ' || n.{{ name }}_obs_date
                     else coalesce('stale since ' || n.{{ name }}_obs_date, 'missing')

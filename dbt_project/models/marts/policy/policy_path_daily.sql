@@ -42,6 +42,7 @@ ahead as (
         d.session_date,
         m.meeting_date,
         row_number() over (partition by d.session_date order by m.meeting_date) as meeting_seq,
+        min(m.meeting_date) over (partition by d.session_date) as first_meeting_date,
         date_trunc('month', m.meeting_date)::date as own_month,
         (date_trunc('month', m.meeting_date) + interval 1 month)::date as next_month,
         date_trunc('month', lead(m.meeting_date) over (partition by d.session_date order by m.meeting_date))::date as month_of_next_meeting
@@ -53,6 +54,8 @@ contracts as (
         a.session_date,
         a.meeting_date,
         a.meeting_seq,
+        -- the last meeting of the year of the first one, where the calendar reaches into the year after
+        year(a.meeting_date) = year(a.first_meeting_date) and year(a.month_of_next_meeting) > year(a.meeting_date) as is_years_last,
         day(last_day(a.meeting_date)) as month_days,
         day(a.meeting_date) as days_before,
         case when not o.is_stale then o.implied end as own_implied,
@@ -95,6 +98,8 @@ by_futures as (
         rate_after,
         null::double as overround,
         rate_after is null and has_stale as is_price_stale,
+        meeting_seq = 1 as is_next,
+        is_years_last,
         greatest(before_known_at, own_known_at, next_known_at) as known_at
     from moves
     where has_price
@@ -158,6 +163,8 @@ all_paths as (
         null::double as rate_after,
         overround,
         is_price_stale,
+        meeting_date = min(meeting_date) over (partition by session_date) as is_next,
+        false as is_years_last,
         known_at
     from normalised
 )
@@ -175,6 +182,8 @@ select
     round(expected_change, 4) as expected_change_bp,
     round(rate_before, 6) as rate_before_pct,
     round(rate_after, 6) as rate_after_pct,
+    case when is_next then round(expected_change, 4) end as next_meeting_change_bp,
+    case when is_years_last then round(rate_after, 6) end as year_end_rate_pct,
     round(100 * overround, 4) as overround_pct,
     is_price_stale,
     known_at

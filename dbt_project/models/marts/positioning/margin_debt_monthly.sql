@@ -1,15 +1,9 @@
 {#- Margin debt at month ends. The member firms counted changed in 2010-02, when the free credit of margin accounts begins:
     a comparison of a month that has it with one that has not is across that break. -#}
 with months as (
-    select
-        period_date,
-        max(value) filter (where series_id = 'margin_debt') as debit,
-        max(value) filter (where series_id = 'free_credit_cash') as free_cash,
-        max(value) filter (where series_id = 'free_credit_margin') as free_margin,
-        max(known_at) filter (where value is not null) as known_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in ('margin_debt', 'free_credit_cash', 'free_credit_margin')
-    group by period_date
+    {{- side_by_side(ref('int_observations_latest'), {
+        'margin_debt': 'debit', 'free_credit_cash': 'free_cash', 'free_credit_margin': 'free_margin'
+    }, of_values=true) }}
 )
 select
     m.period_date as month_date,

@@ -1,14 +1,9 @@
 {#- The market value of US equities beside output (quant.md VAL-01). Equities are of the quarter's end, output is the annual
     rate of the same quarter in the vintage known when the equities were: later estimates do not change a row. -#}
 with equities as (
-    select
-        period_date as quarter_date,
-        max(value) filter (where series_id = 'equities_nonfinancial') as nonfinancial,
-        max(value) filter (where series_id = 'equities_financial') as financial,
-        max(known_at) as known_at
-    from {{ ref('int_observations_latest') }}
-    where series_id in ('equities_nonfinancial', 'equities_financial')
-    group by period_date
+    {{- side_by_side(ref('int_observations_latest'), {
+        'equities_nonfinancial': 'nonfinancial', 'equities_financial': 'financial'
+    }, named='quarter_date') }}
 ),
 -- of several providers or vintages known by then the newest one
 output as (
