@@ -29,7 +29,8 @@ from serving.explore.published import Published, Reading
 from serving.explore.refusals import Refused, said
 from serving.explore.view import asked_of, view_of
 from serving.report.charts import CLASS_COLOURS
-from warehouse.presentation import read_presentation
+from serving.report.rendering import has_table
+from warehouse.published_table import CHARTS
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _MOST_CHOICES: Final = 5_000
@@ -160,13 +161,14 @@ def _answering(answer: Callable[[Request], Response]) -> Callable[[Request], Res
 
 def _first(reading: Reading, catalog: Catalog) -> list[str]:
     """Return the first lines of the charts that the file itself puts first."""
-    presentation = read_presentation(reading.con)
-    found: list[str] = []
-    for placed in presentation.charts if presentation else ():
-        column, mart = placed.chart.lines[0].column, catalog.marts.get(placed.mart)
-        if mart is not None and column in mart.columns and not placed.chart.rows:
-            found.append(f"{mart.name}.{column}")
-    return found[:_FIRST_CHARTS]
+    if not has_table(reading.con, "meta", CHARTS.name):
+        return []
+    placed = reading.rows(
+        f"select mart, column_name from {CHARTS.path} where line_position = 1 and rows_column is null "
+        "order by chart_position"
+    )
+    drawn = [(mart, name) for mart, name in placed if mart in catalog.marts and name in catalog.marts[mart].columns]
+    return [f"{mart}.{name}" for mart, name in drawn[:_FIRST_CHARTS]]
 
 
 def _one(request: Request, names: tuple[str, ...]) -> dict[str, str]:
