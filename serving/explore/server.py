@@ -28,7 +28,7 @@ from serving.explore.guard import Guard
 from serving.explore.published import Published, Reading
 from serving.explore.refusals import Refused, said
 from serving.explore.view import asked_of, view_of
-from serving.report.charts import CLASS_COLOURS
+from serving.report.colours import CLASS_COLOURS
 from serving.report.rendering import has_table
 from warehouse.published_table import CHARTS
 
