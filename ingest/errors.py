@@ -96,6 +96,12 @@ class UnknownRelease(NothingPublished):
     exit_code = 2
 
 
+class PortTaken(TidegaugeError):
+    """A page was to be served on a port that is not free: wrong usage."""
+
+    exit_code = 2
+
+
 class NothingHeld(TidegaugeError):
     """Something was to be accepted that does not wait for a person: wrong usage."""
 

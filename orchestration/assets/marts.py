@@ -1,13 +1,15 @@
 """Everything between the raw tables and the release: dbt's models, with dbt's tests as checks on what they guard."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from dagster import AssetExecutionContext
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt import dbt_assets
 
 from analytics.regimes.as_of import regime_relations
 from orchestration import audit, dbt_bridge
+from orchestration.assets.described import Described
+from orchestration.assets.table_facts import with_facts
 from orchestration.dbt_state import content_key, keep_under
 from orchestration.session import Session
 from orchestration.unchanged import plan_build
@@ -15,20 +17,13 @@ from warehouse.as_of_text import keep_compiled
 from warehouse.built import has_failed_since
 
 
-class BySchema(DagsterDbtTranslator):
-    """Groups models by the schema they live in. Keys are dbt's own: schema and name."""
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Return staging, intermediate, marts or meta."""
-        return str(dbt_resource_props["schema"])
-
-
 @dbt_assets(
     manifest=dbt_bridge.ensure_manifest(),
-    dagster_dbt_translator=BySchema(),
+    dagster_dbt_translator=Described(),
     name="dbt_build",  # an op must not be called as a job is
     required_resource_keys={"session"},
 )
+@with_facts("marts", "meta", "intermediate", "seeds")
 def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
     """Build and test what new rows feed, and leave the rest; AuditFailed when a model or an error-level test failed."""
     session: Session = context.resources.session

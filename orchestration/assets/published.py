@@ -1,6 +1,7 @@
 """The last two steps: the release that analysts open, and the page that shows it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from dagster import (
     AssetCheckResult,
@@ -16,8 +17,10 @@ from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
 from analytics.regimes.tables import REGIME_TABLES
 from ingest.errors import AuditFailed
 from orchestration import audit, dbt_meta, drawn
+from orchestration.assets.described import OWNERS
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.regimes import ALWAYS_KEYS
+from orchestration.assets.table_facts import origin_of
 from orchestration.session import Session
 from orchestration.version import code_version
 
@@ -35,6 +38,7 @@ KEY = AssetKey(["published", "tidegauge"])
     key=KEY,
     group_name="release",
     kinds={"duckdb"},
+    owners=OWNERS,
     deps=[key for key in (*marts_assets.keys, *ALWAYS_KEYS) if key.path[0] in RELEASED_SCHEMAS],
     check_specs=[AssetCheckSpec(drawn.CHECK, asset=KEY, description=drawn.DESCRIPTION)],
     required_resource_keys={"session"},
@@ -81,6 +85,7 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
             "path": MetadataValue.path(str(release.path)),
             "bytes": release.path.stat().st_size,
             "seconds": round(release.seconds, 2),
+            **origin_of(session),
         }
     )
 
@@ -89,14 +94,16 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
     key=AssetKey(["report", "index"]),
     group_name="release",
     kinds={"html"},
+    owners=OWNERS,
     deps=[published],
     required_resource_keys={"session"},
 )
 def report(context: AssetExecutionContext) -> MaterializeResult[None]:
-    """Write report/index.html from the published file: readings, freshness, charts. It asks nothing of the network."""
+    """Write report/index.html, the morning page, from the published file. It asks nothing of the network."""
     from serving.report.page import write_report
 
     session: Session = context.resources.session
     with session.step():
         path = write_report(session.home)
-    return MaterializeResult(metadata={"path": MetadataValue.path(str(path)), "bytes": path.stat().st_size})
+    found: dict[str, Any] = {"path": MetadataValue.path(str(path)), "bytes": path.stat().st_size}
+    return MaterializeResult(metadata={**found, **origin_of(session)})
