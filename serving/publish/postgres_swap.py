@@ -14,6 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.errors import TargetUnusable
+from serving.publish.dictionary import DICTIONARY
 from warehouse.sql import quoted
 
 if TYPE_CHECKING:
@@ -62,10 +63,18 @@ def swap(
 
 
 def _tables(cursor: psycopg.Cursor[Any], schema: str) -> list[str]:
+    """Return the tables that the release before brought, by its own dictionary: any other is somebody else's."""
+    own = f"{quoted(schema)}.{quoted(f'meta_{DICTIONARY[0]}')}"
+    cursor.execute("select to_regclass(%s) is not null", [own])
+    if cursor.fetchone() != (True,):
+        return []
     cursor.execute(
-        "select relname from pg_class where relkind = 'r' and relnamespace = to_regnamespace(%s) "
-        "and obj_description(oid, 'pg_class') is not null order by relname",
-        [quoted(schema)],
+        f"""
+        select relname from pg_class
+        where relkind = 'r' and relnamespace = to_regnamespace(%s) and (oid = to_regclass(%s) or relname in (
+            select regexp_replace(replace(table_path, '.', '_'), '^marts_', '') from {own})) order by relname
+        """,
+        [quoted(schema), own],
     )
     return [name for (name,) in cursor.fetchall()]
 

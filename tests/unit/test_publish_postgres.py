@@ -283,7 +283,7 @@ def test_a_schema_of_somebody_else_is_left_alone(server, target, home):
     "made",
     [
         "create schema bi; create view bi.ours as select * from gauge.series",
-        "create table gauge.notes as select 1 as x",
+        "create table gauge.notes (x int); comment on table gauge.notes is 'SIMULATED. Mine.'",
     ],
 )
 def test_what_hangs_on_the_release_is_named_and_not_dropped(server, target, home, made):
