@@ -21,6 +21,7 @@ from orchestration.publish_command import AcceptLoss, FullBuild
 from orchestration.publish_command import register as register_publish
 from orchestration.query_command import register as register_queries
 from orchestration.release_commands import register as register_releases
+from orchestration.report_command import register as register_report
 from orchestration.shell_command import register as register_shell
 from orchestration.state_commands import register as register_states
 from orchestration.unexpected import complain, explained
@@ -172,6 +173,7 @@ register_queries(app)
 register_shell(app)
 register_accept(app)
 register_explain(app)
+register_report(app)
 register_publish(app)
 register_mcp(app)
 register_releases(app)
