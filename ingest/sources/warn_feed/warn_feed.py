@@ -50,9 +50,8 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     """Return one row for each month that was over, ten days before the file was read."""
     notices = _notices(payload)
     headcounts = numbers_of(payload, notices, "employees_affected", ("",))
-    if not headcounts.drop_nulls().is_between(0, MOST_WORKERS).all():
-        seen = f"{headcounts.min():g} to {headcounts.max():g}"
-        raise changed(payload, f"employees_affected between 0 and {MOST_WORKERS:,}", seen)
+    if strange := [one for one in headcounts.drop_nulls().to_list() if not 0 <= one <= MOST_WORKERS]:
+        raise changed(payload, f"employees_affected between 0 and {MOST_WORKERS:,}", f"{strange[0]:g}")
     noticed = dates_of(payload, notices.filter(pl.col("notice_date") != ""), "notice_date", "%Y-%m-%d")
     effective = dates_of(payload, notices.filter(pl.col("effective_date") != ""), "effective_date", "%Y-%m-%d")
     if noticed.is_empty() and effective.is_empty():
