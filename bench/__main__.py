@@ -8,9 +8,9 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import BenchRow, as_of, breadth, commands, landing, prices, publish, snapshots
+from bench import BenchRow, as_of, breadth, commands, landing, prices, publish, snapshots, waiting
 
-MODULES = (commands, breadth, landing, prices, publish, as_of, snapshots)
+MODULES = (commands, waiting, breadth, landing, prices, publish, as_of, snapshots)
 
 
 def main() -> None:

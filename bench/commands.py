@@ -24,7 +24,7 @@ DEMO_BUDGET_SECONDS = 75.0
 DAILY_BUDGET_SECONDS = 30.0
 START_BUDGET_SECONDS = 1.0
 
-_FIRST = datetime(2026, 11, 17, 14, 5, tzinfo=UTC)
+FIRST = datetime(2026, 11, 17, 14, 5, tzinfo=UTC)
 _QUESTION = "select * from marts.market_daily order by session_date desc limit 5"
 _BY_HAND = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).show()"
 
@@ -42,10 +42,10 @@ def _demo(folder: Path) -> BenchRow:
 
 def _daily_and_reading(folder: Path) -> list[BenchRow]:
     home = Home(folder / "daily")
-    last = _FIRST + timedelta(days=3)
-    with StandIn(simulate(last.date()), _FIRST) as upstream:
-        seconds(tidegauge("run"), environment(home.root, upstream.url, _FIRST))
-        days = iter(_FIRST + timedelta(days=number) for number in range(1, 4))
+    last = FIRST + timedelta(days=3)
+    with StandIn(simulate(last.date()), FIRST) as upstream:
+        seconds(tidegauge("run"), environment(home.root, upstream.url, FIRST))
+        days = iter(FIRST + timedelta(days=number) for number in range(1, 4))
         took = []
         for now in days:
             upstream.set_now(now)

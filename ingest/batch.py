@@ -91,6 +91,7 @@ class CheckResult:
     """One check of one asset. `failed_count` is rows, where rows were counted.
 
     `is_blocking`: a failure stops the release. A gate's stops none: it keeps the rows of its own source out.
+    `checked_at`: of a result that is repeated because nothing it looked at has changed.
     """
 
     asset: str  # "fred.observations"
@@ -101,6 +102,7 @@ class CheckResult:
     detail: str
     stage: Literal["gate", "dbt", "reconciliation", "freshness", "regimes"] = "gate"
     is_blocking: bool = False
+    checked_at: datetime | None = None  # naive UTC; None: in this run
 
 
 @dataclass(frozen=True, slots=True)

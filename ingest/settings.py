@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     fred_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TIDEGAUGE_FRED_API_KEY", "FRED_API_KEY")
     )
+    postgres_dsn: SecretStr | None = Field(
+        default=None, description="Address of the database for `tidegauge publish --to postgres`, password and all."
+    )
     simulated_truth: Path | None = Field(
         default=None, description="The simulator's own account of its regimes (Parquet); heeded in SIMULATED runs only."
     )
@@ -52,6 +55,7 @@ class Settings(BaseSettings):
     accept_loss: bool = Field(
         default=False, description="Publish although a headline loses values that the release before shows."
     )
+    full_build: bool = Field(default=False, description="Build every mart, also those that nothing new feeds.")
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
     sec_requests_per_run: int = Field(
         default=600,
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
             raise ValueError("expected an address like you@example.org, with a name before it or not")
         return value.strip()
 
-    @field_validator("fred_api_key", mode="before")
+    @field_validator("fred_api_key", "postgres_dsn", mode="before")
     @classmethod
     def _blank_key_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

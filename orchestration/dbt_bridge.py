@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -23,8 +24,11 @@ from warehouse.as_of_text import Compiled
 
 if TYPE_CHECKING:
     from dagster import AssetExecutionContext
+    from dagster_dbt import DagsterDbtTranslator
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunnerResult
+
+    from orchestration.unchanged import Plan
 
 WAREHOUSE_VARIABLE = "TIDEGAUGE_WAREHOUSE"
 
@@ -40,6 +44,7 @@ _FLAGS = (
 # dbt names the database after the file: the stem must be the one of Home.warehouse. A parse never opens it.
 _NO_WAREHOUSE = Path("parse-only") / "warehouse.duckdb"
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
+_ALONE = ("--indirect-selection", "empty")  # tests are named themselves
 _STAGES: tuple[Literal["reconciliation", "freshness"], ...] = ("reconciliation", "freshness")  # tags of dbt tests
 
 
@@ -56,6 +61,9 @@ class NodeResult:
     failed_count: int | None
     message: str
     compiled: Compiled | None = None  # of a model: what it ran, and the as_of that it declares
+    node_id: str = ""
+    text: str = ""  # what was sent to the database
+    evaluated_at: datetime | None = None  # of a test whose result is repeated: when it was found
 
     @property
     def is_ok(self) -> bool:
@@ -67,7 +75,15 @@ class NodeResult:
         detail = "" if self.is_ok else self.message or self.status
         is_blocking = self.severity == "error"
         return CheckResult(
-            self.asset, self.name, self.severity, self.is_ok, self.failed_count, detail, self.stage, is_blocking
+            self.asset,
+            self.name,
+            self.severity,
+            self.is_ok,
+            self.failed_count,
+            detail,
+            self.stage,
+            is_blocking,
+            self.evaluated_at,
         )
 
 
@@ -87,18 +103,26 @@ def build(
     warehouse: Path,
     variables: Mapping[str, str],
     on_progress: Callable[[str, int, int | None], None],
+    plan: Plan | None = None,
 ) -> Generator[Any, None, list[NodeResult]]:
     """Run `dbt build` on what `context` selects: a generator of Dagster's events that returns list[NodeResult].
 
-    Failed nodes raise nothing: the results tell. AuditFailed when dbt could not even start.
+    Of everything, what `plan` leaves is not built: its tests are among the results as they were found. Failed nodes
+    raise nothing: the results tell. AuditFailed when dbt could not even start.
     """
-    from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
     from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-    manifest, translator, _ = get_manifest_and_translator_from_dbt_assets([context.assets_def])
+    manifest, translator = manifest_of(context)
     events: list[dict[str, Any]] = []
-    arguments = ["build", *_selection(context, manifest, translator), "--exclude-resource-type", "unit_test"]
+    named = plan.selected() if plan is not None else None
+    chosen = _selection(context, manifest, translator) if named is None else ["--select", *named, *_ALONE]
+    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]
     arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
+    left = [] if plan is None else [*_left_results(plan, manifest)]
+    shown = {} if plan is None else left_events(plan, manifest, translator, context)
+    if named == []:
+        yield from _in_order(shown, manifest)
+        return left
     parsed = _parse()
     with _environment(warehouse):
         try:
@@ -109,8 +133,93 @@ def build(
         raise AuditFailed(f"dbt could not build: {_first_line(ran.exception)}") from ran.exception
     for event in events:
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
-        yield from message.to_default_asset_events(manifest, translator, context=context)
-    return [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
+        name = event["data"]["node_info"]["unique_id"]
+        shown[name] = message.to_default_asset_events(manifest, translator, context=context)
+    yield from _in_order(shown, manifest)
+    return left + [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
+
+
+def manifest_of(context: AssetExecutionContext) -> tuple[Mapping[str, Any], DagsterDbtTranslator]:
+    """Return the manifest that the assets were made from, and what names them."""
+    from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
+
+    manifest, translator, _ = get_manifest_and_translator_from_dbt_assets([context.assets_def])
+    return manifest, translator
+
+
+def left_events(
+    plan: Plan, manifest: Mapping[str, Any], translator: DagsterDbtTranslator, context: AssetExecutionContext
+) -> dict[str, Iterable[Any]]:
+    """Return what Dagster shows of relations and tests that are left, by node: as they were, and since when."""
+    from dagster import AssetCheckResult, AssetCheckSeverity, Output
+    from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+    found: dict[str, Iterable[Any]] = {}
+    for node, built in (one for kind in ("seed", "snapshot", "model") for one in plan.left_of(kind)):
+        key = translator.get_asset_spec(manifest, node["unique_id"], None).key
+        since = {"unchanged_since": _shown(built.evaluated_at)}
+        found[node["unique_id"]] = [Output(value=None, output_name=key.to_python_identifier(), metadata=since)]
+    for node, built in plan.left_of("test"):
+        check = get_asset_check_key_for_test(manifest, translator, node["unique_id"], None)
+        if check is not None and check in context.selected_asset_check_keys:
+            found[node["unique_id"]] = [
+                AssetCheckResult(
+                    passed=True,
+                    asset_key=check.asset_key,
+                    check_name=check.name,
+                    severity=AssetCheckSeverity.WARN if _severity(node) == "warn" else AssetCheckSeverity.ERROR,
+                    metadata={"evaluated_at": _shown(built.evaluated_at)},
+                )
+            ]
+    return found
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _in_order(shown: Mapping[str, Iterable[Any]], manifest: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the events of nodes, each after those of what it reads: Dagster takes them in no other order."""
+    done: set[str] = set()
+
+    def before(name: str) -> Iterator[str]:
+        if name in done or name not in manifest["nodes"]:
+            return
+        done.add(name)
+        for parent in manifest["nodes"][name]["depends_on"].get("nodes", ()):
+            yield from before(parent)
+        yield name
+
+    for name in [one for first in sorted(shown) for one in before(first)]:
+        yield from shown.get(name, ())
+
+
+def _left_results(plan: Plan, manifest: Mapping[str, Any]) -> Iterator[NodeResult]:
+    """Yield the tests that need not be made again, with what they found: they had passed."""
+    for node, built in plan.left_of("test"):
+        guarded = node.get("attached_node") or next(iter(node["depends_on"]["nodes"]), node["unique_id"])
+        on = manifest["sources"].get(guarded) or manifest["nodes"][guarded]
+        schema = on["source_name"] if on["resource_type"] == "source" else on["schema"]
+        yield NodeResult(
+            name=node["name"],
+            kind="test",
+            status="pass",
+            severity=_severity(node),
+            stage=_stage(node["tags"]),
+            asset=f"{schema}.{on['name']}",
+            failed_count=0,
+            message="",
+            node_id=node["unique_id"],
+            evaluated_at=built.evaluated_at,
+        )
+
+
+def _severity(node: Mapping[str, Any]) -> Literal["error", "warn"]:
+    return "warn" if str(node["config"].get("severity") or "error").lower() == "warn" else "error"
+
+
+def _stage(tags: Iterable[str]) -> Literal["dbt", "reconciliation", "freshness"]:
+    return next((stage for stage in _STAGES if stage in tags), "dbt")
 
 
 def _selection(context: AssetExecutionContext, manifest: Mapping[str, Any], translator: Any) -> list[str]:
@@ -155,11 +264,13 @@ def _node_result(result: Any, manifest: Any) -> NodeResult:
         kind=str(node.resource_type),
         status=str(result.status),
         severity="warn" if str(getattr(node.config, "severity", "error")).lower() == "warn" else "error",
-        stage=next((stage for stage in _STAGES if stage in node.tags), "dbt"),
+        stage=_stage(node.tags),
         asset=_asset_name(guarded, manifest),
         failed_count=result.failures,
         message=_first_line(result.message),
         compiled=compiled(node),
+        node_id=node.unique_id,
+        text=getattr(node, "compiled_code", None) or "",
     )
 
 

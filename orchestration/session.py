@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from orchestration.ingestion import SourceOutcome
+    from orchestration.unchanged import Plan
     from warehouse.publish import PublishResult
     from warehouse.runs import RunState
 
@@ -52,6 +53,7 @@ class Session:
     outcomes: dict[str, SourceOutcome] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
+    plan: Plan | None = None
     release: PublishResult | None = None
     _failure: BaseException | None = None
     _connection: duckdb.DuckDBPyConnection | None = None
@@ -72,9 +74,14 @@ class Session:
             self._connection = None
 
     @property
+    def now(self) -> datetime:
+        """The moment of the run's clock, naive UTC."""
+        return naive_utc(self.settings.clock())
+
+    @property
     def variables(self) -> dict[str, str]:
         """What dbt is told about this run."""
-        run_at = naive_utc(self.settings.clock()).isoformat(sep=" ", timespec="microseconds")
+        run_at = self.now.isoformat(sep=" ", timespec="microseconds")
         return {"run_at": run_at, "origin": self.settings.origin, "run_id": self.run_id}
 
     @property

@@ -13,6 +13,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -132,22 +133,40 @@ def is_sound(release: Release) -> bool:
 def build_of(path: Path) -> Build | None:
     """Return what a published file says of itself, None when it cannot be read as one."""
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
-            found = con.execute(
-                "select build_id, content_sha256, built_at, data_through_date from meta.build"
-            ).fetchone()
-    except (duckdb.Error, OSError):
+        return _build_of(path, *_version(path))
+    except (duckdb.Error, OSError, _NoBuildError):
         return None
-    return Build(str(found[0]), str(found[1]), found[2], found[3]) if found is not None else None
 
 
 def is_damaged(path: Path) -> bool:
     """Say whether a file cannot be read as a release though nobody is in the way."""
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
-            return con.execute("select build_id from meta.build").fetchone() is None
+        _build_of(path, *_version(path))
+    except _NoBuildError:
+        return True
     except (duckdb.Error, OSError) as error:
         return not any(sign in str(error) for sign in _NOT_DAMAGE)
+    return False
+
+
+class _NoBuildError(Exception):
+    """The file can be read, and does not say which build it is."""
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    """Return what is another as soon as a file is another, or is written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _build_of(path: Path, *_version: int) -> Build:
+    """Return what a file says of itself: a publication asks each of the releases several times. Errors are not kept."""
+    with duckdb.connect(str(path), read_only=True) as con:
+        found = con.execute("select build_id, content_sha256, built_at, data_through_date from meta.build").fetchone()
+    if found is None:
+        raise _NoBuildError
+    return Build(str(found[0]), str(found[1]), found[2], found[3])
 
 
 def is_published_whole(home: Home, release: Release) -> bool:

@@ -39,7 +39,10 @@ def record_checks(con: duckdb.DuckDBPyConnection, run_id: str, checks: Sequence[
     con.executemany(
         "insert into ops.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            [run_id, c.stage, c.asset, c.name, c.severity, c.passed, c.failed_count, c.detail, moment, c.is_blocking]
+            [
+                *(run_id, c.stage, c.asset, c.name, c.severity, c.passed, c.failed_count, c.detail),
+                *(c.checked_at or moment, c.is_blocking),
+            ]
             for c in checks
         ],
     )

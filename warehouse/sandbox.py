@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,14 +50,19 @@ class Statement:
 
 
 @contextmanager
-def opened(published: Path, moment: datetime | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    published: Path, moment: datetime | None = None, limits: Sequence[str] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a locked connection to the published file; as of `moment` (aware) marts are then what they were.
 
-    Names need no schema: those of marts are found before those of meta.
+    Names need no schema: those of marts are found before those of meta. `limits` are settings of ours, such as
+    "memory_limit = '1GB'".
     """
     with tempfile.TemporaryDirectory(prefix="tidegauge-query-") as folder:
         con = duckdb.connect(str(published), read_only=True) if moment is None else open_as_of(published, moment)
         try:
+            for limit in limits:
+                con.execute(f"set {limit}")
             _lock(con, folder, "marts,meta" if moment is None else "memory.marts,tidegauge.meta")
             yield con
         finally:
@@ -79,7 +84,7 @@ def explained(con: duckdb.DuckDBPyConnection, sql: str, error: duckdb.Error) -> 
     """Return what is wrong with `sql`, in words of ours where DuckDB's would send a person astray."""
     if isinstance(error, duckdb.CatalogException):
         lacking = without_past(con)
-        for name in _names(sql):
+        for name in names_in(sql):
             mart = re.sub(r"_(as_of|at)$", "", name)
             if mart != name and mart in lacking:
                 return f"there is no {name}: marts.{mart} {NO_PAST}: it {lacking[mart]}"
@@ -170,7 +175,8 @@ def _refuse_functions(con: duckdb.DuckDBPyConnection, sql: str) -> None:
             raise QueryRefused(f"{name}() is not for here: only the published file can be read")
 
 
-def _names(sql: str) -> list[str]:
+def names_in(sql: str) -> list[str]:
+    """Return the words of `sql` in lower case, without their quotes: names and keywords."""
     return [word.strip('"').lower() for word, _ in _tokens(sql)]
 
 

@@ -1,6 +1,6 @@
 """Every asset, from the publisher to the report. `ALL` is the whole list; nothing is discovered."""
 
-from dagster import AssetsDefinition, AssetSpec
+from dagster import AssetsDefinition
 
 from orchestration.assets.breadth import breadth
 from orchestration.assets.marts import marts_assets
@@ -11,10 +11,10 @@ from orchestration.assets.sources import sources
 
 __all__ = ["ALL", "breadth", "marts_assets", "published", "regimes", "report"]
 
-ALL: list[AssetsDefinition | AssetSpec] = [
+ALL: list[AssetsDefinition] = [
     sources,
     reference,
-    *operations,
+    operations,
     breadth,
     marts_assets,
     regimes,

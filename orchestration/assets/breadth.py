@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
 
+from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
 from orchestration.assets.sources import PRICE_TABLE_KEYS
+from orchestration.assets.table_facts import table_facts
 from orchestration.session import Session
+from warehouse.own_tables import own_table
 
 BREADTH_TABLES = {
     "breadth.features": "What each stock did on each session, over split-adjusted closes.",
@@ -19,9 +22,11 @@ BREADTH_TABLES = {
     specs=[
         AssetSpec(
             AssetKey(table.split(".")),
-            group_name="breadth",
+            group_name="analytics",
             kinds={"polars", "duckdb"},
+            owners=OWNERS,
             description=text,
+            metadata={COLUMN_SCHEMA: schema_of(own_table(table).columns)},
             deps=[*PRICE_TABLE_KEYS, AssetKey(["calendar", "sessions"])],
             skippable=False,
         )
@@ -37,6 +42,7 @@ def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]
     with session.step():
         session.progress("computing breadth", 0, None)
         update = update_breadth(session.con, wide=session.settings.wide_universe, now=session.settings.clock())
+        facts = table_facts(session, "breadth")
     metadata = {"extent": update.extent, "feature_rows": update.feature_rows, "sessions": update.sessions}
     for table in BREADTH_TABLES:
-        yield MaterializeResult(asset_key=AssetKey(table.split(".")), metadata=metadata)
+        yield MaterializeResult(asset_key=AssetKey(table.split(".")), metadata={**metadata, **facts.get(table, {})})

@@ -1,46 +1,68 @@
 """Everything between the raw tables and the release: dbt's models, with dbt's tests as checks on what they guard."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from dagster import AssetExecutionContext
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt import dbt_assets
 
 from analytics.regimes.as_of import regime_relations
 from orchestration import audit, dbt_bridge
-from orchestration.dbt_state import keep_under
+from orchestration.assets.described import Described
+from orchestration.assets.table_facts import with_facts
+from orchestration.dbt_state import content_key, keep_under
 from orchestration.session import Session
+from orchestration.unchanged import plan_build
 from warehouse.as_of_text import keep_compiled
-
-
-class BySchema(DagsterDbtTranslator):
-    """Groups models by the schema they live in. Keys are dbt's own: schema and name."""
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Return staging, intermediate, marts or meta."""
-        return str(dbt_resource_props["schema"])
+from warehouse.built import has_failed_since
 
 
 @dbt_assets(
     manifest=dbt_bridge.ensure_manifest(),
-    dagster_dbt_translator=BySchema(),
+    dagster_dbt_translator=Described(),
     name="dbt_build",  # an op must not be called as a job is
     required_resource_keys={"session"},
 )
+@with_facts("marts", "meta", "intermediate", "seeds")
 def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
-    """Build and test every model; AuditFailed when a model or an error-level test failed."""
+    """Build and test what new rows feed, and leave the rest; AuditFailed when a model or an error-level test failed."""
     session: Session = context.resources.session
     with session.step():
         audit.require_answers(list(session.outcomes.values()))
-        session.let_go()
         keep_under(session.home.dbt)
+        manifest, _ = dbt_bridge.manifest_of(context)
+        variables = session.variables  # once: on a running clock it is another moment each time
+        plan = session.plan = plan_build(
+            session.con,
+            manifest,
+            version=content_key(),
+            run_at=variables["run_at"],
+            run_id=session.run_id,
+            build_all=_why_all(session, is_subset=context.is_subset),
+        )
+        session.let_go()
         results = yield from dbt_bridge.build(
             context,
             warehouse=session.home.warehouse,
-            variables=session.variables,
+            variables=variables,
             on_progress=session.progress,
+            plan=plan,
         )
         keep_compiled(session.con, [one.compiled for one in results if one.compiled] + [*regime_relations()])
         session.keep_checks([result.as_check() for result in results if result.kind == "test"])
         audit.require_sound(results)
+        if not context.is_subset:
+            made = {one.node_id: one.text for one in results if one.evaluated_at is None and one.is_ok}
+            plan.keep(session.con, made, session.now, session.run_id)
         session.built(whole=not context.is_subset)
+
+
+def _why_all(session: Session, *, is_subset: bool) -> str | None:
+    """Return why everything is built, None where what nothing new feeds may be left."""
+    if is_subset:
+        return "only a part of the marts was asked for"
+    if session.settings.full_build:
+        return "a full build was asked for"
+    if has_failed_since(session.con, session.run_id):
+        return "the run before this one failed"
+    return None

@@ -1,13 +1,26 @@
 """The last two steps: the release that analysts open, and the page that shows it."""
 
-from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
 from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
 
 from analytics.regimes.tables import REGIME_TABLES
 from ingest.errors import AuditFailed
-from orchestration import audit, dbt_meta
+from orchestration import audit, dbt_meta, drawn
+from orchestration.assets.described import OWNERS
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.regimes import ALWAYS_KEYS
+from orchestration.assets.table_facts import origin_of
 from orchestration.session import Session
 from orchestration.version import code_version
 
@@ -18,15 +31,19 @@ PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets
     {table.name: table.key for table in REGIME_TABLES}
 )
 
+KEY = AssetKey(["published", "tidegauge"])
+
 
 @asset(
-    key=AssetKey(["published", "tidegauge"]),
+    key=KEY,
     group_name="release",
     kinds={"duckdb"},
+    owners=OWNERS,
     deps=[key for key in (*marts_assets.keys, *ALWAYS_KEYS) if key.path[0] in RELEASED_SCHEMAS],
+    check_specs=[AssetCheckSpec(drawn.CHECK, asset=KEY, description=drawn.DESCRIPTION)],
     required_resource_keys={"session"},
 )
-def published(context: AssetExecutionContext) -> MaterializeResult[None]:
+def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Audit the build and put it in place as one file by one rename; without a new row the old release stays."""
     from warehouse.losses import require_no_loss
     from warehouse.publish import publish, require_no_shorter
@@ -35,6 +52,17 @@ def published(context: AssetExecutionContext) -> MaterializeResult[None]:
     with session.step():
         if not session.is_built:
             raise AuditFailed("audit failed: nothing was built whole in this run. Run the job `marts` or `daily`.")
+        assert session.plan is not None  # the build made it
+        check = drawn.check_drawn(session.con, session.plan, session.now.date())
+        session.keep_checks([check])
+    yield AssetCheckResult(
+        passed=check.passed,
+        check_name=drawn.CHECK,
+        asset_key=KEY,
+        metadata={"detail": check.detail},
+    )
+    with session.step():
+        audit.require_passed([check])
         if not session.home.published.exists():
             audit.require_headline(session.con)
         elif not session.settings.accept_loss:
@@ -50,13 +78,14 @@ def published(context: AssetExecutionContext) -> MaterializeResult[None]:
             keep=session.settings.keep_releases,
             presentation=PRESENTATION,
         )
-    return MaterializeResult(
+    yield MaterializeResult(
         metadata={
             "state": release.state,
             "build_id": release.build_id,
             "path": MetadataValue.path(str(release.path)),
             "bytes": release.path.stat().st_size,
             "seconds": round(release.seconds, 2),
+            **origin_of(session),
         }
     )
 
@@ -65,14 +94,16 @@ def published(context: AssetExecutionContext) -> MaterializeResult[None]:
     key=AssetKey(["report", "index"]),
     group_name="release",
     kinds={"html"},
+    owners=OWNERS,
     deps=[published],
     required_resource_keys={"session"},
 )
 def report(context: AssetExecutionContext) -> MaterializeResult[None]:
-    """Write report/index.html from the published file: readings, freshness, charts. It asks nothing of the network."""
+    """Write report/index.html, the morning page, from the published file. It asks nothing of the network."""
     from serving.report.page import write_report
 
     session: Session = context.resources.session
     with session.step():
         path = write_report(session.home)
-    return MaterializeResult(metadata={"path": MetadataValue.path(str(path)), "bytes": path.stat().st_size})
+    found: dict[str, Any] = {"path": MetadataValue.path(str(path)), "bytes": path.stat().st_size}
+    return MaterializeResult(metadata={**found, **origin_of(session)})

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
 
 from ingest.connectors import CONNECTORS
+from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
+from orchestration.assets.table_facts import table_facts
 from orchestration.session import Session
+from warehouse.own_tables import own_table
 
 REFERENCE_TABLES = {
     "catalog.series": "What each series is: title, publisher, unit, limits. From ingest/catalog/series.",
@@ -32,7 +35,15 @@ def key_of(table: str) -> AssetKey:
 @multi_asset(
     name="reference",
     specs=[
-        AssetSpec(key_of(table), group_name="reference", description=text, kinds={"python", "duckdb"}, skippable=False)
+        AssetSpec(
+            key_of(table),
+            group_name="reference",
+            description=text,
+            kinds={"python", "duckdb"},
+            owners=OWNERS,
+            metadata={COLUMN_SCHEMA: schema_of(own_table(table).columns)},
+            skippable=False,
+        )
         for table, text in REFERENCE_TABLES.items()
     ],
     required_resource_keys={"session"},
@@ -44,18 +55,33 @@ def reference(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
     session: Session = context.resources.session
     with session.step():
         changed = replace_reference(session.con, session.catalog, session.settings.clock())
+        facts = table_facts(session, "catalog", "calendar")
     for table in REFERENCE_TABLES:
-        yield MaterializeResult(asset_key=key_of(table), metadata={"replaced": table in changed})
+        yield MaterializeResult(
+            asset_key=key_of(table), metadata={"replaced": table in changed, **facts.get(table, {})}
+        )
 
 
-# Written by the landing of each source in its own transaction; no step of their own.
-operations = [
-    AssetSpec(
-        key_of(table),
-        group_name="operations",
-        description=text,
-        kinds={"duckdb"},
-        deps=[key_of(connector.table_ids[0]) for connector in CONNECTORS],
-    )
-    for table, text in OPERATIONS_TABLES.items()
-]
+@multi_asset(
+    name="operations",
+    specs=[
+        AssetSpec(
+            key_of(table),
+            group_name="operations",
+            description=text,
+            kinds={"duckdb"},
+            owners=OWNERS,
+            metadata={COLUMN_SCHEMA: schema_of(own_table(table).columns)},
+            deps=[key_of(connector.table_ids[0]) for connector in CONNECTORS],
+        )
+        for table, text in OPERATIONS_TABLES.items()
+    ],
+    required_resource_keys={"session"},
+)
+def operations(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
+    """Show what the landing of each source wrote here in its own transaction; nothing is written."""
+    session: Session = context.resources.session
+    with session.step():
+        facts = table_facts(session, "ops")
+    for table in OPERATIONS_TABLES:
+        yield MaterializeResult(asset_key=key_of(table), metadata=facts.get(table, {}))

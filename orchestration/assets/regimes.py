@@ -13,11 +13,17 @@ from dagster import (
     multi_asset,
 )
 
+from analytics.regimes.daily import REGIME_DAILY
 from analytics.regimes.tables import CHECKED_TABLES, CHECKS, REGIME_TABLES
 from ingest.batch import CheckResult
 from orchestration import audit
+from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
 from orchestration.assets.marts import marts_assets
+from orchestration.assets.regime_plot import regime_facts
+from orchestration.assets.table_facts import table_facts
 from orchestration.session import Session
+from warehouse.lived import LEDGER
+from warehouse.own_tables import own_table
 
 LEDGER_KEY = AssetKey(["regime", "days"])
 _READS = {
@@ -43,16 +49,20 @@ ALWAYS_KEYS = [_key(table.name) for table in CHECKED_TABLES]
     specs=[
         AssetSpec(
             LEDGER_KEY,
-            group_name="marts",
+            group_name="analytics",
             kinds={"python", "duckdb"},
+            owners=OWNERS,
+            metadata={COLUMN_SCHEMA: schema_of(own_table(LEDGER).columns)},
             description="Regime rows as they were computed first: added when their cut-off has passed, never changed.",
             deps=[key for key in marts_assets.keys if key.path[-1] in _READS | {"int_observations"}],
         ),
         *(
             AssetSpec(
                 _key(table.name),
-                group_name="marts",
+                group_name="marts_regimes",
                 kinds={"polars", "duckdb"},
+                owners=OWNERS,
+                metadata={COLUMN_SCHEMA: schema_of(table.columns)},
                 description=table.comment,
                 deps=[LEDGER_KEY],
                 skippable=table not in CHECKED_TABLES,
@@ -78,16 +88,22 @@ def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
         tables = build_tables(session.con, truth=session.simulated_truth)
         checks = check_tables(session.con, update, session.home.published)
         session.keep_checks(checks)
+        facts = table_facts(session, "marts", "regime")
+        regime = regime_facts(session.con)
     yield MaterializeResult(
         asset_key=LEDGER_KEY,
         metadata={
             "rows_lived": update.rows_lived,
             "rows_reconstructed": update.rows_reconstructed,
             "newest_session": str(update.newest_session),
+            **facts.get(LEDGER, {}),
         },
     )
     for table in tables:
-        yield MaterializeResult(asset_key=_key(table.name))
+        shown = facts.get(f"marts.{table.name}", {})
+        yield MaterializeResult(
+            asset_key=_key(table.name), metadata={**(regime if table.name == REGIME_DAILY.name else {}), **shown}
+        )
     for check in checks:
         yield _shown(check)
     with session.step():

@@ -27,9 +27,12 @@ from ingest.connectors import CONNECTORS, Connector, connector
 from ingest.dataset import Dataset, serving
 from ingest.rules.declared import rules_of
 from orchestration.asking import ingest_all
+from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
+from orchestration.assets.table_facts import origin_of, rows_of
 from orchestration.ingestion import SourceOutcome, recent_values
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
+from warehouse.ddl import stored_columns
 
 ANSWERED = "answered"
 """The check that the source gave all that it was asked for, in the agreed form."""
@@ -69,7 +72,8 @@ def _spec(one: Connector, table: Dataset) -> AssetSpec:
         key_of(table),
         group_name="sources",
         kinds={"python", "duckdb"},
-        owners=["team:tidegauge"],
+        owners=OWNERS,
+        metadata={COLUMN_SCHEMA: schema_of([(one.name, one.kind, one.comment) for one in stored_columns(table)])},
         tags={"publisher": one.source},
         description=header if table.is_series else f"{table.comment}\n\n{header}",
         deps=[*before, *([_SESSIONS] if one.facts.asked_by == "symbols" else [])],
@@ -108,7 +112,9 @@ def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
         for table in one.tables:
             if key_of(table) in wanted:
                 yield MaterializeResult(
-                    asset_key=key_of(table), metadata=metadata, check_results=list(_check_results(outcome, table))
+                    asset_key=key_of(table),
+                    metadata={**metadata, **rows_of(session, table.source, table.name)},
+                    check_results=list(_check_results(outcome, table)),
                 )
 
 
@@ -135,7 +141,7 @@ def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]
 
 
 def _metadata(session: Session, one: Connector, outcome: SourceOutcome) -> dict[str, Any]:
-    metadata = landing_metadata(session, outcome)
+    metadata = {**landing_metadata(session, outcome), **origin_of(session)}
     series_id = one.facts.main_series
     if series_id:
         values = recent_values(session.con, one.source, series_id, POINTS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from serving.cells import moment_cell
 from serving.explain.archived import Archived
 from serving.explain.cell import Explanation
 from serving.explain.inputs import Input
+from serving.query.documents import document_text
 
 _SHOWN_FAILURES = 5
 
@@ -21,9 +21,9 @@ def as_text(one: Explanation, sources: Sources) -> str:
     return "\n".join(_lines(one, sources))
 
 
-def as_json(one: Explanation, sources: Sources) -> str:
-    """Return the explanation as JSON; moments are UTC."""
-    document = {
+def document(one: Explanation, sources: Sources) -> dict[str, Any]:
+    """Return the explanation as a document; moments are UTC."""
+    return {
         "mart": one.mart,
         "column": one.column.name,
         "type": one.column.dtype,
@@ -38,7 +38,11 @@ def as_json(one: Explanation, sources: Sources) -> str:
         "is_simulated": one.is_simulated,
         "notes": one.notes,
     }
-    return json.dumps(document, default=str, ensure_ascii=False, indent=2)
+
+
+def as_json(one: Explanation, sources: Sources) -> str:
+    """Return the explanation as JSON; moments are UTC."""
+    return document_text(document(one, sources))
 
 
 def _lines(one: Explanation, sources: Sources) -> Iterator[str]:

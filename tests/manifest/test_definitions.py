@@ -119,6 +119,27 @@ def test_the_gates_checks_are_shown_under_their_names_and_say_what_they_hold(gra
         assert all(rule.description.endswith(".") for rule in rules_of(table))
 
 
+def test_every_asset_says_what_it_is_and_whose_and_every_check_what_it_holds(graph):
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert [node.key.to_user_string() for node in nodes if not (node.description and node.owners)] == []
+    without = {node.key.to_user_string() for node in nodes if "dagster/column_schema" not in node.metadata}
+    assert {path.split("/")[0] for path in without} <= {"staging", "intermediate", "published", "report"}
+    assert all(node.is_materializable for node in nodes), "an asset that no step fills shows as never materialised"
+    checks = [graph.get(key) for key in graph.asset_check_keys]
+    assert [check.key.to_user_string() for check in checks if not check.description] == []
+    assert not [check.key for check in checks if "quant.md" in check.description]
+
+
+def test_groups_are_layers_and_packs(graph):
+    groups = {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    assert groups["marts/net_liquidity_daily"] == "marts_liquidity"
+    assert groups["marts/regime_daily"] == "marts_regimes"
+    assert groups["seeds/fomc_meetings"] == groups["catalog/series"] == "reference"
+    assert groups["breadth/features"] == groups["regime/days"] == "analytics"
+    assert groups["staging/stg_observations"] == "staging"
+    assert groups["report/index"] == "release"
+
+
 def test_dbt_tests_are_checks_on_what_they_guard(graph, manifest):
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     shown = {key.name for key in graph.asset_check_keys}

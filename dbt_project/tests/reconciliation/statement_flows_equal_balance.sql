@@ -1,4 +1,4 @@
--- quant.md LIQ-07, CON-08: deposits less withdrawals are the change of the account's close, and the lines of a side add up to its
+-- LIQ-07, CON-08: deposits less withdrawals are the change of the account's close, and the lines of a side add up to its
 -- total. Every figure is rounded to the million: two balances and two totals miss by less than three.
 {{ config(severity='warn', tags=['reconciliation'], meta={'dagster': {'ref': {'name': 'int_observations_latest'}}}) }}
 with flows as (

@@ -1,4 +1,4 @@
--- quant.md 4.3: the Wednesday close of the Daily Treasury Statement is the level of H.4.1, to the million. Before
+-- The Wednesday close of the Daily Treasury Statement is the level of H.4.1, to the million. Before
 -- October 2021 the daily figure is the Federal Reserve Account alone.
 {{ config(severity='warn', tags=['reconciliation']) }}
 select d.period_date, d.value as daily_value, w.value as wednesday_value

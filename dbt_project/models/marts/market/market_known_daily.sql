@@ -75,20 +75,35 @@
     ('sahm_realtime', 'sahm_realtime', 'pct'),
     ('initial_claims', 'initial_claims', 'count'),
 ] -%}
-with wide as (
+{#- One row per session and series: what it says of a series is picked whole, since an aggregate for each of two hundred
+    columns would look at every row two hundred times. -#}
+with picked as (
     select
         session_date,
         max(cutoff_at) as cutoff_at
         {%- for series_id, name, unit in inputs %},
-        max(value) filter (where series_id = '{{ series_id }}') as {{ name }}_{{ unit }},
-        max(obs_date) filter (where series_id = '{{ series_id }}') as {{ name }}_obs_date,
-        max(known_at) filter (where series_id = '{{ series_id }}') as {{ name }}_known_at,
-        max(reason) filter (where series_id = '{{ series_id }}') as {{ name }}_reason
+        any_value(known) filter (where series_id = '{{ series_id }}') as {{ name }}
         {%- endfor %},
         string_agg(series_id, ', ' order by series_id)
             filter (where value is not null and known_basis = 'latest_only') as latest_only_inputs
-    from {{ ref('int_known') }}
+    from (
+        select *, struct_pack(value := value, obs_date := obs_date, known_at := known_at, reason := reason) as known
+        from {{ ref('int_known') }}
+    ) as k
     group by session_date
+),
+wide as (
+    select
+        session_date,
+        cutoff_at
+        {%- for series_id, name, unit in inputs %},
+        {{ name }}.value as {{ name }}_{{ unit }},
+        {{ name }}.obs_date as {{ name }}_obs_date,
+        {{ name }}.known_at as {{ name }}_known_at,
+        {{ name }}.reason as {{ name }}_reason
+        {%- endfor %},
+        latest_only_inputs
+    from picked
 ),
 -- before the reverse repo facility's first operation there was nothing to subtract
 netted as (

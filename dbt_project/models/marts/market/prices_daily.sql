@@ -30,7 +30,11 @@ from stored.prices_daily as p
 inner join later as l on p.ticker = l.ticker
 {%- endset -%}
 {{ config(meta={'as_of': {'select': as_of}}) }}
-with later_splits as (
+-- the newest vintages are looked for once
+with prices as materialized (
+    select * from {{ ref('stg_prices') }}
+),
+later_splits as (
     select
         ticker,
         session_date,
@@ -39,6 +43,12 @@ with later_splits as (
     from {{ ref('stg_splits') }}
     window last_first as (partition by ticker order by session_date desc)
 ),
+-- An ASOF join sorts all that it carries: it finds the factor of a key, and the key brings it to the price.
+split_bases as (
+    select p.ticker, p.session_date, l.split_factor, l.basis_known_at
+    from (select ticker, session_date from prices where ticker in (select ticker from later_splits)) as p
+    asof inner join later_splits as l on p.ticker = l.ticker and p.session_date < l.session_date
+),
 on_basis as (
     select
         p.*,
@@ -46,14 +56,14 @@ on_basis as (
         coalesce(l.split_factor, 1.0) as split_factor,
         l.basis_known_at,
         p.close_usd / coalesce(l.split_factor, 1.0) as close_adjusted
-    from {{ ref('stg_prices') }} as p
+    from prices as p
     inner join {{ ref('sessions') }} as s on p.session_date = s.session_date
-    asof left join later_splits as l on p.ticker = l.ticker and p.session_date < l.session_date
+    left join split_bases as l on p.ticker = l.ticker and p.session_date = l.session_date
 ),
 -- Prices that came adjusted have neither a split nor a dividend, however long they are; in a large panel as traded nearly
 -- every ticker has one. Only Yahoo lists both with its prices.
 long_histories as (
-    select provider, ticker from {{ ref('stg_prices') }}
+    select provider, ticker from prices
     where provider = 'yahoo'
     group by provider, ticker
     having max(session_date) - min(session_date) >= 1825
@@ -116,6 +126,11 @@ later_dividends as (
     from dividend_steps
     where step > 0 and step <= 1
     window last_first as (partition by ticker order by session_date desc)
+),
+dividend_bases as (
+    select p.ticker, p.session_date, l.dividend_factor
+    from (select ticker, session_date from prices where ticker in (select ticker from later_dividends)) as p
+    asof inner join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date
 )
 select
     p.session_date,
@@ -150,4 +165,4 @@ left join bases as b on p.provider = b.provider
 left join split_days as k on p.ticker = k.ticker and p.session_date = k.session_date
 left join dividend_returns as d on p.ticker = d.ticker and p.session_date = d.session_date
 left join {{ ref('stg_dividends') }} as e on p.ticker = e.ticker and p.session_date = e.session_date
-asof left join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date
+left join dividend_bases as l on p.ticker = l.ticker and p.session_date = l.session_date
