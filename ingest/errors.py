@@ -84,8 +84,20 @@ class QueryRefused(TidegaugeError):
     exit_code = 2
 
 
+class TargetUnusable(TidegaugeError):
+    """A release cannot go where it was to be put (a folder, a database); what was there is as it was."""
+
+    exit_code = 9
+
+
 class UnknownRelease(NothingPublished):
     """A release was named that is not kept: wrong usage."""
+
+    exit_code = 2
+
+
+class PortTaken(TidegaugeError):
+    """A page was to be served on a port that is not free: wrong usage."""
 
     exit_code = 2
 

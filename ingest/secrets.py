@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK: Final = "***"
 LONG_ENOUGH: Final = 20
@@ -31,7 +31,9 @@ MIXED_ENOUGH: Final = 8
 
 _UNPACKED_AT_MOST: Final = 64 * 1024 * 1024
 _NAMED_LIKE_A_SECRET: Final = re.compile(r"(api_?key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
-_NAMED_LIKE_AN_ADDRESS: Final = re.compile(r"(^|_)(proxy|url|upstream)$", re.IGNORECASE)
+_NAMED_LIKE_AN_ADDRESS: Final = re.compile(r"(^|_)(proxy|url|upstream|dsn)$", re.IGNORECASE)
+_KEY_WORD: Final = re.compile(r"(?:^|[\s?&])password\s*=\s*'?([^\s'&]+)", re.IGNORECASE)
+"""How key words and the parameters of an address give a password."""
 _OURS: Final = re.compile(r"(TIDEGAUGE|FRED)_|([A-Z]+_)?PROXY$", re.IGNORECASE)
 
 _guarded: frozenset[str] = frozenset()
@@ -114,9 +116,10 @@ def _password_of(address: str) -> Iterator[str]:
     try:
         password = urlsplit(address).password
     except ValueError:  # not an address: whoever uses it will say so
-        return
-    if password:
-        yield password
+        password = None
+    for found in (password, *_KEY_WORD.findall(address)):
+        if found:
+            yield from {found, unquote(found)}
 
 
 # -- how a secret may be written ---------------------------------------------------------------------------------

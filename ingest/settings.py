@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     fred_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TIDEGAUGE_FRED_API_KEY", "FRED_API_KEY")
     )
+    postgres_dsn: SecretStr | None = Field(
+        default=None, description="Address of the database for `tidegauge publish --to postgres`, password and all."
+    )
     simulated_truth: Path | None = Field(
         default=None, description="The simulator's own account of its regimes (Parquet); heeded in SIMULATED runs only."
     )
@@ -92,7 +95,7 @@ class Settings(BaseSettings):
             raise ValueError("expected an address like you@example.org, with a name before it or not")
         return value.strip()
 
-    @field_validator("fred_api_key", mode="before")
+    @field_validator("fred_api_key", "postgres_dsn", mode="before")
     @classmethod
     def _blank_key_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

@@ -37,7 +37,13 @@ def register(app: typer.Typer) -> None:
     app.command()(accept)
 
 
-def accept(source: _Source = None, group: _Group = None, everything: _All = False, reason: _Reason = None) -> None:
+def accept(
+    source: _Source = None,
+    group: _Group = None,
+    everything: _All = False,
+    reason: _Reason = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The list, for programs; moments are UTC.")] = False,
+) -> None:
     """List what waits for a person; with SOURCE show old and new values; with SOURCE, GROUP and --reason let it in.
 
     What waits: more of a history gone at once than a correction takes back, changes that a publisher is declared not to
@@ -47,8 +53,10 @@ def accept(source: _Source = None, group: _Group = None, everything: _All = Fals
     if reason is None:
         if everything:
             raise typer.BadParameter("--all lets things in: say why with --reason TEXT")
-        _show(source, group)
+        _show(source, group, as_json=as_json)
         return
+    if as_json:
+        raise typer.BadParameter("--json lists what waits: leave out --reason")
     if not reason.strip():
         raise typer.BadParameter("--reason is empty")
     if group is None and not everything:
@@ -59,9 +67,16 @@ def accept(source: _Source = None, group: _Group = None, everything: _All = Fals
 # -- showing --------------------------------------------------------------------------------------------------------
 
 
-def _show(source: str | None, group: str | None) -> None:
+def _show(source: str | None, group: str | None, *, as_json: bool) -> None:
     """Print the list, or the values of one source."""
     held = _held(source, group)
+    if as_json:
+        from serving.query.documents import say_json
+
+        say_json(held)
+        return
+    if not held:
+        _say("nothing waits for a person")
     for one in held:
         who = " ".join(filter(None, (one.source, one.group)))
         _say(f"{who}  ({one.table_id}, asked {one.batch_at:%Y-%m-%d %H:%M} UTC)\n  {one.check}: {one.message}")
@@ -84,9 +99,7 @@ def _held(source: str | None, group: str | None) -> list[Held]:
         if con is None and home.warehouse.exists():
             raise AnotherWriter(f"a run is writing to {home.root}: ask again when it has ended")
         found = waiting(con, source, group) if con is not None and _has_record(con) else []
-    if not found and source is None:
-        _say("nothing waits for a person")
-    elif not found:
+    if not found and source is not None:
         raise NothingHeld(_nothing(source, group))
     return found
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -14,24 +15,32 @@ from ingest.errors import SourceError, TidegaugeError
 from orchestration.accept_command import register as register_accept
 from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
+from orchestration.explore_command import register as register_explore
 from orchestration.mcp_command import register as register_mcp
+from orchestration.publish_command import AcceptLoss, FullBuild
+from orchestration.publish_command import register as register_publish
 from orchestration.query_command import register as register_queries
+from orchestration.release_commands import register as register_releases
+from orchestration.report_command import register as register_report
+from orchestration.shell_command import register as register_shell
+from orchestration.state_commands import register as register_states
 from orchestration.unexpected import complain, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
     from ingest.home import Home
     from ingest.settings import Settings
+    from orchestration.finding import Finding
     from orchestration.run import RunOutcome
 
 EXIT_CODES = """\
 Exit codes: 0 done; 1 a bug (the log has the details); 2 wrong usage; 3 the audit failed, nothing was published;
 4 settings, catalog or clock unusable; 5 the home folder cannot be written, its disk is full or a file in it is damaged;
 6 another run is writing; 7 nothing published yet; 8 no source answered (doctor --live: a source is not as agreed);
-130 interrupted.
+9 a copy cannot go where it should (publish --to); 130 interrupted.
 """
 UI_PORT = 3000
 INTERRUPTED = 130
@@ -64,12 +73,7 @@ app = typer.Typer(
 )
 
 
-AcceptLoss = Annotated[
-    bool, typer.Option("--accept-loss", help="Publish although a headline loses values that the release before shows.")
-]
-FullBuild = Annotated[
-    bool, typer.Option("--full-build", help="Build and test every mart, also those that nothing new feeds.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: one document on standard output.")]
 
 
 def _version(is_asked: bool) -> None:
@@ -94,11 +98,17 @@ def run(
     accept_loss: AcceptLoss = False,
     full_build: FullBuild = False,
     only_plan: Annotated[bool, typer.Option("--plan", help="Only say what would be asked of whom.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --plan: for programs.")] = False,
 ) -> None:
     """Fetch, check, land, build, audit, publish, report: the daily job, once, against the publishers."""
     settings = _accepting(_settings(), accept_loss=accept_loss, full_build=full_build)
-    from orchestration.plan import show_plan
+    from orchestration.plan import say_plan, show_plan
 
+    if as_json:
+        if not only_plan:
+            raise typer.BadParameter("--json goes with --plan")
+        say_plan(settings, _home(settings))
+        return
     if show_plan(settings, _home(settings), _console(), whole=only_plan):
         return
     from orchestration.run import run_daily
@@ -123,9 +133,8 @@ def real() -> None:
     _rehearse(recorded(_settings()))
 
 
-@app.command()
-def publish(accept_loss: AcceptLoss = False, full_build: FullBuild = False) -> None:
-    """Build the marts from what has landed, audit, publish, report. Asks no source."""
+def build_release(*, accept_loss: bool, full_build: bool) -> None:
+    """Build the marts from what has landed, audit, publish, report: `publish` without --to."""
     settings = _accepting(_as_held(_settings()), accept_loss=accept_loss, full_build=full_build)
     from orchestration.run import run_marts
 
@@ -149,53 +158,27 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = UI_PORT) 
 
 
 @app.command()
-def status() -> None:
+def status(as_json: AsJson = False) -> None:
     """Per source and mart: newest period, age, expected by, state, last error."""
-    from orchestration.status_page import show_status
+    from orchestration.status_page import say_status, show_status
 
-    show_status(_home(_settings()), _console())
+    if as_json:
+        say_status(_home(_settings()))
+    else:
+        show_status(_home(_settings()), _console())
 
 
+register_states(app)
 register_queries(app)
+register_shell(app)
 register_accept(app)
 register_explain(app)
+register_report(app)
+register_publish(app)
 register_mcp(app)
+register_releases(app)
 register_dictionary(app)
-
-
-@app.command()
-def releases() -> None:
-    """List the releases that are kept, newest first, and whether each is what was published."""
-    from rich.table import Table
-
-    from ingest.home import nothing_published
-    from warehouse.publish import releases as kept
-
-    home = _home(_settings())
-    found = kept(home, verify=True)
-    if not found:
-        raise nothing_published(home)
-    table = Table("", "release", "published (UTC)", "MB", "state")
-    for release in found:
-        mark = "*" if release.is_current else ""
-        state = f"damaged: {release.path.name}" if release.is_damaged else "sound"
-        moment, size = f"{release.stamp:%Y-%m-%d %H:%M}", f"{release.size_bytes / 1e6:.1f}"
-        table.add_row(mark, release.build_id, moment, size, state)
-    _console().print(table)
-
-
-@app.command()
-def rollback(
-    to: Annotated[str | None, typer.Option(help="Id of a kept release; the one before the current otherwise.")] = None,
-) -> None:
-    """Put an older release back in place."""
-    from serving.report.page import write_report
-    from warehouse.publish import rollback as roll_back
-
-    home = _home(_settings())
-    release = roll_back(home, to)
-    write_report(home)
-    _say(f"published again: {release.build_id} ({release.stamp:%Y-%m-%d %H:%M} UTC)")
+register_explore(app)
 
 
 @app.command()
@@ -226,24 +209,34 @@ def rebuild(
 def doctor(
     live: Annotated[bool, typer.Option("--live", help="Ask each publisher for its smallest answer.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Look at every archived answer, not at a sample.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at what a run needs and at what is kept; nothing is changed. One line of advice for each finding."""
     from orchestration.doctor import examine
 
-    worst = 0
-    for finding in examine(full=full):
-        _line(finding.level, finding.what, finding.seen, finding.advice)
-        worst = max(worst, finding.exit_code)
-    if live:
-        from orchestration.probe import probe_all
+    findings: list[Finding] = []
+    for finding in chain(examine(full=full), _probed() if live else ()):
+        findings.append(finding)
+        if not as_json:
+            _line(finding.level, finding.what, finding.seen, finding.advice)
+    if as_json:
+        from serving.query.documents import say_json
 
-        for probe in probe_all(_settings()):
-            _line("bad" if probe.moved else "note" if probe.not_asked else "good", probe.source, probe.line, "")
-            worst = max(worst, SourceError.exit_code if probe.moved else 0)
-    raise typer.Exit(worst)
+        say_json(findings)
+    raise typer.Exit(max(finding.exit_code for finding in findings))
 
 
 # -- what the commands share -------------------------------------------------------------------------------------
+
+
+def _probed() -> Iterator[Finding]:
+    """Yield what each publisher answered, as a finding."""
+    from orchestration.finding import Finding
+    from orchestration.probe import probe_all
+
+    for probe in probe_all(_settings()):
+        level: Literal["good", "note", "bad"] = "bad" if probe.moved else "note" if probe.not_asked else "good"
+        yield Finding(probe.source, level, probe.line, exit_code=SourceError.exit_code if probe.moved else 0)
 
 
 def _settings() -> Settings:

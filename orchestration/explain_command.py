@@ -13,8 +13,28 @@ if TYPE_CHECKING:
 
     from ingest.home import Home
 
+
+def _complete(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return marts for the first word, and columns of that mart for a later one that is no value of its key."""
+    from contextlib import suppress
+
+    from ingest.errors import TidegaugeError
+    from orchestration.query_command import home_of_settings
+    from serving.query.names import column_names, table_names
+
+    words = [word for word in ctx.params.get("words") or [] if word != incomplete]
+    with suppress(TidegaugeError):  # settings that cannot be read have no names either
+        published = home_of_settings().published
+        names = column_names(published, words[0]) if words else table_names(published)
+        return [name for name in names if name.startswith(incomplete) and not name.startswith("meta.")]
+    return []
+
+
 _Words = Annotated[
-    list[str], typer.Argument(help="The mart, the values of its key, the column.", metavar="MART KEY... COLUMN")
+    list[str],
+    typer.Argument(
+        help="The mart, the values of its key, the column.", metavar="MART KEY... COLUMN", autocompletion=_complete
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="For programs; moments are UTC.")]
 

@@ -138,3 +138,11 @@ def show_plan(settings: Settings, home: Home, console: Console, *, whole: bool) 
         console.print(table)
     console.print(f"the next run {sentence(found)}", highlight=False)
     return whole
+
+
+def say_plan(settings: Settings, home: Home) -> None:
+    """Print the plan of the next run as one JSON document."""
+    from serving.query.documents import say_json
+
+    found = plan(settings, load_catalog(), home)
+    say_json({"sentence": f"the next run {sentence(found)}", "hosts": found})

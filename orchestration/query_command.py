@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.errors import QueryRefused
+from ingest.errors import QueryRefused, TidegaugeError
 
 if TYPE_CHECKING:
     from ingest.home import Home
@@ -19,7 +20,7 @@ STANDARD_INPUT = "-"
 
 _Sql = Annotated[str | None, typer.Argument(help='For example "from market_daily limit 5"; - reads standard input.')]
 _File = Annotated[Path | None, typer.Option("--file", help="Read the SQL from a file.")]
-_Form = Annotated[
+Form = Annotated[
     str | None,
     typer.Option(
         "--format",
@@ -29,7 +30,8 @@ _Form = Annotated[
         autocompletion=lambda: list(FORMATS),
     ),
 ]
-_Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; it is replaced only by whole results.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; it is replaced only by whole results.")]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 _Raw = Annotated[
     bool, typer.Option("--raw", help="csv: no quote before text that a spreadsheet would run as a formula.")
 ]
@@ -41,14 +43,21 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def query(sql: _Sql = None, file: _File = None, form: _Form = None, output: _Output = None, raw: _Raw = False) -> None:
+def query(
+    sql: _Sql = None,
+    file: _File = None,
+    form: Form = None,
+    output: Output = None,
+    raw: _Raw = False,
+    as_json: Json = False,
+) -> None:
     """Read the published file. Read-only: no other file, no network, no settings.
 
     Tables need no schema. Several statements run in order, each with its result.
     """
     from serving.query.querying import run_query
 
-    run_query(_home(), _sql(sql, file), _format(form), output, raw=raw)
+    run_query(home_of_settings(), _sql(sql, file), form_of(form, as_json=as_json), output, raw=raw)
 
 
 def as_of(
@@ -58,9 +67,10 @@ def as_of(
     ],
     sql: _Sql = None,
     file: _File = None,
-    form: _Form = None,
-    output: _Output = None,
+    form: Form = None,
+    output: Output = None,
     raw: _Raw = False,
+    as_json: Json = False,
 ) -> None:
     """Read the published file as it could be known at a moment: marts.<mart> in the SQL is the mart as of then.
 
@@ -74,61 +84,78 @@ def as_of(
         instant = moment_of(moment)
     except ValueError as error:
         raise QueryRefused(f"MOMENT: {error}") from None
-    run_query(_home(), _sql(sql, file), _format(form), output, moment=instant, raw=raw)
+    run_query(home_of_settings(), _sql(sql, file), form_of(form, as_json=as_json), output, moment=instant, raw=raw)
 
 
-def tables(form: _Form = None, output: _Output = None) -> None:
+def tables(form: Form = None, output: Output = None, as_json: Json = False) -> None:
     """List the tables of the published file: rows, whether a moment can be asked for, and what each contains."""
     from serving.query.dictionary import TABLES
     from serving.query.querying import run_query
 
-    run_query(_home(), TABLES, _format(form), output)
+    run_query(home_of_settings(), TABLES, form_of(form, as_json=as_json), output)
 
 
 def describe(
-    table: Annotated[str, typer.Argument(help="For example market_daily, or meta.freshness.")],
-    form: _Form = None,
-    output: _Output = None,
+    table: Annotated[
+        str, typer.Argument(help="For example market_daily, or meta.freshness.", autocompletion=complete_table)
+    ],
+    form: Form = None,
+    output: Output = None,
+    as_json: Json = False,
 ) -> None:
     """List the columns of a table of the published file: name, type, what it contains."""
     from serving.query.dictionary import columns_of
     from serving.query.querying import run_query
     from serving.query.terminal import say
 
-    home = _home()
+    home = home_of_settings()
     about, sql = columns_of(home, table)
     say(about, sys.stderr)
-    run_query(home, sql, _format(form), output)
+    run_query(home, sql, form_of(form, as_json=as_json), output)
 
 
 def search(
     word: Annotated[str, typer.Argument(help="Part of a name or of what is said of it; case makes no difference.")],
-    form: _Form = None,
-    output: _Output = None,
+    form: Form = None,
+    output: Output = None,
+    as_json: Json = False,
 ) -> None:
     """Search names and descriptions of all tables, columns and macros of the published file."""
     from serving.query.dictionary import mentions_of
     from serving.query.querying import run_query
 
-    run_query(_home(), mentions_of(word), _format(form), output)
+    run_query(home_of_settings(), mentions_of(word), form_of(form, as_json=as_json), output)
 
 
-def _home() -> Home:
+def home_of_settings() -> Home:
+    """Return the home that the settings name."""
     from ingest.home import home_at
     from ingest.settings import load_settings
 
     return home_at(load_settings().home)
 
 
-def _format(form: str | None) -> Format | None:
+def form_of(form: str | None, *, as_json: bool) -> Format | None:
+    """Return the format that is asked for, None where none is; QueryRefused for one that there is not."""
     from serving.query.querying import Format
 
+    if as_json and form not in {None, "json"}:
+        raise QueryRefused(f"--json and --format {form} ask for two formats")
     if form is None:
-        return None
+        return Format.json if as_json else None
     try:
         return Format(form)
     except ValueError:
         raise QueryRefused(f"--format: expected one of {', '.join(FORMATS)}, got {form}") from None
+
+
+def complete_table(incomplete: str) -> list[str]:
+    """Return the tables whose name begins so, for the Tab key."""
+    from serving.query.names import table_names
+
+    with suppress(TidegaugeError):  # settings that cannot be read have no names either
+        return [name for name in table_names(home_of_settings().published) if name.startswith(incomplete)]
+    return []
 
 
 def _sql(sql: str | None, file: Path | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,16 @@ def show_status(home: Home, console: Console) -> None:
         console.print(f"missing for now, asked for again each week: {escape(sentence)}")
     for sentence in found.gaps:
         console.print(f"[yellow]sessions without a snapshot, lost for good:[/] {escape(sentence)}")
+
+
+def say_status(home: Home) -> None:
+    """Print what `show_status` shows as one JSON document; moments are UTC."""
+    from serving.query.documents import say_json
+    from warehouse.status import status
+
+    found = status(home)
+    last = None if found.last_run is None else dict(zip(("run_id", "state", "reason"), found.last_run, strict=True))
+    say_json({**asdict(found), "last_run": last})
 
 
 def show_outcome(home: Home, settings: Settings, outcome: RunOutcome, console: Console) -> None:

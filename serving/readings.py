@@ -5,7 +5,6 @@ Which there are, the file itself says in meta.readings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -75,15 +74,6 @@ class _Newest(NamedTuple):
     day: date
     known_at: datetime
     before: float | None = None
-
-
-def sentence(found: Sequence[Reading]) -> str:
-    """Return what some readings say in one sentence: each with its unit, and its change from the value before."""
-    return "; ".join(
-        f"{one.label} {one.text}{f' {one.unit}' if one.value is not None else ''}"
-        + (f" ({one.change})" if one.change else "")
-        for one in found
-    )
 
 
 def headline(con: duckdb.DuckDBPyConnection) -> Headline | None:

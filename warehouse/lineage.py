@@ -1,8 +1,9 @@
 """Where each column of a mart comes from: the select that the build compiled, followed by sqlglot down to its inputs.
 
 An input is a column of another published table, of a raw table, or one series of the observations. Relations in
-between, which are not published, are passed through. What was followed is kept beside the compiled SQL and followed
-again only when that changes: a mart of 146 columns takes seconds.
+between, which are not published, are passed through. Beside each input stands how it is used: as the same figure, or as
+a part of another one. What was followed is kept beside the compiled SQL and followed again only when that changes: a
+mart of 146 columns takes seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import duckdb
 
 from ingest.errors import ConfigError
 from warehouse.as_of_text import Compiled, compiled_in
+from warehouse.input_use import Use, stronger, uses_of, weaker
 
 FOLLOWED: Final = "intermediate.lineage"
 """One row per column of a relation and direct input, beside the fingerprint of the SQL it was read from."""
@@ -25,6 +27,8 @@ OBSERVATIONS: Final = "marts.observations"
 PUBLISHED: Final = ("marts", "meta")
 _SERIES: Final = "series_id"
 _FORMULA_LENGTH: Final = 2000
+_FIGURES: Final = ("value", "value_published")
+"""Columns of relations by series that hold the figure; all others say something about it."""
 _MOMENT: Final = re.compile(r"timestamp '\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}'")
 """The moment of a run, as models have it from the macro run_at()."""
 
@@ -38,6 +42,7 @@ class Edge(NamedTuple):
     table: str
     input_column: str | None
     series: str | None
+    use: Use = "part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,13 @@ class _Input:
     table: str
     column: str | None
     series: str | None
+    use: Use
 
 
 def follow(con: duckdb.DuckDBPyConnection) -> int:
     """Bring FOLLOWED up to what the build compiled; return how many relations were followed anew."""
     con.execute("create schema if not exists intermediate")
-    con.execute(
-        f"create table if not exists {FOLLOWED} (schema_name varchar, name varchar, sql_sha256 varchar, "
-        "column_name varchar, formula_text varchar, input_schema varchar, input_table varchar, input_column varchar, "
-        "series_id varchar)"
-    )
+    _make_room(con)
     compiled = {(one.schema, one.name): _of_any_run(one) for one in compiled_in(con) if one.sql}
     known = con.execute(f"select distinct schema_name, name, sql_sha256 from {FOLLOWED}").fetchall()
     stale = {(schema, name) for schema, name, sha in known if _sha(compiled.get((schema, name))) != sha}
@@ -69,10 +71,10 @@ def follow(con: duckdb.DuckDBPyConnection) -> int:
             con.execute(f"delete from {FOLLOWED} where schema_name = ? and name = ?", key)
         for one in wanted:
             edges = list(edges_of(one.sql, columns.get((one.schema, one.name), ()), columns))
-            rows = [(one.schema, one.name, _sha(one), *edge) for edge in edges]
+            rows: list[tuple[str | None, ...]] = [(one.schema, one.name, _sha(one), *edge) for edge in edges]
             # without any column it is still followed
-            rows = rows or [(one.schema, one.name, _sha(one), "", None, "", "", None, None)]
-            con.executemany(f"insert into {FOLLOWED} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            rows = rows or [(one.schema, one.name, _sha(one), "", None, "", "", None, None, None)]
+            con.executemany(f"insert into {FOLLOWED} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         con.commit()
     except BaseException:
         con.rollback()
@@ -80,21 +82,36 @@ def follow(con: duckdb.DuckDBPyConnection) -> int:
     return len(wanted)
 
 
-def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None, str, str | None, str | None]]:
-    """Return mart, column, formula, input table, input column and series of every published column, sorted."""
+def _make_room(con: duckdb.DuckDBPyConnection) -> None:
+    """Create FOLLOWED; one that older code made is of other columns, and is followed again."""
+    columns = "schema_name name sql_sha256 column_name formula_text input_schema input_table input_column series_id"
+    schema, name = FOLLOWED.split(".")
+    found = con.execute(
+        "select column_name from duckdb_columns() where database_name = current_database() and schema_name = ? "
+        "and table_name = ? order by column_index",
+        [schema, name],
+    ).fetchall()
+    wanted = [*columns.split(), "input_use"]
+    if [one for (one,) in found] != wanted:
+        con.execute(f"create or replace table {FOLLOWED} ({', '.join(f'{one} varchar' for one in wanted)})")
+
+
+def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None, str, str | None, str | None, str]]:
+    """Return mart, column, formula, input table, input column, series and use of every published column, sorted."""
     direct: dict[tuple[str, str, str], list[Edge]] = {}
     for schema, name, *edge in con.execute(
-        f"select schema_name, name, column_name, formula_text, input_schema, input_table, input_column, series_id "
-        f"from {FOLLOWED} where column_name <> ''"
+        "select schema_name, name, column_name, formula_text, input_schema, input_table, input_column, series_id, "
+        f"input_use from {FOLLOWED} where column_name <> ''"
     ).fetchall():
         direct.setdefault((schema, name, edge[0]), []).append(Edge(*edge))
-    found = set()
+    found: dict[tuple[str, str, str | None, str, str | None, str | None], Use] = {}
     for (schema, name, column), edges in direct.items():
         if schema in PUBLISHED:
             for one in _through(edges, direct, set()):
                 read = f"{one.schema}.{one.table}", one.column, one.series
-                found.add((f"{schema}.{name}", column, edges[0].formula, *read))
-    return sorted(found, key=str)
+                key = (f"{schema}.{name}", column, edges[0].formula, *read)
+                found[key] = stronger(found.get(key, "part"), one.use)
+    return sorted(((*key, use) for key, use in found.items()), key=str)
 
 
 def _through(
@@ -104,13 +121,14 @@ def _through(
     for edge in edges:
         if edge.series is not None:
             schema, table = OBSERVATIONS.split(".")
-            yield _Input(schema, table, "value", edge.series)
+            yield _Input(schema, table, "value", edge.series, edge.use)
             continue
         key = (edge.schema, edge.table, edge.input_column or "")
         if edge.schema in PUBLISHED or key not in direct:
-            yield _Input(edge.schema, edge.table, edge.input_column, None)
+            yield _Input(edge.schema, edge.table, edge.input_column, None, edge.use)
         elif key not in seen:
-            yield from _through(direct[key], direct, seen | {key})
+            for one in _through(direct[key], direct, seen | {key}):
+                yield replace(one, use=weaker(edge.use, one.use))
 
 
 # -- one select ----------------------------------------------------------------------------------------------------
@@ -153,24 +171,34 @@ def edges_of(sql: str, names: Sequence[str], columns: Mapping[tuple[str, str], S
                 yield Edge(name, None, schema_name, table_name, None, None)
             continue
         formula = _formula(node)
-        for one in dict.fromkeys(_inputs(node, (), columns)):
-            yield Edge(name, formula, one.schema, one.table, one.column, one.series)
+        uses: dict[_Input, Use] = {}
+        for one in _inputs(node, (), columns, "copy"):
+            plain = replace(one, use="part")
+            uses[plain] = stronger(uses.get(plain, "part"), one.use)
+        for one, use in uses.items():
+            yield Edge(name, formula, one.schema, one.table, one.column, one.series, use)
 
 
-def _inputs(node: Any, above: tuple[Any, ...], columns: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[_Input]:
+def _inputs(
+    node: Any, above: tuple[Any, ...], columns: Mapping[tuple[str, str], Sequence[str]], use: Use
+) -> Iterator[_Input]:
     from sqlglot import exp
 
     if isinstance(node.expression, exp.Table) and not node.downstream:
         schema, table, column = node.expression.db, node.expression.name, node.name.rpartition(".")[2].strip('"')
         if _SERIES not in columns.get((schema, table), ()):
-            yield _Input(schema, table, column, None)
+            yield _Input(schema, table, column, None, use)
             return
         for series in _series(above) or (None,):
             if series is not None or column != _SERIES:
-                yield _Input(schema, table, column if series is None else None, series)
+                figure = use if column in _FIGURES else "part"
+                yield _Input(schema, table, *((column, None, use) if series is None else (None, series, figure)))
         return
+    uses = {} if isinstance(node.expression, exp.Table) else uses_of(node.expression)
     for below in node.downstream:
-        yield from _inputs(below, (*above, node), columns)
+        table, _, column = below.name.replace('"', "").lower().rpartition(".")
+        step = uses.get((table, column), uses.get(None, "part"))
+        yield from _inputs(below, (*above, node), columns, weaker(use, step))
 
 
 def _series(above: Sequence[Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,6 +19,10 @@ from warehouse.published_table import CHARTS, KEYS, READINGS
 
 PERIOD_COLUMNS: Final = ("session_date", "week_date", "month_date", "quarter_date", "period_date")
 """The column that orders the rows of a mart: the first of these that it has."""
+
+LONG_YEARS: Final = 10
+"""Charts of more years share the axis of the long view, all others that of the last years."""
+Z_SCORE: Final = "z"
 
 _Text = Annotated[str, Field(min_length=1)]
 _Names = tuple[_Text, ...]
@@ -61,30 +65,53 @@ class Reading(_Declared):
 
 
 class Line(_Declared):
-    """One line of a chart."""
+    """One line of a chart. Without a `side` the second unit of a chart has the axis on the right."""
 
     label: _Text
     column: _Text
     unit: _Text
+    side: Literal["left", "right"] | None = None
 
 
 class Chart(_Declared):
-    """A drawing of one or two columns over the last `years`; with two units it has an axis on either side.
+    """A drawing of some columns of a mart; with two units, or lines on either side, it has two axes.
 
-    `rows` restricts the mart to the rows with one value of one column.
+    All charts share the time axis of the last years; one of more than `LONG_YEARS` has the axis of the long view, with
+    the others of that kind. `rows` restricts the mart to the rows with one value of one column. With `by`, a column,
+    its one line is a z-score and drawn as a strip of cells for each value of that column. `group` is where it is
+    shown, the group of the mart otherwise.
     """
 
     title: _Text
     order: int
-    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=2)]
+    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=6)]
     years: Annotated[int, Field(ge=1, le=100)] = 5
     rows: Annotated[Mapping[str, str] | None, Field(min_length=1, max_length=1)] = None
+    group: _Text | None = None
+    by: _Text | None = None
 
     @model_validator(mode="after")
     def _lines_differ(self) -> Chart:
         if len({line.label for line in self.lines}) < len(self.lines):
             raise ValueError("expected lines with labels of their own")
+        if self.by and (len(self.lines) > 1 or self.lines[0].unit != Z_SCORE):
+            raise ValueError(f"expected one line in the unit {Z_SCORE} for the strips of {self.by}")
+        if any(len({line.unit for line in lines}) > 1 for lines in self.sides.values()):
+            raise ValueError("expected one unit on each of the two axes")
         return self
+
+    @property
+    def sides(self) -> dict[str, tuple[Line, ...]]:
+        """The lines of each axis: the first unit's on the left, those of the others on the right, or as they say."""
+        placed = [(line.side or ("left" if line.unit == self.units[0] else "right"), line) for line in self.lines]
+        return {
+            side: tuple(line for at, line in placed if at == side) for side in dict.fromkeys(at for at, _ in placed)
+        }
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is drawn on the axis of the long view."""
+        return self.years > LONG_YEARS
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -125,6 +152,7 @@ class PlacedChart:
     mart: str
     period_column: str
     chart: Chart
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +172,7 @@ class Presentation:
         return {
             READINGS: [_reading_row(position, one) for position, one in enumerate(self.readings, 1)],
             CHARTS: [
-                (*_chart_row(position, one), number, *_line_row(line))
+                (*_chart_row(position, one), number, *_line_row(line), one.group, one.chart.by)
                 for position, one in enumerate(self.charts, 1)
                 for number, line in enumerate(one.chart.lines, 1)
             ],
@@ -205,18 +233,21 @@ def _placed(mart: MartMeta, column: str, said: Any) -> PlacedReading:
     where = f"{mart.mart}.{column}: meta.readings"
     reading = _valid(Reading, where, said)
     period = _period_column(mart, where, reading.columns)
-    group = mart.meta.get("group")
-    if not (group is None or isinstance(group, str)):
-        raise ConfigError(f"dbt_project: {mart.mart}: meta.group: expected a text, got {group!r}")
-    return PlacedReading(group, mart.mart, column, period, reading)
+    return PlacedReading(_group(mart), mart.mart, column, period, reading)
 
 
 def _drawn(mart: MartMeta, said: Any) -> PlacedChart:
     where = f"{mart.mart}: meta.charts"
     chart = _valid(Chart, where, said)
-    return PlacedChart(
-        mart.mart, _period_column(mart, where, {line.column for line in chart.lines} | {*(chart.rows or ())}), chart
-    )
+    named = {line.column for line in chart.lines} | {*(chart.rows or ())} | ({chart.by} if chart.by else set())
+    return PlacedChart(mart.mart, _period_column(mart, where, named), chart, chart.group or _group(mart))
+
+
+def _group(mart: MartMeta) -> str | None:
+    group = mart.meta.get("group")
+    if not (group is None or isinstance(group, str)):
+        raise ConfigError(f"dbt_project: {mart.mart}: meta.group: expected a text, got {group!r}")
+    return group
 
 
 def _period_column(mart: MartMeta, where: str, named: set[str]) -> str:
@@ -299,25 +330,29 @@ def _first_of(rows: Mapping[str, str] | None) -> tuple[str | None, str | None]:
 
 
 def _rows(row: Mapping[str, Any]) -> dict[str, str] | None:
-    column = row.get("rows_column")  # files of earlier versions have none for charts
+    column = row.get("rows_column")  # files of earlier versions have none for charts, nor sides, groups and strips
     return None if column is None else {column: row["rows_value"]}
 
 
-def _line_row(line: Line) -> tuple[str, str, str]:
-    return line.label, line.column, line.unit
+def _line_row(line: Line) -> tuple[str | None, ...]:
+    return line.label, line.column, line.unit, line.side
 
 
 def _read_chart(rows: list[dict[str, Any]]) -> PlacedChart:
     first = rows[0]
-    lines = tuple(Line(label=row["label"], column=row["column_name"], unit=row["shown_unit"]) for row in rows)
+    lines = tuple(
+        Line(label=row["label"], column=row["column_name"], unit=row["shown_unit"], side=row.get("line_side"))
+        for row in rows
+    )
     chart = Chart(
         title=first["chart_title"],
         order=first["chart_position"],
         lines=lines,
         years=first["years_count"],
         rows=_rows(first),
+        by=first.get("by_column"),
     )
-    return PlacedChart(first["mart"], first["period_column"], chart)
+    return PlacedChart(first["mart"], first["period_column"], chart, first.get("group_name"))
 
 
 def _joined(names: tuple[str, ...]) -> str | None:

@@ -99,7 +99,7 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
     required_resource_keys={"session"},
 )
 def report(context: AssetExecutionContext) -> MaterializeResult[None]:
-    """Write report/index.html from the published file: readings, freshness, charts. It asks nothing of the network."""
+    """Write report/index.html, the morning page, from the published file. It asks nothing of the network."""
     from serving.report.page import write_report
 
     session: Session = context.resources.session

@@ -43,7 +43,7 @@ def regime_facts(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def drawing(rows: list[tuple[str, int | None]]) -> str:
     """Return an SVG of classes, oldest first, as bands in the report's colours, and the score as a line over them."""
-    from serving.report.charts import CLASS_COLOURS
+    from serving.report.colours import CLASS_COLOURS
 
     step = _WIDTH / len(rows)
     bands, began = [], 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from serving.cells import moment_cell
 from serving.explain.archived import Archived
 from serving.explain.cell import Explanation
 from serving.explain.inputs import Input
+from serving.query.documents import document_text
 
 _SHOWN_FAILURES = 5
 
@@ -42,7 +42,7 @@ def document(one: Explanation, sources: Sources) -> dict[str, Any]:
 
 def as_json(one: Explanation, sources: Sources) -> str:
     """Return the explanation as JSON; moments are UTC."""
-    return json.dumps(document(one, sources), default=str, ensure_ascii=False, indent=2)
+    return document_text(document(one, sources))
 
 
 def _lines(one: Explanation, sources: Sources) -> Iterator[str]:

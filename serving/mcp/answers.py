@@ -24,6 +24,7 @@ Document = dict[str, Any]
 
 _GRAIN: Final = r"(?:^|\s)(One row per [^.]*)\."
 MENTIONS: Final = 60
+QUESTIONS: Final = 4
 
 
 def list_marts(home: Home) -> Document:
@@ -72,14 +73,16 @@ def describe(home: Home, table: str) -> Document:
 
 
 def search(home: Home, word: str) -> Document:
-    """Return the tables, columns and macros whose name or description has `word`."""
+    """Return the tables, columns and macros whose name or description has `word`, and questions about it with SQL."""
     from serving.query.dictionary import mentions_of
 
     with _opened(home) as (con, release):
         found = _records(con, mentions_of(word))
         shown = found[:MENTIONS]
         cut = f"the first {MENTIONS} of {len(found)}: search for more of the word" if len(found) > MENTIONS else None
-        return release | {"mentions": shown, "note": cut}
+        asked = [one for one in questions() if word.lower() in f"{one.text} {one.sql} {one.note}".lower()]
+        examples = [{"question": one.text, "sql": one.sql, "watch": one.note} for one in asked[:QUESTIONS]]
+        return release | {"mentions": shown, "note": cut, "questions": examples}
 
 
 def query(home: Home, sql: str, rows: int = limits.ROWS, moment: str | None = None) -> Document:

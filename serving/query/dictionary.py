@@ -27,6 +27,16 @@ order by all
 """  # our own text
 
 
+FRESHNESS: Final = """
+select f.series_id, f.state, f.data_through_date, f.age_days, f.expected_period_date, f.expected_by_at, f.provider,
+    s.title, f.last_error
+from meta.freshness as f left join marts.series as s using (series_id)
+order by
+    array_position(['never', 'stale', 'late', 'ended', 'optional', 'fresh'], f.state), f.age_days desc nulls first,
+    f.series_id
+"""
+
+
 def columns_of(home: Home, table: str) -> tuple[str, str]:
     """Return what `table` is, a name with or without its schema, and SQL that lists its columns.
 

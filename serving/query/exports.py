@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain
@@ -91,26 +91,34 @@ def write_parquet(results: Iterable[Result], path: Path) -> None:
 def write_xlsx(results: Iterable[Result], path: Path) -> None:
     """Write a sheet for each result: numbers, dates and instants (UTC) as such, all text as text."""
     from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font
 
     book = Workbook(write_only=True)
     for place, result in enumerate(results, start=1):
-        if len(result.names) > XLSX_COLUMNS:
-            raise QueryRefused(f"a sheet has {XLSX_COLUMNS:,} columns, the result {len(result.names):,}: use parquet")
-        sheet = book.create_sheet(f"result {place}")
-        sheet.freeze_panes = "A2"
-        for column, name in enumerate(result.names, start=1):
-            sheet.column_dimensions[_letters(column)].width = min(max(len(name) + 2, 12), 60)
-        head = [_xlsx_text(sheet, name, WriteOnlyCell) for name in result.names]
-        for cell in head:
-            cell.font = Font(bold=True)
-        sheet.append(head)
-        for number, row in enumerate(result.rows(), start=2):
-            if number > XLSX_ROWS:
-                raise QueryRefused(f"a sheet has {XLSX_ROWS:,} rows, and the result has more: use parquet or csv")
-            sheet.append([_xlsx_cell(sheet, value, WriteOnlyCell) for value in row])
+        add_sheet(book, f"result {place}", result.names, result.rows())
     book.save(path)
+
+
+def add_sheet(book: Any, title: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Add a sheet to a write-only workbook: a bold header that stays in sight, then the rows; return their number."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
+    if len(names) > XLSX_COLUMNS:
+        raise QueryRefused(f"a sheet has {XLSX_COLUMNS:,} columns, the result {len(names):,}: use parquet")
+    sheet = book.create_sheet(title)
+    sheet.freeze_panes = "A2"
+    for column, name in enumerate(names, start=1):
+        sheet.column_dimensions[_letters(column)].width = min(max(len(name) + 2, 12), 60)
+    head = [_xlsx_text(sheet, name, WriteOnlyCell) for name in names]
+    for cell in head:
+        cell.font = Font(bold=True)
+    sheet.append(head)
+    number = 1
+    for number, row in enumerate(rows, start=2):
+        if number > XLSX_ROWS:
+            raise QueryRefused(f"a sheet has {XLSX_ROWS:,} rows, and the result has more: use parquet or csv")
+        sheet.append([_xlsx_cell(sheet, value, WriteOnlyCell) for value in row])
+    return number - 1
 
 
 def json_text(value: Any) -> str:

@@ -45,14 +45,15 @@ def refuse_unfit(output: Path, home: Home) -> None:
         raise QueryRefused(f"{output} is no plain file: leave out --output to write to standard output")
     if not output.parent.is_dir():
         raise QueryRefused(f"there is no folder {output.parent}")
-    own = _own_folder(output, home)
+    own = own_folder(output, home)
     if own is not None:
         raise QueryRefused(f"{output} lies in {own}, which belongs to tidegauge: name a file elsewhere")
     if home.root.is_dir() and output.parent.samefile(home.root) and _is_own_name(output.name, home):
         raise QueryRefused(f"{output} is a file of tidegauge's own: name another")
 
 
-def _own_folder(output: Path, home: Home) -> Path | None:
+def own_folder(output: Path, home: Home) -> Path | None:
+    """Return the folder of the home that `output` would lie in; None where it is nobody's."""
     folders = (
         home.archive,
         home.build,

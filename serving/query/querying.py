@@ -51,10 +51,12 @@ def run_query(
     *,
     moment: datetime | None = None,
     raw: bool = False,
+    is_quiet: bool = False,
 ) -> None:
     """Write the rows of each statement of `sql` to `output` or standard output; as of `moment` (aware).
 
     Without a format the name of the file decides, and on a terminal the room. `raw`: csv as it is, formulas too.
+    `is_quiet`: the origin and the moment are said elsewhere.
     NothingPublished; QueryRefused (exit 2) for SQL that DuckDB refuses or that would do more than read, and for a
     file that cannot take the rows. KeyboardInterrupt when the person ends it.
     """
@@ -72,7 +74,8 @@ def run_query(
         try:
             statements = read_only_statements(con, sql, is_as_of=moment is not None)
             _refuse_several(statements, chosen)
-            _tell_origin(con, moment)
+            if not is_quiet:
+                _tell_origin(con, moment)
             _write(con, statements, chosen, output, home, raw=raw)
         except duckdb.InterruptException as error:
             raise KeyboardInterrupt from error

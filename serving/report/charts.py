@@ -1,187 +1,227 @@
-"""The report's charts: small SVG drawings, made here without a browser and without a network.
-
-Which columns of which marts are drawn, the published file says in meta.charts.
-"""
+"""The report's charts: which columns of which marts are drawn, the published file says in meta.charts."""
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from serving.report import drawing
+from serving.report.axes import Axes
+from serving.report.lineage import Lineage
+from serving.report.phrases import Phrases
 from warehouse.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb
-    import polars as pl
 
-    from warehouse.presentation import Chart, PlacedChart
+    from warehouse.presentation import Line, PlacedChart
 
-_COLOURS = ("#1f5fa8", "#b3541e")  # distinct for people who see red and green alike
-_WIDTH, _HEIGHT = 460, 170
-_WIDE = 960
-POINTS = 800
-"""More points than pixels say nothing more: longer histories are thinned to one point in n sessions."""
+    Rows = list[tuple[Any, ...]]
 
+SHOWN_ROWS: Final = 8
+"""Rows of the table below each chart."""
 
-CLASS_COLOURS = {
-    "CALM": "#dbe9f6",
-    "NORMAL": "#a8cbe8",
-    "CAUTION": "#f3c24b",
-    "STRESS": "#dd7a2c",
-    "CRISIS": "#8f1d1d",
-    "unknown": "#c9c9c9",
-}
-"""From the mildest to the worst, then no class; each differs in lightness from its neighbours."""
+_STALE_SESSIONS, _SLOW_SESSIONS = 4, 15
+"""Sessions after which a daily figure is out of date: sooner where no series behind it is said to be in time."""
+_OUT_OF_DATE: Final = {"week_date": 21, "month_date": 100, "quarter_date": 270, "period_date": 400}
+"""Days after which a figure by week, month, quarter or whatever is out of date."""
 
 
-def draw_classes(con: duckdb.DuckDBPyConnection) -> Markup | None:
-    """Return the history of the headline class as bands with the core score on them, None where there is no class."""
-    bands = con.execute(
-        """
-        select state, began_date, coalesce(ended_date, (select max(session_date) from marts.regime_daily)) as ended_date
-        from marts.regime_episodes
-        where dimension = 'regime_class'
-            and began_date >= (
-                select min(began_date) from marts.regime_episodes
-                where dimension = 'regime_class' and state <> 'unknown'
-            )
-        order by began_date
-        """
-    ).fetchall()
-    if not bands:
-        return None
-    scores = con.execute(
-        """
-        select session_date, core_score from marts.regime_daily where session_date >= $first
-        qualify core_score is distinct from lag(core_score) over (order by session_date)
-            or session_date = max(session_date) over ()
-        order by session_date
-        """,
-        {"first": bands[0][1]},
-    ).fetchall()
-    import vl_convert
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One line of a chart in its legend: its newest value, and `state` where that is no longer current."""
 
-    svg: str = vl_convert.vegalite_to_svg(_classes_specification(bands, scores))
-    return _named(svg, f"Headline class and core score, {bands[0][1]} to {bands[-1][2]}")
+    kind: str
+    label: str
+    unit: str
+    is_right: bool
+    value: float | None
+    day: date | None
+    state: str | None
+
+    @property
+    def text(self) -> str | None:
+        """The value as a person reads it."""
+        return None if self.value is None else drawing.figure(self.value)
 
 
-def _classes_specification(bands: list[tuple[Any, ...]], scores: list[tuple[Any, ...]]) -> dict[str, Any]:
-    import altair as alt
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A chart with what stands around it. `drawing` is None where the file has no value in the time of its axis."""
 
-    x = alt.X("from:T", title=None, axis=alt.Axis(grid=False, labelFlush=True))
-    scale = alt.Scale(domain=list(CLASS_COLOURS), range=list(CLASS_COLOURS.values()))
-    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1)
-    rects = (
-        alt.Chart(alt.NamedData(name="bands"))
-        .mark_rect()
-        .encode(x=x, x2="to:T", color=alt.Color("class:N", scale=scale, legend=legend))
-    )
-    axis = alt.Axis(values=[0, 2, 4, 7, 12], grid=False)  # where the classes begin
-    y = alt.Y("score:Q", title="core score", scale=alt.Scale(domain=[0, 12]), axis=axis)
-    # white under black: it stands out on the palest band and on the darkest
-    lines = [
-        alt.Chart(alt.NamedData(name="scores"))
-        .mark_line(strokeWidth=width, color=colour, interpolate="step-after")
-        .encode(x=alt.X("from:T"), y=y)
-        for width, colour in ((2.6, "#fff"), (1.0, "#111"))
+    title: str
+    group: str | None
+    is_long: bool
+    drawing: Markup | None
+    keys: list[Key]
+    sources: tuple[str, ...]
+    heads: list[str]
+    rows: Rows
+    query: str
+    is_strip: bool
+
+
+def draw(con: duckdb.DuckDBPyConnection, placed: PlacedChart, axes: Axes, lineage: Lineage, words: Phrases) -> Drawn:
+    """Return a chart on the axis it shares with others."""
+    chart = placed.chart
+    time = axes.long if chart.is_long else axes.short
+    rows = _rows(con, placed, time)
+    traced = [lineage.sources(placed.mart, line.column) for line in chart.lines]
+    newest = _newest(con, placed)
+    states = [
+        _state(axes, placed.period_column, day, [lineage.states[one] for one in series if one in lineage.states])
+        for (_, day), (series, _) in zip(newest, traced, strict=True)
     ]
-    drawing = alt.layer(rects, *lines).properties(width=_WIDE, height=_HEIGHT, background="transparent")
-    specification: dict[str, Any] = drawing.configure_view(stroke=None).configure_axis(labelColor="#333").to_dict()
-    specification["datasets"] = {
-        "bands": [
-            {"class": state, "from": began.isoformat(), "to": (ended + timedelta(days=1)).isoformat()}
-            for state, began, ended in bands
-        ],
-        "scores": [{"from": day.isoformat(), "score": score} for day, score in scores],
-    }
-    return specification
+    right = chart.sides.get("right", ())
+    keys = [
+        Key(f"l{place}", line.label, line.unit, line in right and len(chart.sides) > 1, *last, state)
+        for place, (line, last, state) in enumerate(zip(chart.lines, newest, states, strict=True), 1)
+    ]
+    series = frozenset[str]().union(*(one for one, _ in traced))
+    raw = frozenset[str]().union(*(one for _, one in traced))
+    made = _strips(rows, time, placed, words) if chart.by else _lines(rows, time, placed, keys, words)
+    return Drawn(
+        *(chart.title, placed.group, chart.is_long, made, keys, lineage.names(series, raw)),
+        [line.label for line in chart.lines],
+        _last_rows(rows, by=bool(chart.by)),
+        _query(placed),
+        bool(chart.by),
+    )
 
 
-def draw(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> Markup | None:
-    """Return a chart as an inline SVG element, None where the file has no value to draw."""
-    frame = _data(con, placed)
-    if frame.is_empty():
-        return None
-    import vl_convert
-
-    svg: str = vl_convert.vegalite_to_svg(_specification(frame, placed.chart))
-    return _accessible(svg, placed.chart, frame)
+# -- what is read ------------------------------------------------------------------------------------------------
 
 
-def _data(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> pl.DataFrame:
-    """Return day and a column by label; gaps stay gaps (a NULL value)."""
-    chart, mart, period = placed.chart, quoted(placed.mart), quoted(placed.period_column)
-    labels = {f"line_{number}": line.label for number, line in enumerate(chart.lines)}
-    columns = ", ".join(f"{quoted(line.column)}::double as line_{number}" for number, line in enumerate(chart.lines))
-    some = " or ".join(f"{quoted(line.column)} is not null" for line in chart.lines)
-    ((name, value),) = chart.rows.items() if chart.rows else ((None, None),)
-    chosen = "" if name is None else f"where {quoted(name)} = $value"
-    frame = con.execute(
+def _chosen(placed: PlacedChart) -> tuple[str, dict[str, str]]:
+    """Return the condition for the rows that a chart is about, with its value."""
+    ((name, value),) = placed.chart.rows.items() if placed.chart.rows else ((None, None),)
+    return ("true", {}) if name is None or value is None else (f"{quoted(name)} = $value", {"value": value})
+
+
+def _rows(con: duckdb.DuckDBPyConnection, placed: PlacedChart, time: drawing.TimeAxis) -> Rows:
+    """Return day and columns in the time of the axis, of strips the value of `by` between; the newest come last."""
+    period, by = quoted(placed.period_column), placed.chart.by
+    columns = ", ".join(f"{quoted(line.column)}::double" for line in placed.chart.lines)
+    some = " or ".join(f"{quoted(line.column)} is not null" for line in placed.chart.lines)
+    which, value = _chosen(placed)
+    return con.execute(
         f"""
-        with chosen as (from marts.{mart} {chosen}),
-        recent as (
-            select {period} as day, {columns} from chosen,
-                (select max({period}) as last from chosen where {some})
-            where {period} <= last and {period} > last - interval {chart.years} year
-        ),
-        placed as (
-            select *, row_number() over (order by day desc) as back, count(*) over () as total from recent
+        select {period}, {f"{quoted(by)}::varchar, " if by else ""}{columns} from marts.{quoted(placed.mart)}
+        where {which} and {period} between $first and (
+            select max({period}) from marts.{quoted(placed.mart)} where ({which}) and ({some})
         )
-        select * exclude (back, total) from placed
-        where (back - 1) % greatest(1, total // {POINTS}) = 0
-        order by day
+        order by {period}{f", {quoted(by)}" if by else ""}
         """,
-        {} if name is None else {"value": value},
-    ).pl()
-    return frame.rename(labels)
+        {**value, "first": time.first},
+    ).fetchall()
 
 
-def _specification(frame: pl.DataFrame, chart: Chart) -> dict[str, Any]:
-    import altair as alt
-
-    labels = [line.label for line in chart.lines]
-    scale = alt.Scale(domain=labels, range=list(_COLOURS[: len(labels)]))
-    x = alt.X("day:T", title=None, axis=alt.Axis(grid=False, labelFlush=True))
-
-    def drawn(label: str, unit: str, orient: Literal["left", "right"]) -> alt.Chart:
-        y = alt.Y(
-            "value:Q", title=unit, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(orient=orient, tickCount=4)
-        )
-        legend = alt.Legend(orient="top", title=None) if len(labels) > 1 else None
-        colour = alt.Color("series:N", scale=scale, legend=legend)
-        mark: alt.Chart = alt.Chart(alt.NamedData(name=label)).mark_line(strokeWidth=1.3, clip=True)
-        return mark.encode(x=x, y=y, color=colour)
-
-    right: Literal["left", "right"] = "right" if len(chart.units) > 1 else "left"
-    sides: tuple[Literal["left", "right"], ...] = ("left", right)
-    lines = [drawn(line.label, line.unit, side) for line, side in zip(chart.lines, sides, strict=False)]
-    drawing = alt.layer(*lines).properties(width=_WIDTH, height=_HEIGHT, background="transparent")
-    if len(chart.units) > 1:
-        drawing = drawing.resolve_scale(y="independent")
-    specification: dict[str, Any] = drawing.configure_view(stroke=None).configure_axis(labelColor="#333").to_dict()
-    # Added after altair is done: it would check every point against its schema, 0.3 s a chart.
-    specification["datasets"] = {label: _points(frame, label) for label in labels}
-    return specification
+def _newest(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> list[tuple[float | None, date | None]]:
+    """Return the newest value of each line with its day, however old it is."""
+    period = quoted(placed.period_column)
+    columns = ", ".join(
+        f"arg_max({quoted(line.column)}::double, {period}) filter ({quoted(line.column)} is not null),"
+        f" max({period}) filter ({quoted(line.column)} is not null)"
+        for line in placed.chart.lines
+    )
+    which, value = _chosen(placed)
+    found = con.execute(f"select {columns} from marts.{quoted(placed.mart)} where {which}", value).fetchone() or ()
+    return [*zip(found[::2], found[1::2], strict=True)]
 
 
-def _points(frame: pl.DataFrame, label: str) -> list[dict[str, Any]]:
-    rows = frame.select("day", label).iter_rows()
-    return [{"day": day.isoformat(), "value": value, "series": label} for day, value in rows]
+def _state(axes: Axes, period_column: str, day: date | None, states: Sequence[str]) -> str | None:
+    """Return what to say of a line that is no longer current; None of one that is, or whose series are only slow."""
+    if day is None:
+        return "never"
+    is_served = bool(states) and all(state in ("fresh", "late") for state in states)
+    if period_column == "session_date":
+        is_behind = axes.sessions_since(day) > (_SLOW_SESSIONS if is_served else _STALE_SESSIONS)
+    else:
+        is_behind = (axes.short.last - day).days > _OUT_OF_DATE[period_column]
+    if not is_behind:
+        return None
+    return "ended" if states and all(state == "ended" for state in states) else "stale"
 
 
-def _accessible(svg: str, chart: Chart, frame: pl.DataFrame) -> Markup:
-    """Give the drawing a name that a screen reader says, and let it shrink with the page."""
-    first, last = frame["day"][0], frame["day"][-1]
-    names = " and ".join(line.label for line in chart.lines)
-    return _named(svg, f"{chart.title}: {names} in {', '.join(chart.units)}, {first} to {last}")
+def _last_rows(rows: Rows, *, by: bool) -> Rows:
+    """Return the newest rows with some value, newest first; of strips every row of the newest day with one."""
+    known = [row for row in rows if any(value is not None for value in row[2 if by else 1 :])]
+    if by:
+        return [row for row in known if row[0] == known[-1][0]]
+    return known[: -SHOWN_ROWS - 1 : -1]
 
 
-def _named(svg: str, label: str) -> Markup:
-    """Give a drawing a name that a screen reader says, and let it shrink with the page."""
-    size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
-    width = f"max-width:{size[1]}px;" if size else ""
-    named = f'<svg role="img" aria-label="{escape(label)}" style="{width}width:100%;height:auto" '
-    return Markup(svg.replace("<svg ", named, 1))  # noqa: S704  # vl_convert escapes what it writes
+def _query(placed: PlacedChart) -> str:
+    """Return the query of the table on the command line."""
+    columns = [
+        placed.period_column,
+        *([placed.chart.by] if placed.chart.by else []),
+        *(x.column for x in placed.chart.lines),
+    ]
+    rows = "".join(f" where {name} = '{value}'" for name, value in (placed.chart.rows or {}).items())
+    return f"select {', '.join(columns)} from marts.{placed.mart}{rows} order by 1 desc limit {SHOWN_ROWS}"
+
+
+# -- what is drawn -----------------------------------------------------------------------------------------------
+
+
+def _lines(rows: Rows, time: drawing.TimeAxis, placed: PlacedChart, keys: list[Key], words: Phrases) -> Markup | None:
+    chart = placed.chart
+    sides = {side: _value_axis(rows, chart.lines, lines) for side, lines in chart.sides.items()}
+    known = {side: axis for side, axis in sides.items() if axis is not None}
+    if not known:
+        return None
+    marks = [drawing.value_marks(axis, side, has_grid=place == 0) for place, (side, axis) in enumerate(known.items())]
+    at = {line.label: known.get(side) for side, lines in chart.sides.items() for line in lines}
+    drawn = [
+        drawing.line([(row[0], row[place]) for row in rows], time, axis, f"{key.kind} gone" if key.state else key.kind)
+        for place, (line, key) in enumerate(zip(chart.lines, keys, strict=True), 1)
+        if (axis := at[line.label]) is not None
+    ]
+    content = f'<use href="#{time.name}"/>{"".join(marks)}{"".join(drawn)}'
+    days = [row[0] for row in rows if any(value is not None for value in row[1:])]
+    return drawing.drawing(content, _label(placed, days, words))
+
+
+def _value_axis(rows: Rows, lines: Sequence[Line], shown: Sequence[Line]) -> drawing.ValueAxis | None:
+    places = [place for place, line in enumerate(lines, 1) if line in shown]
+    values = [row[place] for row in rows for place in places if row[place] is not None]
+    return drawing.ValueAxis.over(values) if values else None
+
+
+def _strips(rows: Rows, time: drawing.TimeAxis, placed: PlacedChart, words: Phrases) -> Markup | None:
+    """Return a row of cells for each value of `by`: none where a week's last score is within one deviation of zero."""
+    weeks: dict[str, dict[date, str]] = {}
+    for day, name, value in rows:
+        weeks.setdefault(name, {})[day] = _score_kind(value)
+    if not weeks:
+        return None
+    strips = [
+        (words.text(name.replace("_", " ")), [span for span in drawing.runs(_weekly(states)) if span[0]])
+        for name, states in sorted(weeks.items())
+    ]
+    return drawing.strips(time, strips, _label(placed, [row[0] for row in rows if row[2] is not None], words))
+
+
+def _weekly(states: dict[date, str]) -> list[tuple[date, str]]:
+    """Return the last state of each week."""
+    return [*{day.isocalendar()[:2]: (day, state) for day, state in states.items()}.values()]
+
+
+def _score_kind(value: float | None) -> str:
+    if value is None:
+        return "un"
+    size = "2" if abs(value) >= 2 else "1" if abs(value) >= 1 else ""
+    return f"{'up' if value > 0 else 'down'}{size}" if size else ""
+
+
+def _label(placed: PlacedChart, days: list[date], words: Phrases) -> str:
+    chart = placed.chart
+    lines = [words.text(line.label) for line in chart.lines]
+    units = ", ".join(words.text(unit) for unit in chart.units)
+    span = f", {days[0]} – {days[-1]}" if days else ""
+    return f"{words.text(chart.title)}: {', '.join(lines)} ({units}){span}"

@@ -1,14 +1,21 @@
-"""The report's first sections: which regime it is and why, how it came there, what followed, how far to trust it."""
+"""The report's sections on the regime: which it is and why, how it came there, what followed, how far to trust it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
-from serving.report.charts import CLASS_COLOURS, draw_classes
+from serving.report.axes import Axes
+from serving.report.changes import Changes
+from serving.report.colours import CLASS_COLOURS
+from serving.report.drawing import TimeAxis, ValueAxis, drawing, line, time_marks, value_marks
+from serving.report.morning import COMPOSITES, dimensions, heat_strip
+from serving.report.phrases import Phrases, phrases
 from serving.report.rendering import has_table, rendered, rows_of
 
 if TYPE_CHECKING:
@@ -19,55 +26,48 @@ if TYPE_CHECKING:
 HORIZON: Final = 63
 """Sessions ahead that the table of all classes shows; the table of the present class has every horizon."""
 
-_DIMENSIONS: Final = {
-    "net_liquidity": "Net liquidity",
-    "funding": "Funding",
-    "rates_volatility": "Rates volatility",
-    "carry": "Yen carry",
-    "credit": "Credit",
-    "volatility": "Volatility",
-    "options_sentiment": "Options sentiment",
-    "breadth": "Breadth",
-    "etf_flows": "ETF flows",
-    "leverage": "Margin debt",
-    "labor": "Labour",
-}
-_COMPOSITES: Final = {"liquidity_dashboard": "Liquidity dashboard", "sentiment": "Sentiment framework"}
 
-
-def regime_sections(con: duckdb.DuckDBPyConnection) -> Markup:
-    """Return the sections of the regime; nothing where the file has no regime rows."""
-    if not has_table(con, "marts", "regime_daily"):
-        return Markup()
-    rows = rows_of(con, "select * from marts.regime_daily order by session_date desc limit 1")
+def morning_section(
+    con: duckdb.DuckDBPyConnection, rows: Sequence[Row], changed: Changes | None, words: Phrases | None = None
+) -> Markup:
+    """Return the newest regime with its dimensions and what changed; nothing where the file has no regime rows."""
     if not rows:
         return Markup()
-    newest = rows[0]
-    has_episodes = has_table(con, "marts", "regime_episodes")
     return rendered(
-        "regimes.html",
-        newest=newest,
-        running=_running(con) if has_episodes else None,
-        strip=[*_composites(newest), *_dimensions(newest)],
-        history=_history(con) if has_episodes else None,
-        drawing=draw_classes(con) if has_episodes else None,
-        followed=_followed(con, newest["regime_class"]) if has_table(con, "marts", "regime_outcomes") else None,
-        validity=_validity(con) if has_table(con, "marts", "regime_validity") else None,
-        truth=_truth(con) if has_table(con, "marts", "regime_truth") else None,
+        "morning.html",
+        words,
+        newest=rows[0],
+        running=_running(con) if has_table(con, "marts", "regime_episodes") else None,
+        composites=[(title, rows[0][f"{name}_state"]) for name, title in COMPOSITES.items()],
+        dimensions=dimensions(con, rows),
+        changes=changed,
     )
 
 
-# ---- which regime it is --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One tile of the strip: a composite or a dimension, its state, and what is said of it in small print."""
-
-    title: str
-    state: str
-    more: tuple[str, ...] = ()
-    kind: str | None = None  # its class in the style sheet
+def regime_sections(
+    con: duckdb.DuckDBPyConnection, rows: Sequence[Row], axes: Axes, words: Phrases | None = None
+) -> dict[str, Markup]:
+    """Return the other sections of the regime that the file has tables for, each by the id of its heading."""
+    if not rows:
+        return {}
+    words = words or phrases()
+    found = {}
+    if has_table(con, "marts", "regime_episodes"):
+        found["history"] = rendered(
+            "history.html",
+            words,
+            history=_history(con),
+            drawing=_classes(con, axes, words),
+            heat=heat_strip(con, axes, words),
+        )
+    if has_table(con, "marts", "regime_outcomes"):
+        followed = _followed(con, rows[0]["regime_class"])
+        found["followed"] = rendered("followed.html", words, newest=rows[0], followed=followed)
+    if has_table(con, "marts", "regime_validity"):
+        found["validity"] = rendered("validity.html", words, validity=_validity(con))
+    if has_table(con, "marts", "regime_truth"):
+        found["truth"] = rendered("truth.html", words, truth=_truth(con))
+    return found
 
 
 def _running(con: duckdb.DuckDBPyConnection) -> Row | None:
@@ -78,26 +78,6 @@ def _running(con: duckdb.DuckDBPyConnection) -> Row | None:
         " where dimension = 'regime_class' and is_running",
     )
     return rows[0] if rows else None
-
-
-def _composites(row: Row) -> list[Tile]:
-    return [Tile(title, row[f"{name}_state"]) for name, title in _COMPOSITES.items()]
-
-
-def _dimensions(row: Row) -> list[Tile]:
-    return [_dimension(row, name, title) for name, title in _DIMENSIONS.items()]
-
-
-def _dimension(row: Row, name: str, title: str) -> Tile:
-    state, points = row[f"{name}_state"], row[f"{name}_points"]
-    reason, quality = row[f"{name}_reason"], row[f"{name}_quality"]
-    more = (
-        None if points is None else f"{points} point{'' if points == 1 else 's'}",
-        reason,
-        None if quality is None else f"quality: {quality}",
-    )
-    kind = "none" if state == "unknown" else "" if points is None else f"p{min(int(points), 3)}"
-    return Tile(title, state, tuple(text for text in more if text), kind)
 
 
 # ---- how it came there, what followed ------------------------------------------------------------------------------
@@ -126,6 +106,30 @@ def _history(con: duckdb.DuckDBPyConnection) -> list[Row]:
         """,
     )
     return _by_class(rows, "state")
+
+
+def _classes(con: duckdb.DuckDBPyConnection, axes: Axes, words: Phrases) -> Markup | None:
+    """Return the class over the whole history as bands with the core score on them, None where there is no class."""
+    known = [place for place, (state, _, _) in enumerate(axes.bands) if state != "unknown"]
+    if not known:
+        return None
+    bands = axes.bands[known[0] :]
+    time = TimeAxis("all-classes", bands[0][1], bands[-1][2])
+    scores = con.execute(
+        """
+        select session_date, core_score from marts.regime_daily where session_date >= ?
+        order by session_date
+        """,
+        [time.first],
+    ).fetchall()
+    values = ValueAxis(0, 12, (0, 2, 4, 7, 12))  # where the classes begin
+    content = (
+        f'<defs>{time_marks(time, bands)}</defs><use href="#{time.name}"/>'
+        f"{value_marks(values, 'left', has_grid=False)}{line(scores, time, values, 'l1')}"
+    )
+    return drawing(
+        content, f"{words.text('Headline class and core score')}, {time.first} – {bands[-1][2] - timedelta(days=1)}"
+    )
 
 
 def _by_class(rows: list[Row], column: str) -> list[Row]:

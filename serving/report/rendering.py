@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,31 +13,30 @@ import jinja2
 from markupsafe import Markup
 
 from ingest.clock import NEW_YORK
-from serving.report.charts import CLASS_COLOURS
+from serving.report.colours import CLASS_COLOURS
+from serving.report.drawing import figure
+from serving.report.phrases import Phrases, phrases
 
 if TYPE_CHECKING:
     import duckdb
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-NOTE_LENGTH: Final = 200
+NOTE_LENGTH: Final = 140
 STATES: Final = {
     "fresh": {"kind": "fresh", "meaning": "in time", "is_due": True},
-    "late": {"kind": "amber", "meaning": "late: due, and not there yet", "is_due": True},
-    "stale": {"kind": "red", "meaning": "stale: past its limit, shown as missing in the marts", "is_due": True},
-    "never": {"kind": "red", "meaning": "never: no value from any provider", "is_due": True},
-    "ended": {"kind": "ended", "meaning": "ended: the publisher discontinued it", "is_due": False},
-    "optional": {
-        "kind": "ended",
-        "meaning": "optional: not supplied; only a file of yours would serve it",
-        "is_due": False,
-    },
+    "late": {"kind": "amber", "meaning": "due, and not there yet", "is_due": True},
+    "stale": {"kind": "red", "meaning": "past its limit, shown as missing in the marts", "is_due": True},
+    "never": {"kind": "red", "meaning": "no value from any provider", "is_due": True},
+    "ended": {"kind": "ended", "meaning": "the publisher discontinued it", "is_due": False},
+    "optional": {"kind": "ended", "meaning": "not supplied; only a file of yours would serve it", "is_due": False},
 }
 """Each state of a series: its colour, what it means, and whether a next value is due."""
 
 
-def rendered(template: str, **context: Any) -> Markup:
-    """Return a template of TEMPLATES filled with `context`, as HTML that is escaped already."""
-    return Markup(_environment().get_template(template).render(context))  # noqa: S704  # autoescape is on
+def rendered(template: str, words: Phrases | None = None, **context: Any) -> Markup:
+    """Return a template of TEMPLATES filled with `context` in the language of `words`, as HTML that is escaped."""
+    made = _environment(words or phrases()).get_template(template).render(context)
+    return Markup(made)  # noqa: S704  # autoescape is on
 
 
 def has_table(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
@@ -53,7 +53,7 @@ def rows_of(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] |
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(words: Phrases) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -63,14 +63,21 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"STATES": STATES, "CLASS_COLOURS": CLASS_COLOURS}
+    environment.globals |= {"_": words.say, "words_language": words.language}
     environment.filters |= {
-        "age": _age,
+        "billions": lambda value: None if value is None else f"{value:,.1f}",
         "figure": _figure,
         "general": _general,
         "moment": _moment,
+        "name": words.name,
         "percent": _percent,
+        "plain": _plain,
+        "said": words.said,
         "short": _short,
+        "signed": _signed,
+        "state": words.state,
         "summary": _summary,
+        "text": words.text,
         "words": _words,
     }
     return environment
@@ -85,10 +92,6 @@ def _moment(at: datetime | None) -> str | None:
     return None if at is None else f"{at.replace(tzinfo=UTC).astimezone(NEW_YORK):%Y-%m-%d %H:%M}"
 
 
-def _age(days: int | None) -> str | None:
-    return None if days is None else f"{days} d"
-
-
 def _percent(ratio: float | None, sign: bool = True) -> str | None:
     """Return a ratio in percent: a change with its sign and a decimal, a share without."""
     if ratio is None:
@@ -98,6 +101,19 @@ def _percent(ratio: float | None, sign: bool = True) -> str | None:
 
 def _figure(value: float | None) -> str | None:
     return None if value is None else f"{value:.3g}"
+
+
+def _plain(value: float | None) -> str | None:
+    """Return a value with about four digits."""
+    return None if value is None else figure(value)
+
+
+def _signed(value: float | None) -> str | None:
+    """Return a change in billions with its sign, none where it is nothing."""
+    if value is None:
+        return None
+    change = round(value, 1)
+    return f"{change:+,.1f}" if change else "0.0"
 
 
 def _general(value: float) -> str:
@@ -110,7 +126,10 @@ def _words(name: Any) -> Any:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= NOTE_LENGTH else f"{text[: NOTE_LENGTH - 1]}…"
+    """Return the first sentence of a note, cut where it is long: bodies of answers belong to the archive."""
+    plain = " ".join(re.sub(r"<[^>]*>?", " ", text).split())
+    first = re.split(r"(?<=[.;]) ", plain, maxsplit=1)[0]
+    return first if len(first) <= NOTE_LENGTH else f"{first[: NOTE_LENGTH - 1]}…"
 
 
 def _summary(detail: str | None) -> str:

@@ -312,4 +312,5 @@ def test_the_marts_declare_readings_and_charts_that_can_be_shown(manifest):
         assert named <= known, reading.label
         assert placed.group, f"{placed.mart} declares a reading and no group"
     assert [placed.reading.label for placed in found.readings][:2] == ["Net liquidity", "Fed total assets"]
-    assert found.charts[0].chart.title == "Net liquidity"
+    assert found.charts[0].chart.title == "Net liquidity and the S&P 500"
+    assert all(placed.group for placed in found.charts), "every chart stands in a group"

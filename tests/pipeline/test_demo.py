@@ -170,7 +170,9 @@ def test_no_machine_path_and_no_key_in_what_is_published(demo_home: Path, publis
 def test_readme_commands(demo_home: Path):
     """Each `tidegauge` command line that the README shows for the demo runs, and each make target exists."""
     readme = (ROOT / "README.md").read_text()
-    shown = re.findall(r"^\.venv/bin/tidegauge ((?:query|as-of) .*|status.*)$", readme, flags=re.MULTILINE)
+    shown = re.findall(
+        r"^\.venv/bin/tidegauge ((?:query|as-of|search|explain) .*|(?:status|regime).*)$", readme, flags=re.MULTILINE
+    )
     assert len(shown) >= 3
     for line in shown:
         ran = tidegauge(*shlex.split(line, comments=True), env=environment(demo_home))

@@ -30,14 +30,14 @@ CARRY = table(
 KNOWLEDGE = table("knowledge", ("series_id", "varchar", "The series"), ("known_at", "timestamp", "UTC"))
 
 
-def publish_small(path: Path) -> None:
+def publish_small(path: Path, build_id: str = "b1") -> None:
     """Write the file as publication does: tables, comments, then what reads them at a moment."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(path), config={"storage_compatibility_version": "v1.0.0"}) as con:
         con.execute(
-            """
+            f"""
             create schema marts; create schema meta;
-            create table meta.build as select 'b1' as build_id, timestamp '2026-02-06 14:20:00' as built_at,
+            create table meta.build as select '{build_id}' as build_id, timestamp '2026-02-06 14:20:00' as built_at,
                 'SIMULATED' as origin, true as is_simulated, date '2026-02-05' as data_through_date;
             create table marts.carry_daily as select * from (values
                 (date '2023-03-10', 210.5::double, timestamp '2023-03-10 22:00:00'),
@@ -59,7 +59,7 @@ def publish_small(path: Path) -> None:
         con.execute("create table meta.as_of (mart varchar, is_readable boolean, how_text varchar)")
         for query in queries:
             con.execute("insert into meta.as_of values (?, ?, ?)", [query.mart, bool(query.select), query.how])
-            for statement in query.statements("b1", "SIMULATED. "):
+            for statement in query.statements(build_id, "SIMULATED. "):
                 con.execute(statement)
     path.chmod(0o444)
 

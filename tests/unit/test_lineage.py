@@ -97,7 +97,7 @@ def built() -> duckdb.DuckDBPyConnection:
 def test_what_is_not_published_is_passed_through():
     con = built()
     assert follow(con) == 2
-    assert ("marts.heaviest", "weight_g", None, "lab.weights", "weight_kg", None) in lineage(con)
+    assert ("marts.heaviest", "weight_g", None, "lab.weights", "weight_kg", None, "copy") in lineage(con)
 
 
 def test_only_what_changed_is_followed_again():
@@ -110,3 +110,50 @@ def test_only_what_changed_is_followed_again():
     assert follow(con) == 1
     (row,) = [row for row in lineage(con) if row[:2] == ("marts.heaviest", "weight_g")]
     assert row[2] == "2 * heavy.weight_g"
+
+
+def uses(sql: str, column: str) -> dict[str, str]:
+    return {edge.series or str(edge.input_column): edge.use for edge in edges_of(sql, [column], COLUMNS)}
+
+
+ONE_METAL = "(select period_date, value from intermediate.int_latest where series_id = 'gold')"
+
+
+@pytest.mark.parametrize(
+    ("expression", "use"),
+    [
+        ("round(100 * g.value, 2)", "copy"),
+        ("g.value::decimal(9, 2) - 32", "copy"),
+        ("last_value(g.value ignore nulls) over (order by g.period_date)", "copy"),
+        ("case when g.period_date > date '2020-01-01' then g.value end", "copy"),
+        ("arg_max(struct_pack(value := g.value), g.period_date).value", "copy"),
+        ("g.value / w.weight_kg", "scaled"),
+        ("g.value - w.weight_kg", "part"),
+        ("avg(g.value)", "part"),
+        ("case when g.value > 3 then w.weight_kg end", "part"),
+        ("g.value > 3", "part"),
+    ],
+)
+def test_it_is_told_whether_an_input_is_taken_as_it_is(expression, use):
+    sql = (
+        f"with t as (select {expression} as x from {ONE_METAL} as g cross join lab.weights as w) select t.x as y from t"
+    )
+    assert uses(sql, "y")["gold"] == use
+
+
+def test_what_says_something_of_a_figure_is_not_the_figure():
+    sql = "select max(known_at) filter (where series_id = 'gold') as gold_known_at from intermediate.int_latest"
+    assert uses(sql, "gold_known_at")["gold"] == "part"
+
+
+def test_a_use_is_the_weakest_step_and_the_strongest_way():
+    con = built()
+    follow(con)
+    assert {row[-1] for row in lineage(con) if row[1] == "weight_g"} == {"copy"}
+
+
+def test_what_an_older_version_followed_is_followed_again():
+    con = built()
+    follow(con)
+    con.execute("alter table intermediate.lineage drop column input_use")
+    assert follow(con) == 2

@@ -1,0 +1,1 @@
+"""The published release elsewhere: PostgreSQL, Parquet, CSV, Excel. Readers of the published file only."""
