@@ -11,7 +11,8 @@ import yaml
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 EXPOSURES: Final = ROOT / "dbt_project" / "models" / "exposures.yml"
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]+")
+_NAME: Final = re.compile(r'\b(?:(?:marts|meta)(?:\.|", ")([a-z][a-z0-9_]*)|([a-z][a-z0-9]*_[a-z0-9_]+))')
+"""A table with its schema, or a word that no sentence has: series and sources are also plain English."""
 
 
 class Reader(NamedTuple):
@@ -50,13 +51,14 @@ def exposures(models: list[dict[str, Any]]) -> str:
 
 
 def _named(reader: Reader) -> Iterator[str]:
-    """Yield every word of the reader's files."""
+    """Yield what may be the name of a model in the reader's files."""
     for place in reader.places:
         path = ROOT / place
         files = [path] if path.is_file() else sorted(path.rglob("*"))
         for file in files:
             if file.suffix in (".py", ".html", ".ipynb"):
-                yield from _NAME.findall(file.read_text(encoding="utf-8"))
+                for with_schema, word in _NAME.findall(file.read_text(encoding="utf-8")):
+                    yield with_schema or word
 
 
 def _shown(reader: Reader, models: list[dict[str, Any]]) -> Iterator[str]:
