@@ -1,5 +1,5 @@
 """Writes what is generated: from the registry dbt's raw sources and the table of publishers, from dbt's descriptions
-docs/tables.md, the data dictionary, and the tables of docs/method.md.
+docs/tables.md, the data dictionary, from the readers' files dbt's exposures, and the tables of docs/method.md.
 
 Run by `make generate`; tests/manifest/test_docs_{tables,method}.py fail when a page is not what this writes.
 """
@@ -103,11 +103,17 @@ def _line(text: str) -> str:
 
 if __name__ == "__main__":
     from analytics.features.declared import macro_file
+    from docs.exposures import EXPOSURES, exposures
     from docs.from_registry import written
     from docs.method_tables import filled
+    from docs.metrics import METRICS, metrics
 
     for path, text in written().items():
         path.write_text(text, encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
+    described = [one for _, folder in FOLDERS for one in models(folder)]
+    EXPOSURES.write_text(exposures(described), encoding="utf-8")
+    METRICS.parent.mkdir(exist_ok=True)
+    METRICS.write_text(metrics(described), encoding="utf-8")
     FEATURE_MACROS.write_text(macro_file(), encoding="utf-8")
     METHOD.write_text(filled(METHOD.read_text(encoding="utf-8")), encoding="utf-8")

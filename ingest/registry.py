@@ -56,12 +56,16 @@ class ProbeFacts(_Declared):
 
 
 class ContractsFacts(_Declared):
-    """Which monthly contracts of a future there are to ask for: from the running month on, so many ahead."""
+    """Which monthly contracts of a future there are to ask for: from the running month on, so many ahead.
+
+    For some days after its month one is asked for of which rows are held, but not those of its last session.
+    """
 
     root: str = Field(pattern=r"^[A-Z0-9]+$", description="The future's own letters: ZQ of ZQV26.CBT.")
     exchange: str = Field(pattern=r"^[A-Z]+$", description="What stands behind the point.")
     months_ahead: int = Field(ge=0, le=60)
     months_traded: int = Field(ge=1, description="So many have prices every day; of later ones there may be none yet.")
+    days_after: int = Field(default=14, ge=0, le=27)
 
 
 class AskFacts(_Declared):
@@ -99,6 +103,10 @@ class ConnectorFacts(_Declared):
     asked_by_day: bool = Field(
         default=False, description="A table asked for one day at a time: fetch is given the days that we hold."
     )
+    whole_when: str | None = Field(
+        default=None,
+        description="When the newest rows of such a day are all of it: SQL over its columns.",
+    )
     contracts: ContractsFacts | None = Field(default=None, description="What it asks for where it asks by contracts.")
     asked_by_session: tuple[str, ...] = Field(
         default=(), description="Series asked for one session at a time: fetch is given the periods that we hold."
@@ -112,6 +120,8 @@ class ConnectorFacts(_Declared):
     def _contracts_where_asked_for(self) -> ConnectorFacts:
         if (self.contracts is not None) != (self.asked_by == "contracts"):
             raise ValueError("contracts: said where asked_by is contracts, and nowhere else")
+        if self.whole_when and not self.asked_by_day:
+            raise ValueError("whole_when: said of days that are asked for one at a time")
         return self
 
 

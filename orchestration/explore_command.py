@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ingest.errors import PortTaken
+from ingest.errors import HomeUnusable, PortTaken
 
 PORT: Final = 8765
 HOST: Final = "127.0.0.1"
@@ -45,7 +45,8 @@ def explore(port: _Port = PORT, no_open: _NoOpen = False) -> None:
     from serving.explore.server import app_of
     from serving.query.terminal import say
 
-    log_to(home)
+    with contextlib.suppress(HomeUnusable):  # a home that is for reading only is enough
+        log_to(home)
     threading.Thread(target=asset, args=(VEGA,), daemon=True).start()  # takes a second or two: before it is asked for
     address = f"http://{HOST}:{listening.getsockname()[1]}/"
     say(f"{address} (home {home.root}; Ctrl-C ends it)", sys.stderr)

@@ -134,18 +134,19 @@ def _table_context(session: Session, connector: Connector, http: Http, progress:
     from warehouse.held import held_days, held_groups
     from warehouse.panel_wanted import former_tickers
 
-    today = session.settings.clock().astimezone(NEW_YORK).date()
+    today, facts = session.settings.clock().astimezone(NEW_YORK).date(), connector.facts
+    since = held_groups(session.con, connector.table_ids[0])
     return FetchContext(
         source=connector.source,
         settings=session.settings,
         clock=session.settings.clock,
         http=http,
         progress=progress,
-        funds=_trading(funds_of(connector.source) if connector.facts.asked_by == "funds" else load_funds(), today),
-        tickers=_tickers(session, connector, today),
-        former=former_tickers(session.con, today) if connector.facts.asked_by == "symbols" else frozenset(),
-        since=dict(held_groups(session.con, connector.table_ids[0])),
-        held={"": held_days(session.con, connector.table_ids[0])} if connector.facts.asked_by_day else {},
+        funds=_trading(funds_of(connector.source) if facts.asked_by == "funds" else load_funds(), today),
+        tickers=_tickers(session, connector, today, since),
+        former=former_tickers(session.con, today) if facts.asked_by == "symbols" else frozenset(),
+        since=since,
+        held={"": held_days(session.con, connector.table_ids[0], facts.whole_when)} if facts.asked_by_day else {},
         patience=session.patience,
     )
 
@@ -155,10 +156,10 @@ def _trading(funds: tuple[Fund, ...], today: date) -> tuple[Fund, ...]:
     return tuple(fund for fund in funds if fund.active_from is None or fund.active_from < today)
 
 
-def _tickers(session: Session, connector: Connector, today: date) -> list[str]:
+def _tickers(session: Session, connector: Connector, today: date, held: Mapping[str, date]) -> list[str]:
     """Return the symbols to ask for; the second provider only those that the first one misses or left in doubt."""
     if connector.facts.contracts is not None:
-        return symbols_of(connector.facts.contracts, today)
+        return symbols_of(connector.facts.contracts, today, held)
     if connector.facts.asked_by != "symbols":
         return []
     from warehouse.panel_wanted import lacking_tickers, wanted_tickers

@@ -40,10 +40,11 @@ def held_periods(con: duckdb.DuckDBPyConnection, source: str, series_ids: Sequen
     return {series_id: found.get(series_id, frozenset()) for series_id in series_ids}
 
 
-def held_days(con: duckdb.DuckDBPyConnection, table_id: str) -> frozenset[date]:
-    """Return every period that we hold a row of."""
-    rows = con.execute(f"select distinct {dataset(table_id).period} from {table_id}").fetchall()
-    return frozenset(day for (day,) in rows)
+def held_days(con: duckdb.DuckDBPyConnection, table_id: str, whole_when: str | None = None) -> frozenset[date]:
+    """Return every period that we hold a row of; with `whole_when` only those whose newest rows meet it."""
+    period = dataset(table_id).period
+    rows = f"{latest_of(table_id)} group by all having {whole_when}" if whole_when else table_id
+    return frozenset(day for (day,) in con.execute(f"select distinct {period} from {rows}").fetchall())
 
 
 def held_groups(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, date]:

@@ -12,8 +12,10 @@ from typing import Any, Final, Literal
 
 from serving.explore.published import Reading
 from serving.explore.refusals import Refused, said
+from serving.report.rendering import has_table
 from warehouse.asof import without_past
 from warehouse.presentation import PERIOD_COLUMNS
+from warehouse.published_table import KEYS
 
 Kind = Literal["number", "flag", "state", "moment"]
 
@@ -186,11 +188,8 @@ def _axis(key: tuple[str, ...], types: Mapping[str, str]) -> str | None:
 
 def _keys(reading: Reading) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    if reading.rows(
-        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'meta' "
-        "and table_name = 'keys'"
-    ):
-        for mart, column in reading.rows("select mart, column_name from meta.keys order by mart, key_position"):
+    if has_table(reading.con, "meta", KEYS.name):
+        for mart, column in reading.rows(f"select mart, column_name from {KEYS.path} order by mart, key_position"):
             found[mart] = (*found.get(mart, ()), column)
     return found
 
@@ -208,4 +207,4 @@ def _unit(name: str, kind: Kind, description: str) -> str:
         if name.endswith(suffix):
             return unit
     first, found, _ = description.partition(";")
-    return first if found and len(first) <= _UNIT_LENGTH else "number"
+    return first if found and len(first) <= _UNIT_LENGTH and "unit" not in first else "number"

@@ -24,6 +24,7 @@ from warehouse.connection import home_sentence
 from warehouse.sql import text
 
 _PATIENCE: Final = 60.0  # seconds; far more than any answer takes
+IDLE_SECONDS: Final = 120.0
 _BUSY: Final = "a new release is being put in place; ask again"
 
 _Identity = tuple[int, int, int, int]
@@ -67,8 +68,10 @@ class _Open:
 class Published:
     """The published file of a home. One connection for the release that is there; threads share it."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, idle_seconds: float = IDLE_SECONDS) -> None:
         self.home = home
+        self._idle_seconds = idle_seconds
+        self._last_read = 0.0
         self._open: _Open | None = None
         self._changed = threading.Condition()
 
@@ -82,19 +85,31 @@ class Published:
         try:
             yield Reading(cursor, opened.build)
         except (duckdb.Error, OSError) as error:
-            raise self._refusal(error) from error
+            self._refuse(error)
+            raise
         finally:
             cursor.close()
             with self._changed:
                 opened.readers -= 1
+                self._last_read = time.monotonic()
                 self._changed.notify_all()
 
-    def close(self) -> None:
-        """Close the file once nobody reads it."""
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is kept open: a deleted release takes its room on the disk for as long."""
+        return self._open is not None
+
+    def _watch(self) -> None:
+        """Close the file after a while in which nobody asked."""
         with self._changed:
-            while self._open is not None and self._open.readers:
-                self._changed.wait()
-            self._close()
+            while self._open is not None:
+                left = self._last_read + self._idle_seconds - time.monotonic()
+                if self._open.readers:
+                    self._changed.wait()
+                elif left > 0:
+                    self._changed.wait(left)
+                else:
+                    self._close()
 
     def _present(self) -> _Open:
         until = time.monotonic() + _PATIENCE
@@ -119,8 +134,11 @@ class Published:
         except (duckdb.Error, OSError) as error:
             if con is not None:
                 con.close()
-            raise self._refusal(error) from error
+            self._refuse(error)
+            raise
         self._open = _Open(identity, con, build)  # renamed since? _present looks again
+        self._last_read = time.monotonic()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def _close(self) -> None:
         if self._open is not None:
@@ -136,9 +154,11 @@ class Published:
             raise Refused(503, f"nothing is published in {self.home.root} (any more): run `tidegauge run`") from None
         return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size
 
-    def _refusal(self, error: Exception) -> Exception:
+    def _refuse(self, error: Exception) -> None:
+        """Say what is wrong with the file, where that is it."""
         sentence = home_sentence(self.home, error, read=self.home.published)
-        return Refused(503, sentence) if sentence is not None else error
+        if sentence is not None:
+            raise Refused(503, sentence) from error
 
 
 def _build_of(con: duckdb.DuckDBPyConnection) -> Build:

@@ -29,7 +29,8 @@ from serving.explore.published import Published, Reading
 from serving.explore.refusals import Refused, said
 from serving.explore.view import asked_of, view_of
 from serving.report.colours import CLASS_COLOURS
-from warehouse.presentation import read_presentation
+from serving.report.rendering import has_table
+from warehouse.published_table import CHARTS, LINEAGE
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _MOST_CHOICES: Final = 5_000
@@ -159,14 +160,28 @@ def _answering(answer: Callable[[Request], Response]) -> Callable[[Request], Res
 
 
 def _first(reading: Reading, catalog: Catalog) -> list[str]:
-    """Return the first lines of the charts that the file itself puts first."""
-    presentation = read_presentation(reading.con)
-    found: list[str] = []
-    for placed in presentation.charts if presentation else ():
-        column, mart = placed.chart.lines[0].column, catalog.marts.get(placed.mart)
-        if mart is not None and column in mart.columns and not placed.chart.rows:
-            found.append(f"{mart.name}.{column}")
-    return found[:_FIRST_CHARTS]
+    """Return the first lines of the charts that the file itself puts first, of as many marts.
+
+    A column that is another mart's as it stands is shown there: a mart that joins others is slow to read at a moment.
+    """
+    if not all(has_table(reading.con, "meta", table.name) for table in (CHARTS, LINEAGE)):
+        return []
+    placed = reading.rows(
+        f"""
+        select coalesce(replace(l.input_path, 'marts.', ''), c.mart), c.column_name
+        from {CHARTS.path} as c
+        left join {LINEAGE.path} as l
+            on l.table_path = 'marts.' || c.mart and l.column_name = c.column_name and l.formula_text is null
+            and l.input_column = c.column_name and starts_with(l.input_path, 'marts.')
+        where c.line_position = 1 and c.rows_column is null
+        order by c.chart_position
+        """
+    )
+    drawn: dict[str, str] = {}
+    for mart, name in placed:
+        if mart in catalog.marts and name in catalog.marts[mart].columns and not catalog.marts[mart].selectors:
+            drawn.setdefault(mart, name)
+    return [f"{mart}.{name}" for mart, name in drawn.items()][:_FIRST_CHARTS]
 
 
 def _one(request: Request, names: tuple[str, ...]) -> dict[str, str]:

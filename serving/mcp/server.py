@@ -36,7 +36,7 @@ _Word = Annotated[str, Field(description="A word or a part of one, such as repo"
 _Sql = Annotated[
     str, Field(description="One SELECT in DuckDB's SQL. Tables: marts.<mart>, meta.<table>", max_length=20_000)
 ]
-_Rows = Annotated[int, Field(description="The most rows to return", ge=1, le=limits.MOST_ROWS)]
+_Rows = Annotated[int, Field(description=f"The most rows to return, up to {limits.MOST_ROWS}")]
 _Moment = Annotated[
     str,
     Field(

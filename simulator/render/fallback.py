@@ -3,7 +3,7 @@
 The sample is the file `sample.*` of its folder, in the publisher's own format, served as recorded for its first table
 or its series; `<table>.sample.*` for another one that the address names. Without one the answer is a CSV: series by
 their codes beside the column `date`, a table by its column names, with values in their declared range and identities
-that hold.
+that hold. Beside real figures nothing is made up: the address is not there.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def renderer(publisher: Publisher) -> Callable[[View, Request], Response]:
     """Return what answers for the hosts of `publisher`."""
 
     def render(view: View, request: Request) -> Response:
+        if not view.market.is_simulated:
+            return not_found()
         tables = [dataset(f"{publisher.name}.{name}") for name in publisher.tables]
         named = next((one for one in tables if one.name in request.path), tables[0] if tables else None)
         pattern = "sample.*" if named is None or named == tables[0] else f"{named.name}.sample.*"

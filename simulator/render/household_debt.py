@@ -62,7 +62,7 @@ def _files(view: View) -> dict[str, tuple[datetime, bytes]]:
         for name, one in documents.items()
         if _NAME.fullmatch(name) and one.known_at <= now
     }
-    if recorded or not view.market.has(_FOLLOWS, "fred"):
+    if recorded or not view.market.is_simulated or not view.market.has(_FOLLOWS, "fred"):
         return recorded
     rule = dataset("new_york_fed.household_debt").own_release
     late = view.market.vintages(_FOLLOWS, "fred", datetime.max.replace(tzinfo=UTC)).select("period_date", "value")

@@ -26,7 +26,7 @@ _AMENDED: Final = 0.05
 def render(view: View, request: Request) -> Response:
     """Return the page of documents of the day asked for; a recorded market has no filings."""
     asked = request.params
-    if request.path != "/LATEST/search-index" or view.market.latent.is_empty():
+    if request.path != "/LATEST/search-index" or not view.market.is_simulated:
         return not_found()
     if "@" not in request.headers.get("user-agent", ""):
         title = "SEC.gov | Your Request Originates from an Undeclared Automated Tool"

@@ -25,7 +25,7 @@ _ENOUGH: Final = 12
 def render(view: View, request: Request) -> Response:
     """Return the page with the link, or the workbook; what a folder of real payloads does not have is not served."""
     recorded = view.market.panel.documents.get(FILE)
-    if recorded is None and view.market.latent.is_empty():
+    if recorded is None and not view.market.is_simulated:
         return not_found()
     if request.host == "shillerdata.com":
         link = f'<html><body><a href="//img1.wsimg.com{_PATH}?ver=1">U.S. Stock Markets 1871-Present</a></body></html>'

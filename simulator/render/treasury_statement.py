@@ -60,7 +60,7 @@ _COMPARE: Mapping[str, Callable[[str, str], bool]] = {
 def render(view: View, request: Request) -> Response:
     """Return one page. Values are strings, the missing one is "null"."""
     name = request.path.removeprefix(_FOLDER)
-    if name != _BALANCE and (name not in TABLES or view.market.latent.is_empty()):
+    if name != _BALANCE and (name not in TABLES or not view.market.is_simulated):
         return not_found()  # what a folder of real payloads does not have is not made up
     params = request.params
     try:
@@ -187,7 +187,7 @@ def _balances(view: View) -> pl.DataFrame:
     year = pl.col("period_date").dt.offset_by("3mo").dt.year()
     deposits = base + pl.max_horizontal(net, pl.lit(0))
     lines = flows(view)
-    if not lines.is_empty() and not view.market.latent.is_empty():  # the lines of table II add up to it
+    if not lines.is_empty() and view.market.is_simulated:  # the lines of table II add up to it
         known = known.join(lines.select("period_date", pl.col("deposits").alias("added")), on="period_date", how="left")
         deposits = pl.coalesce("added", deposits)
     return (

@@ -26,14 +26,14 @@ _BLANK: Final = 0.06  # share of headcounts and of notice dates that states leav
 
 def redirect(view: View, request: Request) -> Response:
     """Return GitHub's way to the file; a recorded market has no notices."""
-    if request.path != _RELEASE or view.market.latent.is_empty():
+    if request.path != _RELEASE or not view.market.is_simulated:
         return not_found()
     return Response(b"", status=302, headers={"Location": f"https://release-assets.githubusercontent.com{_ASSET}"})
 
 
 def asset(view: View, request: Request) -> Response:
     """Return all notices up to now."""
-    if request.path != _ASSET or view.market.latent.is_empty():
+    if request.path != _ASSET or not view.market.is_simulated:
         return not_found()
     body = view.remember("warn", ["initial_claims"], "fred", lambda: _notices(view), extra=view.now.date())
     return Response(body, "application/octet-stream")

@@ -1,8 +1,8 @@
-"""Federal funds futures as Yahoo shows them: half a basis point a tick, far months rarely traded, expired unknown."""
+"""Federal funds futures as Yahoo shows them: half a basis point a tick, far months rarely traded, expired soon gone."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from simulator.render.view import View
 _ROOT: Final = "ZQ"
 _LISTED_MONTHS: Final = 15
 _TRADED_MONTHS: Final = 11
+_KEPT_DAYS: Final = 7  # after the month is over
 _TICKS: Final = 200  # in a point
 _SESSIONS: Final = 320
 
@@ -26,7 +27,7 @@ def bars(view: View, symbol: str) -> pl.DataFrame | None:
         return None
     _, month = contract_of(symbol)
     today = view.now.astimezone(NEW_YORK).date()
-    if not 0 <= _months(today, month) < _LISTED_MONTHS:
+    if _months(today - timedelta(days=_KEPT_DAYS), month) < 0 or _months(today, month) >= _LISTED_MONTHS:
         return None
     paths = expected(view).tail(_SESSIONS)
     ahead = np.array([_months(day, month) for day in paths["session_date"]])
@@ -39,7 +40,7 @@ def bars(view: View, symbol: str) -> pl.DataFrame | None:
         pl.col("session_date").alias("period_date"),
         close=stands * view.scale,
         volume=pl.Series(np.where(is_traded, 180_000 // (ahead + 1), 0)),
-        listed=pl.Series(ahead < _LISTED_MONTHS),
+        listed=pl.Series((ahead >= 0) & (ahead < _LISTED_MONTHS)),
     )
     shown = frame.filter(pl.col("listed") & pl.col("close").is_not_null()).drop("listed")
     if view.since is not None:

@@ -1,7 +1,25 @@
 """The data dictionary is what the generator writes."""
 
-from docs.generate import PAGE, page
+from docs.exposures import EXPOSURES, exposures
+from docs.generate import FOLDERS, PAGE, models, page
+from docs.metrics import METRICS, measures, metrics
 
 
 def test_tables_page_is_current():
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make generate`"
+
+
+def test_exposures_are_current_and_each_reads_something():
+    written = exposures([one for _, folder in FOLDERS for one in models(folder)])
+    assert EXPOSURES.read_text(encoding="utf-8") == written, "run `make generate`"
+    parts = written.split("  - name: ")[1:]
+    assert {part.split()[0] for part in parts} == {"report", "dictionary", "notebooks", "superset"}
+    assert all("ref('" in part for part in parts)
+    assert "ref('net_liquidity_daily')" in parts[2]
+
+
+def test_metrics_are_current_and_named_once():
+    described = [one for _, folder in FOLDERS for one in models(folder)]
+    assert METRICS.read_text(encoding="utf-8") == metrics(described), "run `make generate`"
+    (one,) = (found for found in measures(described) if found.column == "above_200dma_pct" and "SPX" in found.expr)
+    assert one.expr == "case when universe = 'SPX' then above_200dma_pct end"

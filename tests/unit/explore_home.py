@@ -29,9 +29,9 @@ create table marts.breadth_daily as
         i % 2 = 0 as is_thin, case when i < 5 then '=calm' else 'busy' end as state
     from range(10) as t(i), (values ('NDX', 1), ('SPX', 2)) as v(u, n);
 create table marts.vintages as select * from (values
-    (date '2023-01-01', timestamp '2023-01-02', 1.0), (date '2023-01-01', timestamp '2023-02-02', 1.5),
-    (date '2023-02-01', timestamp '2023-02-02', 2.0)
-) as t(period_date, known_at, value);
+    (date '2023-01-01', timestamp '2023-01-02', 1.0, 'bp'), (date '2023-01-01', timestamp '2023-02-02', 1.5, 'bp'),
+    (date '2023-02-01', timestamp '2023-02-02', 2.0, 'bp')
+) as t(period_date, known_at, value, unit);
 create table marts.regime_daily as
     select date '2023-01-01' + i::integer as session_date,
         case when i < 60 then 'CALM' else 'CRISIS' end as regime_class

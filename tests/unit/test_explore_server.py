@@ -13,10 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 import openpyxl
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
 from ingest.home import Home
+from serving.explore.frames import Kept
+from serving.explore.published import Published
 from serving.explore.server import app_of
 from tests.unit.explore_home import HOSTILE_COLUMN, HOSTILE_MART, SCRIPT, explorable, publish_explorable
 from tests.unit.query_home import WHY, tree
@@ -94,6 +97,7 @@ def test_keys_choose_the_row_of_a_date(page: TestClient):
 def test_of_vintages_the_newest_counts(page: TestClient):
     found = line(page, "vintages.value")
     assert (found["y"], found["newest_of"]) == ([1.5, 2.0], ["known_at"])
+    assert found["unit"] == "bp", "which the row says, where the name of the column does not"
 
 
 def test_states_flags_and_moments(page: TestClient):
@@ -338,6 +342,42 @@ def test_nothing_published_and_damage_are_sentences(tmp_path: Path):
         home.published.unlink()
         publish_explorable(home.published)
         assert page.get("/api/view").status_code == 200
+
+
+def test_a_bug_is_a_sentence_and_a_line_in_the_log(page: TestClient, monkeypatch: pytest.MonkeyPatch, caplog):
+    def broken(*_: object) -> None:
+        raise RuntimeError("inner workings")
+
+    monkeypatch.setattr("serving.explore.drawing.lines_of", broken)
+    answer = page.get("/api/view", params={"s": CARRY})
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "this is a bug of tidegauge; tidegauge.log has the details"}
+    assert "content-security-policy" in answer.headers
+    assert "inner workings" in caplog.text
+
+
+def test_a_file_that_nobody_asks_for_is_let_go(tmp_path: Path):
+    published = Published(explorable(tmp_path), idle_seconds=0.05)
+    with published.reading() as reading:
+        time.sleep(0.1)
+        assert reading.rows("select 1") == [(1,)], "not while it is being read"
+    until = time.monotonic() + 20
+    while published.is_open and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not published.is_open
+    with published.reading() as reading:
+        assert reading.build.build_id == "b1"
+
+
+def test_what_is_kept_in_memory_has_a_bound():
+    kept = Kept(most_bytes=1000)
+    frames = [pl.DataFrame({"x": list(range(50))}) for _ in range(3)]  # 400 bytes each
+    for number, frame in enumerate(frames):
+        kept.put(("b1", number), frame)
+    assert [kept.get(("b1", number)) is not None for number in range(3)] == [False, True, True]
+    kept.put(("b2", 0), frames[0])
+    assert kept.get(("b1", 2)) is None, "another release has taken its place"
+    assert kept.size == 400
 
 
 def test_releases_are_followed_and_never_mixed(tmp_path: Path):

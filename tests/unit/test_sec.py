@@ -100,6 +100,7 @@ def test_a_closed_day_has_none_and_an_open_one_must() -> None:
         (page([hit(1, ["1.03"], adsh="x")]), "expected an accession number as adsh, got 'x'"),
         (page([hit(1, ["1.03"], adsh=None)]), "expected an accession number as adsh, got 'None'"),
         (page([hit(1, ["5"])]), "expected items numbered like 2.05, got '5'"),
+        (page([hit(1, ["1.03"]), hit(2, ["205"])]), "items numbered like 2.05 in 0000000001-26-000002, got '205'"),
         (page([hit(1, "1.03")]), "expected a list of texts as items of"),
         (page([hit(1, ["1.03"], sics=[3571])]), "expected a list of texts as sics of"),
         (page([hit(1, ["1.03"], acceptanceDateTime="noon")]), "expected a moment as acceptanceDateTime"),
@@ -161,19 +162,35 @@ def test_nothing_before_the_items_had_their_numbers_is_asked() -> None:
     assert day_of(http.asked[-1]) == "2004-08-23"
 
 
-def test_pages_are_asked_until_all_documents_came() -> None:
-    class Paged(FakeHttp):
-        def get(self, source, name, url, *, params, **more):
-            first = int(params["from"])
-            hits = [hit(n, ["2.05"], file_date=params["startdt"]) for n in range(first, min(first + 100, 230))]
-            self.answers = {url: page(hits, total=230)}
-            return super().get(source, name, url, params=params, **more)
+class Paged(FakeHttp):
+    """Days of 230 documents; `broken` is the place from which on nothing comes."""
 
-    http = Paged({})
-    items = asked(http, held=set(), sec_requests_per_run=1)
+    broken = 230
+
+    def get(self, source, name, url, *, params, **more):
+        first = int(params["from"])
+        hits = [hit(n, ["2.05"], file_date=params["startdt"]) for n in range(first, min(first + 100, 230))]
+        self.answers = {url: page(hits, total=230) if first < self.broken else SourceUnavailable("sec", name, "silent")}
+        return super().get(source, name, url, params=params, **more)
+
+
+def test_pages_are_asked_until_all_documents_came() -> None:
+    items = asked(Paged({}), held=set(), sec_requests_per_run=1)
     assert [item.meta["from"] for item in items] == ["0", "100", "200"], "a day that is begun is asked to its end"
     filings = [sec.parse(item)[sec.FILINGS] for item in items]
     assert sum(rows.height for rows in filings) == 230
+
+
+def test_of_a_day_that_breaks_off_lands_what_is_in_the_archive_and_nothing_counts_as_withdrawn() -> None:
+    http = Paged({})
+    http.broken = 100
+    landed, problem = asked(http, held=set(), sec_requests_per_run=1)
+    assert (landed.meta["from"], str(problem).partition(":")[0]) == ("0", "sec")
+    rows = sec.parse(landed)
+    assert rows[sec.FILINGS].height == 100
+    assert sec.windows(landed, rows) == [], "its other filings may be on the pages that did not come"
+    last = asked(Paged({}), held=set(), sec_requests_per_run=1)[-1]
+    assert len(sec.windows(last, sec.parse(last))) == 2
 
 
 def test_without_a_contact_nothing_is_asked_and_that_is_no_failure() -> None:

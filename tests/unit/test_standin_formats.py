@@ -15,7 +15,9 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
-from simulator import StandIn
+from ingest.registry import publishers
+from simulator import MARKET_SCHEMA, Market, StandIn
+from simulator.render import Request, View, fallback
 from tests.unit.standin_helpers import KEY, Answer, ask, market, new_york
 
 NOW = "2026-11-18T09:15"  # a Wednesday
@@ -794,3 +796,13 @@ def test_the_same_moment_gives_the_same_bytes_and_a_later_one_others(stand_in: S
 @pytest.mark.parametrize("path", ["/", "/nowhere.example.org/x", "/www.mof.go.jp/x", "/query2.finance.yahoo.com/v1/x"])
 def test_unknown_addresses_are_404(stand_in: StandIn, path: str):
     assert ask(stand_in, path).status == 404
+
+
+# ---- publishers without a renderer -----------------------------------------------------------------------------
+
+
+def test_a_made_up_sample_is_served_in_a_simulated_market_only():
+    answer, asked = fallback.renderer(publishers()["warn_feed"]), Request("github.com", "/notices.csv")
+    assert answer(View(market(), new_york(NOW)), asked).body.startswith(b"id,state,company")
+    recorded = Market(pl.DataFrame(schema=dict(MARKET_SCHEMA)))
+    assert answer(View(recorded, new_york(NOW)), asked).status == 404

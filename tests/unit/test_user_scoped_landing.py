@@ -68,4 +68,11 @@ def test_held_days_are_all_that_a_table_has_rows_of() -> None:
             " 'captured' as known_basis, 'sec' as provider, day as loaded_at, 'r' as run_id, 'a' as payload_sha256"
             " from range(timestamp '2026-01-05', timestamp '2026-01-08', interval 1 day) as days (day)"
         )
-        assert held_days(con, "sec.answers") == {date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)}
+        days = {date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)}
+        assert held_days(con, "sec.answers") == days
+        # the first page of a day of three came, by a run that broke off or out of its archive
+        con.execute("update sec.answers set total_documents_count = 205 where file_date = '2026-01-06'")
+        whole = connector("sec").facts.whole_when
+        assert held_days(con, "sec.answers", whole) == days - {date(2026, 1, 6)}
+        con.execute("update sec.answers set total_documents_count = 5")
+        assert held_days(con, "sec.answers", whole) == days

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -49,6 +50,16 @@ def test_contracts_are_those_from_the_running_month_on() -> None:
     declared = connector("yahoo_futures").facts.contracts
     assert declared is not None
     assert declared.months_traded < declared.months_ahead
+
+
+def test_an_expired_contract_is_asked_for_until_its_last_session_is_held() -> None:
+    facts = ContractsFacts(root="ZQ", exchange="CBT", months_ahead=0, months_traded=1)
+    last, before = date(2026, 10, 30), date(2026, 10, 29)
+    assert symbols_of(facts, date(2026, 11, 2), {"ZQV26": before}) == ["ZQX26.CBT", "ZQV26.CBT"]
+    assert symbols_of(facts, date(2026, 11, 14), {"ZQV26": before}) == ["ZQX26.CBT", "ZQV26.CBT"]
+    for day, held in ((2, {"ZQV26": last}), (15, {"ZQV26": before}), (2, {})):  # whole; too late; never seen
+        assert symbols_of(facts, date(2026, 11, day), held) == ["ZQX26.CBT"]
+    assert symbols_of(facts, date(2027, 1, 4), {"ZQZ26": date(2026, 12, 30)}) == ["ZQF27.CBT", "ZQZ26.CBT"]
 
 
 def test_reads_settlements_and_what_was_traded() -> None:
@@ -124,3 +135,11 @@ def test_asks_each_contract_and_stops_at_the_first_limit(server: Server) -> None
     assert isinstance(problem, SourceUnavailable)
     assert "nothing landed for ZQF27.CBT, ZQG27.CBT" in str(problem)
     assert server.asked == [DECEMBER, "ZQF27.CBT"]
+
+
+def test_a_contract_that_expired_may_be_unknown(server: Server) -> None:
+    server.charts = {DECEMBER: futures(), "ZQV26.CBT": NOT_FOUND}
+    context = panel_context("yahoo", LocalHttp(server), tickers=[DECEMBER, "ZQV26.CBT"], now=EVENING)
+    answers = list(yahoo_futures.fetch(replace(context, since={"ZQV26": date(2026, 10, 29)})))
+    assert [answer.meta["is_due"] for answer in answers] == ["yes", "no"]
+    assert yahoo_futures.parse(answers[1])[yahoo_futures.TABLE].is_empty()

@@ -5,6 +5,9 @@ Grain   one row per market and day asked: best bid and offer at that moment, whi
 Units   US dollars of a contract that pays 1 dollar, as text; an older layout had whole cents as numbers
 Breaks  SourceChanged on prices that are no text of dollars between 0 and 1, a bid above its offer, another form of
         ticker or outcome, a closing time without a zone, a cursor that leads back. A market that has closed is left out
+
+Not asked: the ladder of levels (KXFED), whose strikes say in thinner books what these outcomes say, and candles of past
+days, which are last trades: a probability of trades before a day and of quotes after it would be two figures in one.
 """
 
 from __future__ import annotations

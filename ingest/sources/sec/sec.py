@@ -9,8 +9,8 @@ Breaks  SourceChanged on 10,000 documents or more (the search counts no further)
         form, a day that was open and has none, items that are not numbered as since 2004-08-23, text for a number
 
 The parameter `items` of the search misses filings, so all are enumerated and the items are picked here. Days are asked
-one by one from yesterday back to SINCE, those that are held left out, as far as `sec_requests_per_run` reaches; the
-newest held days are asked again, as the index may come late.
+one by one from yesterday back to SINCE, those that are held whole left out, as far as `sec_requests_per_run` reaches;
+the newest held days are asked again, as the index may come late.
 """
 
 from __future__ import annotations
@@ -48,12 +48,14 @@ NO_CONTACT: Final = "not asked: the SEC wants to know who asks; put TIDEGAUGE_CO
 _AGAIN: Final = 3
 _ENOUGH: Final = 3  # so many days that are not as agreed, and the others are not either
 _ITEM: Final = re.compile(r"\d\.\d\d")
+_OLD_ITEM: Final = re.compile(r"[1-9]|1[0-2]")
+"""Amendments of older reports have the numbers from before SINCE."""
 _ACCESSION: Final = re.compile(r"\d{10}-\d{2}-\d{6}")
 _EXPECTED: Final = "JSON with hits.total.value and hits.hits"
 
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
-    """Yield the pages of the days that are due, newest first; a day that did not come whole is asked again later."""
+    """Yield the pages of the days that are due, newest first; a day that did not come whole counts as not held."""
     contact = context.settings.contact
     if not contact:
         raise NotConfigured("sec", "8-K filings", NO_CONTACT)
@@ -64,7 +66,9 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
             return
         context.progress(f"8-K of {day}", done, len(days))
         try:
-            pages = list(_pages(context, day, contact))
+            for payload in _pages(context, day, contact):
+                left -= 1
+                yield payload
         except SourceRefused:
             raise  # the next day would be refused for the same reason
         except SourceUnavailable as error:
@@ -73,9 +77,6 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
         except SourceError as error:
             broken += 1
             yield error
-            continue
-        left -= len(pages)
-        yield from pages
 
 
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
@@ -101,7 +102,10 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
-    """Return the day that was asked for, of both tables."""
+    """Return the day that was asked for, of both tables, with its last page: before it nothing of the day is absent."""
+    answer = rows[ANSWERS].row(0, named=True)
+    if answer["first_document_number"] + answer["documents_count"] < answer["total_documents_count"]:
+        return []
     day = date.fromisoformat(payload.meta["day"])
     return [Window("", day, day, table_id=table) for table in (ANSWERS, FILINGS)]
 
@@ -196,7 +200,10 @@ def _accepted(payload: Payload, source: Mapping[str, Any], adsh: str) -> datetim
 
 
 def _require_items(payload: Payload, filings: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise SourceChanged where most filings have no item in today's numbering: then items are written otherwise."""
+    """Raise SourceChanged where an item is in no numbering, or most filings have none in today's."""
+    for name, one in filings.items():
+        if strange := [item for item in one["items"] if not (_ITEM.fullmatch(item) or _OLD_ITEM.fullmatch(item))]:
+            raise changed(payload, f"items numbered like 2.05 in {name}", quoted(", ".join(strange)))
     numbered = sum(any(_ITEM.fullmatch(item) for item in one["items"]) for one in filings.values())
     if 2 * numbered < len(filings):
         seen = next((", ".join(one["items"]) or "none" for one in filings.values()), "none")

@@ -2,10 +2,11 @@
 
 Where   https://query2.finance.yahoo.com/v8/finance/chart/ZQV26.CBT (keyless; cookie and crumb are yfinance's business);
         2 requests a second, and not one more after the first "too many requests"
-Grain   one bar per contract and session, as long as the contract lives: what has expired is unknown the month after
+Grain   one bar per contract and session, as long as the contract lives: some time after that it is unknown
 Units   100 less the average effective rate of the month, contracts traded; the currency of the chart is USD
 Breaks  SourceChanged on an error in the chart, another symbol, currency or bar length, lists that do not match. A
-        contract far ahead may have no price yet, and then has no rows; one that is held, or near, must have some.
+        contract far ahead may have no price yet, and one that expired none any more, and then has no rows; another
+        that is held, or near, must have some.
         The bar of a session still open at the time of asking is never returned
 """
 
@@ -21,7 +22,7 @@ from ingest.batch import Window
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext
 from ingest.connectors import connector
-from ingest.contracts import contract_of
+from ingest.contracts import contract_of, is_expired
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable, SymbolUnknown
 from ingest.payload import Payload
 from ingest.readers.fund_days import no_panel_rows, panel_rows
@@ -39,7 +40,8 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     from ingest.sources.yahoo.yfinance_client import TooManyRequests, YahooClient
 
     client = YahooClient(context.settings, context.http.rewrite, context.patience)
-    end = context.clock().astimezone(NEW_YORK).date() + timedelta(days=1)  # exclusive
+    today = context.clock().astimezone(NEW_YORK).date()
+    end = today + timedelta(days=1)  # exclusive
     contracts = connector("yahoo_futures").facts.contracts
     near = context.tickers[: contracts.months_traded] if contracts else ()
     for done, symbol in enumerate(context.tickers, start=1):
@@ -52,7 +54,7 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
             why = f"Yahoo limited us (HTTP 429): nothing landed for {missing}, and no more was asked"
             yield SourceUnavailable("yahoo", symbol, f"{why}; try again in an hour")
             return
-        is_due = "yes" if held is not None or symbol in near else "no"
+        is_due = "yes" if (held is not None or symbol in near) and not is_expired(symbol, today) else "no"
         if answer.problem is not None:
             yield answer.problem
         elif not answer.body or not answer.is_history:
@@ -64,7 +66,7 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
 
 
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
-    """Return the settlements of one contract; none of one far ahead that has no price yet."""
+    """Return the settlements of one contract; none of one that need not have a price."""
     try:
         return {TABLE: _settlements(payload)}
     except SourceChanged as error:

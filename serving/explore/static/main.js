@@ -39,6 +39,10 @@ async function refresh() {
       else isWaiting = true;
       complain(null);
     } catch (error) {
+      if (answer === null) {
+        showTimeline(catalog);
+        byId("panels").replaceChildren();
+      }
       complain(error.message);
     }
   } while (isWaiting);
@@ -86,7 +90,7 @@ function showClasses(bands) {
 
 function describe(line) {
   const newest = line.newest_of.length && line.axis ? ` Of several rows a day the newest by ${line.newest_of.join(", ")}.` : "";
-  return `${line.description}${newest}`;
+  return `${line.description}${newest && !line.description.endsWith(".") ? "." : ""}${newest}`;
 }
 
 function complain(sentence) {

@@ -18,10 +18,12 @@ export async function drawPanels(found, settings) {
   const signature = JSON.stringify([panels.map((panel) => panel.lines.map(shape)), settings.theme]);
   const holder = byId("panels");
   if (holder.dataset.signature !== signature) {
+    const focus = document.activeElement?.dataset.focus;
     for (const one of charts) one.chart.finalize();
     charts = panels.map((panel) => build(panel, settings));
     holder.dataset.signature = signature;
     holder.replaceChildren(...charts.map((one) => one.box));
+    if (focus) [...holder.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focus)?.focus();
     if (!panels.length) holder.replaceChildren(el("p", { class: "quiet" }, "Choose a column to draw it here."));
   }
   await Promise.all(charts.map((one, place) => one.update(panels[place])));
@@ -84,11 +86,11 @@ function head(line, { change, describe }) {
     change(true);
   };
   const rows = el("input", {
-    type: "number", min: line.transform === "zscore" ? 2 : 1, max: 5000, value: line.rows || usualRows(line.transform), "aria-label": "rows",
+    type: "number", min: line.transform === "zscore" ? 2 : 1, max: 5000, value: line.rows || usualRows(line.transform), "aria-label": "rows", "data-focus": `${line.place} rows`,
     onchange: (event) => set("rows", Math.min(5000, Math.max(Number(event.target.min), Math.round(Number(event.target.value)) || 1))),
   });
   const transform = el("select", {
-    "aria-label": "transform",
+    "aria-label": "transform", "data-focus": `${line.place} transform`,
     onchange: (event) => {
       asked.rows = usualRows(event.target.value);
       set("transform", event.target.value);
@@ -97,7 +99,7 @@ function head(line, { change, describe }) {
   return el("div", { class: "head" },
     el("div", { class: "title" },
       el("h2", {}, line.swatch ? swatch(line) : null, el("span", {}, line.column), el("small", {}, ` ${line.mart}`)),
-      el("button", { type: "button", class: "plain", "aria-label": `Remove ${line.title}`, onclick: () => {
+      el("button", { type: "button", class: "plain", "aria-label": `Remove ${line.title}`, "data-focus": `${line.place} remove`, onclick: () => {
         state.lines.splice(line.place, 1);
         change(true);
       } }, "Remove")),
@@ -116,18 +118,22 @@ function selector(line, name, set) {
   const id = `choices-${line.place}-${name}`;
   const label = el("label", {}, `${name} `);
   const value = line.keys[name] ?? "";
-  const input = el("input", { list: id, value, size: 14, autocomplete: "off", onchange: (event) => set(event.target.value.trim()) });
+  const focus = `${line.place} key ${name}`;
+  const input = el("input", { list: id, value, size: 14, autocomplete: "off", "data-focus": focus, onchange: (event) => set(event.target.value.trim()) });
   label.append(input);
   choicesOf(line.mart).then((found) => {
     const all = found[name] ?? [];
-    const open = line.axis === null ? [""] : [];
-    if (all.length <= 60) {
-      input.replaceWith(el("select", { onchange: (event) => set(event.target.value) },
-        [...open, ...(all.includes(value) || !value ? [] : [value]), ...all].map((one) => el("option", { value: one, selected: one === value }, one || "all"))));
-    } else {
+    if (all.length > 60) {
       label.append(el("datalist", { id }, all.map((one) => el("option", { value: one }))));
+      return;
     }
-  }).catch(() => {});
+    const options = [...(line.axis === null ? [""] : []), ...(all.includes(value) || !value ? [] : [value]), ...all];
+    const isFocused = document.activeElement === input;
+    const select = el("select", { "data-focus": focus, onchange: (event) => set(event.target.value) },
+      options.map((one) => el("option", { value: one, selected: one === value }, one || "all")));
+    input.replaceWith(select);
+    if (isFocused) select.focus();
+  }).catch(() => {}); // without the list the value can still be typed
   return label;
 }
 

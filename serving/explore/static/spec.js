@@ -131,7 +131,7 @@ function values(panel, look) {
   const { kind, unit, axis } = panel.lines[0];
   const y = {
     field: "y", type: kind === "moment" ? "temporal" : "quantitative",
-    scale: { zero: axis === null, nice: true, ...(kind === "moment" ? { type: "utc" } : {}), ...(kind === "flag" ? { domain: [0, 1] } : {}) },
+    scale: kind === "moment" ? { type: "utc" } : kind === "flag" ? { domain: [-0.08, 1.08], nice: false } : { zero: axis === null, nice: true },
     axis: {
       title: kind === "flag" ? null : unit, tickCount: 5, minExtent: 44,
       ...(kind === "flag" ? { values: [0, 1], labelExpr: "datum.value ? 'yes' : 'no'" } : {}),

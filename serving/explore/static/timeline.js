@@ -31,13 +31,13 @@ export function startTimeline(act) {
   byId("day").addEventListener("change", (event) => event.target.value && set(at(event.target.value), true));
   byId("newest").addEventListener("click", () => set(range.last, true));
   for (const button of document.querySelectorAll("[data-days]")) {
-    button.addEventListener("click", () => set((state.asof ? at(state.asof) : range.last) + Number(button.dataset.days) * DAY, true));
+    button.addEventListener("click", () => set((asked() ?? range.last) + Number(button.dataset.days) * DAY, true));
   }
 }
 
 // Shows the state, in the range of what is drawn; the last day of the slider is what is published.
 export function showTimeline(answer) {
-  const firsts = answer ? answer.lines.filter((line) => line.extent).map((line) => at(line.extent[0])) : [];
+  const firsts = answer?.lines ? answer.lines.filter((line) => line.extent).map((line) => at(line.extent[0])) : [];
   const through = answer?.build.data_through_date;
   if (through) range.last = at(through);
   if (firsts.length) range.first = Math.min(Math.min(...firsts), range.last);
@@ -45,16 +45,21 @@ export function showTimeline(answer) {
   for (const name of ["shade", "now", "joined"]) byId(name).checked = state[name];
   const slider = byId("slider");
   slider.max = Math.max(1, Math.round((range.last - range.first) / DAY));
-  const day = state.asof ? at(state.asof) : range.last;
+  const day = asked() ?? range.last;
   slider.value = Math.round((day - range.first) / DAY);
   byId("day").value = text(day);
   byId("newest").disabled = !state.asof;
   const shown = state.asof ? (answer?.moment ?? state.asof) : "as published: the newest of everything";
   byId("moment").textContent = shown;
-  slider.setAttribute("aria-valuetext", state.asof ? text(day) : "as published");
+  slider.setAttribute("aria-valuetext", asked() === null ? "as published" : text(day));
 }
 
-export const momentAt = () => (state.asof ? at(state.asof) : null);
+export const momentAt = asked;
+
+function asked() {
+  const day = state.asof ? at(state.asof) : NaN;
+  return Number.isFinite(day) ? day : null;
+}
 
 function set(day, isStep) {
   const kept = Math.min(Math.max(day, range.first), range.last);
