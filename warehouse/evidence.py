@@ -45,21 +45,26 @@ def evidence(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> 
 
 
 def _held(con: duckdb.DuckDBPyConnection, table: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return keys, attributes and values of the newest vintages of the batch's groups.
+    """Return keys, attributes and values of the newest vintages of the batch's groups; of a dataset without any, all.
 
-    Of what comes regularly, or as snapshots, from shortly before the batch's first period on.
+    Of what comes regularly, or as snapshots, from shortly before the batch's first period on. Nothing of a dataset that
+    has no histories and that no rule searches.
     """
     columns = (*table.keys, *table.attributes, *table.values)
     group = table.history
     first = rows[table.period].min() if rows.height else None
-    if group is None or not isinstance(first, date):
+    if not isinstance(first, date) or (group is None and not rules_of(table).searches):
         return pl.DataFrame(schema={column.name: column.dtype for column in columns})
     is_recent = table.is_regular or table.is_snapshot
     since = first - _BEFORE if is_recent and first - date.min > _BEFORE else date.min
-    with shown(con, "batch_groups", rows.select(pl.col(group).alias("group_name")).unique().drop_nulls()):
+    if group is None:
+        named, of_group = pl.lit("", dtype=pl.String), "''"
+    else:
+        named, of_group = pl.col(group), f"t.{group}"
+    with shown(con, "batch_groups", rows.select(named.alias("group_name")).unique().drop_nulls()):
         return con.execute(
             f"select {', '.join(column.name for column in columns)} from {latest_of(table.id)} t"
-            f" semi join batch_groups g on t.{group} = g.group_name where {table.period} >= $since",
+            f" semi join batch_groups g on {of_group} = g.group_name where {table.period} >= $since",
             {"since": since},
         ).pl()
 

@@ -246,8 +246,11 @@ class _Landing:
     # -- the records of the run ------------------------------------------------------------------------------
 
     def _unsound(self, table: Dataset) -> str | None:
-        """Return a sentence where the gate refused groups of a table whole, or for their dates."""
-        if not (table.is_regular or table.is_series):
+        """Return a sentence where the gate refused groups of a table whole, or for their dates.
+
+        A group of what comes irregularly may be a row or two: of such a table only a whole answer says anything.
+        """
+        if not (table.is_regular or table.is_series or table.group is None):
             return None
         held = {one.group for one in self.held[table.id]}
         accepted, refused = self.gated.accepted[table.id], self.gated.refused[table.id]

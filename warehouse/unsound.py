@@ -21,10 +21,9 @@ def refused_groups(accepted: pl.DataFrame, refused: pl.DataFrame, group: pl.Expr
         "reason",
         (pl.col(period).is_null() | (pl.col(period) > pl.col("fetched_at").dt.date())).alias("is_displaced"),
     )
-    landed = (
-        accepted.select(group.alias("group_name"))["group_name"].unique() if accepted.width else pl.Series([""])[:0]
-    )
-    is_whole = pl.col("group_name").is_in(landed.implode()).not_() & (pl.len().over("group_name") > 1)
+    # not select(): of no rows that makes one row of a literal
+    landed = accepted.with_columns(group.alias("group_name"))["group_name"] if accepted.width else pl.Series([""])[:0]
+    is_whole = pl.col("group_name").is_in(landed.unique().implode()).not_() & (pl.len().over("group_name") > 1)
     found = (
         rows.filter(is_whole | pl.col("is_displaced").any().over("group_name"))
         .group_by("group_name", "reason")

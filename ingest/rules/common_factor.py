@@ -107,6 +107,6 @@ def sentence(block: dict[str, object], source: str) -> str:
     assert isinstance(factor, float)
     what = "became zero" if factor == 0 else f"came back multiplied by {told(factor)}"
     return (
-        f"{source} {block['group']}: {block['rows_count']} of {block['compared_count']} values held of "
-        f"{block['column']} {what} ({block['first_period']} to {block['last_period']})"
+        f"{' '.join(filter(None, (source, str(block['group']))))}: {block['rows_count']} of {block['compared_count']} "
+        f"values held of {block['column']} {what} ({block['first_period']} to {block['last_period']})"
     )

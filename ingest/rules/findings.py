@@ -30,7 +30,8 @@ class Findings:
 
     def hold(self, table: Dataset, check: str, group: str, why: str) -> None:
         """Refuse a whole group; the first reason stands."""
-        self.groups.setdefault(table.id, {}).setdefault(group, f"{check}: {why}; nothing of {group} in this answer")
+        named = group or table.name
+        self.groups.setdefault(table.id, {}).setdefault(group, f"{check}: {why}; nothing of {named} in this answer")
         self.tell(table, check, why)
 
     def refuse(self, table: Dataset, check: str, positions: Iterable[int], why: str) -> None:
@@ -50,17 +51,18 @@ class Findings:
         return list(self.groups.get(table.id, {}))
 
 
-def pairs_of(both: pl.DataFrame, numbers: Iterable[str], group: str, period: str) -> pl.DataFrame:
+def pairs_of(both: pl.DataFrame, numbers: Iterable[str], group: str | None, period: str) -> pl.DataFrame:
     """Return position, group (text), column, period, value, held: what came and what is held of the same key."""
+    of_group = pl.lit("") if group is None else pl.col(group).cast(pl.String)
     return pl.concat(
         [
             both.select(
                 "position",
-                pl.col(group).cast(pl.String).alias("group"),
+                of_group.alias("group"),
                 pl.lit(name).alias("column"),
                 pl.col(period).alias("period"),
-                pl.col(name).alias("value"),
-                pl.col(f"{name}_held").alias("held"),
+                pl.col(name).cast(pl.Float64).alias("value"),
+                pl.col(f"{name}_held").cast(pl.Float64).alias("held"),
             ).filter(pl.col("value").is_not_null(), pl.col("held").is_not_null())
             for name in numbers
         ]

@@ -39,12 +39,15 @@ class Multiplied:
     amounts: Sequence[str] = ()
 
     def look(self, arrived: Arrived, found: Findings) -> None:
-        """Refuse groups whose held values come back multiplied; refuse a row or two that are a unit off."""
+        """Refuse groups whose held values come back multiplied; refuse a row or two that are a unit off.
+
+        A dataset without histories of its own is one.
+        """
         table, rows, held = arrived.dataset, arrived.sound, arrived.held
         if held.is_empty() or rows.is_empty():
             return
         pairs = pairs_of(
-            rows.join(held, on=list(table.key_names), suffix="_held"), self.numbers, arrived.group, table.period
+            rows.join(held, on=list(table.key_names), suffix="_held"), self.numbers, table.history, table.period
         )
         if table.is_series:
             revised = [series.id for series in arrived.catalog.series if series.is_revised]

@@ -77,13 +77,14 @@ _AGREED: Final = Rule(
 
 
 def _multiplied(options: Options) -> Sequence[Part]:
-    """`misprints`: columns of which a single value a unit off is refused (none where it is not said so).
+    """`columns`: those that are compared (all numbers where it is not said so, no counts).
 
+    `misprints`: columns of which a single value a unit off is refused (none where it is not said so).
     `splits`, `restated`: {nav_usd: -1}: splits restate the past of these columns, by that power of their ratio.
     `same`, `amounts`: snapshots of a group are compared line by line, where this key column is the same.
     """
     table = options.table
-    numbers = numbers_of(table)
+    numbers = options.columns("columns", numbers_of(table))
     search = Multiplied(
         numbers,
         misprints=options.columns("misprints", () if table.is_series else numbers),
@@ -92,7 +93,7 @@ def _multiplied(options: Options) -> Sequence[Part]:
         same=options.take("same", ""),
         amounts=options.columns("amounts"),
     )
-    if table.history is None or not numbers:
+    if not numbers or (table.history is None and table.is_snapshot):
         return []
     return [Search(search.look, (_FACTOR,), {"splits": search.splits} if search.splits else {})]
 

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
+
 from ingest.errors import QueryRefused, TargetUnusable
 from ingest.home import Home
 from serving.publish.release import Build
@@ -55,10 +57,11 @@ def new_release(out: Path, form: str, build: Build, home: Home) -> Iterator[Path
             before = os.readlink(link) if link.is_symlink() else ""
             _switch(link, name)
             _forget(out, form, {name, before})
-    except OSError as error:
+    except (OSError, duckdb.IOException) as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise TargetUnusable(f"cannot write {out}: {error.strerror or error}; {link} is what it was") from error
+        why = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise TargetUnusable(f"cannot write {out}: {why}; {link} is what it was") from error
 
 
 def write_manifest(folder: Path, build: Build, files: list[dict[str, Any]], more: dict[str, Any]) -> None:

@@ -81,7 +81,11 @@ def _copy(cursor: psycopg.Cursor[Any], con: duckdb.DuckDBPyConnection, table: Ta
     texts = ", ".join(quoted(column.name) for column in table.columns if column.kind == "VARCHAR")
     quotes = f", force_quote ({texts})" if texts else ""
     options = f"format csv, header false, nullstr {text(_NULL)}, delimiter ',', quote '\"', escape '\"'{quotes}"
-    rows = int(one(con, f"copy ({table.select()}) to {text(str(path))} ({options})"))
+    try:
+        rows = int(one(con, f"copy ({table.select()}) to {text(str(path))} ({options})"))
+    except duckdb.IOException as error:
+        why = " ".join(str(error).split())
+        raise TargetUnusable(f"{table.path}: cannot write to {path.parent}: {why}; nothing was changed") from error
     statement = f"copy {target} from stdin with (format csv, null {text(_NULL)}, freeze)"
     with path.open("rb") as file, cursor.copy(statement) as copy:
         while chunk := file.read(_CHUNK):

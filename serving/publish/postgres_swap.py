@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.errors import TargetUnusable
+from serving.publish.dictionary import DICTIONARY
 from warehouse.sql import quoted
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT_MS: Final = 500
 _PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 3.0
+"""Between tries, longer from one to the next: while one is made, new readers wait."""
 _SAY_AGAIN_SECONDS: Final = 60.0
 
 
@@ -59,10 +63,18 @@ def swap(
 
 
 def _tables(cursor: psycopg.Cursor[Any], schema: str) -> list[str]:
+    """Return the tables that the release before brought, by its own dictionary: any other is somebody else's."""
+    own = f"{quoted(schema)}.{quoted(f'meta_{DICTIONARY[0]}')}"
+    cursor.execute("select to_regclass(%s) is not null", [own])
+    if cursor.fetchone() != (True,):
+        return []
     cursor.execute(
-        "select relname from pg_class where relkind = 'r' and relnamespace = to_regnamespace(%s) "
-        "and obj_description(oid, 'pg_class') is not null order by relname",
-        [quoted(schema)],
+        f"""
+        select relname from pg_class
+        where relkind = 'r' and relnamespace = to_regnamespace(%s) and (oid = to_regclass(%s) or relname in (
+            select regexp_replace(replace(table_path, '.', '_'), '^marts_', '') from {own})) order by relname
+        """,
+        [quoted(schema), own],
     )
     return [name for (name,) in cursor.fetchall()]
 
@@ -77,7 +89,7 @@ def _lock(
     wait = _wait_ms(cursor)
     began = time.monotonic()
     said = float("-inf")
-    while True:
+    for tries in count(1):
         _run(cursor, "savepoint before_lock")
         try:
             _run(cursor, f"set local lock_timeout to {wait}; set local statement_timeout to {wait}")
@@ -101,7 +113,7 @@ def _lock(
         if now - said > _SAY_AGAIN_SECONDS:
             said = now
             tell(f"waiting for readers of schema {schema} to end their transactions: {readers}")
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(min(tries * _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
 
 
 def _wait_ms(cursor: psycopg.Cursor[Any]) -> int:

@@ -1,4 +1,4 @@
-"""What a publisher can do to a file and leave it readable: rows of text, JSON, XML and workbooks, bent in place."""
+"""What a publisher can do to a file and leave it readable: text, JSON, calendars and workbooks, bent row by row."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _DATE = re.compile(
     r"|\b[A-Z][a-z]{2} \d{1,2},? \d{4}\b|\b[SHR]\d{1,2}\.\d{1,2}\.\d{1,2}\b"
 )
 _NUMBER = re.compile(r'(?<![\w./:-])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?=["<])|(?<![\w./:-])-?\d+(?:\.\d+)?(?![\w/:%.-])')
+_OF_TIME_OR_PLACE: Final = re.compile(r"date|year|quarter|month|(?<!to)day|nbr|line|(?<!b)id", re.I)
 _ERAS: Final = {"S": 1925, "H": 1988, "R": 2018}
 
 
@@ -104,7 +105,7 @@ class _Lines(Document):
 
 
 class _Records(Document):
-    """JSON whose rows are objects with a date of their own; numbers inside them may lie deeper."""
+    """JSON whose rows are objects with a date of their own or one level below; numbers inside them may lie deeper."""
 
     def __init__(self, data: bytes) -> None:
         self.whole = json.loads(data)
@@ -114,7 +115,7 @@ class _Records(Document):
     def _find(self, node: Any) -> None:
         if isinstance(node, list):
             for at, item in enumerate(node):
-                if isinstance(item, dict) and any(_is_day(value) for value in item.values()):
+                if isinstance(item, dict) and any(map(_has_day, item.values())):
                     self.rows.append((node, at))
                 else:
                     self._find(item)
@@ -193,8 +194,38 @@ class _Chart(Document):
         return json.dumps(self.whole).encode()
 
 
+class _Events(Document):
+    """An iCalendar: its events, which have moments and no numbers."""
+
+    _EVENT = re.compile(rb"BEGIN:VEVENT.*?END:VEVENT\r?\n", re.S)
+
+    def __init__(self, data: bytes) -> None:
+        self.head, self.tail = data[: data.index(b"BEGIN:VEVENT")], b"END:VCALENDAR\r\n"
+        self.events = self._EVENT.findall(data)
+
+    def count(self) -> int:
+        return len(self.events)
+
+    def shift(self, at: int) -> bool:
+        before = self.events[at]
+        self.events[at] = before.replace(b":%d" % SHIFTED_YEAR, b":%d" % SHIFTED_TO)
+        return self.events[at] != before
+
+    def scale(self, at: int, change: Callable[[float], float]) -> None:
+        return
+
+    def permute(self, order: Sequence[int]) -> None:
+        self.events = [self.events[number] for number in order]
+
+    def double(self, at: int) -> None:
+        self.events.insert(at, self.events[at])
+
+    def body(self) -> bytes:
+        return b"".join([self.head, *self.events, self.tail])
+
+
 class _Cells(Document):
-    """The first sheet of a workbook, of either kind."""
+    """The largest sheet of a workbook, of either kind; the others stay as they are."""
 
     def __init__(self, rows: list[list[Any]], write: Callable[[list[list[Any]]], bytes]) -> None:
         self.rows = rows
@@ -256,6 +287,8 @@ def opened(data: bytes) -> Document:
         with zipfile.ZipFile(io.BytesIO(data)) as members:
             is_workbook = "xl/workbook.xml" in members.namelist()
         return _Cells(*_workbook(data)) if is_workbook else _Zipped(data)
+    if data.startswith(b"BEGIN:VCALENDAR"):
+        return _Events(data)
     if data.lstrip()[:1] in (b"{", b"["):
         whole = json.loads(data)
         return _Chart(whole) if isinstance(whole, dict) and "chart" in whole else _Records(data)
@@ -264,49 +297,52 @@ def opened(data: bytes) -> Document:
 
 def _workbook(data: bytes) -> tuple[list[list[Any]], Callable[[list[list[Any]]], bytes]]:
     book = openpyxl.load_workbook(io.BytesIO(data))
-    name = book.sheetnames[0]
-    rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+    sheets = {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets}
+    largest = max(sheets, key=lambda name: len(sheets[name]))
 
     def write(changed: list[list[Any]]) -> bytes:
-        new = openpyxl.Workbook()
-        sheet = new.active
-        assert sheet is not None
-        sheet.title = name
-        for row in changed:
-            sheet.append(row)
+        new = openpyxl.Workbook(write_only=True)
+        for name, rows in {**sheets, largest: changed}.items():
+            sheet = new.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
         buffer = io.BytesIO()
         new.save(buffer)
         return buffer.getvalue()
 
-    return rows, write
+    return sheets[largest], write
 
 
 def _old_workbook(data: bytes) -> tuple[list[list[Any]], Callable[[list[list[Any]]], bytes]]:
     book = xlrd.open_workbook(file_contents=data)
-    sheet = book.sheet_by_index(0)
-    rows = [
-        [
-            xlrd.xldate_as_datetime(cell.value, book.datemode) if cell.ctype == xlrd.XL_CELL_DATE else cell.value
-            for cell in sheet.row(n)
+    sheets = {
+        sheet.name: [
+            [
+                xlrd.xldate_as_datetime(cell.value, book.datemode) if cell.ctype == xlrd.XL_CELL_DATE else cell.value
+                for cell in sheet.row(n)
+            ]
+            for n in range(sheet.nrows)
         ]
-        for n in range(sheet.nrows)
-    ]
+        for sheet in book.sheets()
+    }
+    largest = max(sheets, key=lambda name: len(sheets[name]))
 
     def write(changed: list[list[Any]]) -> bytes:
         new = xlwt.Workbook()
-        page = new.add_sheet(sheet.name)
         day = xlwt.easyxf(num_format_str="MM/DD/YYYY")
-        for n, row in enumerate(changed):
-            for at, cell in enumerate(row):
-                if isinstance(cell, datetime):
-                    page.write(n, at, cell, day)
-                elif cell != "":
-                    page.write(n, at, cell)
+        for name, rows in {**sheets, largest: changed}.items():
+            page = new.add_sheet(name)
+            for n, row in enumerate(rows):
+                for at, cell in enumerate(row):
+                    if isinstance(cell, datetime):
+                        page.write(n, at, cell, day)
+                    elif cell != "":
+                        page.write(n, at, cell)
         buffer = io.BytesIO()
         new.save(buffer)
         return buffer.getvalue()
 
-    return rows, write
+    return sheets[largest], write
 
 
 # ---- what can happen to rows -----------------------------------------------------------------------------------------
@@ -369,8 +405,12 @@ def bent(kind: str, data: bytes) -> bytes:
     rows = opened(data)
     if rows.count() < 2:
         raise Unbendable
+    before = rows.body()
     BENDS[kind](rows)
-    return rows.body()
+    after = rows.body()
+    if after == before:
+        raise Unbendable
+    return after
 
 
 # ---- cells -----------------------------------------------------------------------------------------------------------
@@ -389,7 +429,11 @@ def _day(cell: Any) -> bool:
 
 
 def _is_day(value: Any) -> bool:
-    return isinstance(value, str) and bool(_DATE.fullmatch(value))
+    return isinstance(value, str) and bool(_DATE.fullmatch(value.partition("T")[0]))
+
+
+def _has_day(value: Any) -> bool:
+    return any(map(_is_day, value.values())) if isinstance(value, dict) else _is_day(value)
 
 
 def _is_number(cell: Any) -> bool:
@@ -413,10 +457,7 @@ def _scaled_cell(cell: Any, change: Callable[[float], float]) -> Any:
 def _scaled(node: Any, change: Callable[[float], float]) -> Any:
     """Change the numbers of a record and of what lies in it, but for those of dates and their parts."""
     if isinstance(node, dict):
-        return {
-            key: value if re.search(r"date|year|quarter|month|day|nbr|line|id", key, re.I) else _scaled(value, change)
-            for key, value in node.items()
-        }
+        return {key: value if _OF_TIME_OR_PLACE.search(key) else _scaled(value, change) for key, value in node.items()}
     if isinstance(node, list):
         return [_scaled(item, change) for item in node]
     return _scaled_cell(node, change)

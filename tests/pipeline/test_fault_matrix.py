@@ -8,14 +8,30 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
-from simulator import StandIn
+from ingest.dataset import TABLES
+from simulator import MARKET_SCHEMA, Market, StandIn
 from tests.cli import environment, tidegauge
 from tests.pipeline.damage import Unbendable, bent
-from tests.pipeline.fault_matrix import FAULTS, FIRST, ROUTES, SECOND, Bench, bench, small_market
+from tests.pipeline.fault_matrix import (
+    FAULTS,
+    FIRST,
+    LATE,
+    LATE_ROUTES,
+    ROUTES,
+    SECOND,
+    Bench,
+    Outcome,
+    ask,
+    bench,
+    small_market,
+)
 
-SAMPLE = [(route, FAULTS[number % len(FAULTS)]) for number, route in enumerate(ROUTES)]
+INSTEAD = {"bls": "doubled_alike", "ici": "shuffled"}
+"""Where the turn is of a fault that has nothing to change there: no row is of that year."""
+SAMPLE = [(route, INSTEAD.get(route, FAULTS[number % len(FAULTS)])) for number, route in enumerate(ROUTES)]
 """One fault a route, each fault at least once."""
 
 HEADLINES = (
@@ -35,25 +51,51 @@ HEADLINES = (
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("matrix")) as made:
+    with bench(
+        tmp_path_factory.mktemp("matrix"), routes=[route for route in ROUTES if route not in LATE_ROUTES]
+    ) as made:
         yield made
 
 
-def assert_harmless(small: Bench, route: str, fault: str) -> None:
-    outcome = small.meet(route, fault)
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("late"), LATE, LATE_ROUTES) as made:
+        yield made
+
+
+def assert_harmless(request: pytest.FixtureRequest, route: str, fault: str) -> Outcome:
+    made: Bench = request.getfixturevalue("late" if route in LATE_ROUTES else "small")
+    outcome = made.meet(route, fault)
     assert (outcome.wrong, outcome.withdrawn, outcome.not_recovered) == ([], [], []), outcome
+    return outcome
 
 
 @pytest.mark.parametrize(("route", "fault"), SAMPLE)
-def test_a_fault_of_each_route(small: Bench, route: str, fault: str) -> None:
-    assert_harmless(small, route, fault)
+def test_a_fault_of_each_route(request: pytest.FixtureRequest, route: str, fault: str) -> None:
+    outcome = assert_harmless(request, route, fault)
+    # frozen and cut answers are not counted, and a second provider is asked for nothing while the first has all
+    assert outcome.touched or fault in ("frozen", "cut") or route == "nasdaq", "nothing was bent: this shows nothing"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("route", ROUTES)
-def test_every_fault_of_every_route(small: Bench, route: str, fault: str) -> None:
-    assert_harmless(small, route, fault)
+def test_every_fault_of_every_route(request: pytest.FixtureRequest, route: str, fault: str) -> None:
+    if (route, fault) == ("shiller", "frozen"):
+        pytest.xfail("an older copy of the file has the running month as it stood then, and no day by which to tell")
+    assert_harmless(request, route, fault)
+
+
+def test_nothing_is_made_up_beside_real_figures(tmp_path: Path) -> None:
+    """A market that is not simulated and holds nothing, as a folder of recordings does of most publishers."""
+    nothing = Market(pl.DataFrame(schema=dict(MARKET_SCHEMA)))
+    with StandIn(nothing, FIRST) as upstream:
+        outcomes = ask(upstream, tmp_path, FIRST, ROUTES)
+    with duckdb.connect(str(tmp_path / "build" / "warehouse.duckdb"), read_only=True) as con:
+        counts = {table.id: con.execute(f"select count(*) from {table.id}").fetchone() for table in TABLES}
+    assert {table: count for table, count in counts.items() if count != (0,)} == {}
+    silent = {outcome.source for outcome in outcomes if outcome.error is None}
+    assert silent == {"nasdaq"}, "asked for nothing, as nobody's prices are there to judge; the others say why"
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from ingest.errors import ConfigError
 from ingest.gate import gate
 from ingest.rules.declared import rules_of
 from ingest.rules.evidence import Evidence
+from warehouse.unsound import refused_groups
 
 NOW = datetime(2026, 11, 18, 23, 30, tzinfo=UTC)
 WEEKS = [date(2026, 11, 10) - timedelta(days=7 * back) for back in range(20)][::-1]
@@ -152,11 +153,42 @@ def test_a_dataset_without_groups_and_a_group_of_numbers_have_their_gate_too():
     assert failed(judged(weeks(), table=whole)) == set()
     twice = judged([*weeks(), row("067651", WEEKS[2], 1.0, 2.0)], table=whole)
     assert twice.refused[POSITIONS.id].height == 2
+    # all of it is one history, but for a snapshot: what two days have in common is no revision
+    larger = judged(weeks(factor=1000.0), held=weeks(), table=whole)
+    assert larger.accepted[POSITIONS.id].is_empty()
+    (why,) = set(larger.refused[POSITIONS.id]["reason"])
+    assert why.startswith("history_is_not_multiplied: made_up: 20 of 20 values held of long_contracts came back multi")
+    assert why.endswith("; nothing of positions in this answer")
+    snapshot = replace(whole, is_snapshot=True)
+    assert failed(judged(weeks(factor=10.0), held=weeks(), table=snapshot)) == set()
     code = Column("contract_code", pl.Int64(), "Contract market")
     numbered = replace(POSITIONS, keys=(code, POSITIONS.keys[1]))
     held = [(67651, *one[1:]) for one in weeks()]
     result = judged([(67651, *one[1:]) for one in weeks(factor=1000.0)], held=held, table=numbered)
     assert {why for *_, why in refused(result)} == {"history_is_not_multiplied"}
+
+
+def test_counts_are_compared_where_they_are_named():
+    counts = tuple(Column(one.name, pl.Int64(), one.comment) for one in POSITIONS.values)
+    entry = {"rule": "history_is_not_multiplied", "misprints": []}
+    table = replace(POSITIONS, values=counts, expect=(entry,))
+    came, held = [[tuple(map(_whole, one)) for one in rows] for rows in (weeks(factor=10.0), weeks())]
+    assert failed(judged(came, held=held, table=table)) == set()
+    named = replace(table, expect=({**entry, "columns": ["long_contracts"]},))
+    assert failed(judged(came, held=held, table=named)) == {"history_is_not_multiplied"}
+
+
+def _whole(cell: Any) -> Any:
+    return int(cell) if isinstance(cell, float) else cell
+
+
+def test_an_answer_without_groups_that_is_refused_whole_is_said():
+    day = pl.Series("report_date", [date(2026, 11, 10)] * 2)
+    fetched_at = pl.Series("fetched_at", [NOW.replace(tzinfo=None)] * 2)
+    refused_rows = pl.DataFrame([day, fetched_at]).with_columns(reason=pl.lit("multiplied"))
+    nothing = refused_rows.clear()
+    assert refused_groups(nothing, refused_rows, pl.lit(""), "report_date") == {"": "multiplied"}
+    assert refused_groups(refused_rows, refused_rows, pl.lit(""), "report_date") == {}
 
 
 @pytest.mark.parametrize(

@@ -144,13 +144,16 @@ def test_readers_of_a_folder_meet_whole_releases(home, out):
     assert kept == ["b2", "b3"], "the one before stays for those who have it open"
 
 
-def test_what_fails_half_way_leaves_the_old_release(home, out, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), duckdb.IOException("No space left on device")]
+)
+def test_what_fails_half_way_leaves_the_old_release(home, out, monkeypatch, error):
     copy_to_folder(home, "parquet", out)
     before = (out / "parquet").resolve()
     publish_release(home, "b2")
 
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(files, "_entry", full)
     with pytest.raises(TargetUnusable, match=r"cannot write .*: No space left on device; .*parquet is what it was"):

@@ -235,8 +235,12 @@ def test_keys_of_environment_and_file_are_guarded_whatever_their_name(
     monkeypatch.setenv("TIDEGAUGE_OTHER_PASSWORD", "s3cret-of-another")
     monkeypatch.setenv("HTTPS_PROXY", "http://me:pr0xy-word@127.0.0.1:9")
     monkeypatch.setenv("FRED_API_KEY", KEY)
+    monkeypatch.setenv("TIDEGAUGE_POSTGRES_DSN", "host=127.0.0.1 password=p0stgres-word dbname=x")
+    monkeypatch.setenv("TIDEGAUGE_OTHER_DSN", "postgresql://me:p%40ss-w0rd@127.0.0.1/x")
     load_settings()
     for value in (
+        "p0stgres-word",
+        "p@ss-w0rd",
         "tok3n-of-a-vendor",
         "f" * 4 + "eeeeddddccccbbbbaaaa99998888",
         "s3cret-of-another",

@@ -79,7 +79,8 @@ def test_one_notice_that_stands_twice_is_one_and_cells_may_hold_commas_and_line_
     ("lines", "message"),
     [
         (["a,CA,X,ten,1990-03-05,"], "got 'ten'"),
-        (["a,CA,X,-4,1990-03-05,"], "expected no negative employees_affected, got -4.0"),
+        (["a,CA,X,-4,1990-03-05,"], "expected employees_affected between 0 and 100,000, got -4"),
+        (["a,CA,X,4,1990-03-05,", "b,CA,X,1e308,1990-03-05,"], "between 0 and 100,000, got 1e+308"),
         (["a,CA,X,1,03/05/1990,"], "got '03/05/1990'"),
         (["a,CA,X,1,,1990-30-01"], "got '1990-30-01'"),
         (["a,California,X,1,1990-03-05,"], "expected a state of two letters in line 2, got 'California'"),

@@ -31,6 +31,8 @@ from ingest.readers.limits import oversize_of_text
 from ingest.readers.parsing import changed, dates_of, numbers_of, quoted, refuse_cut, refuse_oversize, text_of
 
 URL: Final = "https://github.com/APVentureEngine/warn-act-notices/releases/latest/download/warn_notices.csv"
+MOST_WORKERS: Final = 100_000
+"""Of one notice; the largest on record are a third of it."""
 TABLE: Final = "warn_feed.months"
 READ: Final = ("id", "state", "employees_affected", "notice_date", "effective_date")
 """The columns that are read; the file has more, and gained some."""
@@ -48,8 +50,8 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     """Return one row for each month that was over, ten days before the file was read."""
     notices = _notices(payload)
     headcounts = numbers_of(payload, notices, "employees_affected", ("",))
-    if (headcounts < 0).any():
-        raise changed(payload, "no negative employees_affected", str(headcounts.min()))
+    if strange := [one for one in headcounts.drop_nulls().to_list() if not 0 <= one <= MOST_WORKERS]:
+        raise changed(payload, f"employees_affected between 0 and {MOST_WORKERS:,}", f"{strange[0]:g}")
     noticed = dates_of(payload, notices.filter(pl.col("notice_date") != ""), "notice_date", "%Y-%m-%d")
     effective = dates_of(payload, notices.filter(pl.col("effective_date") != ""), "effective_date", "%Y-%m-%d")
     if noticed.is_empty() and effective.is_empty():
