@@ -6,30 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from serving.units import unit_of as named_unit
 from warehouse.publish import SIMULATED_PREFIX
 
-_UNITS: Final = {
-    "usd_bn": "USD billions",
-    "usd_mn": "USD millions",
-    "cny_bn": "CNY billions",
-    "usd": "USD",
-    "pct": "percent",
-    "bp": "basis points",
-    "ratio": "ratio",
-    "index": "index points",
-    "zscore": "standard deviations",
-    "percentile": "percentile",
-    "count": "number",
-    "days": "days",
-    "shares": "shares",
-    "rate": "rate",
-    "rank": "rank",
-    "points": "points",
-    "score": "score",
-    "year": "year",
-    "month": "month",
-    "at": "UTC",
-}
 _STATED: Final = re.compile(
     r"(?:Percentile|Percentage points|Percent|USD|EUR|JPY|CNY|Index|Ratio|Basis points|Standard deviations|Number"
     r"|Billions|Shares)\b[^;]{0,40}(?=;)"
@@ -49,8 +28,7 @@ def unit_of(column: str, kind: str, description: str | None) -> str:
         return stated[0]
     if kind in ("VARCHAR", "DATE"):
         return ""
-    ends = (column.split("_", n)[-1] for n in range(column.count("_") + 1))
-    return next((_UNITS[end] for end in ends if end in _UNITS), "")
+    return named_unit(column) or ""
 
 
 def without_mark(description: str | None) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from serving.explore.published import Reading
 from serving.explore.refusals import Refused, said
 from serving.report.rendering import has_table
+from serving.units import short_unit_of
 from warehouse.asof import without_past
 from warehouse.presentation import PERIOD_COLUMNS
 from warehouse.published_table import KEYS
@@ -28,29 +29,6 @@ _KINDS: Final[Mapping[str, Kind]] = {
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _UNIT_LENGTH: Final = 34
 _MARK: Final = "SIMULATED. "
-_SUFFIXES: Final = {
-    "_usd_bn": "USD bn",
-    "_usd_mn": "USD mn",
-    "_cny_bn": "CNY bn",
-    "_usd": "USD",
-    "_pct": "%",
-    "_bp": "bp",
-    "_ratio": "ratio",
-    "_index": "index points",
-    "_rate": "rate",
-    "_count": "count",
-    "_shares": "shares",
-    "_days": "days",
-    "_zscore": "z-score",
-    "_percentile": "percentile",
-    "_number": "number",
-    "_score": "score",
-    "_seq": "position",
-    "_rank": "rank",
-    "_year": "year",
-    "_month": "month",
-    "_status": "status",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +181,7 @@ def _kind(dtype: str) -> Kind | None:
 def _unit(name: str, kind: Kind, description: str) -> str:
     if kind != "number":
         return {"flag": "yes or no", "state": "state"}.get(kind, "date" if name.endswith("_date") else "moment")
-    for suffix, unit in _SUFFIXES.items():
-        if name.endswith(suffix):
-            return unit
+    if unit := short_unit_of(name):
+        return unit
     first, found, _ = description.partition(";")
     return first if found and len(first) <= _UNIT_LENGTH and "unit" not in first else "number"

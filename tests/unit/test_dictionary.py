@@ -65,7 +65,7 @@ def facts_of(home) -> Facts:
         ("tga_usd_bn", "DOUBLE", "USD billions; level", "USD billions"),
         ("boj_assets_number", "DOUBLE", "JPY billions; assets", "JPY billions"),
         ("change_21d_pct", "DOUBLE", "What it changed by", "percent"),
-        ("qt_pace_usd_bn", "DOUBLE", "The pace of it", "USD billions"),
+        ("qt_pace_usd_bn", "DOUBLE", "The pace of it", "billions of US dollars"),
         ("is_month_end", "BOOLEAN", "TRUE on the last session", "yes or no"),
         ("missing_reason", "VARCHAR", "Percent; why", ""),
         ("known_at", "TIMESTAMP", "UTC; when", "UTC"),
