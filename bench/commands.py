@@ -82,7 +82,16 @@ def _dbt(home: Home, now: datetime) -> list[str]:
     variables = f'{{run_at: "{now:%Y-%m-%d %H:%M:%S}", origin: SIMULATED, run_id: bench}}'
     project = str(PROJECT_ROOT / "dbt_project")
     return [
-        *(sys.executable, "-m", "dbt.cli.main", "build", "--exclude-resource-type", "unit_test"),
+        *(
+            sys.executable,
+            "-m",
+            "dbt.cli.main",
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            "--exclude-resource-type",
+            "exposure",
+        ),
         *("--project-dir", project, "--profiles-dir", project, "--vars", variables),
         *("--target-path", str(home.root / "dbt"), "--log-path", str(home.root / "dbt")),
     ]

@@ -116,7 +116,7 @@ def build(
     events: list[dict[str, Any]] = []
     named = plan.selected() if plan is not None else None
     chosen = _selection(context, manifest, translator) if named is None else ["--select", *named, *_ALONE]
-    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "exposure"]
+    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"]
     arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
     left = [] if plan is None else [*_left_results(plan, manifest)]
     shown = {} if plan is None else left_events(plan, manifest, translator, context)
