@@ -49,7 +49,10 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
                 return parsed.result
             patch.setenv("TIDEGAUGE_WAREHOUSE", str(warehouse))
             variables = ("--vars", '{"run_at": "2026-02-06 14:20:00", "origin": "SIMULATED", "run_id": "test"}')
-            done = dbtRunner(manifest=parsed.result).invoke([*arguments, *variables, *folders, *quiet])
+            asked = [*arguments]
+            if asked[0] == "build":
+                asked += ["--exclude-resource-type", "exposure"]  # who reads the models: there is nothing to build
+            done = dbtRunner(manifest=parsed.result).invoke([*asked, *variables, *folders, *quiet])
             assert done.exception is None, done.exception
             return done.result
 
