@@ -17,6 +17,7 @@ _PATH: Final = "/trade-api/v2/markets"
 _SERIES: Final = "KXFEDDECISION"
 _PAGE_SIZE: Final = 40
 _MEETINGS: Final = 12
+_FIRST: Final = date(2021, 7, 1)
 _TITLES: Final = {
     "H26": "Hike >25bps", "H25": "Hike 25bps", "H0": "Fed maintains rate", "C25": "Cut 25bps", "C26": "Cut >25bps"
 }  # fmt: skip
@@ -35,6 +36,8 @@ def render(view: View, request: Request) -> Response:
 
 def _markets(view: View) -> Iterator[Mapping[str, Any]]:
     now = view.now.astimezone(NEW_YORK)
+    if now.date() < _FIRST:
+        return
     last = expected(view).tail(1)
     for on in [day for day in meetings().tolist() if day >= now.date()][:_MEETINGS]:
         closes_at = datetime(on.year, on.month, on.day, 13, 59, tzinfo=NEW_YORK)

@@ -50,7 +50,8 @@ def main(folder: Path) -> None:
         path.write_text(text, encoding="utf-8")
     catalog = load_catalog()
     # every series drawn inside its range: no economy is needed for this
-    market = Market(pl.concat(list(undrawn(Grid(NOW.date(), 20), catalog, []))))
+    calm = pl.DataFrame({"session_date": [NOW.date()], "regime": ["calm"]})
+    market = Market(pl.concat(list(undrawn(Grid(NOW.date(), 20), catalog, []))), latent=calm)
     build = folder / "warehouse.duckdb"
     seen: dict[str, Any] = {"hosts": sorted(renderers()), "probed": [one.name for one in probed()]}
     with StandIn(market, NOW) as stand_in, duckdb.connect(str(build)) as con:

@@ -56,6 +56,7 @@ def test_regime_and_freshness_for_eyes(demo_home: Path, monkeypatch, capsys):
     assert printed.startswith("SIMULATED · Session 20")
     assert "neither advice nor a timing signal" in printed
     assert "net_liquidity" in printed
+    monkeypatch.delenv("COLUMNS", raising=False)  # in a window of a given width long texts take several lines
     assert cli.call(["freshness"]) == 0
     states = [line.split()[1] for line in capsys.readouterr().out.splitlines()[2:-1]]
     order = ["never", "stale", "late", "ended", "optional", "fresh"]

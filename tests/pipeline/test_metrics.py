@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration import dbt_state
 from orchestration.dbt_bridge import ensure_manifest
 
 WRITTEN = "semantic_manifest.json"
@@ -31,7 +32,9 @@ def engine():
     from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
     from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
-    text = ensure_manifest().with_name(WRITTEN).read_text(encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dbt_state, "_root", None)  # not the folder of a home that a run of another test has used
+        text = ensure_manifest().with_name(WRITTEN).read_text(encoding="utf-8")
     return MetricFlowEngine(SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(text)), Client())
 
 
