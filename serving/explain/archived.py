@@ -77,8 +77,7 @@ class Answers:
             except PartOfPayloadChanged as part:
                 rows = cast("pl.DataFrame", part.rows)
             found = rows.filter((pl.col("series_id") == name) & (pl.col("period_date") == one.period))
-            values = found["value"].drop_nulls().to_list()
-            return (values[-1] if values else None), load_catalog().factor(pair[1].unit, pair[0].unit)
+            return value_of(found, "value", one.known_at), load_catalog().factor(pair[1].unit, pair[0].unit)
         return self._of_table(one, cast("TableModule", connector.module), payload), 1.0
 
     @staticmethod
@@ -89,7 +88,14 @@ class Answers:
         table = dataset(table_id)
         rows = module.parse(payload)[table_id].filter(pl.col(table.period) == one.period)
         others = [name for name in table.key_names if name != table.period]
-        for name, value in zip(others, one.title.split(", "), strict=False):
+        for name, value in zip(others, one.key, strict=True):
             rows = rows.filter(pl.col(name).cast(pl.String) == value)
-        values = rows[column].drop_nulls().to_list()
-        return values[-1] if values else None
+        return value_of(rows, column, one.known_at)
+
+
+def value_of(rows: pl.DataFrame, column: str, known_at: datetime | None) -> Any:
+    """Return the value of the vintage that the publisher dates `known_at`, else that of the last one; None of none."""
+    found = rows.drop_nulls(column)
+    if "stated_at" in found.columns and not (dated := found.filter(pl.col("stated_at") == known_at)).is_empty():
+        found = dated
+    return found[column][-1] if found.height else None

@@ -213,24 +213,30 @@ def _of_raw(
         yield from _of_step(con, path, wanted, row)
         return
     shown = [name for name in wanted if name in table.value_names]
-    keys = [name for name in table.key_names if name != table.period and row.get(name) is not None]
+    named = [name for name in table.key_names if name != table.period]
+    keys = [name for name in named if row.get(name) is not None]
     if not shown or (len(table.key_names) > 1 and not keys):
         return
     chosen = [f"{quoted(name)} = {text(str(row[name]))}" for name in keys]
     chosen += [f"{quoted(table.period)} <= {text(str(period))}::date"] if period is not None else []
+    order = ", ".join([f"{quoted(table.period)} desc", *map(quoted, named)])
     found = _record(
-        con,
-        f"from warehouse.{path}_latest where {' and '.join(chosen) or 'true'} "
-        f"order by {quoted(table.period)} desc limit 1",
+        con, f"from warehouse.{path}_latest where {' and '.join(chosen) or 'true'} order by {order} limit 1"
     )
     if found is None:
         return
+    key = tuple(str(found[name]) for name in named)
+    title = ", ".join(key)
+    if len(keys) < len(named):
+        of_period = [*chosen[: len(keys)], f"{quoted(table.period)} = {text(str(found[table.period]))}::date"]
+        (count,) = _one(con, f"select count(*) from warehouse.{path}_latest where {' and '.join(of_period)}")
+        title += f"; one of {count:,} rows"
     units = {column.name: column.unit for column in table.values}
     for name in shown:
         if found[name] is not None:
             yield Input(
                 f"{path}.{name}",
-                ", ".join(str(row[key]) for key in keys),
+                title,
                 found[table.period],
                 found[name],
                 units[name],
@@ -238,6 +244,7 @@ def _of_raw(
                 found["known_at"],
                 found["known_basis"],
                 found["payload_sha256"],
+                key,
             )
 
 

@@ -11,7 +11,10 @@ import duckdb
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of a cell. `path` names where it stands; `value` and `period` are None where there is none."""
+    """One input of a cell. `path` names where it stands; `value` and `period` are None where there is none.
+
+    `key`: of a raw row, the values of its table's key but for the period.
+    """
 
     path: str
     title: str
@@ -22,6 +25,7 @@ class Input:
     known_at: datetime | None = None
     known_basis: str | None = None
     payload_sha256: str | None = None
+    key: tuple[str, ...] = ()
 
 
 def has_build(con: duckdb.DuckDBPyConnection) -> bool:

@@ -64,6 +64,20 @@ def test_cells_drawn_from_every_mart_are_explained(file: duckdb.DuckDBPyConnecti
     assert parsed_again > DRAWN / 2
 
 
+def test_a_row_of_many_is_said_to_be_one(file: duckdb.DuckDBPyConnection, answers: Answers) -> None:
+    fund, day = file.execute(
+        "select fund_ticker, session_date from marts.concentration_daily where excluded_weight_pct is not null limit 1"
+    ).fetchone() or ("", "")
+    found = explained(file, "concentration_daily", [fund, str(day)], "excluded_weight_pct").inputs
+    lines = [one for one in found if one.path.endswith(".weight_pct")]
+    assert lines
+    for one in lines:
+        answer = answers.of(one)
+        assert "; one of " in one.title
+        assert answer is not None
+        assert answer.is_same, one
+
+
 def test_every_mart_with_a_column_has_a_key(file: duckdb.DuckDBPyConnection) -> None:
     for mart in sorted({mart for mart, _ in numeric(file)}):
         assert key_of(file, mart), mart
