@@ -96,6 +96,7 @@ class Answers:
 def value_of(rows: pl.DataFrame, column: str, known_at: datetime | None) -> Any:
     """Return the value of the vintage that the publisher dates `known_at`, else that of the last one; None of none."""
     found = rows.drop_nulls(column)
-    if "stated_at" in found.columns and not (dated := found.filter(pl.col("stated_at") == known_at)).is_empty():
-        found = dated
+    if "stated_at" in found.columns and known_at is not None:
+        dated = found.filter(pl.col("stated_at") == known_at)
+        found = found if dated.is_empty() else dated
     return found[column][-1] if found.height else None
