@@ -40,7 +40,7 @@ ROUTES: Final = (
     *(source for source in SOURCES if source != "user_file"),
     *(desk.name for desk in TABLE_CONNECTORS if not desk.name.startswith("user_")),
 )
-LATE_ROUTES: Final = ("deposits_withdrawals", "public_debt_transactions", "tax_refunds")
+LATE_ROUTES: Final = ("deposits_withdrawals", "kalshi", "public_debt_transactions", "tax_refunds")
 FAULTS: Final = (*BENDS, "frozen", "cut")
 
 

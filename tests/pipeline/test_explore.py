@@ -19,8 +19,13 @@ from tests.cli import COMMAND, ROOT, environment
 
 
 @pytest.fixture(scope="module")
-def page(demo_home: Path) -> TestClient:
-    return TestClient(app_of(Home(demo_home)), base_url="http://127.0.0.1")
+def page(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    # In a place of its own: DuckDB would share the page's locked connection with whatever else this process opens.
+    root = tmp_path_factory.mktemp("explored")
+    (root / "archive").symlink_to(demo_home / "archive")
+    (root / "published").mkdir()
+    (root / "published" / "tidegauge.duckdb").hardlink_to(demo_home / "published" / "tidegauge.duckdb")
+    return TestClient(app_of(Home(root)), base_url="http://127.0.0.1")
 
 
 def test_every_mart_is_drawn(page: TestClient):

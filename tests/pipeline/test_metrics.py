@@ -27,15 +27,21 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def engine():
+def written(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What dbt wrote of the metrics; not below a home that a run of another test has used."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dbt_state, "_root", None)
+        patched.setenv("TIDEGAUGE_HOME", str(tmp_path_factory.mktemp("metrics") / "none"))
+        return ensure_manifest().with_name(WRITTEN).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def engine(written: str):
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
     from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dbt_state, "_root", None)  # not the folder of a home that a run of another test has used
-        text = ensure_manifest().with_name(WRITTEN).read_text(encoding="utf-8")
-    return MetricFlowEngine(SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(text)), Client())
+    return MetricFlowEngine(SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(written)), Client())
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +81,8 @@ def test_a_metric_by_month_is_the_mean_of_its_days(engine, con):
     assert [value for _, value in metric] == pytest.approx([value for _, value in mart], nan_ok=True)
 
 
-def test_every_metric_can_be_asked(engine, con):
-    names = [metric["name"] for metric in json.loads(ensure_manifest().with_name(WRITTEN).read_text())["metrics"]]
+def test_every_metric_can_be_asked(engine, con, written):
+    names = [metric["name"] for metric in json.loads(written)["metrics"]]
     assert len(names) > 25
     for name in names:
         assert con.execute(f"select count({name}) from ({asked(engine, name, by='metric_time__day')})").fetchone()[0], (
