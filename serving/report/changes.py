@@ -189,36 +189,37 @@ _SERVED: Final = """
     where o.is_own_day
 """
 """The observations that count of the provider that serves each series."""
+_NEWEST: Final = """
+    qualify row_number() over (
+        partition by series_id, period_date order by known_at desc, loaded_at desc, payload_sha256 desc
+    ) = 1
+"""
+"""Of each period the newest of the vintages selected."""
 
 
-def _has_observations(con: duckdb.DuckDBPyConnection) -> bool:
+def _observed(con: duckdb.DuckDBPyConnection, sql: str, span: dict[str, Any]) -> list[Row]:
+    """Return rows about observations, with units in words; none where the file has no observations."""
     tables = (("marts", "observations"), ("marts", "series"), ("meta", "freshness"))
-    return all(has_table(con, schema, name) for schema, name in tables)
+    if not all(has_table(con, schema, name) for schema, name in tables):
+        return []
+    return _written(rows_of(con, sql, span))
 
 
 def _revised(con: duckdb.DuckDBPyConnection, span: dict[str, Any]) -> list[Row]:
     """Return each series of which a value was known before and became another: how many, and the newest of them."""
-    if not _has_observations(con):
-        return []
-    return _written(
-        rows_of(
-            con,
-            f"""
+    return _observed(
+        con,
+        f"""
             with served as ({_SERVED}),
             later as (
                 select * from served where known_at > $from_at and known_at <= $to_at
-                qualify row_number() over (
-                    partition by series_id, period_date order by known_at desc, loaded_at desc, payload_sha256 desc
-                ) = 1
+                {_NEWEST}
             ),
             earlier as (
                 select s.series_id, s.period_date, s.value from served as s
                 semi join later as l on s.series_id = l.series_id and s.period_date = l.period_date
                 where s.known_at <= $from_at
-                qualify row_number() over (
-                    partition by s.series_id, s.period_date
-                    order by s.known_at desc, s.loaded_at desc, s.payload_sha256 desc
-                ) = 1
+                {_NEWEST}
             )
             select l.title, l.series_unit, count(*) as periods_count, max(l.period_date) as period_date,
                 arg_max(struct_pack(v := e.value), l.period_date).v as before,
@@ -226,20 +227,16 @@ def _revised(con: duckdb.DuckDBPyConnection, span: dict[str, Any]) -> list[Row]:
             from later as l inner join earlier as e on l.series_id = e.series_id and l.period_date = e.period_date
             where l.value is distinct from e.value
             group by l.series_id, l.title, l.series_unit order by l.title
-            """,
-            span,
-        )
+        """,
+        span,
     )
 
 
 def _known(con: duckdb.DuckDBPyConnection, span: dict[str, Any]) -> list[Row]:
     """Return each series of which a period became known: the newest, its value, and that of the period before it."""
-    if not _has_observations(con):
-        return []
-    return _written(
-        rows_of(
-            con,
-            f"""
+    return _observed(
+        con,
+        f"""
             with served as ({_SERVED}),
             seen as (select * from served where known_at <= $to_at),
             first as (
@@ -253,9 +250,7 @@ def _known(con: duckdb.DuckDBPyConnection, span: dict[str, Any]) -> list[Row]:
             valued as (
                 select series_id, period_date, value, title, series_unit, known_at from seen
                 semi join fresh using (series_id)
-                qualify row_number() over (
-                    partition by series_id, period_date order by known_at desc, loaded_at desc, payload_sha256 desc
-                ) = 1
+                {_NEWEST}
             )
             select v.title, v.series_unit, f.periods_count, f.period_date, v.value as now, v.known_at, (
                 select arg_max(p.value, p.period_date) from valued as p
@@ -263,9 +258,8 @@ def _known(con: duckdb.DuckDBPyConnection, span: dict[str, Any]) -> list[Row]:
             ) as before
             from fresh as f inner join valued as v on f.series_id = v.series_id and f.period_date = v.period_date
             order by v.title
-            """,
-            span,
-        )
+        """,
+        span,
     )
 
 
