@@ -3,13 +3,14 @@
 from dagster import AssetsDefinition
 
 from orchestration.assets.breadth import breadth
+from orchestration.assets.claims import claims
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.published import published, report
 from orchestration.assets.reference import operations, reference
 from orchestration.assets.regimes import regimes
 from orchestration.assets.sources import sources
 
-__all__ = ["ALL", "breadth", "marts_assets", "published", "regimes", "report"]
+__all__ = ["ALL", "breadth", "claims", "marts_assets", "published", "regimes", "report"]
 
 ALL: list[AssetsDefinition] = [
     sources,
@@ -18,6 +19,7 @@ ALL: list[AssetsDefinition] = [
     breadth,
     marts_assets,
     regimes,
+    claims,
     published,
     report,
 ]

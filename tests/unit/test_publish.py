@@ -116,6 +116,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "meta.acceptances",
         "meta.keys",
         "meta.lineage",
+        "claims.definitions",
         "meta.freshness",
         *(
             f"meta.{name}"
