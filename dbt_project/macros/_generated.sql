@@ -33,6 +33,7 @@
 {#- The keys of each raw table. -#}
 {% macro keys_of_table(table_id) %}{{ return({
     "bls.releases": ["release_title", "release_date"],
+    "cftc.positions": ["contract_code", "report_date"],
     "ici.weekly_flows": ["week_end_date", "category"],
     "ici.combined_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
