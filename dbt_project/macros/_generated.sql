@@ -36,6 +36,7 @@
 {% macro keys_of_table(table_id) %}{{ return({
     "bls.releases": ["release_title", "release_date"],
     "cboe.option_quotes": ["session_date", "underlying", "snapshot_at", "option_symbol"],
+    "cftc.positions": ["contract_code", "report_date"],
     "ici.weekly_flows": ["week_end_date", "category"],
     "ici.combined_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
