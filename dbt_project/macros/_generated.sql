@@ -34,6 +34,9 @@
 {% macro keys_of_table(table_id) %}{{ return({
     "bls.releases": ["release_title", "release_date"],
     "cftc.positions": ["contract_code", "report_date"],
+    "finra.short_interest": ["ticker", "settlement_date"],
+    "finra.short_volume": ["ticker", "session_date"],
+    "finra.ats_weekly": ["ticker", "week_date", "venue_kind"],
     "ici.weekly_flows": ["week_end_date", "category"],
     "ici.combined_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
