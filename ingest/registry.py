@@ -103,6 +103,9 @@ class ConnectorFacts(_Declared):
     asked_by_day: bool = Field(
         default=False, description="A table asked for one day at a time: fetch is given the days that we hold."
     )
+    picks_symbols: bool = Field(
+        default=False, description="It answers for every symbol there is: fetch is given those that are wanted."
+    )
     whole_when: str | None = Field(
         default=None,
         description="When the newest rows of such a day are all of it: SQL over its columns.",

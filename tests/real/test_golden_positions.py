@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from ingest.sources.cftc import cftc
+from ingest.sources.finra import short_interest, short_volume
 from tests.unit.fakes import payload_of
 
 # contract, net of asset managers, net of leveraged funds, its share of the open interest in percent
@@ -64,6 +65,46 @@ def test_every_row_of_our_contracts_adds_up(year):
         parts = [name for name in sides if f"_{side}_" in name or "_spread_" in name]
         assert year.filter(pl.sum_horizontal(parts) != pl.col("open_interest_contracts")).is_empty()
     assert year.height == 27 * 23
+
+
+def test_short_interest_of_july_2021(pack: Path):
+    meta = {"day": "2021-07-15", "symbols": "AAPL,AAL,ABNB,BRK-B"}
+    body = (pack / "finra_shrt20210715_head.csv").read_bytes()
+    rows = short_interest.parse(payload_of("finra", body, meta=meta))[short_interest.TABLE]
+    found = {row["ticker"]: row for row in rows.iter_rows(named=True)}
+    assert found.keys() == {"AAPL", "AAL", "ABNB"}
+    apple, airline = found["AAPL"], found["AAL"]
+    assert (apple["short_shares"], apple["previous_short_shares"], apple["change_pct"]) == (
+        96_355_309,
+        90_213_531,
+        6.81,
+    )
+    assert round(100 * (apple["short_shares"] / apple["previous_short_shares"] - 1), 2) == 6.81
+    assert (airline["short_shares"], airline["average_daily_volume_shares"]) == (91_490_076, 28_871_308)
+    assert (
+        round(airline["short_shares"] / airline["average_daily_volume_shares"], 2) == airline["days_to_cover"] == 3.17
+    )
+
+
+def test_short_interest_of_july_2026_by_api(pack: Path):
+    meta = {"day": "2026-07-31", "symbols": "NVDA,MVIS,AAALF"}
+    body = (pack / "finra_query_api_short_interest_2026-07-31.json").read_bytes()
+    rows = short_interest.parse(payload_of("finra", body, meta=meta))[short_interest.TABLE]
+    days = dict(rows.select("ticker", "days_to_cover").iter_rows())
+    assert days == {"NVDA": 2.47, "MVIS": 6.73, "AAALF": 999.99}
+    chips = rows.row(by_predicate=pl.col("ticker") == "NVDA", named=True)
+    assert (chips["short_shares"], chips["average_daily_volume_shares"]) == (324_052_767, 131_174_356)
+    assert round(chips["short_shares"] / chips["average_daily_volume_shares"], 2) == 2.47
+
+
+def test_short_volume_of_july_30(pack: Path):
+    meta = {"day": "2026-07-30", "symbols": "AAPL,BRK-B,MSFT"}
+    body = (pack / "CNMSshvol20260730.txt").read_bytes()
+    rows = short_volume.parse(payload_of("finra", body, meta=meta))[short_volume.TABLE]
+    assert rows["ticker"].to_list() == ["AAPL", "BRK-B", "MSFT"]
+    apple = rows.row(0, named=True)
+    assert (apple["short_volume_shares"], apple["total_volume_shares"]) == (9_699_860.835956, 20_246_331.798531)
+    assert round(100 * apple["short_volume_shares"] / apple["total_volume_shares"], 2) == 47.91
 
 
 def test_what_the_recorded_moment_knew(published, year):
