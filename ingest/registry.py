@@ -39,6 +39,9 @@ class HostFacts(_Declared):
     """A host that a publisher is asked at. How often it may be asked is the same for every connector."""
 
     requests_per_second: float = Field(default=5.0, gt=0)
+    most_mebibytes: int | None = Field(
+        default=None, ge=1, le=1024, description="How large an answer may be, where that is more than the usual."
+    )
 
 
 class ProbeFacts(_Declared):
@@ -244,6 +247,13 @@ def requests_per_second(host: str) -> float:
         if host in one.hosts:
             return one.hosts[host].requests_per_second
     return HostFacts().requests_per_second
+
+
+@cache
+def most_bytes(host: str) -> int | None:
+    """Return how large a body of a host may be, where its publisher declares more than the usual."""
+    declared = next((one.hosts[host].most_mebibytes for one in publishers().values() if host in one.hosts), None)
+    return declared * 1024**2 if declared else None
 
 
 @cache
