@@ -129,6 +129,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
     assert ask(
         home.published, "select schema_name from duckdb_schemas() where not internal and schema_name <> 'main'"
     ) == [
+        ("claims",),
         ("marts",),
         ("meta",),
     ]
