@@ -22,8 +22,8 @@ from analytics.regimes.statistics import (
     Counts,
     Doubles,
     block_weights,
+    median_places,
     percentile_interval,
-    resampled_medians,
     wilson,
     windows_that_fit,
 )
@@ -165,11 +165,26 @@ def _described(seen: Doubles, outcome: Outcome, threshold: float | None) -> dict
         figures = (np.median(seen), seen.mean(), seen.min(), seen.max(), *np.quantile(seen, [0.25, 0.75]))
         row |= {name: _rounded(float(one)) for name, one in zip(names, figures, strict=True)}
     row |= {"hit_ratio": _rounded(hit), "hit_low_ratio": _rounded(low), "hit_high_ratio": _rounded(high)}
-    weights = _event_weights(len(seen))
-    resampled = (seen @ weights) / len(seen) if outcome.is_share else resampled_medians(seen, weights)
-    interval = percentile_interval(resampled)
+    interval = percentile_interval(_resampled(seen, is_share=outcome.is_share))
     row["bootstrap_low"], row["bootstrap_high"] = (_rounded(one) for one in interval or (None, None))
     return row
+
+
+def _resampled(seen: Doubles, *, is_share: bool) -> Doubles:
+    """Return the share, or the median, of each resample of the events."""
+    if is_share:
+        found: Doubles = (seen @ _event_weights(len(seen))) / len(seen)
+        return found
+    ranked = np.sort(seen)
+    lower, upper = _middles(len(seen))
+    medians: Doubles = (ranked[lower] + ranked[upper]) / 2
+    return medians
+
+
+@cache
+def _middles(count: int) -> tuple[Places, Places]:
+    """Return which of so many events in order lie in the middle of each resample: the same for all figures."""
+    return median_places(_event_weights(count))
 
 
 @cache
