@@ -74,8 +74,10 @@ def recorded(settings: Settings) -> Iterator[Settings]:
     except FileNotFoundError as error:
         raise ConfigError(f"setting TIDEGAUGE_REAL_DATA: {folder} lacks {error.filename}") from error
     try:
-        for series_id, text in files.items():
-            (home.user_files / f"{series_id}.csv").write_text(text, encoding="utf-8")
+        for name, text in files.items():
+            path = home.user_files / f"{name}.csv"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise HomeUnusable(f"cannot write {home.user_files}: {error.strerror}") from error
     with _serving(settings, market, changes) as changed:
