@@ -21,6 +21,7 @@ from ingest.batch import GateResult
 from ingest.dataset import TABLES, Dataset, dataset
 from warehouse.records import LandingResult
 from warehouse.snapshot_files import NOT_EXPIRED, REFUSED_FOLDER, WrittenFile, remove_unfinished, write_file
+from warehouse.snapshot_gaps import record_missed
 from warehouse.snapshot_views import refresh_views
 from warehouse.sql import one
 
@@ -71,6 +72,7 @@ def land_snapshot(
     remove_unfinished(root)
     new, again = landing.accept(accepted)
     count = landing.refuse(refused)
+    record_missed(con, root, table, run_id=run_id, now=now)
     landing.expire()
     landing.remove_expired()
     refresh_views(con, root, table)
