@@ -55,6 +55,7 @@
     "user_file.prices": ["ticker", "session_date"],
     "user_file.fund_days": ["ticker", "report_date"],
     "user_file.scoped_values": ["series_id", "period_date", "scope"],
+    "user_file.earnings": ["ticker", "release_date"],
     "warn_feed.months": ["month_date"],
     "yahoo.futures": ["contract_code", "session_date"],
     "yahoo.prices": ["ticker", "session_date"],

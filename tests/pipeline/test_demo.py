@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingest.connectors import asked_by
 from serving.readings import readings
 from tests.cli import ROOT, environment, tidegauge
 
@@ -36,7 +37,7 @@ def test_every_publisher_answers_in_full(demo_home: Path):
     """A demo that ended with a source `partial` would read as a fault of ours."""
     with duckdb.connect(str(demo_home / "build" / "warehouse.duckdb"), read_only=True) as con:
         states = dict(con.execute("select source, state from ops.source_runs").fetchall())
-    asked_nothing = {"nasdaq", "user_file", "user_scoped", "user_prices", "user_fund_days"}
+    asked_nothing = {"nasdaq", *(one.name for one in asked_by("file"))}
     assert {source for source, state in states.items() if state == "skipped"} == asked_nothing
     assert {state for source, state in states.items() if source not in asked_nothing} == {"ok"}
 
