@@ -12,6 +12,7 @@
     "fund_days": [["ssga", "fund_days"], ["ishares", "fund_days"], ["proshares", "fund_days"], ["user_file", "fund_days"]],
     "holdings": [["ssga", "holdings"], ["ishares", "holdings"]],
     "index_members": [["sp500_membership", "intervals"]],
+    "option_quotes": [["cboe", "option_quotes"]],
     "prices": [["yahoo", "prices"], ["nasdaq", "prices"], ["user_file", "prices"]],
     "splits": [["proshares", "splits"], ["yahoo", "splits"]],
     "symbols": [["nasdaq_trader", "symbols"]],
@@ -24,6 +25,7 @@
     "fund_days": ["ticker", "report_date"],
     "holdings": ["fund_ticker", "as_of_date", "line_number"],
     "index_members": ["permid", "start_date"],
+    "option_quotes": ["session_date", "underlying", "snapshot_at", "option_symbol"],
     "prices": ["ticker", "session_date"],
     "splits": ["ticker", "session_date"],
     "symbols": ["snapshot_date", "symbol"],
@@ -33,6 +35,7 @@
 {#- The keys of each raw table. -#}
 {% macro keys_of_table(table_id) %}{{ return({
     "bls.releases": ["release_title", "release_date"],
+    "cboe.option_quotes": ["session_date", "underlying", "snapshot_at", "option_symbol"],
     "ici.weekly_flows": ["week_end_date", "category"],
     "ici.combined_flows": ["week_end_date", "category"],
     "ishares.fund_days": ["ticker", "report_date"],
