@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import AssetSelection, define_asset_job, in_process_executor
 
-from orchestration.assets import breadth, marts_assets, published, regimes, report
+from orchestration.assets import breadth, implied_volatility, marts_assets, published, regimes, report
 
 daily = define_asset_job(
     "daily",
@@ -14,7 +14,7 @@ daily = define_asset_job(
 )
 marts = define_asset_job(
     "marts",
-    selection=AssetSelection.assets(breadth, marts_assets, regimes, published, report),
+    selection=AssetSelection.assets(breadth, implied_volatility, marts_assets, regimes, published, report),
     executor_def=in_process_executor,
     description="Build the marts from what has landed, audit, publish, report.",
 )

@@ -18,6 +18,7 @@ import polars as pl
 from ingest.catalog.calendars import busday_calendar
 from simulator import folder_consumer
 from simulator.folder_crypto import crypto_series, flows_file
+from simulator.folder_iv import earnings_file
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
 from simulator.folder_policy import policy_series, recorded_policy
@@ -50,7 +51,7 @@ def user_files(folder: Path, now: datetime) -> dict[str, str]:
         "sp500_above_200dma_published": breadth.with_columns(pl.col("value").round(4)),
     }
     found = {name: frame.rename({"period_date": "date"}).write_csv() for name, frame in frames.items()}
-    return found | challenger_file(folder, now) | flows_file(folder, now)
+    return found | challenger_file(folder, now) | flows_file(folder, now) | earnings_file(folder)
 
 
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:

@@ -28,6 +28,7 @@ FIXED_KEYS = {
     *(f"{source}/observations" for source in SOURCES),
     *(table.id.replace(".", "/") for table in TABLES),
     *(f"breadth/{name}" for name in ("features", "daily_counts", "market")),
+    *(f"implied_volatility/{name}" for name in ("at_the_money", "reduced_files")),
     *(f"catalog/{name}" for name in ("series", "providers", "units", "tolerances", "funds")),
     *(f"calendar/{name}" for name in ("days", "sessions", "releases")),
     *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),
