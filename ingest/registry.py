@@ -39,6 +39,9 @@ class HostFacts(_Declared):
     """A host that a publisher is asked at. How often it may be asked is the same for every connector."""
 
     requests_per_second: float = Field(default=5.0, gt=0)
+    most_mebibytes: int | None = Field(
+        default=None, ge=1, le=1024, description="How large an answer may be, where that is more than the usual."
+    )
 
 
 class ProbeFacts(_Declared):
@@ -102,6 +105,9 @@ class ConnectorFacts(_Declared):
     main_series: str | None = Field(default=None, description="The series that is drawn beside it.")
     asked_by_day: bool = Field(
         default=False, description="A table asked for one day at a time: fetch is given the days that we hold."
+    )
+    picks_symbols: bool = Field(
+        default=False, description="It answers for every symbol there is: fetch is given those that are wanted."
     )
     whole_when: str | None = Field(
         default=None,
@@ -241,6 +247,13 @@ def requests_per_second(host: str) -> float:
         if host in one.hosts:
             return one.hosts[host].requests_per_second
     return HostFacts().requests_per_second
+
+
+@cache
+def most_bytes(host: str) -> int | None:
+    """Return how large a body of a host may be, where its publisher declares more than the usual."""
+    declared = next((one.hosts[host].most_mebibytes for one in publishers().values() if host in one.hosts), None)
+    return declared * 1024**2 if declared else None
 
 
 @cache
