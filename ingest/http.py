@@ -6,6 +6,7 @@ own transport are wrapped in their source.
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import socket
@@ -28,6 +29,7 @@ from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.pace import Pace
 from ingest.patience import Patience
 from ingest.payload import Payload
+from ingest.registry import most_bytes
 from ingest.secrets import blotted, guard
 from ingest.settings import Settings
 from ingest.transport import (
@@ -76,6 +78,7 @@ class _Ask:
     secret_params: Mapping[str, str]
     headers: Mapping[str, str]
     accept_status: tuple[int, ...]
+    body: bytes | None = None
 
     @property
     def host(self) -> str:
@@ -186,13 +189,14 @@ class Upstream:
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         accept_status: tuple[int, ...] = (200,),
+        body: bytes | None = None,
     ) -> Payload:
         """Return the answer, archived. See ingest.payload.Http.get.
 
         A request has `request_attempts` tries of `request_timeout_seconds` each. SourceUnavailable: no answer, 429 or
         5xx after every try; NotAsked, one of them: a host silent before in this run, the run's deadline passed.
-        SourceRefused: 401, 403. SourceChanged: any other status outside `accept_status`, a body beyond 64 MiB, a
-        redirect to another publisher or away from https.
+        SourceRefused: 401, 403. SourceChanged: any other status outside `accept_status`, a body beyond 64 MiB or what
+        its publisher declares, a redirect to another publisher or away from https.
         """
         ask = _Ask(
             source=source,
@@ -201,6 +205,7 @@ class Upstream:
             secret_params=secret_params or {},
             headers=headers or {},
             accept_status=accept_status,
+            body=body,
         )
         guard(*ask.secret_params.values())
         answer = self._with_retries(ask)
@@ -216,6 +221,19 @@ class Upstream:
             meta=dict(meta or {}),
         )
         return self._archive.put(payload, self._batch)
+
+    def token(self, source: str, name: str, url: str, *, headers: Mapping[str, str]) -> str:
+        """Return the access token that a publisher grants for the key in `headers`. See ingest.payload.Http.token."""
+        answer = self._with_retries(_Ask(source, name, url, {}, headers, (200,), b""))
+        try:
+            found = json.loads(answer.body)["access_token"]
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if not isinstance(found, str) or not found.isascii() or not found.isprintable():
+            # what came may hold a secret that nobody knows yet: it is not shown
+            raise SourceChanged(source, name, expected="JSON with an access_token", seen="another answer")
+        guard(found)
+        return found
 
     def _with_retries(self, ask: _Ask) -> _Answer:
         attempts = 1 if self._patience.has_no_network else self._settings.request_attempts
@@ -299,7 +317,12 @@ class Upstream:
         with Watchdog(left, self._sockets) as watchdog:
             try:
                 with self._client.stream(
-                    "GET", url, headers=dict(ask.headers), timeout=times, extensions={"trace": watchdog.trace}
+                    "GET" if ask.body is None else "POST",
+                    url,
+                    content=ask.body,
+                    headers=dict(ask.headers),
+                    timeout=times,
+                    extensions={"trace": watchdog.trace},
                 ) as response:
                     return _Answer(response.status_code, response.headers, _read(ask, response, deadline, late))
             except httpx.ConnectTimeout:
@@ -339,11 +362,11 @@ def _trusted() -> ssl.SSLContext:
 def _read(ask: _Ask, response: httpx.Response, deadline: float, late: str) -> bytes:
     """Return the unpacked body; h11 raises on one shorter than its Content-Length."""
     parts: list[bytes] = []
-    size = 0
+    size, most = 0, most_bytes(ask.host) or MAX_BODY_BYTES
     for part in response.iter_bytes():
         size += len(part)
-        if size > MAX_BODY_BYTES:
-            limit = f"at most {MAX_BODY_BYTES // 1024**2} MiB"
+        if size > most:
+            limit = f"at most {most // 1024**2} MiB"
             raise SourceChanged(ask.source, ask.name, expected=limit, seen="a larger body")
         if time.monotonic() > deadline:
             raise _SilenceError(late)

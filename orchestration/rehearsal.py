@@ -105,7 +105,8 @@ def _serving(settings: Settings, market: Market, changes: dict[str, Any]) -> Ite
 
     with StandIn(market, changes["now"]) as standin:
         # Nothing here may reach a publisher: the user's key stays out. The recorded market has no vintages: keyless.
-        ours = {"fred_api_key": None, "contact": MADE_UP_CONTACT, "sec_requests_per_run": FILING_DAYS}
+        keys = {"fred_api_key": None, "finra_client_id": None, "finra_client_secret": None}
+        ours = {**keys, "contact": MADE_UP_CONTACT, "sec_requests_per_run": FILING_DAYS}
         yield settings.model_copy(update={**ours, **changes, "upstream": standin.url})
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
-from simulator import folder_consumer
+from simulator import folder_consumer, folder_positions
 from simulator.folder_crypto import crypto_series, flows_file
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
@@ -32,7 +32,8 @@ _ZONE = "America/New_York"
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
     panel = folder_panel(folder)
-    panel = replace(panel, documents={**panel.documents, **folder_consumer.documents(folder)})
+    for documents in (folder_consumer.documents(folder), folder_positions.documents(folder)):
+        panel = replace(panel, documents={**panel.documents, **documents})
     rows = [*_parts(folder), *policy_series(folder), *trend_series(folder), *crypto_series(folder)]
     return Market(pl.concat(rows, how="vertical"), panel=panel, recorded=recorded_policy(folder))
 
