@@ -8,6 +8,7 @@ what has been placed by a session the greatest period counts, as intermediate.in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
+from datetime import date
 from typing import Final
 
 from analytics.watchlists.declared import UNKNOWN, Item, condition, items, watchlists
@@ -16,6 +17,9 @@ from warehouse.sql import quoted, text
 MISSING: Final = "missing"
 STALE: Final = "stale"
 NOT_BUILT: Final = "not yet built"
+
+FIRST_SESSION: Final = date(2012, 1, 3)
+"""Lists begin here: most of what they watch has no longer history, and each session has a row for every item."""
 
 _ENTRY: Final = ("value", "obs_date", "known_at", "reason")
 _PERIOD_ENDS: Final = {
@@ -103,6 +107,7 @@ def _days(there: Columns) -> str:
         {", ".join(f"r.{quoted(name)}" for name in [*columns, *dimensions])}
         {"".join(f", k.{quoted(name)}" for name in beside)}
     from marts.regime_daily as r{" left join marts.market_known_daily as k using (session_date)" if known else ""}
+    where session_date >= date '{FIRST_SESSION}'
 )"""
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import duckdb
 
 from analytics.watchlists.declared import items, watchlists
-from analytics.watchlists.reading import daily_sql, summary_sql
+from analytics.watchlists.reading import FIRST_SESSION, daily_sql, summary_sql
 from warehouse.declared_tables import DeclaredTable, declared_table
 from warehouse.derived_table import DerivedTable, Rule, write
 
@@ -25,6 +25,7 @@ def _table(name: str, *rules: Rule) -> DerivedTable:
         "lists": "; ".join(f"{name}: {', '.join(one.items)}" for name, one in lists.items()),
         "names": ", ".join(lists),
         "checklist": checklist,
+        "first": FIRST_SESSION,
     }
     table = declared_table(_DECLARATIONS, f"marts.{name}", **said)
     return DerivedTable(**{field.name: getattr(table, field.name) for field in fields(DeclaredTable)}, rules=rules)
