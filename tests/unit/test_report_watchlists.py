@@ -9,7 +9,7 @@ import duckdb
 
 from analytics.watchlists.declared import items, watchlists
 from analytics.watchlists.tables import build_watchlists
-from serving.report.phrases import phrases
+from serving.report.phrases import Phrases, phrases
 from serving.report.watchlists import watchlists_section
 from tests.unit.watchlist_world import insert, watchlist_world
 
@@ -29,7 +29,7 @@ def section(language: str = "en") -> str:
                 known_at=datetime(2026, 2, day.day, 23),
             )
         build_watchlists(con)
-        words = phrases(language)
+        words = Phrases(language, phrases(language).entries)
         found = watchlists_section(con, words)
         assert not words.missing
         assert not words.names
