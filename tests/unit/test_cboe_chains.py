@@ -54,7 +54,7 @@ def test_what_nobody_quotes_stays_as_it_came() -> None:
 def test_roots_of_one_day_and_adjusted_series_are_apart() -> None:
     both = rows(options=[option("SPX261218C04000000"), option("SPXW261218C04000000")])
     assert both["root"].to_list() == ["SPX", "SPXW"]
-    body = document(symbol="NVDA", price=200.0, options=[option("NVDA1261218C00200000")])
+    body = document(symbol="NVDA", price=200.0, options=[option("NVDA1261218C00200000", gamma=0.035)])
     assert cboe_chains.parse(payload_of(body, "NVDA"))[TABLE]["root"].to_list() == ["NVDA1"]
 
 
@@ -87,6 +87,10 @@ def test_a_repeat_counts_once() -> None:
         ),
         ({"options": [option(iv=19.0)]}, "expected volatilities as ratios, half of them below 5, got a median of 19"),
         ({"options": [option("SPX261218C00004000")]}, "expected strikes in thousandths, around the price"),
+        (
+            {"options": [option(gamma=0.18)]},  # per 100 points
+            "expected gamma per unit of price, as the volatilities say, got 98.5 times that near",
+        ),
         (
             {"options": [option(last_trade_time="4 PM")]},
             "expected last_trade_time like 2026-11-18T15:59:12, got '4 PM'",
