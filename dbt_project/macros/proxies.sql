@@ -5,7 +5,7 @@
     'ig_oas': {'unit': 'bp', 'stands_for': 'cdx_ig_bp'},
     'bizd_hyg_return_63d': {'unit': 'pct', 'stands_for': 'cdli_spread_bp, bdc_discount_pct'},
     'bkln_hyg_return_63d': {'unit': 'pct', 'stands_for': 'cdli_spread_bp'},
-    'spy_amihud_21d': {'unit': 'bp', 'stands_for': 'es_depth_contracts'},
+    'spy_amihud_21d': {'unit': 'bp_per_usd_bn', 'stands_for': 'es_depth_contracts'},
     'spy_corwin_schultz_21d': {'unit': 'bp', 'stands_for': 'es_depth_contracts'},
     'sp500_down_week': {'unit': 'pct', 'stands_for': 'client_flow_usd_mn'},
     'wiki_stock_market_crash': {'unit': 'count', 'stands_for': 'social_media_crash_talk'},
