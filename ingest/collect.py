@@ -129,6 +129,9 @@ class _Named:
     def get(self, source: str, name: str, url: str, **asked: Any) -> Payload:  # noqa: ARG002 - replaced by our own
         return self.http.get(self.name, name, url, **asked)
 
+    def token(self, source: str, name: str, url: str, *, headers: Mapping[str, str]) -> str:  # noqa: ARG002
+        return self.http.token(self.name, name, url, headers=headers)
+
     def keep(self, payload: Payload) -> Payload:
         return self.http.keep(replace(payload, source=self.name))
 

@@ -6,6 +6,7 @@ own transport are wrapped in their source.
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import socket
@@ -77,6 +78,7 @@ class _Ask:
     secret_params: Mapping[str, str]
     headers: Mapping[str, str]
     accept_status: tuple[int, ...]
+    body: bytes | None = None
 
     @property
     def host(self) -> str:
@@ -187,6 +189,7 @@ class Upstream:
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         accept_status: tuple[int, ...] = (200,),
+        body: bytes | None = None,
     ) -> Payload:
         """Return the answer, archived. See ingest.payload.Http.get.
 
@@ -202,6 +205,7 @@ class Upstream:
             secret_params=secret_params or {},
             headers=headers or {},
             accept_status=accept_status,
+            body=body,
         )
         guard(*ask.secret_params.values())
         answer = self._with_retries(ask)
@@ -217,6 +221,19 @@ class Upstream:
             meta=dict(meta or {}),
         )
         return self._archive.put(payload, self._batch)
+
+    def token(self, source: str, name: str, url: str, *, headers: Mapping[str, str]) -> str:
+        """Return the access token that a publisher grants for the key in `headers`. See ingest.payload.Http.token."""
+        answer = self._with_retries(_Ask(source, name, url, {}, headers, (200,), b""))
+        try:
+            found = json.loads(answer.body)["access_token"]
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if not isinstance(found, str) or not found.isascii() or not found.isprintable():
+            # what came may hold a secret that nobody knows yet: it is not shown
+            raise SourceChanged(source, name, expected="JSON with an access_token", seen="another answer")
+        guard(found)
+        return found
 
     def _with_retries(self, ask: _Ask) -> _Answer:
         attempts = 1 if self._patience.has_no_network else self._settings.request_attempts
@@ -300,7 +317,12 @@ class Upstream:
         with Watchdog(left, self._sockets) as watchdog:
             try:
                 with self._client.stream(
-                    "GET", url, headers=dict(ask.headers), timeout=times, extensions={"trace": watchdog.trace}
+                    "GET" if ask.body is None else "POST",
+                    url,
+                    content=ask.body,
+                    headers=dict(ask.headers),
+                    timeout=times,
+                    extensions={"trace": watchdog.trace},
                 ) as response:
                     return _Answer(response.status_code, response.headers, _read(ask, response, deadline, late))
             except httpx.ConnectTimeout:

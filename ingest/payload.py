@@ -44,12 +44,18 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         accept_status: tuple[int, ...] = (200,),
+        body: bytes | None = None,
     ) -> Payload:
         """Return the answer, archived. SourceUnavailable / SourceRefused / SourceChanged otherwise.
 
         `url` is the publisher's public address (https://host/path): where a stand-in is set the client rewrites it.
         `secret_params` go into the request and never into `Payload.url`. Any status outside `accept_status` raises.
+        With a `body` the request is a POST; neither it nor `headers` are kept.
         """
+        ...
+
+    def token(self, source: str, name: str, url: str, *, headers: Mapping[str, str]) -> str:
+        """Return the access token that a publisher grants for the key in `headers`: a secret, never archived."""
         ...
 
     def keep(self, payload: Payload) -> Payload:

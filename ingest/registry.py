@@ -7,7 +7,7 @@ ingest/sources/shapes.yml. Nothing else names a publisher: lists and orders are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, time
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -22,7 +22,7 @@ SHAPES: Final = "shapes.yml"
 
 Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
 AskedBy = Literal["catalog", "funds", "symbols", "contracts", "whole", "file"]
-ColumnType = Literal["text", "date", "double", "bigint", "boolean"]
+ColumnType = Literal["text", "date", "timestamp", "double", "bigint", "boolean"]
 Kind = Literal["revisable", "snapshot", "reference"]
 Storage = Literal["rows", "daily_files"]
 Revisions = Literal["never", "rare", "routine"]
@@ -106,6 +106,9 @@ class ConnectorFacts(_Declared):
     asked_by_day: bool = Field(
         default=False, description="A table asked for one day at a time: fetch is given the days that we hold."
     )
+    picks_symbols: bool = Field(
+        default=False, description="It answers for every symbol there is: fetch is given those that are wanted."
+    )
     whole_when: str | None = Field(
         default=None,
         description="When the newest rows of such a day are all of it: SQL over its columns.",
@@ -158,6 +161,7 @@ class TableFacts(_Declared):
     judged_by: str | None = None
     kind: Kind = "revisable"
     storage: Storage = "rows"
+    taken_at: tuple[time, ...] = Field(default=(), description="Hours of New York at which a snapshot is due.")
     keep_days: int | None = Field(default=None, ge=1)
     is_history_revised: bool = False
     is_regular: bool = False
@@ -176,6 +180,8 @@ class TableFacts(_Declared):
             raise ValueError(f"period {self.period!r} is not a date")
         if both := self.keys.keys() & self.columns.keys():
             raise ValueError(f"{', '.join(sorted(both))} stands in keys and in columns")
+        if self.taken_at and self.storage != "daily_files":
+            raise ValueError("taken_at: said of a table in daily files")
         return self
 
 

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     fred_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TIDEGAUGE_FRED_API_KEY", "FRED_API_KEY")
     )
+    finra_client_id: SecretStr | None = Field(
+        default=None, description="Your own key of FINRA's Query API; with its secret."
+    )
+    finra_client_secret: SecretStr | None = Field(default=None, description="The secret of that key.")
     postgres_dsn: SecretStr | None = Field(
         default=None, description="Address of the database for `tidegauge publish --to postgres`, password and all."
     )
@@ -100,7 +104,7 @@ class Settings(BaseSettings):
             raise ValueError("expected an address like you@example.org, with a name before it or not")
         return value.strip()
 
-    @field_validator("fred_api_key", "postgres_dsn", mode="before")
+    @field_validator("fred_api_key", "finra_client_id", "finra_client_secret", "postgres_dsn", mode="before")
     @classmethod
     def _blank_key_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

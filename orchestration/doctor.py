@@ -55,6 +55,7 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
         return
     looks: tuple[Callable[[Settings, Home], Finding], ...] = (
         _key,
+        _finra_key,
         _contact,
         _env_file,
         _clock,
@@ -116,6 +117,20 @@ def _key(settings: Settings, _home: Home) -> Finding:
             ConfigError.exit_code,
         )
     return Finding("FRED key", "good", "set")
+
+
+def _finra_key(settings: Settings, _home: Home) -> Finding:
+    both = (settings.finra_client_id, settings.finra_client_secret)
+    if both == (None, None):
+        advice = (
+            "A free key from developer.finra.org gives weekly volumes of alternative trading systems where FINRA "
+            "refuses without one; put TIDEGAUGE_FINRA_CLIENT_ID and TIDEGAUGE_FINRA_CLIENT_SECRET into .env."
+        )
+        return Finding("FINRA key", "note", "not set: the Query API is asked keyless", advice)
+    if None in both:
+        advice = "TIDEGAUGE_FINRA_CLIENT_ID and TIDEGAUGE_FINRA_CLIENT_SECRET go together: set both, or neither."
+        return Finding("FINRA key", "bad", "one of its two halves is missing", advice, ConfigError.exit_code)
+    return Finding("FINRA key", "good", "set")
 
 
 def _contact(settings: Settings, _home: Home) -> Finding:

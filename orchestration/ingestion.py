@@ -160,12 +160,13 @@ def _tickers(session: Session, connector: Connector, today: date, held: Mapping[
     """Return the symbols to ask for; the second provider only those that the first one misses or left in doubt."""
     if connector.facts.contracts is not None:
         return symbols_of(connector.facts.contracts, today, held)
-    if connector.facts.asked_by != "symbols":
+    is_asked = connector.facts.asked_by == "symbols"
+    if not (is_asked or connector.facts.picks_symbols):
         return []
     from warehouse.panel_wanted import lacking_tickers, wanted_tickers
 
-    wanted = wanted_tickers(session.con, today, wide=session.settings.wide_universe)
-    if connector == asked_by("symbols")[0]:
+    wanted = wanted_tickers(session.con, today, wide=is_asked and session.settings.wide_universe)
+    if not is_asked or connector == asked_by("symbols")[0]:
         return wanted
     return lacking_tickers(session.con, wanted, session.settings.clock())
 

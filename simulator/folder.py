@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
-from simulator import folder_consumer
+from simulator import folder_consumer, folder_positions
+from simulator.folder_crypto import crypto_series, flows_file
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
 from simulator.folder_policy import policy_series, recorded_policy
@@ -31,8 +32,9 @@ _ZONE = "America/New_York"
 def folder_market(folder: Path) -> Market:
     """Return the market that the files of `folder` describe; FileNotFoundError names a file that is missing."""
     panel = folder_panel(folder)
-    panel = replace(panel, documents={**panel.documents, **folder_consumer.documents(folder)})
-    rows = [*_parts(folder), *policy_series(folder), *trend_series(folder)]
+    for documents in (folder_consumer.documents(folder), folder_positions.documents(folder)):
+        panel = replace(panel, documents={**panel.documents, **documents})
+    rows = [*_parts(folder), *policy_series(folder), *trend_series(folder), *crypto_series(folder)]
     return Market(pl.concat(rows, how="vertical"), panel=panel, recorded=recorded_policy(folder))
 
 
@@ -49,7 +51,7 @@ def user_files(folder: Path, now: datetime) -> dict[str, str]:
         "sp500_above_200dma_published": breadth.with_columns(pl.col("value").round(4)),
     }
     found = {name: frame.rename({"period_date": "date"}).write_csv() for name, frame in frames.items()}
-    return found | challenger_file(folder, now)
+    return found | challenger_file(folder, now) | flows_file(folder, now)
 
 
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:

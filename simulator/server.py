@@ -25,6 +25,8 @@ from simulator.render import Request, Response, View, render
 _HOST = "127.0.0.1"
 _REMEMBERED_BYTES = 48_000_000
 _IDLE_SECONDS = 60
+_MOST_ASKED = 1_000_000
+"""Bytes of the body of a question."""
 _HEARD = ("accept", "if-none-match", "user-agent")
 """The headers that an answer may depend on."""
 _SECRET = re.compile(r"(api_key=)[^&]*")
@@ -99,7 +101,7 @@ class StandIn:
 
     def _rendered(self, view: View, request: Request) -> Response:
         asked = tuple(request.headers.get(name) for name in _HEARD)
-        key = (request.target, asked, view.now, view.since, view.scale)
+        key = (request.target, request.body, asked, view.now, view.since, view.scale)
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
@@ -136,6 +138,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
     server: _Server
 
+    def do_POST(self) -> None:
+        """Answer a question that stands in the body."""
+        self.do_GET()
+
     def do_GET(self) -> None:
         """Answer, or fail as the fault that this request meets wants it."""
         stand_in = self.server.stand_in
@@ -159,7 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         target, _, query = self.path.partition("?")
         host, _, path = target.lstrip("/").partition("/")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        return Request(host=host, path=f"/{path}", query=query, headers=headers)
+        body = self.rfile.read(min(int(headers.get("content-length", 0)), _MOST_ASKED))
+        return Request(host=host, path=f"/{path}", query=query, headers=headers, body=body)
 
     def _served(self, request: Request, status: int) -> Served:
         return Served(self.command, _SECRET.sub(r"\1***", request.target), status)

@@ -25,6 +25,7 @@ class Request:
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
     @cached_property
     def params(self) -> dict[str, str]:

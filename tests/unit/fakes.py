@@ -42,6 +42,8 @@ class FakeHttp:
         self.headers: list[Mapping[str, str]] = []
         self.accepted: list[tuple[int, ...]] = []
         self.kept: list[Payload] = []
+        self.posted: list[bytes] = []
+        self.keys: list[str] = []
 
     def get(
         self,
@@ -54,7 +56,10 @@ class FakeHttp:
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         accept_status: tuple[int, ...] = (200,),
+        body: bytes | None = None,
     ) -> Payload:
+        if body is not None:
+            self.posted.append(body)
         full = url + ("?" + urlencode(params) if params else "")
         self.asked.append(full)
         self.headers.append(headers or {})
@@ -65,6 +70,10 @@ class FakeHttp:
         if isinstance(answer, SourceError):
             raise answer
         return self.keep(payload_of(source, answer, name=name, url=full, fetched_at=self.moment, meta=dict(meta or {})))
+
+    def token(self, source: str, name: str, url: str, *, headers: Mapping[str, str]) -> str:
+        self.keys.append(headers["Authorization"])
+        return "granted"
 
     def keep(self, payload: Payload) -> Payload:
         self.kept.append(payload)

@@ -22,6 +22,7 @@ class LocalServer:
 
     script: list[Handler] = field(default_factory=list)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    posted: list[bytes] = field(default_factory=list)
 
     def __enter__(self) -> LocalServer:
         mine = self
@@ -36,6 +37,10 @@ class LocalServer:
                     handler(self)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
+
+            def do_POST(self) -> None:
+                mine.posted.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+                self.do_GET()
 
             def log_message(self, *args: object) -> None:
                 """Say nothing."""

@@ -10,7 +10,8 @@ import pytest
 
 from ingest.errors import HomeUnusable
 from ingest.home import Home
-from orchestration import cli
+from ingest.settings import Settings
+from orchestration import cli, doctor
 from tests.unit.test_publish import build, publish_now
 from warehouse.releases import releases
 
@@ -127,3 +128,19 @@ def test_a_file_in_the_place_of_one_of_its_folders(tmp_path, monkeypatch, capsys
         assert cli.call(command) == HomeUnusable.exit_code, command
         printed = capsys.readouterr()
         assert str(tmp_path / "home" / name) in printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    ("client", "secret", "state", "told"),
+    [
+        (None, None, "note", "not set: the Query API is asked keyless"),
+        ("a-client-1", None, "bad", "one of its two halves is missing"),
+        (" ", "a-secret-1", "bad", "one of its two halves is missing"),
+        ("a-client-1", "a-secret-1", "good", "set"),
+    ],
+)
+def test_the_key_of_finra_is_whole_or_not_there(tmp_path, client, secret, state, told):
+    settings = Settings(_env_file=None, finra_client_id=client, finra_client_secret=secret)
+    found = doctor._finra_key(settings, Home(tmp_path))
+    assert (found.level, found.seen) == (state, told)
+    assert "a-client-1" not in repr(settings) + repr(found)

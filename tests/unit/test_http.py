@@ -54,6 +54,34 @@ def test_user_agent_can_be_set(server, tmp_path):
     assert [headers["user-agent"] for _, headers in server.asked] == ["me/1.0", "this one/2"]
 
 
+def test_a_question_with_a_body_is_posted_and_only_its_answer_is_kept(server, tmp_path):
+    server.script = [answer(b"[]")]
+    with upstream_at(server.base, tmp_path) as http:
+        payload = http.get("finra", "weekly", "https://api.finra.org/data", body=b'{"limit":5}', headers={"A": "x"})
+    assert (server.posted, payload.body, payload.url) == ([b'{"limit":5}'], b"[]", "https://api.finra.org/data")
+    (entry,) = Archive(tmp_path / "archive").entries()
+    assert (entry.url, entry.meta) == (payload.url, {})
+
+
+def test_a_token_is_a_secret_that_is_kept_nowhere(server, tmp_path):
+    granted = "0a1b2c3d4e5f6a7b8c9d"
+    server.script = [answer(f'{{"access_token": "{granted}"}}'.encode()), answer(f"you sent {granted}".encode())]
+    address = "https://ews.fip.finra.org/token"
+    with upstream_at(server.base, tmp_path) as http:
+        assert http.token("finra", "access token", address, headers={"Authorization": "Basic x"}) == granted
+        assert not list(Archive(tmp_path / "archive").entries())
+        assert http.get("finra", "weekly", "https://api.finra.org/data").body == b"you sent " + b"*" * len(granted)
+    assert server.asked[0][1]["authorization"] == "Basic x"
+
+
+@pytest.mark.parametrize("body", [b"<html>secret", b"[]", b'{"token": "s3cret"}', b'{"access_token": 1}'])
+def test_what_is_no_token_is_not_shown(server, tmp_path, body):
+    server.script = [answer(body)]
+    with upstream_at(server.base, tmp_path) as http, pytest.raises(SourceChanged) as caught:
+        http.token("finra", "access token", "https://ews.fip.finra.org/token", headers={})
+    assert str(caught.value) == "finra: access token: expected JSON with an access_token, got another answer"
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_429_and_5xx_are_tried_again(server, tmp_path, status):
     server.script = [answer(status=status), answer(status=status), answer(b"data")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -12,6 +13,7 @@ from itertools import pairwise
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+import httpx
 import polars as pl
 import pytest
 
@@ -806,3 +808,52 @@ def test_a_made_up_sample_is_served_in_a_simulated_market_only():
     assert answer(View(market(), new_york(NOW)), asked).body.startswith(b"id,state,company")
     recorded = Market(pl.DataFrame(schema=dict(MARKET_SCHEMA)))
     assert answer(View(recorded, new_york(NOW)), asked).status == 404
+
+
+# ---- www.cftc.gov, cdn.finra.org, api.finra.org ----------------------------------------------------------------------
+
+
+def test_positions_of_the_newest_week_have_87_columns_no_header_and_sides_that_add_up(stand_in: StandIn):
+    lines = ask(stand_in, "/www.cftc.gov/dea/newcot/FinFutWk.txt").lines
+    cells = {cells[3]: cells for cells in csv.reader(lines)}
+    assert {len(row) for row in cells.values()} == {87}
+    assert cells["13874A"][1:3] == ["261110", "2026-11-10"]  # out on Monday, the 16th, after Veterans Day
+    for row in cells.values():
+        interest, spreads = int(row[7]), sum(int(row[at]) for at in (10, 13, 16, 19))
+        assert sum(int(row[at]) for at in (8, 11, 14, 17, 22)) + spreads == interest
+        assert sum(int(row[at]) for at in (9, 12, 15, 18, 23)) + spreads == interest
+    stand_in.set_now(new_york("2026-11-16T15:29"))
+    assert ",2026-11-03," in ask(stand_in, "/www.cftc.gov/dea/newcot/FinFutWk.txt").lines[0]
+
+
+def test_positions_of_a_year_have_a_header_and_the_json_uneven_keys(stand_in: StandIn):
+    body = ask(stand_in, "/www.cftc.gov/files/dea/history/fut_fin_txt_2026.zip").body
+    with zipfile.ZipFile(io.BytesIO(body)) as packed:
+        header = packed.read("FinFutYY.txt").decode().splitlines()[0].replace('"', "").split(",")
+    assert (len(header), header[7], header[-1]) == (87, "Open_Interest_All", "FutOnly_or_Combined")
+    where = quote("report_date_as_yyyy_mm_dd between '2026-11-10T00:00:00' and '2026-11-10T00:00:00'")
+    rows = json.loads(ask(stand_in, f"/publicreporting.cftc.gov/resource/gpe5-46if.json?$where={where}").body)
+    assert {"dealer_positions_long_all", "lev_money_positions_long", "nonrept_positions_short_all"} <= rows[0].keys()
+    assert all(isinstance(value, str) for row in rows for value in row.values())
+
+
+def test_short_volume_counts_its_rows_and_a_day_that_is_not_out_is_refused(stand_in: StandIn):
+    lines = ask(stand_in, "/cdn.finra.org/equity/regsho/daily/CNMSshvol20261117.txt").lines
+    assert lines[0] == "Date|Symbol|ShortVolume|ShortExemptVolume|TotalVolume|Market"
+    assert int(lines[-1]) == len(lines) - 2 > 100
+    assert re.fullmatch(r"20261117\|[A-Z/]+\|\d+\.\d{6}\|\d+\|\d+\.\d{6}\|B,Q,N", lines[1])
+    assert ask(stand_in, "/cdn.finra.org/equity/regsho/daily/CNMSshvol20261118.txt").status == 403
+    interest = ask(stand_in, "/cdn.finra.org/equity/otcmarket/biweekly/shrt20261030.csv").lines
+    assert {line.count("|") for line in interest} == {13}
+    assert ask(stand_in, "/cdn.finra.org/equity/otcmarket/biweekly/shrt20261029.csv").status == 403
+
+
+def test_weekly_volumes_answer_a_posted_question(stand_in: StandIn):
+    wanted = {"weekStartDate": "2026-10-19", "summaryTypeCode": "ATS_W_SMBL", "tierIdentifier": "T1"}
+    filters = [{"compareType": "EQUAL", "fieldName": name, "fieldValue": value} for name, value in wanted.items()]
+    question = json.dumps({"limit": 2, "offset": 1, "compareFilters": filters}).encode()
+    path = f"{stand_in.url}/api.finra.org/data/group/otcMarket/name/weeklySummary"
+    rows = httpx.post(path, content=question).json()
+    assert len(rows) == 2
+    assert {name: rows[0][name] for name in wanted} == wanted
+    assert rows[0]["initialPublishedDate"] == "2026-11-09"
