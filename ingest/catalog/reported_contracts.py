@@ -1,4 +1,4 @@
-"""Which futures of the CFTC's report are kept: `contracts()` reads contracts.yml."""
+"""Which futures of the CFTC's report are kept: `contracts()` reads reported_contracts.yml."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.errors import ConfigError
 from ingest.yaml_files import checked, read_mapping
 
-CONTRACTS_FILE: Final = Path(__file__).with_name("contracts.yml")
+CONTRACTS_FILE: Final = Path(__file__).with_name("reported_contracts.yml")
 
 
 class Contract(BaseModel):
