@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -55,6 +56,8 @@ class Dataset:
     `storage` says where rows are kept. "rows": a table of the build file, whose rows are compared with what is held.
     "daily_files": a snapshot table of millions of rows a day (option chains), kept as immutable Parquet files by day
     and never compared; in the view of newest rows a later answer of the same day and group replaces the earlier one.
+    Where a key is a moment of the day (timestamp) each moment has its newest answer. `taken_at`: hours of New York at
+    which such a snapshot is due on every session; one that was missed is a gap for ever.
     That is not `is_snapshot`, which says of a small table in rows that its past cannot be asked for.
     `keep_days` (daily files only): days older than the newest by more are removed; None: none ever is.
 
@@ -79,6 +82,7 @@ class Dataset:
     revisions: Revisions = "routine"
     serves: ServesFacts | None = None
     storage: Storage = "rows"
+    taken_at: tuple[time, ...] = ()
     keep_days: int | None = None
     expect: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     simulate: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -121,6 +125,11 @@ class Dataset:
         return self.storage == "daily_files"
 
     @property
+    def moment(self) -> str | None:
+        """The key column that says at which moment of its day a snapshot was taken; None: a day has one snapshot."""
+        return next((column.name for column in self.keys if column.dtype == _TYPES["timestamp"]), None)
+
+    @property
     def history(self) -> str | None:
         """The key column whose rows form one history each, in which the gate looks for blocks; None: there is none."""
         return self.judged_by or self.group
@@ -152,6 +161,7 @@ _TYPES: Final[Mapping[str, pl.DataType]] = MappingProxyType(
     {
         "text": pl.String(),
         "date": pl.Date(),
+        "timestamp": pl.Datetime("us"),
         "double": pl.Float64(),
         "bigint": pl.Int64(),
         "boolean": pl.Boolean(),
@@ -177,6 +187,7 @@ def declared(source: str, name: str, table: TableFacts) -> Dataset:
         is_history_revised=table.is_history_revised,
         is_snapshot=table.kind == "snapshot",
         storage=table.storage,
+        taken_at=table.taken_at,
         keep_days=table.keep_days,
         is_regular=table.is_regular,
         revisions=table.revisions,

@@ -29,6 +29,7 @@ from ingest.errors import SourceChanged, SourceRefused, SourceUnavailable
 from ingest.pace import Pace
 from ingest.patience import Patience
 from ingest.payload import Payload
+from ingest.registry import most_bytes
 from ingest.secrets import blotted, guard
 from ingest.settings import Settings
 from ingest.transport import (
@@ -194,8 +195,8 @@ class Upstream:
 
         A request has `request_attempts` tries of `request_timeout_seconds` each. SourceUnavailable: no answer, 429 or
         5xx after every try; NotAsked, one of them: a host silent before in this run, the run's deadline passed.
-        SourceRefused: 401, 403. SourceChanged: any other status outside `accept_status`, a body beyond 64 MiB, a
-        redirect to another publisher or away from https.
+        SourceRefused: 401, 403. SourceChanged: any other status outside `accept_status`, a body beyond 64 MiB or what
+        its publisher declares, a redirect to another publisher or away from https.
         """
         ask = _Ask(
             source=source,
@@ -361,11 +362,11 @@ def _trusted() -> ssl.SSLContext:
 def _read(ask: _Ask, response: httpx.Response, deadline: float, late: str) -> bytes:
     """Return the unpacked body; h11 raises on one shorter than its Content-Length."""
     parts: list[bytes] = []
-    size = 0
+    size, most = 0, most_bytes(ask.host) or MAX_BODY_BYTES
     for part in response.iter_bytes():
         size += len(part)
-        if size > MAX_BODY_BYTES:
-            limit = f"at most {MAX_BODY_BYTES // 1024**2} MiB"
+        if size > most:
+            limit = f"at most {most // 1024**2} MiB"
             raise SourceChanged(ask.source, ask.name, expected=limit, seen="a larger body")
         if time.monotonic() > deadline:
             raise _SilenceError(late)

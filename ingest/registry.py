@@ -7,7 +7,7 @@ ingest/sources/shapes.yml. Nothing else names a publisher: lists and orders are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, time
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -22,7 +22,7 @@ SHAPES: Final = "shapes.yml"
 
 Licence = Literal["public_domain", "attribution", "personal_use", "restricted"]
 AskedBy = Literal["catalog", "funds", "symbols", "contracts", "whole", "file"]
-ColumnType = Literal["text", "date", "double", "bigint", "boolean"]
+ColumnType = Literal["text", "date", "timestamp", "double", "bigint", "boolean"]
 Kind = Literal["revisable", "snapshot", "reference"]
 Storage = Literal["rows", "daily_files"]
 Revisions = Literal["never", "rare", "routine"]
@@ -39,6 +39,9 @@ class HostFacts(_Declared):
     """A host that a publisher is asked at. How often it may be asked is the same for every connector."""
 
     requests_per_second: float = Field(default=5.0, gt=0)
+    most_mebibytes: int | None = Field(
+        default=None, ge=1, le=1024, description="How large an answer may be, where that is more than the usual."
+    )
 
 
 class ProbeFacts(_Declared):
@@ -158,6 +161,7 @@ class TableFacts(_Declared):
     judged_by: str | None = None
     kind: Kind = "revisable"
     storage: Storage = "rows"
+    taken_at: tuple[time, ...] = Field(default=(), description="Hours of New York at which a snapshot is due.")
     keep_days: int | None = Field(default=None, ge=1)
     is_history_revised: bool = False
     is_regular: bool = False
@@ -176,6 +180,8 @@ class TableFacts(_Declared):
             raise ValueError(f"period {self.period!r} is not a date")
         if both := self.keys.keys() & self.columns.keys():
             raise ValueError(f"{', '.join(sorted(both))} stands in keys and in columns")
+        if self.taken_at and self.storage != "daily_files":
+            raise ValueError("taken_at: said of a table in daily files")
         return self
 
 
@@ -241,6 +247,13 @@ def requests_per_second(host: str) -> float:
         if host in one.hosts:
             return one.hosts[host].requests_per_second
     return HostFacts().requests_per_second
+
+
+@cache
+def most_bytes(host: str) -> int | None:
+    """Return how large a body of a host may be, where its publisher declares more than the usual."""
+    declared = next((one.hosts[host].most_mebibytes for one in publishers().values() if host in one.hosts), None)
+    return declared * 1024**2 if declared else None
 
 
 @cache

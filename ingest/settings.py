@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         ge=1,
         description="So many pages of filings a run; older days come with the next runs.",
     )
+    sec_holdings_data_sets: int = Field(
+        default=5,
+        ge=1,
+        description="So many of the newest quarterly data sets of Form 13F are kept, each of 60 to 100 MB.",
+    )
     contact: str | None = Field(
         default=None, description="Mail address for publishers that want to know whom to write to; sent to those alone."
     )

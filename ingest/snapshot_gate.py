@@ -19,7 +19,7 @@ import polars as pl
 from ingest.batch import Batch, CheckResult, GateResult
 from ingest.clock import NEW_YORK
 from ingest.dataset import Dataset, dataset
-from ingest.rules.snapshot_rules import CountRule, snapshot_rules
+from ingest.rules.snapshot_rules import AHEAD_CHECK, CountRule, snapshot_rules
 
 MISREAD_SHARE: Final = 0.2
 """Where more than this part of an answer is refused, it is the reading that is wrong."""
@@ -30,6 +30,7 @@ COUNT_CHECK: Final = "row_count_is_usual"
 SOUND_CHECK: Final = "rows_are_mostly_sound"
 
 _REASON: Final = "reason"
+_ANY_DAY: Final = date(2026, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,19 @@ def gate_with_snapshots(
         "; ".join(text for text in (others.held_back, *reasons) if text) or None,
         others.pages,
     )
+
+
+def snapshot_checks(table: Dataset) -> dict[str, str]:
+    """Return the checks of a snapshot table, and what each says when it passes."""
+    says = {rule.name: f"There are no {rule.says}." for rule in snapshot_rules(table, _ANY_DAY).rows}
+    return {
+        COLUMNS_CHECK: "The columns are those declared.",
+        **says,
+        AHEAD_CHECK: "No row is of a day to come.",
+        UNIQUE_CHECK: "No key stands twice with other values.",
+        COUNT_CHECK: "A day has about as many rows as the days before it.",
+        SOUND_CHECK: f"At most {MISREAD_SHARE:.0%} of the rows is refused.",
+    }
 
 
 def judge_snapshot(

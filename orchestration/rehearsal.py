@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +13,9 @@ from pydantic import SecretStr
 
 from ingest.clock import NEW_YORK
 from ingest.errors import ConfigError, HomeUnusable
-from ingest.home import home_at
-from ingest.settings import Settings
+from ingest.home import Home, home_at
+from ingest.settings import Origin, Settings
+from orchestration.session import held_origin
 
 if TYPE_CHECKING:
     from simulator.market import Market
@@ -34,6 +35,7 @@ RECORDED_AT: Final = datetime(2026, 4, 27, 9, 5, tzinfo=NEW_YORK)
 @contextmanager
 def simulated(settings: Settings) -> Iterator[Settings]:
     """Serve the simulated market at the clock of `settings`; yield the settings of a run against it."""
+    from simulator.bitcoin_flows import bitcoin_flows_file
     from simulator.simulate import simulate
 
     now = settings.clock()
@@ -42,13 +44,16 @@ def simulated(settings: Settings) -> Iterator[Settings]:
     with TemporaryDirectory(prefix="tidegauge-") as folder:
         truth = Path(folder) / "simulated_truth.parquet"
         market.latent.write_parquet(truth)
+        home = home_at(_home(settings, DEMO_HOME))
         changes = {
-            "home": _home(settings, DEMO_HOME),
+            "home": home.root,
             "origin": "SIMULATED",
             "now": now,
             "simulated_truth": truth,
             "fred_api_key": MADE_UP_KEY,
         }
+        home.ensure()
+        _write_user_files(home, "SIMULATED", bitcoin_flows_file(market, now))
         with _serving(settings, market, changes) as changed:
             yield changed
 
@@ -73,13 +78,25 @@ def recorded(settings: Settings) -> Iterator[Settings]:
         files = user_files(folder, now)
     except FileNotFoundError as error:
         raise ConfigError(f"setting TIDEGAUGE_REAL_DATA: {folder} lacks {error.filename}") from error
-    try:
-        for series_id, text in files.items():
-            (home.user_files / f"{series_id}.csv").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HomeUnusable(f"cannot write {home.user_files}: {error.strerror}") from error
+    _write_user_files(home, "REAL FOLDER", files)
     with _serving(settings, market, changes) as changed:
         yield changed
+
+
+def _write_user_files(home: Home, origin: Origin, files: Mapping[str, str]) -> None:
+    """Write `files`, which a rehearsal brings: into its own home. One of other figures is left to the run to refuse."""
+    held = held_origin(home)
+    if held not in (None, origin):
+        return
+    try:
+        for name, text in files.items():
+            path = home.user_files / f"{name}.csv"
+            if held is None and path.exists():
+                continue  # somebody's own, in a folder that no run has used
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HomeUnusable(f"cannot write {home.user_files}: {error.strerror}") from error
 
 
 @contextmanager

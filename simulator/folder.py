@@ -17,6 +17,7 @@ import polars as pl
 
 from ingest.catalog.calendars import busday_calendar
 from simulator import folder_consumer, folder_positions
+from simulator.folder_crypto import crypto_series, flows_file
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
 from simulator.folder_policy import policy_series, recorded_policy
@@ -33,7 +34,7 @@ def folder_market(folder: Path) -> Market:
     panel = folder_panel(folder)
     for documents in (folder_consumer.documents(folder), folder_positions.documents(folder)):
         panel = replace(panel, documents={**panel.documents, **documents})
-    rows = [*_parts(folder), *policy_series(folder), *trend_series(folder)]
+    rows = [*_parts(folder), *policy_series(folder), *trend_series(folder), *crypto_series(folder)]
     return Market(pl.concat(rows, how="vertical"), panel=panel, recorded=recorded_policy(folder))
 
 
@@ -50,7 +51,7 @@ def user_files(folder: Path, now: datetime) -> dict[str, str]:
         "sp500_above_200dma_published": breadth.with_columns(pl.col("value").round(4)),
     }
     found = {name: frame.rename({"period_date": "date"}).write_csv() for name, frame in frames.items()}
-    return found | challenger_file(folder, now)
+    return found | challenger_file(folder, now) | flows_file(folder, now)
 
 
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:

@@ -16,7 +16,9 @@ _TYPES: Final[Mapping[pl.DataType, str]] = {
     pl.Float64(): "double",
     pl.Int64(): "bigint",
     pl.Boolean(): "boolean",
+    pl.Datetime("us"): "timestamp",
 }
+_OF_DAILY_FILES: Final = ("payload_sha256", "known_at", "known_basis")
 _BASES: Final = "('vintage', 'captured', 'release_rule', 'latest_only')"
 
 
@@ -38,7 +40,10 @@ def stored_columns(table: Dataset) -> tuple[StoredColumn, ...]:
         for name in table.rows_schema
         if name in by_name
     )
-    return (*declared, *_recorded(table))
+    recorded = {one.name: one for one in _recorded(table)}
+    if table.is_in_daily_files:
+        return (*declared, *(recorded[name] for name in _OF_DAILY_FILES))
+    return (*declared, *recorded.values())
 
 
 def raw_ddl() -> Iterator[tuple[str, str]]:

@@ -46,7 +46,7 @@ def refresh_views(con: duckdb.DuckDBPyConnection, root: Path, table: Dataset) ->
     con.execute(f"create schema if not exists {table.source}")
     for name, query, comment in (
         (table.id, _rows(_paths(root, [file for _, file in files]), columns), table.comment),
-        (latest_of(table.id), _newest(root, table, days), f"Of each day and group the newest answer of {table.id}."),
+        (latest_of(table.id), _newest(root, table, days), f"Of each {_each(table)} the newest answer of {table.id}."),
         (
             f"quarantine.{macro_name(table)}",
             _rows(
@@ -91,7 +91,7 @@ def snapshot_macros(con: duckdb.DuckDBPyConnection, root: Path, tables: Sequence
         if days:
             select = _newest(None, table, days, "known_at <= moment")
             comment = (
-                f"{table.comment} Of each day and group the newest answer that was known by moment (UTC), from the "
+                f"{table.comment} Of each {_each(table)} the newest answer that was known by moment (UTC), from the "
                 "Parquet files below folder."
             )
             made.append(SnapshotMacro(f"{_SCHEMA}.{macro_name(table)}", select, str(root), comment))
@@ -120,6 +120,10 @@ def _files(con: duckdb.DuckDBPyConnection, table: Dataset, part: str) -> list[tu
     ).fetchall()
 
 
+def _each(table: Dataset) -> str:
+    return "day and group" if table.moment is None else "moment and group"
+
+
 def _by_day(files: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     days: dict[str, list[str]] = {}
     for day, file in files:
@@ -146,19 +150,19 @@ def _read(paths: Sequence[str], columns: Sequence[tuple[str, str]], options: str
 
 
 def _newest(root: Path | None, table: Dataset, days: dict[str, list[str]], condition: str = "true") -> str:
-    """Return the select of the newest answers. Days of one answer, nearly all, are read as they are.
+    """Return the select of the newest answers of each day, group and moment. Days of one answer are read as they are.
 
     Where a table has no groups the last file of a day is its newest answer, unless a moment is asked for.
     """
     columns = [*file_columns(table), *RECORDED]
-    if table.group is None and root is not None:
+    if table.group is None and table.moment is None and root is not None:
         days = {day: files[-1:] for day, files in days.items()}
     single = [files[0] for files in days.values() if len(files) == 1]
     several = [file for files in days.values() if len(files) > 1 for file in files]
     parts = [_rows(_paths(root, single), columns, condition)] if single or not several else []
     if several:
         names = ", ".join(quoted(name) for name, _ in columns)
-        within = ", ".join(quoted(name) for name in (table.period, table.group) if name is not None)
+        within = ", ".join(quoted(name) for name in (table.period, table.group, table.moment) if name is not None)
         read = _read(_paths(root, several), columns, ", filename = true")
         parts.append(
             f"select {names} from ({read}) where {condition} and ({within}, known_at, filename) in ("

@@ -29,6 +29,7 @@ from ingest.rules.options import Options
 
 DAYS_LOOKED_AT: Final = 5
 ROWS_RATIO: Final = (0.5, 2.0)
+AHEAD_CHECK: Final = "period_is_not_ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def snapshot_rules(table: Dataset, today: date) -> SnapshotRules:
             raise options.error(str(error)) from error
         options.finish()
     last = today + timedelta(days=days_ahead)
-    ahead = RowRule("period_is_not_ahead", f"rows dated after {last}", pl.col(table.period) > last)
+    ahead = RowRule(AHEAD_CHECK, f"rows dated after {last}", pl.col(table.period) > last)
     names = [rule.name for rule in declared]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

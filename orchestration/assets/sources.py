@@ -26,6 +26,7 @@ from ingest.batch import CheckResult
 from ingest.connectors import CONNECTORS, Connector, connector
 from ingest.dataset import Dataset, serving
 from ingest.rules.declared import rules_of
+from ingest.snapshot_gate import snapshot_checks
 from orchestration.asking import ingest_all
 from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
 from orchestration.assets.table_facts import origin_of, rows_of
@@ -56,6 +57,8 @@ def check_names(table: Dataset) -> dict[str, str]:
     """Return the checks of a raw table, of the gate and of landing, and what each says when it passes."""
     from warehouse.landing import landing_checks
 
+    if table.is_in_daily_files:
+        return snapshot_checks(table)
     return {rule.name: rule.description for rule in rules_of(table)} | landing_checks(table)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from simulator.render.cboe_chains import CHAIN, chain
 from simulator.render.view import Request, Response, View, not_found
 
 _HISTORY = re.compile(r"/api/global/us_indices/daily_prices/([A-Z0-9]+)_History\.csv")
@@ -43,6 +44,8 @@ def render(view: View, request: Request) -> Response:
             address = f"https://cdn-api.cboe.com{request.path}"
             return Response(b"", "text/html", status=307, headers={"Location": address})
         return _history(view, found.group(1))
+    if found := CHAIN.fullmatch(request.path):
+        return chain(view, found.group(1)) or _denied()
     if found := _ARCHIVE.fullmatch(request.path):
         return _archive(view, found.group(1))
     if found := _DAILY.fullmatch(request.path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from docs.from_registry import DBT_SOURCES, written
 from ingest.dataset import DATASETS
 from tests.manifest.conftest import DBT_PROJECT
+from warehouse.snapshot_views import refresh_views
 
 BY_HAND = DBT_PROJECT / "models" / "staging" / "__sources.yml"
 
@@ -33,8 +35,11 @@ def test_what_is_generated_is_up_to_date(path: Path):
     assert path.read_text(encoding="utf-8") == written()[path], "run `make generate`"
 
 
-def test_columns_and_types_are_those_of_the_build_file(declared, empty_warehouse: Path):
-    with duckdb.connect(str(empty_warehouse)) as con:
+def test_columns_and_types_are_those_of_the_build_file(declared, empty_warehouse: Path, tmp_path: Path):
+    in_files = {table.id for table in DATASETS if table.is_in_daily_files}
+    with duckdb.connect(str(shutil.copy(empty_warehouse, tmp_path))) as con:
+        for table in (one for one in DATASETS if one.id in in_files):
+            refresh_views(con, tmp_path, table)
         rows = con.execute(
             "select schema_name || '.' || table_name, column_name, lower(data_type), comment from duckdb_columns()"
             " where not internal order by schema_name, table_name, column_index"
@@ -44,6 +49,6 @@ def test_columns_and_types_are_those_of_the_build_file(declared, empty_warehouse
         assert [(column["name"], column["data_type"]) for column in table["columns"]] == held, name
     raw = {table.id for table in DATASETS}
     assert raw <= declared.keys()
-    for name in raw:
+    for name in raw - in_files:  # a view's columns have no comments
         comments = [(column, comment) for of, column, _, comment in rows if of == name]
         assert [(column["name"], column["description"]) for column in declared[name]["columns"]] == comments, name

@@ -46,8 +46,8 @@ INDEX_URL = "https://cdn-api.cboe.com/api/global/us_indices/daily_prices/{symbol
 ARCHIVE_URL = "https://cdn.cboe.com/resources/options/volume_and_call_put_ratios/{product}pc.csv"
 DAILY_URL = "https://cdn.cboe.com/data/us/options/market_statistics/daily/{session}_daily_options"
 
-_BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
-_REFERER = "https://www.cboe.com/us/options/market_statistics/daily/"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+REFERER = "https://www.cboe.com/us/options/market_statistics/daily/"
 
 _PUT_CALL = "put_call/"
 _FIRST_DAILY_SESSION = date(2019, 10, 7)
@@ -79,7 +79,7 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
 
     `meta["session"]` of a page is its day: the page itself does not say it.
     """
-    headers = {"User-Agent": context.settings.user_agent or _BROWSER, "Referer": _REFERER}
+    headers = {"User-Agent": context.settings.user_agent or BROWSER, "Referer": REFERER}
     yield from _fetch_indices(context, headers)
     put_call = [pair for pair in context.pairs if pair[1].code.startswith(_PUT_CALL)]
     if put_call:

@@ -1,0 +1,1 @@
+"""Options: prices and greeks of Black and Scholes, and what dealers' books look like from a chain."""

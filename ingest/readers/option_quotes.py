@@ -1,0 +1,140 @@
+"""What the layouts of an option chain have in common: symbols to contracts, moments to sessions, and what must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Final
+
+import polars as pl
+
+from ingest.catalog.calendars import nyse_sessions
+from ingest.catalog.underlyings import Underlying
+from ingest.clock import naive_utc
+from ingest.payload import Payload
+from ingest.readers.fund_days import panel_rows
+from ingest.readers.parsing import changed, quoted
+
+QUOTES_ARE_LATE_BY: Final = timedelta(minutes=15)
+"""So late Cboe's free quotes are: at 09:45 it shows those of 09:30."""
+
+_SYMBOL: Final = r"^(?<root>[A-Z]{1,5}\d?)(?<expiry>\d{6})(?<option_type>[CP])(?<strike>\d{8})$"
+_MOST_IV: Final = 5.0
+_STRIKES_REACH: Final = 20.0
+_FIRST_SESSION: Final = date(2004, 1, 2)
+
+
+def session_of(snapshot_at: datetime) -> date:
+    """Return the NYSE session whose quotes a snapshot shows: the newest that had begun 15 minutes before (aware)."""
+    frame = _sessions()
+    begun = frame.filter(pl.col("open_at") <= naive_utc(snapshot_at) - QUOTES_ARE_LATE_BY)
+    found: date = begun["session_date"][-1]
+    return found
+
+
+@cache
+def _sessions() -> pl.DataFrame:
+    return nyse_sessions(_FIRST_SESSION, date.max).select("session_date", "open_at")
+
+
+def underlying_of(payload: Payload, known: Mapping[str, Underlying], name: str) -> Underlying:
+    """Return the underlying of that name; SourceChanged where its chain is not collected."""
+    if name not in known:
+        raise changed(payload, f"a chain of {', '.join(known)}", quoted(name))
+    return known[name]
+
+
+def contracts_of(payload: Payload, symbols: pl.Series, of: Underlying) -> pl.DataFrame:
+    """Return root, expiry_date, option_type and strike_usd of each option symbol; SourceChanged names a strange one."""
+    parts = symbols.str.extract_groups(_SYMBOL).struct.unnest()
+    expected = f"option symbols of {of.underlying} like {_root(of)}261218C04000000"
+    frame = parts.select(
+        "root",
+        pl.col("expiry").str.to_date("%y%m%d", strict=False).alias("expiry_date"),
+        "option_type",
+        (pl.col("strike").cast(pl.Float64) / 1000).alias("strike_usd"),
+    )
+    strange = frame["expiry_date"].is_null() | ~frame["root"].is_in([r for r in frame["root"].unique() if _is(of, r)])
+    strange = strange.fill_null(value=True)
+    if strange.any():
+        raise changed(payload, expected, quoted(symbols.filter(strange)[0]))
+    return frame
+
+
+def _is(of: Underlying, root: str | None) -> bool:
+    return root is not None and of.has_root(root)
+
+
+def _root(of: Underlying) -> str:
+    return next(iter(of.roots), of.underlying)
+
+
+def quote_rows(
+    payload: Payload,
+    table_id: str,
+    of: Underlying,
+    snapshot_at: datetime,
+    spot: float,
+    columns: Mapping[str, pl.Series],
+    *,
+    stated_at: datetime | None = None,
+) -> pl.DataFrame:
+    """Return the rows of one chain. `columns` are those of the table that the layout has, with option_symbol.
+
+    SourceChanged where it has no contract, names one twice with other figures, or is in other units than agreed.
+    """
+    symbols = columns["option_symbol"]
+    if symbols.is_empty():
+        raise changed(payload, f"contracts of {of.underlying}", "a chain without any")
+    contracts = contracts_of(payload, symbols, of)
+    _require_units(payload, of, spot, contracts["strike_usd"], columns["iv_ratio"])
+    rows = panel_rows(
+        payload,
+        table_id,
+        {
+            **_nothing(table_id),
+            "session_date": session_of(snapshot_at),
+            "underlying": of.underlying,
+            "snapshot_at": naive_utc(snapshot_at),
+            **{name: contracts[name] for name in contracts.columns},
+            "spot_usd": spot,
+            **columns,
+            "stated_at": None if stated_at is None else naive_utc(stated_at),
+        },
+    ).unique(maintain_order=True)
+    doubled = rows["option_symbol"].is_duplicated()
+    if doubled.any():
+        name = rows["option_symbol"].filter(doubled)[0]
+        raise changed(payload, f"{name} once", "it twice, with other figures")
+    return rows
+
+
+def _nothing(table_id: str) -> dict[str, None]:
+    from ingest.dataset import dataset
+
+    return dict.fromkeys(dataset(table_id).value_names)
+
+
+def _require_units(payload: Payload, of: Underlying, spot: float, strikes: pl.Series, iv: pl.Series) -> None:
+    """Raise SourceChanged where the median says that volatilities are percent, or strikes of another scale."""
+    if not spot > 0:
+        raise changed(payload, f"a price of {of.underlying} above zero", quoted(spot))
+    usual = iv.filter(iv > 0).median()
+    if isinstance(usual, float) and usual > _MOST_IV:
+        raise changed(payload, f"volatilities as ratios, half of them below {_MOST_IV:g}", f"a median of {usual:.4g}")
+    middle = strikes.median()
+    if isinstance(middle, float) and not spot / _STRIKES_REACH < middle < spot * _STRIKES_REACH:
+        seen = f"a median strike of {middle:,.2f} with {of.underlying} at {spot:,.2f}"
+        raise changed(payload, "strikes in thousandths, around the price of the underlying", seen)
+
+
+def moment_of(payload: Payload, text: object, zone: object, where: str) -> datetime:
+    """Return an aware moment from ISO 8601, in `zone` (a tzinfo) where the text names none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise changed(payload, f"a moment like 2026-11-18 21:20:00 as {where}", quoted(text)) from None
+    if len(str(text)) < len("2026-11-18 21:20"):
+        raise changed(payload, f"a moment like 2026-11-18 21:20:00 as {where}", quoted(text))
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)  # type: ignore[arg-type]
