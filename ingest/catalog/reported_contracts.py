@@ -22,7 +22,7 @@ class Contract(BaseModel):
 
     code: str = Field(pattern=r"^[0-9A-Z]{6}$")
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    asset_class: Literal["equity_index", "volatility", "short_rate", "treasury", "currency", "crypto"]
+    asset_class: Literal["equity_index", "volatility", "short_rate", "government_bond", "currency", "crypto"]
     title: str
 
 
