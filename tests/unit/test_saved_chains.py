@@ -33,7 +33,8 @@ NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 
 
 def chain(at: str = "2026-11-18 21:20:00", iv: float = 0.3, of: str = "WMT") -> str:
-    quotes = [option(f"{of}261218{side}00100000", iv=iv, bid=2.0, ask=2.2, last_trade_time=None) for side in "CP"]
+    of_call = {"iv": iv, "gamma": 0.0138 / iv, "bid": 2.0, "ask": 2.2, "last_trade_time": None}
+    quotes = [option(f"{of}261218{side}00100000", **of_call) for side in "CP"]
     return json.dumps(document(timestamp=at, symbol=of, price=101.0, last_trade_time=None, options=quotes))
 
 
