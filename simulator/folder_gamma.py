@@ -1,7 +1,8 @@
 """The option chain of a folder of real payloads: a download of Cboe's website, as a user file and in its API's form.
 
 The folder has no answer of the API for an index: what the stand-in serves is the download, each contract with the API's
-names. What the download does not have (sizes of quotes, theta, vega, times of trades) is null there.
+names; a run of a later day refuses it, since it is years old. What the download does not have (sizes of quotes, theta,
+vega, times of trades) is null there.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ QUOTES_ARE_LATE_BY: Final = timedelta(minutes=15)
 """So late Cboe's free quotes are: at 09:45 it shows those of 09:30."""
 
 _SYMBOL: Final = r"^(?<root>[A-Z]{1,5}\d?)(?<expiry>\d{6})(?<option_type>[CP])(?<strike>\d{8})$"
-_MOST_IV: Final = 5.0
+_LEAST_IV, _MOST_IV = 0.02, 5.0
 _STRIKES_REACH: Final = 20.0
 _AT_THE_MONEY: Final = 0.399
 _GAMMA_OFF: Final = 5.0
@@ -124,8 +124,9 @@ def _require_units(payload: Payload, of: Underlying, spot: float, strikes: pl.Se
     if not spot > 0:
         raise changed(payload, f"a price of {of.underlying} above zero", quoted(spot))
     usual = iv.filter(iv > 0).median()
-    if isinstance(usual, float) and usual > _MOST_IV:
-        raise changed(payload, f"volatilities as ratios, half of them below {_MOST_IV:g}", f"a median of {usual:.4g}")
+    if isinstance(usual, float) and not _LEAST_IV < usual < _MOST_IV:
+        expected = f"volatilities as ratios, their median between {_LEAST_IV:g} and {_MOST_IV:g}"
+        raise changed(payload, expected, f"{usual:.4g}")
     middle = strikes.median()
     if isinstance(middle, float) and not spot / _STRIKES_REACH < middle < spot * _STRIKES_REACH:
         seen = f"a median strike of {middle:,.2f} with {of.underlying} at {spot:,.2f}"

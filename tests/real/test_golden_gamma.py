@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -64,7 +65,9 @@ def test_the_sign_is_that_of_squeezemetrics_and_its_rank_is_low(published, real_
 
 def test_the_download_and_the_form_of_the_api_have_the_same_contracts(real_data: Path) -> None:
     (body,) = recorded_chain(real_data).values()
-    api = cboe_chains.parse(payload_of(body))[cboe_chains.TABLE]
+    api = cboe_chains.parse(replace(payload_of(body), fetched_at=datetime(2022, 6, 12, 0, 48, tzinfo=UTC)))[
+        cboe_chains.TABLE
+    ]
     path = real_data / PACK / "spx_quotedata_2022-06-10.csv"
     file = user_chains.parse(payload_of(path.read_bytes()))[user_chains.TABLE]
     same = ["session_date", "snapshot_at", "option_symbol", "iv_ratio", "gamma_ratio", "open_interest_contracts"]
@@ -88,7 +91,9 @@ def nvda(real_data: Path) -> pl.DataFrame:
     ]
     data = {"symbol": "NVDA", "current_price": recorded["underlyingPrice"], "options": options}
     body = json.dumps({"timestamp": recorded["updated"], "data": data}).encode()
-    return cboe_chains.parse(payload_of(body, "NVDA"))[cboe_chains.TABLE]
+    return cboe_chains.parse(replace(payload_of(body, "NVDA"), fetched_at=datetime(2026, 8, 22, 14, tzinfo=UTC)))[
+        cboe_chains.TABLE
+    ]
 
 
 def test_nvda_of_august_2026(nvda: pl.DataFrame) -> None:

@@ -70,6 +70,15 @@ def test_a_repeat_counts_once() -> None:
         ({"price": 0.0}, "expected a price of SPX above zero, got '0.0'"),
         ({"price": None}, "expected a price of SPX above zero, got null"),
         ({"price": "closed"}, "expected a number for current_price, got 'closed'"),
+        (
+            {"timestamp": "2026-11-11 21:20:00"},
+            "expected a chain of the last 5 days before 2026-11-18 21:20 UTC, got one",
+        ),
+        (
+            {"timestamp": "2026-11-19 02:20:00"},
+            "expected a chain of the last 5 days before 2026-11-18 21:20 UTC, got one",
+        ),
+        ({"options": [option(iv=0.0019)]}, "their median between 0.02 and 5, got 0.0019"),
         ({"timestamp": "11/18/2026 4:20 PM"}, "expected a moment like 2026-11-18 21:20:00 as timestamp"),
         ({"timestamp": "2026-11-18"}, "expected a moment like 2026-11-18 21:20:00 as timestamp, got '2026-11-18'"),
         (
@@ -85,7 +94,7 @@ def test_a_repeat_counts_once() -> None:
             {"options": [option(), option(bid=9.0)]},
             "expected SPX261218C04000000 once, got it twice, with other figures",
         ),
-        ({"options": [option(iv=19.0)]}, "expected volatilities as ratios, half of them below 5, got a median of 19"),
+        ({"options": [option(iv=19.0)]}, "expected volatilities as ratios, their median between 0.02 and 5, got 19"),
         ({"options": [option("SPX261218C00004000")]}, "expected strikes in thousandths, around the price"),
         (
             {"options": [option(gamma=0.18)]},  # per 100 points

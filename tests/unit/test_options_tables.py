@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def con(home: Home) -> duckdb.DuckDBPyConnection:
 
 
 def land(con: duckdb.DuckDBPyConnection, home: Home, *, seen: datetime = FETCHED_AT, **changes: object) -> None:
-    rows = cboe_chains.parse(payload_of(document(**changes)))[TABLE.id]
+    rows = cboe_chains.parse(replace(payload_of(document(**changes)), fetched_at=seen))[TABLE.id]
     rows = rows.with_columns(fetched_at=pl.lit(naive_utc(seen), dtype=pl.Datetime("us")))
     nothing = rows.clear().with_columns(reason=pl.lit(""))
     con.begin()

@@ -6,10 +6,11 @@ Grain   one row per underlying, snapshot and contract. Quotes are those of 15 mi
         session before, whatever the hour; known when it was fetched
 Units   as options are quoted: US dollars per unit of the underlying, of an index one dollar a point; volatility a ratio
         (0.19 is 19 %); `timestamp` UTC, `last_trade_time` New York, neither says so
-Breaks  SourceChanged on another symbol, a price that is none, a text for a number, volatilities in percent, strikes of
-        another scale, a contract twice with other figures, an option symbol of another root, a trade after `timestamp`
-        (then one of the two is in another zone). Volatility and gamma are 0 or null where nobody quotes a contract:
-        kept as they come. A series that has expired may still be listed: it stays, analytics leave it out
+Breaks  SourceChanged on another symbol, an answer not of these days (a frozen one), a price that is none, a text
+        for a number, volatilities in percent, gamma of another size than they say, strikes of another scale, a contract
+        twice with other figures, an option symbol of another root, a trade after `timestamp` (then one of the two is in
+        another zone). Volatility and gamma are 0 or null where nobody quotes a contract: kept as they come. A series
+        that has expired may still be listed: it stays, analytics leave it out
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ _NUMBERS: Final = {
     "vega": "vega_usd",
 }
 _SLACK: Final = timedelta(minutes=1)
+_AHEAD, _OLDEST = timedelta(minutes=10), timedelta(days=5)
 
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
@@ -83,6 +85,7 @@ def chain_rows(payload: Payload, table_id: str, of: Underlying) -> pl.DataFrame:
     """Return the contracts of a chain as rows of a table of this shape."""
     document = json_of(payload, _EXPECTED)
     snapshot_at = moment_of(payload, field(payload, document, "timestamp", "the answer"), UTC, "timestamp")
+    _require_present(payload, snapshot_at)
     data = field(payload, document, "data", "the answer")
     symbol = field(payload, data, "symbol", "data")
     if str(symbol).lstrip("^_") != of.underlying:
@@ -142,6 +145,13 @@ def _trades(payload: Payload, cells: list[Any]) -> pl.Series:
         raise changed(payload, "last_trade_time like 2026-11-18T15:59:12", quoted(texts.filter(broken)[0]))
     local = moments.dt.replace_time_zone(NEW_YORK.key, ambiguous="earliest", non_existent="null")
     return local.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _require_present(payload: Payload, snapshot_at: datetime) -> None:
+    """Raise SourceChanged where the answer is not one of now: what Cboe serves is the present alone."""
+    if not -_AHEAD <= payload.fetched_at - snapshot_at <= _OLDEST:
+        expected = f"a chain of the last {_OLDEST.days} days before {payload.fetched_at:%Y-%m-%d %H:%M} UTC"
+        raise changed(payload, expected, f"one of {snapshot_at:%Y-%m-%d %H:%M}")
 
 
 def _require_zones(payload: Payload, data: Any, trades: pl.Series, snapshot_at: datetime) -> None:
