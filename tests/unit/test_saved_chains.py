@@ -76,7 +76,7 @@ def run(con: duckdb.DuckDBPyConnection, home: Path, now: datetime) -> int:
 
 
 def test_each_file_lands_once_and_each_chain_is_reduced_once(tmp_path: Path) -> None:
-    folder = tmp_path / "user_files/chains"
+    folder = tmp_path / "user_files/option_chains"
     folder.mkdir(parents=True)
     (folder / "evening.json").write_text(chain())
     with empty_build() as con:
@@ -99,9 +99,8 @@ def test_each_file_lands_once_and_each_chain_is_reduced_once(tmp_path: Path) -> 
 
 
 def test_other_files_of_the_folder_are_named(tmp_path: Path) -> None:
-    (tmp_path / "user_files/chains").mkdir(parents=True)
+    (tmp_path / "user_files/option_chains").mkdir(parents=True)
     (tmp_path / "user_files/option_chains/wmt.txt").write_text("x")
     found = list(user_chains.fetch(panel_context("user_file", None, home=tmp_path)))
-    assert [str(one) for one in found] == [
-        "user_file: option_chains/wmt.txt: expected a name that ends in .csv or .json, got wmt.txt"
-    ]
+    expected = "user_file: option_chains/wmt.txt: expected a name that ends in .csv or .json, got wmt.txt"
+    assert [str(one) for one in found] == [expected]
