@@ -42,6 +42,10 @@ def parse(body: str) -> Any:
     return user_chains.parse(payload_of("user_file", body, name="option_chains/a.json"))
 
 
+def test_a_saved_chain_may_be_weeks_old() -> None:
+    assert whole(parse(chain(at="2026-11-02 21:20:00")), "user_file.option_quotes").height == 2
+
+
 def test_a_chain_is_known_when_its_publisher_made_it() -> None:
     rows = whole(parse(chain()), "user_file.option_quotes")
     assert rows["stated_at"].unique().to_list() == [datetime(2026, 11, 18, 21, 20)]

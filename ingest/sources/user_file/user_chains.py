@@ -81,7 +81,7 @@ def _saved_answer(payload: Payload) -> dict[str, pl.DataFrame]:
     document = json_of(payload, "a chain of Cboe's delayed quotes")
     symbol = field(payload, field(payload, document, "data", "the file"), "symbol", "data")
     of = underlying_of(payload, {one.underlying: one for one in load_underlyings()}, str(symbol).lstrip("^_"))
-    rows = cboe_chains.chain_rows(payload, TABLE, of)
+    rows = cboe_chains.chain_rows(payload, TABLE, of, is_live=False)
     return {TABLE: rows.with_columns(stated_at=pl.col("snapshot_at"))}
 
 
