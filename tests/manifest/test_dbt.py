@@ -22,7 +22,12 @@ from warehouse.latest import NEWEST_FIRST
 
 MARTS = {path.stem for path in (DBT_PROJECT / "models" / "marts").rglob("*.sql")}
 FORMULAS = MARTS - {"observations", "observations_latest", "series"}  # the rest is copied
-UNITLESS = ("observations.value", "observations_latest.value", "short_interest_semimonthly.days_to_cover")
+UNITLESS = (
+    "observations.value",
+    "observations_latest.value",
+    "public_proxies_daily.value",
+    "short_interest_semimonthly.days_to_cover",
+)
 """Names that the field has, and figures whose unit stands beside them."""
 UNIT = re.compile(
     r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_contracts|_days|_rate|_rank|_percentile|_seq|_status"

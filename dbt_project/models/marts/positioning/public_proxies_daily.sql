@@ -122,7 +122,7 @@ told as (
     select c.session_date, s.session_seq, 'ig_oas', c.ig_oas_bp, c.ig_oas_known_at
     from {{ ref('credit_daily') }} as c
     inner join {{ ref('sessions') }} as s on c.session_date = s.session_date
-    {%- for proxy, column in {'spy_amihud_21d': 'spy_amihud_21d_bp_per_usd_bn', 'spy_corwin_schultz_21d': 'spy_corwin_schultz_21d_bp'}.items() %}
+    {%- for proxy, column in [('spy_amihud_21d', 'spy_amihud_21d_bp_per_usd_bn'), ('spy_corwin_schultz_21d', 'spy_corwin_schultz_21d_bp')] %}
     union all
     select l.session_date, s.session_seq, '{{ proxy }}', l.{{ column }}, l.known_at
     from {{ ref('liquidity_conditions_daily') }} as l
