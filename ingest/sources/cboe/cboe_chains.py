@@ -59,7 +59,8 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the chain of each underlying of which none was fetched since the newest moment at which one is due."""
     headers = {"User-Agent": context.settings.user_agent or BROWSER, "Referer": REFERER}
     due_at = newest_due(dataset(TABLE), context.clock())
-    underlyings = load_underlyings()
+    # a probe names the one that it asks for
+    underlyings = [one for one in load_underlyings() if not context.tickers or one.underlying in context.tickers]
     for done, one in enumerate(underlyings):
         context.progress("cboe: option chains", done, len(underlyings))
         name = f"{one.underlying} chain"
