@@ -29,6 +29,7 @@ FIXED_KEYS = {
     *(table.id.replace(".", "/") for table in TABLES),
     *(f"breadth/{name}" for name in ("features", "daily_counts", "market")),
     *(f"options/{name}" for name in ("gamma_files", "gamma_daily", "gamma_strikes")),
+    *(f"implied_volatility/{name}" for name in ("at_the_money", "reduced_files")),
     *(f"catalog/{name}" for name in ("series", "providers", "units", "tolerances", "funds")),
     *(f"calendar/{name}" for name in ("days", "sessions", "releases")),
     *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),

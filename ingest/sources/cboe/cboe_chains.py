@@ -22,7 +22,7 @@ from typing import Any, Final
 import polars as pl
 
 from ingest.batch import Window
-from ingest.catalog.underlyings import load_underlyings
+from ingest.catalog.underlyings import Underlying, load_underlyings
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext
 from ingest.dataset import dataset
@@ -79,6 +79,11 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     """Return the contracts of one chain."""
     of = next(one for one in load_underlyings() if one.underlying == payload.meta["underlying"])
+    return {TABLE: chain_rows(payload, TABLE, of)}
+
+
+def chain_rows(payload: Payload, table_id: str, of: Underlying) -> pl.DataFrame:
+    """Return the contracts of a chain as rows of a table of this shape."""
     document = json_of(payload, _EXPECTED)
     snapshot_at = moment_of(payload, field(payload, document, "timestamp", "the answer"), UTC, "timestamp")
     _require_present(payload, snapshot_at)
@@ -92,7 +97,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     spot = number(payload, field(payload, data, "current_price", "data"), (), "current_price")
     if spot is None:
         raise changed(payload, f"a price of {of.underlying} above zero", "null")
-    return {TABLE: quote_rows(payload, TABLE, of, snapshot_at, spot, columns)}
+    return quote_rows(payload, table_id, of, snapshot_at, spot, columns)
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:

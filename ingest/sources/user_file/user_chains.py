@@ -1,7 +1,8 @@
-"""User files of option chains: tables of quotes as Cboe's website lets one download them, for history of one's own.
+"""User files of option chains, for history of one's own: downloads of Cboe's website and saved answers of its API.
 
-Where   <home>/user_files/option_chains/<any name>.csv, unchanged: name and last price, a line of date and bid, the
-        header, then a line an expiry and strike: eleven columns of the call, the strike, as many of the put
+Where   <home>/user_files/option_chains/<any name>.csv, as the website gives it: name and last price, a line of date and
+        bid, the header, then a line an expiry and strike: eleven columns of the call, the strike, as many of the put;
+        <any name>.json, an answer of the address of delayed quotes as it came
 Grain   one row per underlying, moment of the download and contract; known at that moment, which the file says
 Units   as Cboe's delayed quotes; volatility a ratio. No theta, no vega, no times of trades
 Breaks  SourceChanged naming file and line: another header, another form of the date ("June 11, 2022, 8:47 PM EDT" and
@@ -28,8 +29,9 @@ from ingest.errors import SourceChanged, SourceError
 from ingest.home import Home
 from ingest.payload import Payload
 from ingest.readers.limits import oversize_of_text
-from ingest.readers.option_quotes import contracts_of, quote_rows
-from ingest.readers.parsing import changed, quoted, refuse_oversize, text_of
+from ingest.readers.option_quotes import contracts_of, quote_rows, underlying_of
+from ingest.readers.parsing import changed, field, json_of, quoted, refuse_oversize, text_of
+from ingest.sources.cboe import cboe_chains
 from ingest.sources.user_file.user_csv import user_payload
 
 FOLDER: Final = "option_chains"
@@ -55,14 +57,14 @@ _SYMBOL_TAIL: Final = 15
 
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
-    """Yield each file of the folder, and an error for each that is no CSV."""
+    """Yield each file of the folder, and an error for each that is neither by its name."""
     folder = Home(context.settings.home).user_files / FOLDER
     files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
     for done, path in enumerate(files):
         name = f"{FOLDER}/{path.name}"
         context.progress(name, done, len(files))
-        if path.suffix != ".csv":
-            yield SourceChanged("user_file", name, expected="a name that ends in .csv", seen="another")
+        if path.suffix not in (".csv", ".json"):
+            yield SourceChanged("user_file", name, expected="a name that ends in .csv or .json", seen=path.name)
             continue
         try:
             yield context.http.keep(user_payload(path, name, context.clock, {"part": FOLDER}))
@@ -71,7 +73,19 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
 
 
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
-    """Return the contracts of the file, calls and puts one after another."""
+    """Return the contracts of the file, known when it says that its quotes were shown."""
+    return _saved_answer(payload) if payload.name.endswith(".json") else _download(payload)
+
+
+def _saved_answer(payload: Payload) -> dict[str, pl.DataFrame]:
+    document = json_of(payload, "a chain of Cboe's delayed quotes")
+    symbol = field(payload, field(payload, document, "data", "the file"), "symbol", "data")
+    of = underlying_of(payload, {one.underlying: one for one in load_underlyings()}, str(symbol).lstrip("^_"))
+    rows = cboe_chains.chain_rows(payload, TABLE, of)
+    return {TABLE: rows.with_columns(stated_at=pl.col("snapshot_at"))}
+
+
+def _download(payload: Payload) -> dict[str, pl.DataFrame]:
     refuse_oversize(payload, oversize_of_text)
     expected = "a table of quotes from Cboe's website"
     lines = [line for line in text_of(payload, expected).splitlines() if line.strip()]
