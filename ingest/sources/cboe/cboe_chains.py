@@ -79,14 +79,15 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     """Return the contracts of one chain."""
     of = next(one for one in load_underlyings() if one.underlying == payload.meta["underlying"])
-    return {TABLE: chain_rows(payload, TABLE, of)}
+    return {TABLE: chain_rows(payload, TABLE, of, is_live=True)}
 
 
-def chain_rows(payload: Payload, table_id: str, of: Underlying) -> pl.DataFrame:
-    """Return the contracts of a chain as rows of a table of this shape."""
+def chain_rows(payload: Payload, table_id: str, of: Underlying, *, is_live: bool = False) -> pl.DataFrame:
+    """Return the contracts of a chain as rows of a table of this shape; a live one is of the present."""
     document = json_of(payload, _EXPECTED)
     snapshot_at = moment_of(payload, field(payload, document, "timestamp", "the answer"), UTC, "timestamp")
-    _require_present(payload, snapshot_at)
+    if is_live:
+        _require_present(payload, snapshot_at)
     data = field(payload, document, "data", "the answer")
     symbol = field(payload, data, "symbol", "data")
     if str(symbol).lstrip("^_") != of.underlying:
