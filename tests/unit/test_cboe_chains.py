@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,10 +11,12 @@ import polars as pl
 import pytest
 
 from ingest.archive import sha256_of
+from ingest.connector import FetchContext
 from ingest.dataset import dataset
-from ingest.errors import SourceChanged
+from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.payload import Payload
 from ingest.readers.option_quotes import session_of
+from ingest.settings import Settings
 from ingest.snapshot_times import newest_due
 from ingest.sources.cboe import cboe_chains
 from tests.unit.option_sample import document, option, payload_of
@@ -174,3 +177,39 @@ def test_a_payload_says_its_hash_in_each_row() -> None:
 def test_windows_are_none() -> None:
     payload: Payload = payload_of(document())
     assert cboe_chains.windows(payload, cboe_chains.parse(payload)) == []
+
+
+class Asked:
+    """Answers nothing and notes what it was asked for; `before`: when each chain was fetched last."""
+
+    def __init__(self, before: dict[str, datetime]) -> None:
+        self.before = before
+        self.addresses: list[str] = []
+
+    def latest(self, _source: str, name: str) -> Payload | None:
+        moment = self.before.get(name)
+        return None if moment is None else replace(payload_of(b""), fetched_at=moment)
+
+    def get(self, source: str, name: str, url: str, **_: Any) -> Payload:
+        self.addresses.append(url.rsplit("/", 1)[1])
+        raise SourceUnavailable(source, name, "no answer")
+
+
+@pytest.mark.parametrize(
+    ("before", "held", "asked"),
+    [
+        ({}, {}, ["_SPX.json"]),
+        ({"SPX chain": datetime(2026, 11, 18, 14, 46, tzinfo=UTC)}, {"SPX": date(2026, 11, 18)}, ["_SPX.json"]),
+        ({"SPX chain": datetime(2026, 11, 18, 21, 21, tzinfo=UTC)}, {"SPX": date(2026, 11, 18)}, []),
+        ({"SPX chain": datetime(2026, 11, 18, 21, 21, tzinfo=UTC)}, {"SPX": date(2026, 11, 17)}, ["_SPX.json"]),
+    ],
+)
+def test_a_chain_is_asked_for_when_one_is_due(
+    before: dict[str, datetime], held: dict[str, date], asked: list[str]
+) -> None:
+    http = Asked(before)
+    moment = datetime(2026, 11, 18, 23, 30, tzinfo=UTC)
+    context = FetchContext("cboe", Settings(_env_file=None), lambda: moment, http, tickers=("SPX",), since=held)
+    found = list(cboe_chains.fetch(context))
+    assert http.addresses == asked
+    assert all(isinstance(one, SourceUnavailable) for one in found)

@@ -59,7 +59,8 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the chain of each underlying of which none was fetched since the newest moment at which one is due."""
     headers = {"User-Agent": context.settings.user_agent or BROWSER, "Referer": REFERER}
     due_at = newest_due(dataset(TABLE), context.clock())
-    underlyings = load_underlyings()
+    # a probe names the one that it asks for
+    underlyings = [one for one in load_underlyings() if not context.tickers or one.underlying in context.tickers]
     for done, one in enumerate(underlyings):
         context.progress("cboe: option chains", done, len(underlyings))
         name = f"{one.underlying} chain"
@@ -82,7 +83,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
 
 
 def chain_rows(payload: Payload, table_id: str, of: Underlying, *, is_live: bool) -> pl.DataFrame:
-    """Return the contracts of a chain as rows of a table of this shape; a live one has to be of these days."""
+    """Return the contracts of a chain as rows of a table of this shape; a live one is of the present."""
     document = json_of(payload, _EXPECTED)
     snapshot_at = moment_of(payload, field(payload, document, "timestamp", "the answer"), UTC, "timestamp")
     if is_live:
