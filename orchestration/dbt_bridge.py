@@ -115,7 +115,7 @@ def build(
     manifest, translator = manifest_of(context)
     events: list[dict[str, Any]] = []
     named = plan.selected() if plan is not None else None
-    chosen = _selection(context, manifest, translator) if named is None else ["--select", *named, *_ALONE]
+    chosen = _selection(context, manifest, translator) if plan is None or named is None else _planned(plan, named)
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"]
     arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
     left = [] if plan is None else [*_left_results(plan, manifest)]
@@ -137,6 +137,12 @@ def build(
         shown[name] = message.to_default_asset_events(manifest, translator, context=context)
     yield from _in_order(shown, manifest)
     return left + [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
+
+
+def _planned(plan: Plan, named: list[str]) -> list[str]:
+    """Return dbt's selection arguments for what a plan builds: `named`, or everything but what it leaves."""
+    out = plan.left_out()
+    return ["--select", *named, *_ALONE] if out is None else ["--exclude", *out, *_ALONE]
 
 
 def manifest_of(context: AssetExecutionContext) -> tuple[Mapping[str, Any], DagsterDbtTranslator]:

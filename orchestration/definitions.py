@@ -3,13 +3,13 @@
 from dagster import Definitions
 
 from orchestration.assets import ALL
-from orchestration.jobs import daily, marts
+from orchestration.jobs import daily, marts, snapshots
 from orchestration.resources import session_resource
-from orchestration.schedules import evening, morning
+from orchestration.schedules import evening, morning, of_snapshots
 
 defs = Definitions(
     assets=ALL,
-    jobs=[daily, marts],
-    schedules=[evening, morning],
+    jobs=[daily, marts, snapshots],
+    schedules=[evening, morning, *of_snapshots],
     resources={"session": session_resource},
 )

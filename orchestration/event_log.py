@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.event_log import AssetKeyTable, ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError
@@ -35,6 +35,7 @@ class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._one_at_a_time = threading.RLock()
         self._open: Connection | None = None
+        self._there: set[str] = set()  # tables, and columns as "table.column"; Dagster asks at each event
         super().__init__(base_dir, inst_data)
 
     @cached_property
@@ -83,9 +84,21 @@ class OneConnectionEventLog(ConsolidatedSqliteEventLogStorage):
             self._init_db()  # type: ignore[no-untyped-call]
 
     def has_table(self, table_name: str) -> bool:
-        """Say whether the database has a table; Dagster asks at each event of a check."""
-        with self._connect() as opened:
-            return inspect(opened).has_table(table_name)
+        """Say whether the database has a table. What is there once stays there."""
+        if table_name not in self._there:
+            with self._connect() as opened:
+                if not inspect(opened).has_table(table_name):
+                    return False
+            self._there.add(table_name)
+        return True
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        name = f"{AssetKeyTable.name}.{column_name}"
+        if name not in self._there:
+            if not super()._has_asset_key_col_on_connection(conn, column_name):
+                return False
+            self._there.add(name)
+        return True
 
     def dispose(self) -> None:
         """Close the connection."""

@@ -1,10 +1,20 @@
-"""The two jobs. In one process: the multiprocess default costs 3 s a step in imports alone."""
+"""The jobs. In one process: the multiprocess default costs 3 s a step in imports alone."""
 
 from __future__ import annotations
 
-from dagster import AssetSelection, define_asset_job, in_process_executor
+from dagster import AssetKey, AssetSelection, define_asset_job, in_process_executor
 
-from orchestration.assets import breadth, claims, marts_assets, published, regimes, report
+from ingest.dataset import TABLES
+from orchestration.assets import (
+    breadth,
+    claims,
+    implied_volatility,
+    marts_assets,
+    options,
+    published,
+    regimes,
+    report,
+)
 
 daily = define_asset_job(
     "daily",
@@ -14,7 +24,15 @@ daily = define_asset_job(
 )
 marts = define_asset_job(
     "marts",
-    selection=AssetSelection.assets(breadth, marts_assets, regimes, claims, published, report),
+    selection=AssetSelection.assets(
+        breadth, options, implied_volatility, marts_assets, regimes, claims, published, report
+    ),
     executor_def=in_process_executor,
     description="Build the marts from what has landed, audit, publish, report.",
+)
+snapshots = define_asset_job(
+    "snapshots",
+    selection=AssetSelection.assets(*(AssetKey([one.source, one.name]) for one in TABLES if one.taken_at)),
+    executor_def=in_process_executor,
+    description="Take the snapshots that are due. They are in the marts after the next daily run.",
 )

@@ -36,6 +36,7 @@ RECORDED_AT: Final = datetime(2026, 4, 27, 9, 5, tzinfo=NEW_YORK)
 def simulated(settings: Settings) -> Iterator[Settings]:
     """Serve the simulated market at the clock of `settings`; yield the settings of a run against it."""
     from simulator.bitcoin_flows import bitcoin_flows_file
+    from simulator.saved_chains import saved_chains
     from simulator.simulate import simulate
 
     now = settings.clock()
@@ -53,7 +54,7 @@ def simulated(settings: Settings) -> Iterator[Settings]:
             "fred_api_key": MADE_UP_KEY,
         }
         home.ensure()
-        _write_user_files(home, "SIMULATED", bitcoin_flows_file(market, now))
+        _write_user_files(home, "SIMULATED", bitcoin_flows_file(market, now) | dict(saved_chains(market, now)))
         with _serving(settings, market, changes) as changed:
             yield changed
 
@@ -90,7 +91,7 @@ def _write_user_files(home: Home, origin: Origin, files: Mapping[str, str]) -> N
         return
     try:
         for name, text in files.items():
-            path = home.user_files / f"{name}.csv"
+            path = home.user_files / (name if name.endswith(".json") else f"{name}.csv")
             if held is None and path.exists():
                 continue  # somebody's own, in a folder that no run has used
             path.parent.mkdir(parents=True, exist_ok=True)

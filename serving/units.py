@@ -23,6 +23,7 @@ _SUFFIXES: Final = {
     "_rate": _Unit("units of one currency per unit of another", "rate"),
     "_count": _Unit("number", "count"),
     "_shares": _Unit("shares", "shares"),
+    "_contracts": _Unit("contracts", "contracts"),
     "_days": _Unit("days", "days"),
     "_zscore": _Unit("standard deviations from the mean", "z-score"),
     "_percentile": _Unit("rank from 0 to 100", "percentile"),

@@ -18,6 +18,8 @@ import polars as pl
 from ingest.catalog.calendars import busday_calendar
 from simulator import folder_consumer, folder_positions
 from simulator.folder_crypto import crypto_series, flows_file
+from simulator.folder_gamma import chain_file, recorded_chain
+from simulator.folder_iv import earnings_file
 from simulator.folder_labor import challenger_file, labor_pack
 from simulator.folder_panel import folder_panel
 from simulator.folder_policy import policy_series, recorded_policy
@@ -35,7 +37,8 @@ def folder_market(folder: Path) -> Market:
     for documents in (folder_consumer.documents(folder), folder_positions.documents(folder)):
         panel = replace(panel, documents={**panel.documents, **documents})
     rows = [*_parts(folder), *policy_series(folder), *trend_series(folder), *crypto_series(folder)]
-    return Market(pl.concat(rows, how="vertical"), panel=panel, recorded=recorded_policy(folder))
+    recorded = {**recorded_policy(folder), **recorded_chain(folder)}
+    return Market(pl.concat(rows, how="vertical"), panel=panel, recorded=recorded)
 
 
 def user_files(folder: Path, now: datetime) -> dict[str, str]:
@@ -51,7 +54,8 @@ def user_files(folder: Path, now: datetime) -> dict[str, str]:
         "sp500_above_200dma_published": breadth.with_columns(pl.col("value").round(4)),
     }
     found = {name: frame.rename({"period_date": "date"}).write_csv() for name, frame in frames.items()}
-    return found | challenger_file(folder, now) | flows_file(folder, now)
+    packs = challenger_file(folder, now) | flows_file(folder, now) | chain_file(folder) | earnings_file(folder)
+    return found | packs
 
 
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:

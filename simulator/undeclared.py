@@ -1,6 +1,7 @@
 """Series of the catalog that the economy does not draw itself: inside their plausible range, or like another series.
 
-`simulate` of an entry says it: `like` which one, `inverse` to mirror it, `noise_pct` to stray from it by so much a day.
+`simulate` of an entry says it: `like` which one, `inverse` to mirror it, `noise_pct` to stray from it by so much a day,
+`between` which values where that is far less than what is plausible.
 """
 
 from __future__ import annotations
@@ -90,5 +91,8 @@ def _like(
 
 
 def _bounds(series: Series) -> tuple[float, float]:
+    if "between" in series.simulate:
+        least, most = series.simulate["between"]
+        return float(least), float(most)
     free = (series.plausible.max - series.plausible.min) * _MARGIN
     return series.plausible.min + free, series.plausible.max - free

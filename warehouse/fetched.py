@@ -109,7 +109,7 @@ def record_gaps(answer: Answer, stamp: Stamp) -> None:
     )
     days_held = f"select {table.group_sql}, list(distinct {table.period}) from {table.id} group by all"
     gaps = [
-        (stamp.source, table.id, group, day, stamp.now, stamp.run_id)
+        (stamp.source, table.id, group, day, stamp.now, stamp.run_id, None)
         for group, days in con.execute(days_held).fetchall()
         if days  # none yet
         for day in working_days("nyse", min(days), max(days))

@@ -1,7 +1,8 @@
 """Landing of snapshot tables: one immutable Parquet file per day and answer, and its row in ops.snapshot_files.
 
 Nothing is compared with what is held and nothing is rewritten: a later answer of the same day is another file. An
-answer whose payloads are those of the newest file of its day says nothing new and is left out.
+answer whose payloads are those of the newest file of its day (of any file where a day has several moments) says nothing
+new and is left out.
 
 The file is written first and its row inserted in the transaction of the batch. Killed between the two, the file is left
 over and no one reads it; the next run, or a rebuild, writes the same name again.
@@ -21,6 +22,7 @@ from ingest.batch import GateResult
 from ingest.dataset import TABLES, Dataset, dataset
 from warehouse.records import LandingResult
 from warehouse.snapshot_files import NOT_EXPIRED, REFUSED_FOLDER, WrittenFile, remove_unfinished, write_file
+from warehouse.snapshot_gaps import record_missed
 from warehouse.snapshot_views import refresh_views
 from warehouse.sql import one
 
@@ -71,6 +73,7 @@ def land_snapshot(
     remove_unfinished(root)
     new, again = landing.accept(accepted)
     count = landing.refuse(refused)
+    record_missed(con, root, table, run_id=run_id, now=now)
     landing.expire()
     landing.remove_expired()
     refresh_views(con, root, table)
@@ -210,12 +213,19 @@ class _Landing:
             (self.root / file).unlink(missing_ok=True)
 
     def _newest_of(self, day: date) -> tuple[datetime, list[str]] | None:
-        """Return when the newest answer of a day was known and which payloads it came in; None before the first."""
-        return self.con.execute(
+        """Return when the newest answer of a day was known and which payloads it came in; None before the first.
+
+        Where a day has several moments, each may have come in an answer of its own: then the payloads of all of them.
+        """
+        files = self.con.execute(
             "select known_at, payloads from ops.snapshot_files where table_id = ? and part = 'accepted'"
-            " and period_date = ? order by known_at desc, loaded_at desc, file desc limit 1",
+            " and period_date = ? order by known_at desc, loaded_at desc, file desc",
             [self.table.id, day],
-        ).fetchone()
+        ).fetchall()
+        if not files:
+            return None
+        (known_at, newest), *_ = files
+        return known_at, newest if self.table.moment is None else [one for _, payloads in files for one in payloads]
 
     def _timed(self, rows: pl.DataFrame, held_at: datetime | None) -> pl.DataFrame:
         """Return the rows in order of group, with since when each was known: of a group all at one moment.

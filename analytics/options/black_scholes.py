@@ -72,6 +72,6 @@ def _density(x: Numbers) -> Numbers:
 
 
 def _cdf(x: Numbers) -> Numbers:
-    from scipy.special import ndtr
+    from scipy.special import ndtr  # type: ignore[import-untyped]  # scipy ships no types
 
     return np.asarray(ndtr(x), dtype=np.float64)

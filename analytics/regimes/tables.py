@@ -16,13 +16,14 @@ from analytics.regimes.daily import REGIME_DAILY, regime_daily_sql
 from analytics.regimes.followed import FOLLOWED_TABLES, derive
 from analytics.regimes.ledger import LedgerUpdate
 from analytics.regimes.truth import TRUTH_TABLES
+from analytics.watchlists.tables import WATCHLIST_TABLES, build_watchlists
 from ingest.batch import CheckResult
 from warehouse.derived_table import DerivedTable, Rule, check, count, result, write
 from warehouse.lived import MODEL_VERSION
 from warehouse.records import shown
 from warehouse.sql import text
 
-REGIME_TABLES: Final[tuple[DerivedTable, ...]] = (REGIME_DAILY, *FOLLOWED_TABLES)
+REGIME_TABLES: Final[tuple[DerivedTable, ...]] = (REGIME_DAILY, *FOLLOWED_TABLES, *WATCHLIST_TABLES)
 """Every table of the schema marts that is no dbt model."""
 
 CHECKED_TABLES: Final = tuple(table for table in REGIME_TABLES if table not in TRUTH_TABLES)
@@ -62,7 +63,8 @@ def build_tables(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -
     for table in FOLLOWED_TABLES:
         if table not in found:
             con.execute(f"drop table if exists {table.path}")
-    return [REGIME_DAILY, *found]
+    build_watchlists(con)
+    return [REGIME_DAILY, *found, *WATCHLIST_TABLES]
 
 
 def check_tables(con: duckdb.DuckDBPyConnection, update: LedgerUpdate, published: Path) -> list[CheckResult]:

@@ -21,7 +21,7 @@ qualify row_number() over (partition by {{ keys | join(', ') }} order by {{ newe
 {% macro newest_serving(concept) %}{{ newest_rows(tables_serving(concept)[0], keys_of(concept)) }}{% endmacro %}
 
 
-{#- The same of any raw table: `from ({{ newest('cftc', 'positions') }})`. -#}
+{#- The same of any raw table: `from ({{ newest('freight_board', 'positions') }})`. -#}
 {% macro newest(source_name, table) %}
 {{- newest_rows(source(source_name, table), keys_of_table(source_name ~ '.' ~ table)) -}}
 {% endmacro %}

@@ -70,12 +70,13 @@ end
 
 {#- Standard deviations of the session's value from the mean of its last `values_count` values, itself included. NULL without a
     value, and until there are so many within the last `within_sessions`. -#}
-{% macro rolling_zscore(column, values_count, within_sessions, seq='session_seq') -%}
-{%- set last = "over (partition by " ~ column ~ " is null order by " ~ seq ~ " rows between " ~ (values_count - 1) ~ " preceding and current row)" -%}
+{% macro rolling_zscore(column, values_count, within_sessions, seq='session_seq', partition_by=none) -%}
+{%- set own = partition_by ~ ", " if partition_by else "" -%}
+{%- set last = "over (partition by " ~ own ~ column ~ " is null order by " ~ seq ~ " rows between " ~ (values_count - 1) ~ " preceding and current row)" -%}
 case
     when {{ column }} is not null
         and count({{ column }}) over (
-            order by {{ seq }} range between {{ within_sessions - 1 }} preceding and current row
+            {{ "partition by " ~ partition_by ~ " " if partition_by }}order by {{ seq }} range between {{ within_sessions - 1 }} preceding and current row
         ) >= {{ values_count }}
         then round(({{ column }} - avg({{ column }}) {{ last }}) / nullif(stddev_samp({{ column }}) {{ last }}, 0), 6)
 end

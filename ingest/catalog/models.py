@@ -117,7 +117,7 @@ class Series(_Entry):
     agree_within_ratio: float | None = Field(default=None, gt=0, lt=1, description="The same as a share of the value.")
     simulate: dict[str, Any] = Field(
         default_factory=dict,
-        description="How the simulator draws it: `like` another series or inside the range; with how many `decimals`.",
+        description="How the simulator draws it: `like` another, in its range or `between` two values; `decimals`.",
     )
     providers: tuple[Provider, ...] = Field(min_length=1)
 

@@ -20,8 +20,10 @@ QUOTES_ARE_LATE_BY: Final = timedelta(minutes=15)
 """So late Cboe's free quotes are: at 09:45 it shows those of 09:30."""
 
 _SYMBOL: Final = r"^(?<root>[A-Z]{1,5}\d?)(?<expiry>\d{6})(?<option_type>[CP])(?<strike>\d{8})$"
-_MOST_IV: Final = 5.0
+_LEAST_IV, _MOST_IV = 0.02, 5.0
 _STRIKES_REACH: Final = 20.0
+_AT_THE_MONEY: Final = 0.399
+_GAMMA_OFF: Final = 5.0
 _FIRST_SESSION: Final = date(2004, 1, 2)
 
 
@@ -89,6 +91,7 @@ def quote_rows(
         raise changed(payload, f"contracts of {of.underlying}", "a chain without any")
     contracts = contracts_of(payload, symbols, of)
     _require_units(payload, of, spot, contracts["strike_usd"], columns["iv_ratio"])
+    _require_gammas(payload, spot, contracts, columns, session_of(snapshot_at))
     rows = panel_rows(
         payload,
         table_id,
@@ -121,12 +124,30 @@ def _require_units(payload: Payload, of: Underlying, spot: float, strikes: pl.Se
     if not spot > 0:
         raise changed(payload, f"a price of {of.underlying} above zero", quoted(spot))
     usual = iv.filter(iv > 0).median()
-    if isinstance(usual, float) and usual > _MOST_IV:
-        raise changed(payload, f"volatilities as ratios, half of them below {_MOST_IV:g}", f"a median of {usual:.4g}")
+    if isinstance(usual, float) and not _LEAST_IV < usual < _MOST_IV:
+        expected = f"volatilities as ratios, their median between {_LEAST_IV:g} and {_MOST_IV:g}"
+        raise changed(payload, expected, f"{usual:.4g}")
     middle = strikes.median()
     if isinstance(middle, float) and not spot / _STRIKES_REACH < middle < spot * _STRIKES_REACH:
         seen = f"a median strike of {middle:,.2f} with {of.underlying} at {spot:,.2f}"
         raise changed(payload, "strikes in thousandths, around the price of the underlying", seen)
+
+
+def _require_gammas(
+    payload: Payload, spot: float, contracts: pl.DataFrame, columns: Mapping[str, pl.Series], session: date
+) -> None:
+    """Raise SourceChanged where gamma is of another size than its volatility says: then its unit has changed.
+
+    At the money gamma x price x volatility x the root of the time is 0.399; interest and rounding move it a little.
+    """
+    days = (contracts["expiry_date"] - session).dt.total_days()
+    iv, gamma, strike = columns["iv_ratio"], columns["gamma_ratio"], contracts["strike_usd"]
+    spread = iv * (days / 365) ** 0.5
+    is_near = (iv > 0) & (gamma > 0) & (days >= 7) & ((strike / spot - 1).abs() < spread / 2)
+    found = (gamma * spot * spread).filter(is_near.fill_null(value=False)).median()
+    if isinstance(found, float) and not _AT_THE_MONEY / _GAMMA_OFF < found < _AT_THE_MONEY * _GAMMA_OFF:
+        expected = "gamma per unit of price, as the volatilities say"
+        raise changed(payload, expected, f"{found / _AT_THE_MONEY:.3g} times that near the money")
 
 
 def moment_of(payload: Payload, text: object, zone: object, where: str) -> datetime:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from ingest.lazily import load_when_used
 from ingest.rules.rule import Rule
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Great Expectations imports these for expectations on distributions and their charts: a third of what its import takes.
+load_when_used("altair", "scipy.stats")
 
 _PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 

@@ -15,6 +15,7 @@ from dagster import (
 
 from analytics.regimes.daily import REGIME_DAILY
 from analytics.regimes.tables import CHECKED_TABLES, CHECKS, REGIME_TABLES
+from analytics.watchlists.tables import READS as WATCHED
 from ingest.batch import CheckResult
 from orchestration import audit
 from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
@@ -54,7 +55,7 @@ ALWAYS_KEYS = [_key(table.name) for table in CHECKED_TABLES]
             owners=OWNERS,
             metadata={COLUMN_SCHEMA: schema_of(own_table(LEDGER).columns)},
             description="Regime rows as they were computed first: added when their cut-off has passed, never changed.",
-            deps=[key for key in marts_assets.keys if key.path[-1] in _READS | {"int_observations"}],
+            deps=[key for key in marts_assets.keys if key.path[-1] in _READS | WATCHED | {"int_observations"}],
         ),
         *(
             AssetSpec(

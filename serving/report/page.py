@@ -21,6 +21,7 @@ from serving.report.morning import newest_rows
 from serving.report.phrases import ENGLISH, Phrases, phrases
 from serving.report.regimes import morning_section, regime_sections
 from serving.report.rendering import rendered, rows_of
+from serving.report.watchlists import watchlists_section
 from warehouse.presentation import read_presentation
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def render(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
     sections = {
         "regime": morning_section(con, rows, changes(con, rows), words),
         **regime_sections(con, rows, axes, words),
+        "watchlists": watchlists_section(con, words),
         "charts": groups_section(con, presentation, axes, words),
         "claims": claims_section(con, words),
         "health": health_section(con, words),
@@ -95,6 +97,7 @@ def render(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
 CONTENTS = {
     "regime": "The regime",
     "history": "How the class went",
+    "watchlists": "Watchlists",
     "charts": "Charts and readings",
     "followed": "What followed",
     "validity": "How far to trust it",

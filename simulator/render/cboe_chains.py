@@ -20,6 +20,7 @@ import numpy as np
 from ingest.catalog.calendars import nyse_sessions, working_days
 from ingest.catalog.underlyings import Underlying, load_underlyings
 from ingest.clock import NEW_YORK, naive_utc
+from simulator.economy.earnings import variance_ahead
 from simulator.render.view import Response, View
 
 CHAIN: Final = re.compile(r"/api/global/delayed_quotes/options/(_?[A-Z]+)\.json")
@@ -79,13 +80,16 @@ def _last_trade(shown_at: datetime) -> datetime:
 
 def _contracts(of: Underlying, spot: float, atm: float, shown_at: datetime, trade: str) -> Iterator[dict[str, Any]]:
     today = shown_at.astimezone(NEW_YORK).date()
+    quoted_on = date.fromisoformat(trade[:10])
     strikes = _strikes(spot, _STRIKES.get(of.underlying, _FEWER_STRIKES))
     for root, expiry in _series(of, today):
         years = max((datetime.combine(expiry, time(16), NEW_YORK) - shown_at).total_seconds(), 3600.0) / (365 * 86400)
+        jumps = variance_ahead(of.underlying, quoted_on, expiry) if of.kind == "stock" else 0.0
+        level = (atm**2 + jumps / years) ** 0.5
         for strike in strikes:
             for kind in "CP":
                 symbol = f"{root}{expiry:%y%m%d}{kind}{round(strike * 1000):08d}"
-                yield _contract(symbol, spot, strike, years, atm, trade)
+                yield _contract(symbol, spot, strike, years, level, trade)
     if of.kind == "stock":  # after a special dividend: a series whose contract is another one
         _, expiry = _series(of, today)[-1]
         symbol = f"{of.underlying}1{expiry:%y%m%d}C{round(strikes[0] * 1000):08d}"
@@ -93,7 +97,10 @@ def _contracts(of: Underlying, spot: float, atm: float, shown_at: datetime, trad
 
 
 def _series(of: Underlying, today: date) -> list[tuple[str, date]]:
-    """Return roots and expiries: the session before, the next two, the coming Friday, third Fridays of three months."""
+    """Return roots and expiries: the session before, the next two, the coming Friday, third Fridays of three months.
+
+    Of a stock also the Fridays of the five weeks after.
+    """
     roots = list(of.roots) or [of.underlying]
     root, weekly = roots[0], roots[-1]
     before = working_days("nyse", today - timedelta(days=10), today - timedelta(days=1))[-1]
@@ -104,6 +111,9 @@ def _series(of: Underlying, today: date) -> list[tuple[str, date]]:
     fridays = [first + timedelta(days=(4 - first.weekday()) % 7 + 14) for first in firsts]
     thirds = [working_days("nyse", day - timedelta(days=3), day)[-1] for day in fridays]
     found = [(weekly, day) for day in (before, coming[0], coming[1], friday)] + [(root, day) for day in thirds]
+    if of.kind == "stock":  # weekly expiries of a month and more, so that thirty days lie between two
+        fridays = [friday + timedelta(days=7 * weeks) for weeks in range(1, 6)]
+        found += [(root, working_days("nyse", day - timedelta(days=3), day)[-1]) for day in fridays]
     return list(dict.fromkeys([*found, (weekly, thirds[0])]))
 
 

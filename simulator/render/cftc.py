@@ -18,16 +18,16 @@ import numpy.typing as npt
 import polars as pl
 
 from ingest.catalog.calendars import is_working_day
+from ingest.catalog.reported_contracts import Contract, contracts
 from ingest.clock import naive_utc
 from ingest.dataset import dataset
-from ingest.sources.cftc.cftc import FIRST_REPORT
-from ingest.sources.cftc.contracts import Contract, contracts
 from simulator.market import Market
 from simulator.render.view import Request, Response, View, not_found
 
 RECORDED: Final = "FinFutYY.txt"
 """The name by which a recorded market keeps a file of the CFTC."""
 
+_FIRST_REPORT: Final = date(2010, 7, 20)
 _YEAR: Final = re.compile(r"/files/dea/history/fut_fin_txt_(\d{4})\.zip")
 _WEEK: Final = "/dea/newcot/FinFutWk.txt"
 _JSON: Final = "/resource/gpe5-46if.json"
@@ -39,7 +39,7 @@ _SHAPES: Final = {
     "equity_index": (600_000, 0.38, -0.10, -0.07, -0.05),
     "volatility": (380_000, -0.07, -0.12, 0.02, 0.06),
     "short_rate": (4_000_000, 0.06, -0.05, 0.02, 0.04),
-    "treasury": (3_500_000, 0.42, -0.34, 0.03, 0.04),
+    "government_bond": (3_500_000, 0.42, -0.34, 0.03, 0.04),
     "currency": (260_000, -0.10, -0.16, 0.05, 0.09),
     "crypto": (22_000, 0.15, -0.32, -0.04, 0.06),
 }
@@ -145,7 +145,7 @@ def _text(lines: pl.Series) -> bytes:
 
 def _reports(market: Market, today: date) -> pl.DataFrame:
     """Return what every report until `today` says; each depends on the days before it alone."""
-    tuesdays = [FIRST_REPORT + timedelta(days=7 * week) for week in range((today - FIRST_REPORT).days // 7 + 1)]
+    tuesdays = [_FIRST_REPORT + timedelta(days=7 * week) for week in range((today - _FIRST_REPORT).days // 7 + 1)]
     days = pl.Series(
         "day", [day if is_working_day("federal_government", day) else day - timedelta(days=1) for day in tuesdays]
     )

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ingest.catalog.settlements import settlement_dates
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.dataset import dataset
-from ingest.sources.finra.short_interest import settlement_dates
 from simulator.render.view import Request, Response, View, not_found
 
 _VOLUME: Final = re.compile(r"/equity/regsho/daily/CNMSshvol(\d{8})\.txt")

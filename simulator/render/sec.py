@@ -1,8 +1,10 @@
-"""efts.sec.gov: full-text search for the 8-K documents of a day, 100 a page. Exits and bankruptcies follow claims."""
+"""efts.sec.gov: full-text search for the 8-K documents of a day, 100 a page. Exits and bankruptcies follow claims,
+earnings the calendar of each name with an option chain."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, Final
 from zlib import crc32
@@ -11,6 +13,8 @@ import numpy as np
 import polars as pl
 
 from ingest.catalog.calendars import is_working_day
+from ingest.catalog.underlyings import load_underlyings
+from simulator.economy.earnings import Release, releases
 from simulator.render.view import Request, Response, View, not_found
 
 _PAGE: Final = 100
@@ -71,7 +75,32 @@ def _hits(day: date, pressure: float) -> list[dict[str, Any]]:
         }
         for place, kind in enumerate((form, "EX-99.1"), start=1):
             found.append({"_id": f"{adsh}:doc{place}.htm", "_source": {**source, "file_type": kind}})
-    return found
+    return found + [_earnings(one) for one in _reporting(day)]
+
+
+def _reporting(day: date) -> Iterator[Release]:
+    for of in load_underlyings():
+        if of.kind == "stock":
+            yield from releases(of.underlying, day, day)
+
+
+def _earnings(release: Release) -> dict[str, Any]:
+    """Return the report of a name's results, without a time of day, as the search shows it."""
+    cik = f"{crc32(release.symbol.encode()) % 10**7:010}"
+    adsh = f"{cik}-{release.release_date:%y}-{release.release_date:%j}999"
+    source = {
+        "ciks": [cik],
+        "display_names": [f"{release.symbol} COMPANY  ({release.symbol})  (CIK {cik})"],
+        "form": "8-K",
+        "root_forms": ["8-K"],
+        "file_date": release.release_date.isoformat(),
+        "period_ending": release.release_date.isoformat(),
+        "adsh": adsh,
+        "items": ["2.02", "9.01"],
+        "sics": [],
+        "file_type": "8-K",
+    }
+    return {"_id": f"{adsh}:doc1.htm", "_source": source}
 
 
 HOSTS: Final = {"efts.sec.gov": render}

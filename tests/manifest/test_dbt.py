@@ -22,8 +22,15 @@ from warehouse.latest import NEWEST_FIRST
 
 MARTS = {path.stem for path in (DBT_PROJECT / "models" / "marts").rglob("*.sql")}
 FORMULAS = MARTS - {"observations", "observations_latest", "series"}  # the rest is copied
+UNITLESS = (
+    "observations.value",
+    "observations_latest.value",
+    "public_proxies_daily.value",
+    "short_interest_semimonthly.days_to_cover",
+)
+"""Names that the field has, and figures whose unit stands beside them."""
 UNIT = re.compile(
-    r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_days|_rate|_rank|_percentile|_seq|_status"
+    r".*(_usd_bn|_usd_mn|_usd|_pct|_bp|_ratio|_zscore|_index|_count|_shares|_contracts|_days|_rate|_rank|_percentile|_seq|_status"
     r"|_number|_year)$"
 )
 
@@ -110,7 +117,7 @@ def test_names_of_columns_say_unit_and_kind(manifest):
         for column in node.columns.values():
             where = f"{node.name}.{column.name}"
             kind = column.data_type
-            if kind in ("double", "bigint") and where not in ("observations.value", "observations_latest.value"):
+            if kind in ("double", "bigint") and where not in UNITLESS:
                 assert UNIT.match(column.name), f"{where} is a number without a unit in its name"
             assert (kind == "boolean") == column.name.startswith(("is_", "has_")), where
             assert (kind == "date") == column.name.endswith("_date"), where

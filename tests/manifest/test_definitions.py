@@ -28,6 +28,8 @@ FIXED_KEYS = {
     *(f"{source}/observations" for source in SOURCES),
     *(table.id.replace(".", "/") for table in TABLES),
     *(f"breadth/{name}" for name in ("features", "daily_counts", "market")),
+    *(f"options/{name}" for name in ("gamma_files", "gamma_daily", "gamma_strikes")),
+    *(f"implied_volatility/{name}" for name in ("at_the_money", "reduced_files")),
     *(f"catalog/{name}" for name in ("series", "providers", "units", "tolerances", "funds")),
     *(f"calendar/{name}" for name in ("days", "sessions", "releases")),
     *(f"ops/{name}" for name in ("payloads", "source_runs", "shrinkages")),
@@ -155,13 +157,22 @@ def test_dbt_tests_are_checks_on_what_they_guard(graph, manifest):
 
 
 def test_jobs():
-    assert {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")} == {"daily", "marts"}
+    jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert jobs == {"daily", "marts", "snapshots"}
     daily, marts = (defs.resolve_job_def(name) for name in ("daily", "marts"))
     assert daily.executor_def.name == "in_process"
     assert marts.executor_def.name == "in_process"
     marts_steps = {node.name for node in marts.nodes}
     assert "sources" not in marts_steps, "the job marts asks no source"
-    assert "breadth" in marts_steps
+    assert {"breadth", "options"} <= marts_steps
+    assert {node.name for node in defs.resolve_job_def("snapshots").nodes} == {"sources"}
+
+
+@pytest.mark.parametrize(("name", "cron"), [("snapshots_0945", "45 9 * * 1-5"), ("snapshots_1620", "20 16 * * 1-5")])
+def test_snapshots_are_taken_at_the_hours_that_their_tables_name(name, cron):
+    schedule = defs.resolve_schedule_def(name)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == (cron, "America/New_York")
+    assert schedule.job_name == "snapshots"
 
 
 @pytest.mark.parametrize(("name", "cron"), [("evening", "30 18 * * 1-5"), ("morning", "16 9 * * 1-5")])

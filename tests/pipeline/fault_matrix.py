@@ -42,6 +42,7 @@ ROUTES: Final = (
 )
 LATE_ROUTES: Final = ("deposits_withdrawals", "kalshi", "public_debt_transactions", "tax_refunds")
 FAULTS: Final = (*BENDS, "frozen", "cut")
+NEWEST_FIRST: Final = "known_at desc, loaded_at desc"
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,11 @@ class Bench:
             con.execute(f"attach '{self.base}/build/warehouse.duckdb' as base (read_only)")
             con.execute(f"attach '{self.truths[moment]}/build/warehouse.duckdb' as truth (read_only)")
             for table, keys, values, period, is_snapshot in _tables(route):
+                order = NEWEST_FIRST if "loaded_at" in _columns(con, table) else "known_at desc"  # files have no other
                 listed = ", ".join([*keys, *values])
                 ours, right = (
                     f"(select {listed} from {catalog}{table} qualify row_number() over"
-                    f" (partition by {', '.join(keys)} order by known_at desc, loaded_at desc) = 1)"
+                    f" (partition by {', '.join(keys)} order by {order}) = 1)"
                     for catalog in ("", "truth.")
                 )
                 allowed = right if is_final else f"(select * from {right} union all select {listed} from base.{table})"
@@ -150,7 +152,11 @@ def _tables(route: str) -> Iterator[tuple[str, list[str], list[str], str, bool]]
     for table_id in connector(route).table_ids:
         table = next(table for table in TABLES if table.id == table_id)
         keys, values = ([column.name for column in columns] for columns in (table.keys, table.values))
-        yield table_id, keys, values, table.period, table.is_snapshot
+        yield table_id, keys, values, table.period, table.is_snapshot or table.is_in_daily_files
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    return {row[0] for row in con.execute(f"describe {table}").fetchall()}
 
 
 def ask(upstream: StandIn, home: Path, now: datetime, routes: Sequence[str]) -> list[SourceOutcome]:

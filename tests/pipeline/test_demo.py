@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingest.connectors import asked_by
 from serving.readings import readings
 from tests.cli import ROOT, environment, tidegauge
 
@@ -36,7 +37,8 @@ def test_every_publisher_answers_in_full(demo_home: Path):
     """A demo that ended with a source `partial` would read as a fault of ours."""
     with duckdb.connect(str(demo_home / "build" / "warehouse.duckdb"), read_only=True) as con:
         states = dict(con.execute("select source, state from ops.source_runs").fetchall())
-    asked_nothing = {"nasdaq", "user_file", "user_scoped", "user_prices", "user_fund_days"}
+    brought = {"user_fund_flows", "user_chains"}  # files of the simulated market's own user
+    asked_nothing = {"nasdaq", *(one.name for one in asked_by("file"))} - brought
     assert {source for source, state in states.items() if state == "skipped"} == asked_nothing
     assert {state for source, state in states.items() if source not in asked_nothing} == {"ok"}
 
@@ -211,3 +213,23 @@ def test_a_copy_of_the_file_is_enough(published: Path, tmp_path: Path):
     shutil.copy(published, alone)
     with duckdb.connect(str(alone), read_only=True) as con:
         assert con.execute("select count(*) from marts.market_known_daily").fetchone()[0] > 0
+
+
+def test_an_earnings_release_lies_between_two_saved_chains(published: Path):
+    """More than the other names move, volatility falls over it, most in the expiry that covers it."""
+    with duckdb.connect(str(published), read_only=True) as con:
+        events = con.execute(
+            "select crush_pct, covering_crush_pct, placebo_median_pct, placebo_count, implied_move_pct"
+            " from marts.earnings_iv_events where crush_pct is not null"
+        ).fetchall()
+        snapshots = con.execute(
+            "select count(distinct session_date), count(*) filter (where iv_30d_pct is null)"
+            " from marts.single_name_iv_daily where symbol not in ('SPY', 'QQQ', 'IBIT')"
+        ).fetchone()
+    assert events
+    for crush, covering, placebo, names, implied in events:
+        assert covering < crush < placebo
+        assert names >= 3
+        assert 0 < implied < 25
+    assert snapshots[0] >= 2
+    assert snapshots[1] == 0

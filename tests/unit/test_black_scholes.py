@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from blackscholes import BlackScholesCall, BlackScholesPut
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,19 @@ def test_without_volatility_there_are_no_greeks_and_the_price_is_what_it_is_wort
     for greek in (bs.gamma, bs.vega, bs.theta):
         assert np.isnan(greek(100.0, strike, ONE, nothing)[0])
         assert np.isnan(greek(100.0, strike, ONE, np.array([np.nan]))[0])
+
+
+@given(spots, moneyness, volatilities, terms)
+def test_another_library_has_the_same_figures(spot: float, ratio: float, volatility: float, years: float) -> None:
+    strike, iv, term = np.array([spot * ratio]), np.array([volatility]), np.array([years])
+    terms = {"S": spot, "K": strike[0], "T": years, "r": 0.0, "sigma": volatility}
+    for other, is_call in ((BlackScholesCall(**terms), CALL), (BlackScholesPut(**terms), PUT)):
+        near = {"rel": 1e-9, "abs": 1e-9 * spot}
+        assert bs.price(spot, strike, term, iv, is_call)[0] == pytest.approx(other.price(), **near)
+        assert bs.delta(spot, strike, term, iv, is_call)[0] == pytest.approx(other.delta(), abs=1e-9)
+        assert bs.gamma(spot, strike, term, iv)[0] == pytest.approx(other.gamma(), rel=1e-8, abs=1e-12)
+        assert bs.vega(spot, strike, term, iv)[0] == pytest.approx(other.vega() / 100, **near)
+        assert bs.theta(spot, strike, term, iv)[0] == pytest.approx(other.theta() / 365, **near)
 
 
 @given(spots, moneyness, volatilities, terms)

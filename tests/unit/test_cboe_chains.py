@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,10 +11,12 @@ import polars as pl
 import pytest
 
 from ingest.archive import sha256_of
+from ingest.connector import FetchContext
 from ingest.dataset import dataset
-from ingest.errors import SourceChanged
+from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.payload import Payload
 from ingest.readers.option_quotes import session_of
+from ingest.settings import Settings
 from ingest.snapshot_times import newest_due
 from ingest.sources.cboe import cboe_chains
 from tests.unit.option_sample import document, option, payload_of
@@ -54,7 +57,7 @@ def test_what_nobody_quotes_stays_as_it_came() -> None:
 def test_roots_of_one_day_and_adjusted_series_are_apart() -> None:
     both = rows(options=[option("SPX261218C04000000"), option("SPXW261218C04000000")])
     assert both["root"].to_list() == ["SPX", "SPXW"]
-    body = document(symbol="NVDA", price=200.0, options=[option("NVDA1261218C00200000")])
+    body = document(symbol="NVDA", price=200.0, options=[option("NVDA1261218C00200000", gamma=0.035)])
     assert cboe_chains.parse(payload_of(body, "NVDA"))[TABLE]["root"].to_list() == ["NVDA1"]
 
 
@@ -70,6 +73,15 @@ def test_a_repeat_counts_once() -> None:
         ({"price": 0.0}, "expected a price of SPX above zero, got '0.0'"),
         ({"price": None}, "expected a price of SPX above zero, got null"),
         ({"price": "closed"}, "expected a number for current_price, got 'closed'"),
+        (
+            {"timestamp": "2026-11-11 21:20:00"},
+            "expected a chain of the last 5 days before 2026-11-18 21:20 UTC, got one",
+        ),
+        (
+            {"timestamp": "2026-11-19 02:20:00"},
+            "expected a chain of the last 5 days before 2026-11-18 21:20 UTC, got one",
+        ),
+        ({"options": [option(iv=0.0019)]}, "their median between 0.02 and 5, got 0.0019"),
         ({"timestamp": "11/18/2026 4:20 PM"}, "expected a moment like 2026-11-18 21:20:00 as timestamp"),
         ({"timestamp": "2026-11-18"}, "expected a moment like 2026-11-18 21:20:00 as timestamp, got '2026-11-18'"),
         (
@@ -85,8 +97,12 @@ def test_a_repeat_counts_once() -> None:
             {"options": [option(), option(bid=9.0)]},
             "expected SPX261218C04000000 once, got it twice, with other figures",
         ),
-        ({"options": [option(iv=19.0)]}, "expected volatilities as ratios, half of them below 5, got a median of 19"),
+        ({"options": [option(iv=19.0)]}, "expected volatilities as ratios, their median between 0.02 and 5, got 19"),
         ({"options": [option("SPX261218C00004000")]}, "expected strikes in thousandths, around the price"),
+        (
+            {"options": [option(gamma=0.18)]},  # per 100 points
+            "expected gamma per unit of price, as the volatilities say, got 98.5 times that near",
+        ),
         (
             {"options": [option(last_trade_time="4 PM")]},
             "expected last_trade_time like 2026-11-18T15:59:12, got '4 PM'",
@@ -161,3 +177,39 @@ def test_a_payload_says_its_hash_in_each_row() -> None:
 def test_windows_are_none() -> None:
     payload: Payload = payload_of(document())
     assert cboe_chains.windows(payload, cboe_chains.parse(payload)) == []
+
+
+class Asked:
+    """Answers nothing and notes what it was asked for; `before`: when each chain was fetched last."""
+
+    def __init__(self, before: dict[str, datetime]) -> None:
+        self.before = before
+        self.addresses: list[str] = []
+
+    def latest(self, _source: str, name: str) -> Payload | None:
+        moment = self.before.get(name)
+        return None if moment is None else replace(payload_of(b""), fetched_at=moment)
+
+    def get(self, source: str, name: str, url: str, **_: Any) -> Payload:
+        self.addresses.append(url.rsplit("/", 1)[1])
+        raise SourceUnavailable(source, name, "no answer")
+
+
+@pytest.mark.parametrize(
+    ("before", "held", "asked"),
+    [
+        ({}, {}, ["_SPX.json"]),
+        ({"SPX chain": datetime(2026, 11, 18, 14, 46, tzinfo=UTC)}, {"SPX": date(2026, 11, 18)}, ["_SPX.json"]),
+        ({"SPX chain": datetime(2026, 11, 18, 21, 21, tzinfo=UTC)}, {"SPX": date(2026, 11, 18)}, []),
+        ({"SPX chain": datetime(2026, 11, 18, 21, 21, tzinfo=UTC)}, {"SPX": date(2026, 11, 17)}, ["_SPX.json"]),
+    ],
+)
+def test_a_chain_is_asked_for_when_one_is_due(
+    before: dict[str, datetime], held: dict[str, date], asked: list[str]
+) -> None:
+    http = Asked(before)
+    moment = datetime(2026, 11, 18, 23, 30, tzinfo=UTC)
+    context = FetchContext("cboe", Settings(_env_file=None), lambda: moment, http, tickers=("SPX",), since=held)
+    found = list(cboe_chains.fetch(context))
+    assert http.addresses == asked
+    assert all(isinstance(one, SourceUnavailable) for one in found)

@@ -14,12 +14,12 @@ import pytest
 
 from ingest.batch import Batch, Window
 from ingest.catalog import load_catalog
+from ingest.catalog.reported_contracts import contracts
 from ingest.dataset import dataset
 from ingest.errors import ConfigError, SourceChanged, SourceUnavailable
 from ingest.gate import gate
 from ingest.rules.evidence import Evidence
 from ingest.sources.cftc import cftc
-from ingest.sources.cftc.contracts import contracts
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
 

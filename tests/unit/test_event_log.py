@@ -73,3 +73,18 @@ def test_it_knows_its_tables(home: Home) -> None:
     with open_instance(home) as instance:
         assert log_of(instance).has_table("asset_check_executions")
         assert not log_of(instance).has_table("nothing_of_that_name")
+
+
+def test_tables_and_columns_are_looked_for_until_they_are_there(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_instance(home) as instance:
+        log = log_of(instance)
+        assert not log.has_table("of_a_later_version")
+        with log.index_connection() as opened:
+            opened.exec_driver_sql("create table of_a_later_version (n)")
+        assert log.has_table("of_a_later_version")
+        instance.report_runless_asset_event(AssetMaterialization(AssetKey("first")))
+        with monkeypatch.context() as broken:
+            broken.setattr("sqlalchemy.engine.reflection.Inspector.get_columns", lambda *_: 1 / 0)
+            broken.setattr("sqlalchemy.engine.reflection.Inspector.has_table", lambda *_: 1 / 0)
+            instance.report_runless_asset_event(AssetMaterialization(AssetKey("second")))
+        assert assets_seen_from_outside(home) == ['["first"]', '["second"]']

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from ingest.batch import Window
+from ingest.catalog.settlements import settlement_dates
 from ingest.dataset import dataset
 from ingest.errors import SourceChanged, SourceUnavailable
 from ingest.sources.finra import short_interest, short_volume
@@ -181,7 +182,7 @@ def test_short_interest_refuses(lines: tuple[str, ...], header: str, told: str):
 
 
 def test_settlement_dates_go_back_to_a_business_day():
-    found = short_interest.settlement_dates(date(2026, 2, 1), date(2026, 6, 1))
+    found = settlement_dates(date(2026, 2, 1), date(2026, 6, 1))
     assert [f"{day:%m-%d}" for day in found] == [
         *("02-13", "02-27", "03-13", "03-31", "04-15", "04-30", "05-15", "05-29"),
     ]

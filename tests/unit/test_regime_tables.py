@@ -20,6 +20,7 @@ from analytics.regimes.tables import (
     NOTHING_AFTER_THE_CUTOFF,
     check_tables,
 )
+from analytics.watchlists.tables import WATCHLIST_TABLES, build_watchlists
 from tests.unit import regime_world as world
 
 LAST = date(2020, 2, 14)
@@ -72,6 +73,28 @@ BREAKS = {
             ("regime_falsification", "basis"),
         )
     },
+    "watchlist_daily_key_is_unique": [
+        f"insert into marts.watchlist_daily from marts.watchlist_daily where item = 'move' and {NEWEST}",
+        f"update marts.watchlist_daily set watchlist = null where item = 'move' and {NEWEST}",
+    ],
+    "unknown_items_say_why": [
+        f"update marts.watchlist_daily set reason = 'stale' where item = 'vix_band' and {NEWEST}",
+        f"update marts.watchlist_daily set state = 'unknown' where item = 'vix_band' and {NEWEST}",
+        f"update marts.watchlist_daily set state = null where item = 'vix_band' and {NEWEST}",
+    ],
+    "items_are_known_by_the_cutoff": [
+        "update marts.watchlist_daily set known_at = cutoff_at + interval 1 second"
+        f" where item = 'vix_band' and {NEWEST}",
+        f"update marts.watchlist_daily set obs_date = session_date + 1 where item = 'vix_band' and {NEWEST}",
+    ],
+    "watchlist_summary_daily_key_is_unique": [
+        "insert into marts.watchlist_summary_daily from marts.watchlist_summary_daily"
+        f" where watchlist = 'crossroads' and {NEWEST}",
+    ],
+    "counts_of_a_watchlist_add_up": [
+        f"update marts.watchlist_summary_daily set on_count = on_count + 1 where watchlist = 'crossroads' and {NEWEST}",
+        f"update marts.watchlist_summary_daily set off_count = null where watchlist = 'crossroads' and {NEWEST}",
+    ],
 }
 
 
@@ -84,7 +107,10 @@ def history() -> Iterator[duckdb.DuckDBPyConnection]:
     with world.world(world.vintages().filter(recent)) as con:
         update_ledger(con, now=now, run_id="one")
         con.execute(f"create table marts.regime_daily as {regime_daily_sql()}")
+        build_watchlists(con)
         for table in CHECKED_TABLES[1:]:
+            if table in WATCHLIST_TABLES:
+                continue
             columns = ", ".join(
                 f'{KEYS[kind] if name in table.key else "null"}::{kind} as "{name}"' for name, kind, _ in table.columns
             )

@@ -27,6 +27,7 @@ from tests.unit.standin_helpers import market, new_york
 from warehouse.records import state_of
 
 DAY = date(2026, 6, 1)
+ACCEPTED = "2026-06-01T16:05:12-04:00"
 CONTACT = "Ann Analyst ann@example.org"
 
 
@@ -74,12 +75,29 @@ def test_filings_are_told_apart_by_number_and_kept_by_item() -> None:
         ("0000000001-26-000004", "2.05", "8-K/A", True, "0000000004", "3571"),
     ]
     assert filings["stated_at"].null_count() == 4, "known by the table's rule: 22:00 on the day"
-    assert windows == [Window("", DAY, DAY, table_id=table) for table in (sec.ANSWERS, sec.FILINGS)]
+    assert windows == [Window("", DAY, DAY, table_id=table) for table in (sec.ANSWERS, sec.FILINGS, sec.RELEASES)]
 
 
 def test_a_moment_of_acceptance_is_when_it_was_known() -> None:
     _, filings, _ = parse(page([hit(1, ["1.03"], acceptanceDateTime="2026-06-01T16:05:12-04:00")]))
     assert filings["stated_at"].to_list() == [datetime(2026, 6, 1, 20, 5, 12)]
+
+
+def test_earnings_of_the_names_with_option_chains_are_kept_with_the_moment_of_acceptance() -> None:
+    hits = [
+        hit(1, ["2.02", "9.01"], display_names=["A STORE INC.  (WMT)  (CIK 0000000001)"]),
+        hit(2, ["2.02"], display_names=["A FUND CO  (XYZ, NVDA)  (CIK 0000000002)"], acceptanceDateTime=ACCEPTED),
+        hit(3, ["2.02"], display_names=["Nobody's (CIK 0000000003)"]),
+        hit(4, ["2.02"], display_names=["A STORE INC.  (WMT)  (CIK 0000000001)"], form="8-K/A"),
+        hit(5, ["8.01"], display_names=["A STORE INC.  (WMT)  (CIK 0000000001)"]),
+    ]
+    payload = payload_of("sec", page(hits), meta={"day": DAY.isoformat(), "from": "0"})
+    rows = sec.parse(payload)
+    assert rows[sec.RELEASES].select("accession_number", "ticker", "file_date", "ciks", "stated_at").rows() == [
+        ("0000000001-26-000001", "WMT", DAY, "0000000001", None),
+        ("0000000001-26-000002", "NVDA", DAY, "0000000002", datetime(2026, 6, 1, 20, 5, 12)),
+    ]
+    assert rows[sec.FILINGS].is_empty()
 
 
 def test_a_closed_day_has_none_and_an_open_one_must() -> None:
@@ -190,7 +208,7 @@ def test_of_a_day_that_breaks_off_lands_what_is_in_the_archive_and_nothing_count
     assert rows[sec.FILINGS].height == 100
     assert sec.windows(landed, rows) == [], "its other filings may be on the pages that did not come"
     last = asked(Paged({}), held=set(), sec_requests_per_run=1)[-1]
-    assert len(sec.windows(last, sec.parse(last))) == 2
+    assert len(sec.windows(last, sec.parse(last))) == 3
 
 
 def test_without_a_contact_nothing_is_asked_and_that_is_no_failure() -> None:

@@ -6,10 +6,11 @@ Grain   one row per underlying, snapshot and contract. Quotes are those of 15 mi
         session before, whatever the hour; known when it was fetched
 Units   as options are quoted: US dollars per unit of the underlying, of an index one dollar a point; volatility a ratio
         (0.19 is 19 %); `timestamp` UTC, `last_trade_time` New York, neither says so
-Breaks  SourceChanged on another symbol, a price that is none, a text for a number, volatilities in percent, strikes of
-        another scale, a contract twice with other figures, an option symbol of another root, a trade after `timestamp`
-        (then one of the two is in another zone). Volatility and gamma are 0 or null where nobody quotes a contract:
-        kept as they come. A series that has expired may still be listed: it stays, analytics leave it out
+Breaks  SourceChanged on another symbol, an answer not of these days (a frozen one), a price that is none, a text
+        for a number, volatilities in percent, gamma of another size than they say, strikes of another scale, a contract
+        twice with other figures, an option symbol of another root, a trade after `timestamp` (then one of the two is in
+        another zone). Volatility and gamma are 0 or null where nobody quotes a contract: kept as they come. A series
+        that has expired may still be listed: it stays, analytics leave it out
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Final
 import polars as pl
 
 from ingest.batch import Window
-from ingest.catalog.underlyings import load_underlyings
+from ingest.catalog.underlyings import Underlying, load_underlyings
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext
 from ingest.dataset import dataset
@@ -51,13 +52,15 @@ _NUMBERS: Final = {
     "vega": "vega_usd",
 }
 _SLACK: Final = timedelta(minutes=1)
+_AHEAD, _OLDEST = timedelta(minutes=10), timedelta(days=5)
 
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     """Yield the chain of each underlying of which none was fetched since the newest moment at which one is due."""
     headers = {"User-Agent": context.settings.user_agent or BROWSER, "Referer": REFERER}
     due_at = newest_due(dataset(TABLE), context.clock())
-    underlyings = load_underlyings()
+    # a probe names the one that it asks for
+    underlyings = [one for one in load_underlyings() if not context.tickers or one.underlying in context.tickers]
     for done, one in enumerate(underlyings):
         context.progress("cboe: option chains", done, len(underlyings))
         name = f"{one.underlying} chain"
@@ -76,8 +79,15 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     """Return the contracts of one chain."""
     of = next(one for one in load_underlyings() if one.underlying == payload.meta["underlying"])
+    return {TABLE: chain_rows(payload, TABLE, of, is_live=True)}
+
+
+def chain_rows(payload: Payload, table_id: str, of: Underlying, *, is_live: bool) -> pl.DataFrame:
+    """Return the contracts of a chain as rows of a table of this shape; a live one is of the present."""
     document = json_of(payload, _EXPECTED)
     snapshot_at = moment_of(payload, field(payload, document, "timestamp", "the answer"), UTC, "timestamp")
+    if is_live:
+        _require_present(payload, snapshot_at)
     data = field(payload, document, "data", "the answer")
     symbol = field(payload, data, "symbol", "data")
     if str(symbol).lstrip("^_") != of.underlying:
@@ -88,7 +98,7 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
     spot = number(payload, field(payload, data, "current_price", "data"), (), "current_price")
     if spot is None:
         raise changed(payload, f"a price of {of.underlying} above zero", "null")
-    return {TABLE: quote_rows(payload, TABLE, of, snapshot_at, spot, columns)}
+    return quote_rows(payload, table_id, of, snapshot_at, spot, columns)
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
@@ -137,6 +147,13 @@ def _trades(payload: Payload, cells: list[Any]) -> pl.Series:
         raise changed(payload, "last_trade_time like 2026-11-18T15:59:12", quoted(texts.filter(broken)[0]))
     local = moments.dt.replace_time_zone(NEW_YORK.key, ambiguous="earliest", non_existent="null")
     return local.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _require_present(payload: Payload, snapshot_at: datetime) -> None:
+    """Raise SourceChanged where the answer is not one of now: what Cboe serves is the present alone."""
+    if not -_AHEAD <= payload.fetched_at - snapshot_at <= _OLDEST:
+        expected = f"a chain of the last {_OLDEST.days} days before {payload.fetched_at:%Y-%m-%d %H:%M} UTC"
+        raise changed(payload, expected, f"one of {snapshot_at:%Y-%m-%d %H:%M}")
 
 
 def _require_zones(payload: Payload, data: Any, trades: pl.Series, snapshot_at: datetime) -> None:

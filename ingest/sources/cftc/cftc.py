@@ -3,7 +3,7 @@
 Where   https://www.cftc.gov/dea/newcot/FinFutWk.txt (keyless; the newest week, without a header) and, for those before,
         https://www.cftc.gov/files/dea/history/fut_fin_txt_YEAR.zip (the same 87 columns with a header). Where one of
         them fails: https://publicreporting.cftc.gov/resource/gpe5-46if.json, the same rows as JSON
-Grain   one row per contract and report date, of the contracts in contracts.yml
+Grain   one row per contract and report date, of the contracts of ingest/catalog/reported_contracts.yml
 Units   contracts, padded with blanks; "." is no value. In the JSON numbers are texts, a value that is null has no key,
         and some keys end in _all, others not
 Breaks  SourceChanged on a missing column, another number of columns, dates that differ within a row, the combined
@@ -23,6 +23,7 @@ from typing import Any, Final
 import polars as pl
 
 from ingest.batch import Window
+from ingest.catalog.reported_contracts import contracts
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.connector import FetchContext
 from ingest.dataset import dataset
@@ -32,7 +33,6 @@ from ingest.readers.fund_days import panel_rows
 from ingest.readers.limits import MAX_TEXT_BYTES
 from ingest.readers.parsing import changed, field, json_of, lines_of, quoted, refuse_no_data, to_dates
 from ingest.readers.zips import members
-from ingest.sources.cftc.contracts import contracts
 
 WEEK_URL: Final = "https://www.cftc.gov/dea/newcot/FinFutWk.txt"
 YEAR_URL: Final = "https://www.cftc.gov/files/dea/history/fut_fin_txt_{year}.zip"

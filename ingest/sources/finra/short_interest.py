@@ -18,11 +18,10 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from ingest.batch import Window
-from ingest.catalog.calendars import busday_calendar
+from ingest.catalog.settlements import settlement_dates
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.connector import FetchContext
 from ingest.dataset import dataset
@@ -52,14 +51,6 @@ _MUST: Final = ("symbolCode", "settlementDate", "marketClassCode", *list(_NUMBER
 """Fields that the JSON has too."""
 
 _EXPECTED: Final = "text with the columns symbolCode, currentShortPositionQuantity, …"
-
-
-def settlement_dates(first: date, last: date) -> list[date]:
-    """Return the settlement dates between two days."""
-    months = np.arange(np.datetime64(first, "M"), np.datetime64(last, "M") + 1)
-    named = np.sort(np.concatenate([months.astype("datetime64[D]") + 14, (months + 1).astype("datetime64[D]") - 1]))
-    days: list[date] = np.busday_offset(named, 0, roll="backward", busdaycal=busday_calendar("nyse")).tolist()
-    return [day for day in days if first <= day <= last]
 
 
 def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:

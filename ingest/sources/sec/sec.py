@@ -3,7 +3,8 @@
 Where   https://efts.sec.gov/LATEST/search-index?q=&forms=8-K&dateRange=custom&startdt=DAY&enddt=DAY&from=N (keyless,
         100 documents a page). The SEC wants a contact in the User-Agent (TIDEGAUGE_CONTACT); without it nothing is
         asked
-Grain   a hit is a document; documents of one filing share `adsh`. One row per filing and item kept, one per page
+Grain   a hit is a document; documents of one filing share `adsh`. One row per filing and item kept, one per page, one
+        per earnings release of a name whose option chain is collected
 Units   counts. Known at the acceptance where a hit says it, else at 22:00 New York of the day of filing
 Breaks  SourceChanged on 10,000 documents or more (the search counts no further), a short page, a hit of another day or
         form, a day that was open and has none, items that are not numbered as since 2004-08-23, text for a number
@@ -31,6 +32,7 @@ from ingest.paging import Paging
 from ingest.payload import Payload
 from ingest.readers.fund_days import no_panel_rows, panel_rows
 from ingest.readers.parsing import changed, field, json_of, listed, quoted
+from ingest.sources.sec.earnings import RELEASES, earnings_releases
 
 URL: Final = "https://efts.sec.gov/LATEST/search-index"
 SINCE: Final = date(2004, 8, 23)
@@ -98,16 +100,20 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
         "total_documents_count": [total],
         "filings_count": [len(filings)],
     }
-    return {ANSWERS: panel_rows(payload, ANSWERS, answer), FILINGS: _filings(payload, day, rows)}
+    return {
+        ANSWERS: panel_rows(payload, ANSWERS, answer),
+        FILINGS: _filings(payload, day, rows),
+        RELEASES: earnings_releases(payload, day, filings),
+    }
 
 
 def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
-    """Return the day that was asked for, of both tables, with its last page: before it nothing of the day is absent."""
+    """Return the day that was asked for, of all tables, with its last page: before it nothing of the day is absent."""
     answer = rows[ANSWERS].row(0, named=True)
     if answer["first_document_number"] + answer["documents_count"] < answer["total_documents_count"]:
         return []
     day = date.fromisoformat(payload.meta["day"])
-    return [Window("", day, day, table_id=table) for table in (ANSWERS, FILINGS)]
+    return [Window("", day, day, table_id=table) for table in (ANSWERS, FILINGS, RELEASES)]
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------

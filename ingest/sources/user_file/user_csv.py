@@ -23,6 +23,8 @@ from ingest.readers.limits import oversize_of_text
 from ingest.readers.parsing import changed, quoted, refuse_oversize, text_of
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+EARNINGS_FILE: Final = "earnings.csv"
+"""The one file beside the series that is none: user_earnings reads it."""
 
 _GAPS: Final = ("", ".")
 _END_OF_DAY: Final = time(23, 59, 59)

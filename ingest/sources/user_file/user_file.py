@@ -24,6 +24,7 @@ from ingest.home import Home
 from ingest.payload import Payload
 from ingest.readers.parsing import rows_of, windows_of
 from ingest.sources.user_file.user_csv import (
+    EARNINGS_FILE,
     refuse_doubled_days,
     refuse_early_moments,
     refuse_strange_periods,
@@ -44,6 +45,8 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     scoped = {series.id for series, _ in context.pairs if series.scope is not None}
     for done, path in enumerate(files):
         context.progress(path.name, done, len(files))
+        if path.name == EARNINGS_FILE:
+            continue  # user_earnings reads it
         if path.suffix != ".csv" or path.stem not in known:
             yield _stranger(path, known)
             continue

@@ -1,7 +1,7 @@
 {#- What of the headline positions was known at each session's cut-off: per contract the greatest report date that was out, in
     the vintage of that moment. A report that comes late changes nothing once a later one is out. Older than 12 days, as in a
     shutdown, it is NULL, and the date says which report was the newest. -#}
-{%- set contracts = {'sp500': '13874A', 'jpy': '097741', 'us_10y': '043602', 'vix': '1170E1'} -%}
+{%- set contracts = dict([('sp500', '13874A'), ('jpy', '097741'), ('us_10y', '043602'), ('vix', '1170E1')]) -%}
 {%- set shown = [
     ('sp500', 'asset_manager'), ('sp500', 'leveraged'), ('jpy', 'asset_manager'), ('jpy', 'leveraged'), ('us_10y', 'leveraged'),
     ('vix', 'leveraged')

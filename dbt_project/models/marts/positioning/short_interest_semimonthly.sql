@@ -13,7 +13,7 @@ select
         when not is_split then round(100.0 * (short_shares / nullif(previous_short_shares, 0) - 1), 6)
     end as change_pct,
     is_split,
-    is_revised,
+    is_revised as is_corrected,
     market_class,
     known_at
 from ({{ newest('finra', 'short_interest') }})

@@ -1,4 +1,4 @@
-"""Which futures of the CFTC's report are kept: `contracts()` reads contracts.yml."""
+"""Which futures of the CFTC's report are kept: `contracts()` reads reported_contracts.yml."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.errors import ConfigError
 from ingest.yaml_files import checked, read_mapping
 
-CONTRACTS_FILE: Final = Path(__file__).with_name("contracts.yml")
+CONTRACTS_FILE: Final = Path(__file__).with_name("reported_contracts.yml")
 
 
 class Contract(BaseModel):
@@ -22,7 +22,7 @@ class Contract(BaseModel):
 
     code: str = Field(pattern=r"^[0-9A-Z]{6}$")
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    asset_class: Literal["equity_index", "volatility", "short_rate", "treasury", "currency", "crypto"]
+    asset_class: Literal["equity_index", "volatility", "short_rate", "government_bond", "currency", "crypto"]
     title: str
 
 

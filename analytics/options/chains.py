@@ -1,0 +1,35 @@
+"""Chains that were not looked at yet: from the files of the snapshot tables, each read once and its results kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from ingest.catalog.underlyings import Underlying, load_underlyings
+from ingest.dataset import serving
+
+CONCEPT: Final = "option_quotes"
+TABLES: Final = tuple(table.id for table in serving(CONCEPT))
+"""Raw tables that serve chains: those of the publisher first, then files of the user's."""
+
+
+def files_to_read(con: duckdb.DuckDBPyConnection, done: str) -> list[tuple[str, str]]:
+    """Return table and file of each snapshot file that the table `done` (column file) does not name, oldest first."""
+    return con.execute(
+        f"select table_id, file from ops.snapshot_files where part = 'accepted' and list_contains(?, table_id)"
+        f" and file not in (select file from {done}) order by known_at, file",
+        [list(TABLES)],
+    ).fetchall()
+
+
+def chains_of(root: Path, file: str) -> Iterator[tuple[Underlying, pl.DataFrame]]:
+    """Yield the chains of a file, each of one underlying and moment; without those that the catalog has dropped."""
+    known = {one.underlying: one for one in load_underlyings()}
+    frame = pl.read_parquet(root / file)
+    for (name, _), chain in frame.partition_by("underlying", "snapshot_at", as_dict=True, maintain_order=True).items():
+        if str(name) in known:
+            yield known[str(name)], chain

@@ -1,0 +1,66 @@
+"""implied_volatility.at_the_money, brought up to the option chains that have landed: each file is opened once.
+
+A chain is reduced once, when it lands: past ones are gigabytes, and nothing about them changes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from analytics.options.implied_volatility import at_the_money
+from ingest.catalog.underlyings import load_underlyings
+from ingest.dataset import serving
+from warehouse.records import shown
+from warehouse.snapshot_files import NOT_EXPIRED
+
+CHAINS: Final = tuple(table.id for table in serving("option_quotes"))
+TABLES: Final = ("implied_volatility.at_the_money", "implied_volatility.reduced_files")
+
+_QUOTES: Final = (
+    *("underlying", "snapshot_at", "root", "expiry_date", "option_type", "strike_usd", "spot_usd"),
+    *("bid_usd", "ask_usd", "iv_ratio", "known_at"),
+)
+_NEW_FILES: Final = f"""
+    select file from ops.snapshot_files
+    where list_contains($tables, table_id) and part = 'accepted' and {NOT_EXPIRED}
+        and file not in (select file from implied_volatility.reduced_files)
+    order by file
+"""
+_ADDED: Final = """
+    insert into implied_volatility.at_the_money by name
+    select reduced.* from reduced anti join implied_volatility.at_the_money as held
+        on reduced.symbol = held.symbol and reduced.snapshot_at = held.snapshot_at
+"""
+
+
+def update_at_the_money(con: duckdb.DuckDBPyConnection, root: Path) -> int:
+    """Add the snapshots of stocks and funds that landed since the last time; return how many chains were read.
+
+    `root` is the snapshots folder of the home. A later answer of the same snapshot changes nothing: what the first said
+    could be known.
+    """
+    files = [file for (file,) in con.execute(_NEW_FILES, {"tables": list(CHAINS)}).fetchall()]
+    if not files:
+        return 0
+    single = [one.underlying for one in load_underlyings() if one.kind != "index"]
+    quotes = (
+        pl.scan_parquet([root / file for file in files])
+        .select(_QUOTES)
+        .filter(pl.col("underlying").is_in(single))
+        .collect()
+    )
+    rows = at_the_money(quotes).rename({"underlying": "symbol"})
+    con.begin()
+    try:
+        with shown(con, "reduced", rows):
+            con.execute(_ADDED)
+        con.execute("insert into implied_volatility.reduced_files select unnest($1)", [files])
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+    return quotes.select("underlying", "snapshot_at").unique().height

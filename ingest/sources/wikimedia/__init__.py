@@ -1,0 +1,1 @@
+"""One publisher: what it is asked and how its answers are read."""
