@@ -120,7 +120,7 @@ def _liquidity(folder: Path) -> Iterator[pl.DataFrame]:
 
 
 def _statement_days(wednesdays: pl.DataFrame) -> pl.DataFrame:
-    """Return the Wednesdays with a Treasury statement: its close is the Wednesday level (quant.md 4.3)."""
+    """Return the Wednesdays with a Treasury statement: its close is the Wednesday level."""
     works = np.is_busday(wednesdays["period_date"].to_numpy(), busdaycal=busday_calendar("federal_reserve"))
     return wednesdays.filter(pl.Series(works) & (pl.col("period_date") >= _DTS_STARTS))
 
@@ -151,7 +151,7 @@ def _us_yields(folder: Path) -> Iterator[pl.DataFrame]:
     yield _rows("us_10y_2y_spread", _dated(folder / "fredgraph_csv/T10Y2Y.csv", factor=100.0, decimals=3))
     curve = pl.read_csv(folder / "treasury/USdataYC_1990_2023.csv", infer_schema_length=0)
     for series_id, tenor, source in (
-        ("us_3m_yield", "3M", None),  # no copy of FRED's: H.15 prints the same curve (sources.md 4.2)
+        ("us_3m_yield", "3M", None),  # no copy of FRED's: H.15 prints the same curve
         ("us_2y_yield", "2Y", "treasury"),
         ("us_10y_yield", "10Y", "treasury"),
         ("us_30y_yield", "30Y", "treasury"),

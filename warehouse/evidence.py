@@ -1,4 +1,4 @@
-"""What is held and helps the gate to judge a batch: newest vintages, as published. architecture.md section 2."""
+"""What is held and helps the gate to judge a batch: newest vintages, as published."""
 
 from __future__ import annotations
 

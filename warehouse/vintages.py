@@ -1,4 +1,4 @@
-"""Which rows of an answer are new vintages, and since when each was known: architecture.md section 2.
+"""Which rows of an answer are new vintages, and since when each was known:
 
     vintage       the provider states when it was known
     captured      a changed or withdrawn value, one seen before its release, one that an earlier answer lacked

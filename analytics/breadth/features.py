@@ -3,7 +3,7 @@
 The panel is long and sorted, and the rolling windows run over the whole column of a batch at once, not stock by
 stock: a window that reaches into the previous stock is one whose history is too short, and that is NULL anyway.
 This is about three times faster than grouping, and its answers do not depend on the batch.
-Definitions: quant.md 5.2, 5.3, 5.5 and 5.6.
+Definitions: 5.3, 5.5 and 5.6.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Market-wide breadth of one universe: from the features of its members to one row per session.
 
 First counts (count_sessions), which are facts about whoever was priced; then what folds over the sessions
-(market_folds): McClellan and Zweig. Definitions: quant.md 5.1, 5.3 to 5.7. What a session's counts say by themselves,
+(market_folds): McClellan and Zweig. Definitions: 5.3 to 5.7. What a session's counts say by themselves,
 and the advance-decline line, is SQL: dbt_project/models/marts/breadth/breadth_daily.sql.
 """
 

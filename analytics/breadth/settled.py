@@ -1,6 +1,6 @@
 """When figures of breadth were settled: the newest moment at which anything they look at became known.
 
-Without all that became known later a figure is the same (quant.md 3.1). Windows look back, so a close that came late or
+Without all that became known later a figure is the same. Windows look back, so a close that came late or
 was restated moves whatever looks back on it; so does a split, and a stay in the index that was learned of late.
 """
 

@@ -1,4 +1,4 @@
-"""What was known of each series at any moment (quant.md 3.1), replayed vintage by vintage. No rule of a regime here.
+"""What was known of each series at any moment, replayed vintage by vintage. No rule of a regime here.
 
 `Replay` holds every vintage of the series asked for, in the order in which they became known. `advance(cutoff)`
 applies those known by then; from then on each `History` shows the series as somebody could read it at that moment:

@@ -29,7 +29,7 @@ def day_of(number: int) -> date:
 
 
 def in_tokyo_long_holiday(day: date) -> bool:
-    """Tokyo closes for a week or more around New Year and in Golden Week (quant.md 3.2, 4.6)."""
+    """Tokyo closes for a week or more around New Year and in Golden Week."""
     month, number = day.month, day.day
     return (
         (month == 12 and number >= 28)

@@ -1,5 +1,5 @@
 {#- The assets of the cross-asset mart: its name (of a fund its ticker), the series or the ticker it is, its unit, and whether it is one of the six
-    whose drawdowns are counted (quant.md 1.19). -#}
+    whose drawdowns are counted. -#}
 {% macro cross_assets() -%}
 {{ return([
     {'asset': 'SPX', 'series': 'sp500_close', 'unit': 'index', 'counted': true},

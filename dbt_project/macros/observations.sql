@@ -82,7 +82,7 @@ asof left join (
 {% endmacro %}
 
 
-{#- Tokyo closes for a week or more around New Year and in Golden Week (quant.md 3.2, 4.6). -#}
+{#- Tokyo closes for a week or more around New Year and in Golden Week. -#}
 {% macro in_tokyo_long_holiday(day) -%}
 (
     (month({{ day }}) = 12 and day({{ day }}) >= 28) or (month({{ day }}) = 1 and day({{ day }}) <= 10)

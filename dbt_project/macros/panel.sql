@@ -56,7 +56,7 @@ where p.{{ filled }} is not null
 
 
 {#- TRUE in the week (Monday to Friday) of the third Friday of March, June, September and December: expiries, index
-    rebalances and the dividend-related creations of SPY fall there (quant.md 6.4). -#}
+    rebalances and the dividend-related creations of SPY fall there. -#}
 {% macro in_quarterly_expiry_week(day) -%}
 (month({{ day }}) in (3, 6, 9, 12) and day(date_trunc('week', {{ day }})::date + 4) between 15 and 21)
 {%- endmacro %}

@@ -8,7 +8,7 @@
 {%- endmacro %}
 
 
-{#- The baskets of the defensive/cyclical ratio, fixed before any test (quant.md 1.15). -#}
+{#- The baskets of the defensive/cyclical ratio, fixed before any test. -#}
 {% macro sector_baskets() -%}
 {{ return({'defensive': ['XLP', 'XLU', 'XLV'], 'cyclical': ['XLY', 'XLI', 'XLB', 'XLF', 'XLK']}) }}
 {%- endmacro %}
@@ -50,7 +50,7 @@ where p.ticker in ('{{ tickers | join("', '") }}')
 {%- endmacro %}
 
 
-{#- The stop-fall events in `bars` (quant.md 2.3.4), and how each ended. RSI is Wilder's: its averages begin with the mean of
+{#- The stop-fall events in `bars`, and how each ended. RSI is Wilder's: its averages begin with the mean of
     the first 14 changes and lose 1/14 with each bar, so that a change weighs 13/14 of the next. Weights are counted from the
     newest bar: the oldest of 35 years are still numbers. -#}
 {% macro stop_fall_events(bars) -%}

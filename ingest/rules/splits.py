@@ -1,7 +1,7 @@
 """Split bases: from a download's basis to the raw print, and from the raw print to today's basis.
 
 Yahoo's close is on the split basis of the day it was downloaded, so two downloads around a split disagree about the
-same session. The raw print does not: it is what is stored, and adjusted series are derived from it (quant.md 5.2).
+same session. The raw print does not: it is what is stored, and adjusted series are derived from it.
 
 A splits frame has permid, split_date (ex-date) and split_ratio (new shares per old: 2.0 for 2-for-1, 0.1 for
 1-for-10). A split concerns every session before its ex-date.

@@ -25,7 +25,7 @@ _CHANCE_OF_EMPTY_BAR = 0.00008
 _FADING = 0.001
 """What a stock loses a day of its lead over the index, or makes up of its lag."""
 _WORST_DAY = 0.33
-"""Log return no stock exceeds: beyond 40 % the warehouse quarantines (quant.md 5.2)."""
+"""Log return no stock exceeds: beyond 40 % the warehouse quarantines."""
 
 
 @dataclass(frozen=True, slots=True)

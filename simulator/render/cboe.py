@@ -1,4 +1,4 @@
-"""cdn-api.cboe.com and cdn.cboe.com: index histories, put/call archives, daily option statistics. sources.md 7."""
+"""cdn-api.cboe.com and cdn.cboe.com: index histories, put/call archives, daily option statistics."""
 
 from __future__ import annotations
 

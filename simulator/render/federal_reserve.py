@@ -1,4 +1,4 @@
-"""www.federalreserve.gov: the releases' XML zips, whole history, conditional. sources.md 3."""
+"""www.federalreserve.gov: the releases' XML zips, whole history, conditional."""
 
 from __future__ import annotations
 

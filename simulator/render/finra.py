@@ -1,4 +1,4 @@
-"""www.finra.org: the workbook of margin statistics and the page that links to it. sources.md 12.1."""
+"""www.finra.org: the workbook of margin statistics and the page that links to it."""
 
 from __future__ import annotations
 

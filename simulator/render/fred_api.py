@@ -1,4 +1,4 @@
-"""api.stlouisfed.org/fred: series, observations and vintage dates with a key, XML or JSON. sources.md 2.1."""
+"""api.stlouisfed.org/fred: series, observations and vintage dates with a key, XML or JSON."""
 
 from __future__ import annotations
 

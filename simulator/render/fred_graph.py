@@ -1,4 +1,4 @@
-"""fred.stlouisfed.org/graph/fredgraph.csv: one series, current values, no key. sources.md 2.4."""
+"""fred.stlouisfed.org/graph/fredgraph.csv: one series, current values, no key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""www.blackrock.com and www.ishares.com: fund documents in SpreadsheetML, holdings in CSV. sources.md 9.2."""
+"""www.blackrock.com and www.ishares.com: fund documents in SpreadsheetML, holdings in CSV."""
 
 from __future__ import annotations
 

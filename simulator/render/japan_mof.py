@@ -1,4 +1,4 @@
-"""www.mof.go.jp: the English yield files, history to last month and the current month. sources.md 6."""
+"""www.mof.go.jp: the English yield files, history to last month and the current month."""
 
 from __future__ import annotations
 

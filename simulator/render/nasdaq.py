@@ -1,4 +1,4 @@
-"""api.nasdaq.com: historical quotes of the last ten years, split-adjusted, as texts. sources.md 8.4."""
+"""api.nasdaq.com: historical quotes of the last ten years, split-adjusted, as texts."""
 
 from __future__ import annotations
 

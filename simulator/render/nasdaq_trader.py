@@ -1,4 +1,4 @@
-"""www.nasdaqtrader.com: the symbol directories of now, with test issues and a footer. sources.md 10."""
+"""www.nasdaqtrader.com: the symbol directories of now, with test issues and a footer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""markets.newyorkfed.org: reference rates and reverse repo results, newest first. sources.md 5."""
+"""markets.newyorkfed.org: reference rates and reverse repo results, newest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""www.financialresearch.gov: the OFR Financial Stress Index and its parts. sources.md 13."""
+"""www.financialresearch.gov: the OFR Financial Stress Index and its parts."""
 
 from __future__ import annotations
 

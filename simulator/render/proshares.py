@@ -1,4 +1,4 @@
-"""accounts.profunds.com: NAV histories restated to today's split basis, and the splits. sources.md 9.3."""
+"""accounts.profunds.com: NAV histories restated to today's split basis, and the splits."""
 
 from __future__ import annotations
 

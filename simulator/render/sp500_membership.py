@@ -1,4 +1,4 @@
-"""raw.githubusercontent.com/fja05680/sp500 and Wikipedia's list: who was and who is in the index. sources.md 10."""
+"""raw.githubusercontent.com/fja05680/sp500 and Wikipedia's list: who was and who is in the index."""
 
 from __future__ import annotations
 

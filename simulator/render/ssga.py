@@ -1,4 +1,4 @@
-"""www.ssga.com: NAV histories and daily holdings of the SPDR funds, as workbooks. sources.md 9.1."""
+"""www.ssga.com: NAV histories and daily holdings of the SPDR funds, as workbooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""home.treasury.gov: par yields, one CSV per year, newest day first. sources.md 4.2."""
+"""home.treasury.gov: par yields, one CSV per year, newest day first."""
 
 from __future__ import annotations
 

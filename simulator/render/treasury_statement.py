@@ -1,4 +1,4 @@
-"""api.fiscaldata.treasury.gov: the tables of the Daily Treasury Statement. sources.md 4.1."""
+"""api.fiscaldata.treasury.gov: the tables of the Daily Treasury Statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""query1/query2.finance.yahoo.com: daily charts; fc.yahoo.com: the cookie before the crumb. sources.md 8.
+"""query1/query2.finance.yahoo.com: daily charts; fc.yahoo.com: the cookie before the crumb.
 
 Indices and currencies come from the series of the catalog, stocks and funds from the panel.
 """

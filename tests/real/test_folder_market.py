@@ -43,7 +43,7 @@ def fredgraph(path: Path) -> dict[str, str]:
 
 
 def test_worked_weeks_of_net_liquidity(real: Market):
-    """quant.md 4.4, in millions."""
+    """in millions."""
     assets = known(real, "fed_total_assets", "fred")
     tga, repos = known(real, "tga_wednesday", "fred"), known(real, "on_rrp", "fred")
     for day, expected in (

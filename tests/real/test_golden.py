@@ -1,4 +1,4 @@
-"""The golden figures of quant.md, out of the whole pipeline over recorded history."""
+"""The golden figures of the spine, out of the whole pipeline over recorded history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# quant.md 4.4: Wednesday, WALCL, WDTGAL in millions, RRP in billions, net liquidity in millions.
+# Wednesday, WALCL, WDTGAL in millions, RRP in billions, net liquidity in millions.
 WORKED_WEEKS = [
     ("2021-12-22", 8_790_495, 197_516, 1_699.277, 6_893_702),
     ("2023-03-08", 8_342_283, 311_731, 2_193.237, 5_837_315),
@@ -226,7 +226,7 @@ def test_known_bad_put_call_cells_are_quarantined(warehouse):
 
 
 def test_point_in_time_example(published):
-    """Session 2026-02-05, known at 09:15 on the 6th: quant.md 4.3."""
+    """Session 2026-02-05, known at 09:15 on the 6th."""
     row = published.execute(
         "select round(net_liquidity_known_usd_bn * 1000), fed_total_assets_usd_bn, fed_total_assets_obs_date,"
         " tga_usd_bn, tga_obs_date, on_rrp_usd_bn, on_rrp_obs_date, cutoff_at"

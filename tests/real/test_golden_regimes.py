@@ -1,4 +1,4 @@
-"""The golden figures of the regimes (quant.md 3.4, 3.5, 3.7, 7.2), out of the whole pipeline over recorded history."""
+"""The golden figures of the regimes, out of the whole pipeline over recorded history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from analytics.regimes.types import (
     VolatilityInputs,
 )
 
-# quant.md 3.7: day, VIX, OAS %, its change over 21 sessions in points, MOVE, % above 200 days, points V/C/M/B, score
+# day, VIX, OAS %, its change over 21 sessions in points, MOVE, % above 200 days, points V/C/M/B, score
 GOLDEN_SCORES = [
     ("2007-08-16", 30.83, 4.59, 1.39, 109.8, 37.0, (1, 2, 0, 1), 4),
     ("2008-10-10", 69.95, 15.36, 6.74, 264.6, 2.6, (3, 3, 3, 3), 12),
@@ -80,7 +80,7 @@ def _same_day(day: date, vix: float, oas: float, oas_change: float, move: float,
     )
 
 
-# quant.md 3.4, R1: Wednesday of the print, change over 13 and 4 weeks in percent, state by the enter rules, points
+# Wednesday of the print, change over 13 and 4 weeks in percent, state by the enter rules, points
 GOLDEN_LIQUIDITY = [
     ("2023-03-15", 4.26, 6.28, "expanding", 0),
     ("2025-04-16", -0.48, -1.84, "flat", 1),

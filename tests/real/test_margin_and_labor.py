@@ -62,7 +62,7 @@ def test_sahm_file_of_2025(real_data: Path) -> None:
     rows, result = judged(fred, "fred", body, now, kind="csv", series="sahm_realtime")
     sahm = cells(rows, "sahm_realtime")
     assert (len(sahm), max(sahm)) == (785, date(2025, 4, 1))
-    assert [sahm[date(2024, month, 1)] for month in (7, 8, 9)] == [0.53, 0.57, 0.50]  # quant.md, C-LAB-01
+    assert [sahm[date(2024, month, 1)] for month in (7, 8, 9)] == [0.53, 0.57, 0.50]
     assert result.refused.is_empty()
     assert [check.name for check in result.checks if not check.passed] == []
 

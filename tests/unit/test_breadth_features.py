@@ -1,4 +1,4 @@
-"""Breadth features: the hand-computed cases of quant.md 5.9, a plain loop as oracle, and update equal to full."""
+"""Breadth features: cases worked by hand, a plain loop as oracle, and update equal to full."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_the_batches_do_not_matter():
 
 
 def loop_oracle(panel: pl.DataFrame, windows: Windows) -> list[tuple]:
-    """The definitions of quant.md 5, one stock and one session at a time."""
+    """The definitions, one stock and one session at a time."""
     closes: dict[int, dict[int, float]] = {}
     for permid, seq, close, _ in panel.rows():
         stock = closes.setdefault(permid, {})

@@ -1,4 +1,4 @@
-"""Market-wide breadth: the counts and folds of the hand-computed cases of quant.md 5.9, and a plain loop as oracle.
+"""Market-wide breadth: the counts and folds of cases worked by hand, and a plain loop as oracle.
 
 What is made of a session's counts (shares, volume, the line and its gate) is SQL, and its cases are unit tests of dbt:
 dbt_project/models/marts/breadth/unit_tests.yml.

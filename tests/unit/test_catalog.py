@@ -115,7 +115,7 @@ def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
         # the jobs report: the third Friday after the week with the 12th, mostly the first one of the month
         ("unrate", "fred", date(2026, 10, 1), datetime(2026, 11, 6, 13, 30)),
         ("unrate", "fred", date(2023, 2, 1), datetime(2023, 3, 10, 13, 30)),  # not the 3rd
-        ("unrate", "fred", date(2020, 4, 1), datetime(2020, 5, 8, 12, 30)),  # sources.md 2.9
+        ("unrate", "fred", date(2020, 4, 1), datetime(2020, 5, 8, 12, 30)),  #
         ("unrate", "fred", date(2026, 4, 1), datetime(2026, 5, 8, 12, 30)),
         ("unrate", "fred", date(2020, 12, 1), datetime(2021, 1, 8, 13, 30)),  # New Year is the Friday
         ("unrate", "fred", date(2024, 12, 1), datetime(2025, 1, 10, 13, 30)),  # not in the first three days of a year

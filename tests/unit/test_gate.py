@@ -124,7 +124,7 @@ WEDNESDAYS = [date(2020, 1, 1) + timedelta(days=7 * n) for n in range(359)]  # t
 
 
 def test_a_changed_unit_refuses_the_series_whole():
-    # WTREGEN printed in billions where the catalog counts on millions (quant.md 4.1); the keyless CSV has no unit
+    # WTREGEN printed in billions where the catalog counts on millions; the keyless CSV has no unit
     billions = rows("fred", "tga_week_average", {day: 800.0 for day in WEDNESDAYS} | {WEDNESDAYS[0]: 20_000.0})
     other = rows("fred", "fed_total_assets", {day: 7_000_000.0 for day in WEDNESDAYS})
     result = judge("fred", billions, other)
@@ -275,7 +275,7 @@ def test_an_answer_that_ends_before_what_we_hold_is_refused():
 
 
 def test_a_frozen_upstream_fails_its_freshness_and_lands():
-    # the put/call archives end in 2019 and still answer 200 (quant.md 9.1, trap 8)
+    # the put/call archives end in 2019 and still answer 200
     frozen = rows("cboe", "put_call_total_ratio", {day: 1.0 for day in working_days("nyse", date(2019, 7, 1), date(2019, 10, 4))})  # noqa: E501  # fmt: skip
     result = judge("cboe", frozen)
     assert failed(result) == {"upstream_is_not_frozen"}

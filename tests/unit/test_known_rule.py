@@ -1,4 +1,4 @@
-"""The fast as-of SQL of int_known against the rule of quant.md 3.1 written out plainly."""
+"""The fast as-of SQL of int_known against the rule written out plainly."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_fast_sql_keeps_the_rule(con: duckdb.DuckDBPyConnection, rows: list[tupl
 
 
 def test_an_older_period_revised_late_does_not_come_back(con: duckdb.DuckDBPyConnection) -> None:
-    """The three rows of quant.md 3.1: an ASOF join on known_at returns the revised 01-28 value."""
+    """Three rows: an ASOF join on known_at returns the revised 01-28 value."""
     fill(
         con,
         [date(2026, 2, 5)],

@@ -1,4 +1,4 @@
-"""Index membership: stays of stocks rather than of tickers (quant.md 5.1)."""
+"""Index membership: stays of stocks rather than of tickers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Composites B, A and C (quant.md 3.5 to 3.7): edges, unknowns, completions, folds, the golden table."""
+"""Composites B, A and C: edges, unknowns, completions, folds, the golden table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every edge of R1 to R11 (quant.md 3.4): just below, at, just above; exits; unknowns."""
+"""Every edge of R1 to R11: just below, at, just above; exits; unknowns."""
 
 from __future__ import annotations
 

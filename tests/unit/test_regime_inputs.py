@@ -99,7 +99,7 @@ def h41(week: str, assets: float, tga: float, rrp: float) -> list[Row]:
 
 
 def test_net_liquidity_changes_by_the_figures_of_the_worked_table():
-    """quant.md 4.4, on other Wednesdays: 2023-03-08 stands 4 weeks before, 2021-12-22 13 weeks before."""
+    """on other Wednesdays: 2023-03-08 stands 4 weeks before, 2021-12-22 13 weeks before."""
     rows = [
         *h41("2019-12-04", 8790.495, 197.516, 1699.277),  # 6893.702
         *h41("2020-02-05", 8342.283, 311.731, 2193.237),  # 5837.315

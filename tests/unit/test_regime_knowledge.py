@@ -1,4 +1,4 @@
-"""The replay in Python against int_known in SQL, and the cases that quant.md 3.1 names."""
+"""The replay in Python against int_known in SQL and the cases that it has to tell apart."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_all_series_and_sessions_of_the_simulated_economy_are_those_of_the_macro
 
 
 def test_an_older_period_revised_late_does_not_come_back():
-    """The three rows of quant.md 3.1. Nor does its revision stay out of a window that reaches back to it."""
+    """Three rows. Nor does its revision stay out of a window that reaches back to it."""
     rows = world.of_rows(
         world.Row("fed_total_assets", "2026-01-28", 6587.568, "2026-01-29 21:30"),
         world.Row("fed_total_assets", "2026-02-04", 6605.909, "2026-02-05 21:30"),

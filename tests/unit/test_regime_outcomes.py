@@ -160,7 +160,7 @@ def test_a_median_of_few_windows_has_no_interval():
 
 
 def test_sessions_with_revised_inputs_are_in_no_figure():
-    """quant.md 3.1: what may have been revised since is no point-in-time test. Of another dimension it is nothing."""
+    """what may have been revised since is no point-in-time test. Of another dimension it is nothing."""
     states, results = ["tight"] * 4, [0.01, 0.02, 0.03, 0.04]
     revised: list[str | None] = [None, "hy_oas_bp, vix_index", "sahm_realtime_pct, coverage_ratio", None]
     found = cell(regime_outcomes(*sample(states, results, latest_only_inputs=revised)), "tight")

@@ -1,4 +1,4 @@
-"""How staging turns published values into the unit of the marts (quant.md 4.1), in SQL."""
+"""How staging turns published values into the unit of the marts, in SQL."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def test_margin_debt_rises_late_and_falls_in_crises():
     debt = first_prints("margin_debt").with_columns(
         year=pl.col("value") / pl.col("value").shift(12) - 1, quarter=pl.col("value") / pl.col("value").shift(3) - 1
     )
-    assert debt.filter((pl.col("year") >= 0.25) & (pl.col("quarter") >= 0.08)).height > 5  # quant.md R10 rising_fast
+    assert debt.filter((pl.col("year") >= 0.25) & (pl.col("quarter") >= 0.08)).height > 5  # debt that rises fast
     assert debt.filter(pl.col("year") <= -0.10).height > 5
     assert debt["period_date"].dt.day().unique().to_list() == [1]
     millions = debt["value"] * 1000

@@ -109,7 +109,7 @@ def test_bars_are_sound():
     )
     assert inside.height == bars.height
     assert bars.height > 400_000
-    assert adjusted_returns()["ret"].abs().max() < 0.4  # quant.md 5.2: more is quarantined
+    assert adjusted_returns()["ret"].abs().max() < 0.4  # more is quarantined
 
 
 def test_breadth_agrees_with_the_regime():
@@ -390,7 +390,7 @@ def test_the_industry_adds_up_and_goes_with_the_funds():
     own = flows.sort("trade_date").join_asof(ends, left_on="trade_date", right_on="end", strategy="forward")
     both = own.group_by("end").agg(pl.col("flow_usd").sum(), pl.col("total").first()).drop_nulls().sort("end")
     agree = both.select((pl.col("flow_usd").sign() == pl.col("total").sign()).cast(pl.Float64).alias("agree"))["agree"]
-    assert agree.rolling_mean(52).min() >= 0.8  # quant.md 6.5: in four weeks of five, in any year
+    assert agree.rolling_mean(52).min() >= 0.8  # in four weeks of five, in any year
 
 
 # ---- Yahoo ---------------------------------------------------------------------------------------------------------

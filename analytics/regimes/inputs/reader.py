@@ -3,7 +3,7 @@
 Everything comes from a `Replay` that stands at the cut-off, and from the rows of breadth and flows that were settled by
 then. Nothing is computed ahead: the older values inside a window are those known at the same cut-off.
 
-Decisions that quant.md leaves open, the same for every input:
+Decisions, the same for every input:
 - Rows of days that are no NYSE sessions are dropped before sessions are counted (weekend month-ends of ICE, holidays).
 - A change over n sessions ends at the newest session with a value of its own, which need not be the row's. It begins
   with the newest value at or before the session n back, at most BASE_DAYS calendar days older than that session (a bond

@@ -1,4 +1,4 @@
-{#- What was known of each series at each session's cut-off (quant.md 3.1), one row per session and series of which
+{#- What was known of each series at each session's cut-off, one row per session and series of which
     anything was known by then:
 
       session_date, cutoff_at, series_id, value, unit, obs_date, known_at, known_basis, provider, reason

@@ -36,6 +36,8 @@ TABLE: Final = "finra.ats_weekly"
 KINDS: Final = {"ATS_W_SMBL": "ats", "OTC_W_SMBL": "otc"}
 WEEKS: Final = 26
 """So many weeks are asked on the first run; the API has twice as many."""
+FIRST_WEEK: Final = date(2014, 5, 12)
+"""The first week that FINRA published, on 2 June 2014."""
 
 _SECOND_TIER: Final = timedelta(days=14)  # so much later than tier 1
 _EVENING: Final = time(20, 0)  # of the day of publication, whose hour is not stated
@@ -47,7 +49,8 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     today = now.astimezone(NEW_YORK).date()
     monday = today - timedelta(days=today.weekday())
     weeks = pl.Series([monday - timedelta(days=7 * back) for back in range(WEEKS + 6)], dtype=pl.Date)
-    out = weeks.filter(dataset(TABLE).own_release.released_at(weeks) <= naive_utc(now)).to_list()[:WEEKS]
+    is_out = (dataset(TABLE).own_release.released_at(weeks) <= naive_utc(now)) & (weeks >= FIRST_WEEK)
+    out = weeks.filter(is_out).to_list()[:WEEKS]
     held = context.held.get("")
     missing = out[:1] if held is None else [week for week in out if week not in held]
     if not missing:
@@ -60,7 +63,8 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     for done, week in enumerate([*missing, *again]):
         context.progress(f"off-exchange volume of {week}", done, len(missing) + len(again))
         # tier 2 first: where it fails, the week counts as not held and both are asked for again
-        yield from _week(context, week - _SECOND_TIER, "T2", headers)
+        if week - _SECOND_TIER >= FIRST_WEEK:
+            yield from _week(context, week - _SECOND_TIER, "T2", headers)
         yield from _week(context, week, "T1", headers)
 
 

@@ -1,4 +1,4 @@
-"""Wikipedia's list of the S&P 500: who is in the index today, since when, and its table of changes. sources.md 10.
+"""Wikipedia's list of the S&P 500: who is in the index today, since when, and its table of changes.
 
 Grain: one row per member, one event per company that joined or left. Tickers are Yahoo's (BRK-B).
 Breaks: SourceChanged on another header, a line of another length, a ticker that stands twice, a short list.

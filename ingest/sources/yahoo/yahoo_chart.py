@@ -1,4 +1,4 @@
-"""Yahoo's chart JSON, read natively: what the sources of single series and of the panel share. sources.md 8.1.
+"""Yahoo's chart JSON, read natively: what the sources of single series and of the panel share.
 
 A chart is a list of bars, each stamped in unix seconds on the exchange's clock, and lists of prices beside it.
 """

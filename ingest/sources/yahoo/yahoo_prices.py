@@ -4,7 +4,7 @@ Where   https://query2.finance.yahoo.com/v8/finance/chart (keyless; cookie and c
         personal use, 2 requests a second on 4 threads, and not one more after the first "too many requests"
 Grain   one bar per symbol and NYSE session, from 2000 on; splits and dividends by their ex-date
 Units   US dollars and shares as traded that day. Yahoo divides prices and dividends by every later split and
-        multiplies volumes: both are undone with the splits of the same download (quant.md 5.2)
+        multiplies volumes: both are undone with the splits of the same download
 Breaks  SourceChanged per symbol on an error in the chart, another symbol, currency or bar length, lists that do not
         match, no price at all, many sessions missing, a new split that the prices do not show yet. A dividend in
         another currency is named and left out, and the rest of the chart stands. A null price is a gap. The bar of a

@@ -1,4 +1,4 @@
-{#- Breadth of each universe on each session (quant.md 5.1, 5.3 to 5.8). Counts are facts about whoever was priced; a
+{#- Breadth of each universe on each session. Counts are facts about whoever was priced; a
     statement about the universe needs 95 % of it priced (breadth_coverage_gate_ratio), and is NULL with a reason below.
     The advance-decline line is then carried, and flagged. McClellan and Zweig fold over the sessions and come from
     analytics/breadth/market.py, by the same gate. Prices of a session come in for some hours after it: so long one that

@@ -1,5 +1,5 @@
 {#- Breadth of today's members, carried back over all history: who failed or left is missing, so it flatters the past.
-    For exploration, beside what it gets wrong (quant.md 5.1). Never an input of anything. Even such a figure is one of the
+    For exploration, beside what it gets wrong. Never an input of anything. Even such a figure is one of the
     index only while half of the names are in it: before that it is NULL, each share by the names that it can be told of. -#}
 with survivors as (
     select universe, permid, max(known_at) as known_at

@@ -1,4 +1,4 @@
-{#- What each member of an index did on each session (quant.md 5.1 to 5.6), for drill-down. A stock is a member from the
+{#- What each member of an index did on each session, for drill-down. A stock is a member from the
     open of start_date, and on end_date no more. Stocks are joined on permid, never on ticker: tickers are recycled. A
     member without a price has a row that says so. Nothing here is on an adjusted basis, so no later split changes it. -#}
 select

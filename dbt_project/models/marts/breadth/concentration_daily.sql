@@ -1,4 +1,4 @@
-{#- Weight of the ten largest companies of a fund on the day of its holdings file (quant.md 5.8): share classes of a company
+{#- Weight of the ten largest companies of a fund on the day of its holdings file: share classes of a company
     are one, cash, futures and funds are left out, the rest is brought to 100 %. A company is known by its name without
     its share class; the symbols of share classes whose names differ are listed. From the first file on every fund whose
     files are taken has a row for each session: without a file it says so, "not yet" until the cut-off of the next. -#}

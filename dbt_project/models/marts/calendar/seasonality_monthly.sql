@@ -1,4 +1,4 @@
-{#- Mean monthly price return of the S&P 500 by month of the year, over all complete years before as_of_year (quant.md 1.14):
+{#- Mean monthly price return of the S&P 500 by month of the year, over all complete years before as_of_year:
     what was known when the year began. A month's return is from the last close of the month before to its own last close;
     a calendar month that is not over yet has none. -#}
 with month_ends as (

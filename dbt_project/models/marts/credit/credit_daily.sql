@@ -1,4 +1,4 @@
-{#- Credit spreads on each session (quant.md 1.5). ICE prints some month-ends on weekends: those rows fall away before
+{#- Credit spreads on each session. ICE prints some month-ends on weekends: those rows fall away before
     21 sessions are counted back. -#}
 with spreads as (
     {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {

@@ -1,4 +1,4 @@
-{#- What prices of bond funds say of credit, with a long free history (quant.md 1.5): high yield over Treasuries, and whether
+{#- What prices of bond funds say of credit, with a long free history: high yield over Treasuries, and whether
     spreads widen while shares stand near their high. -#}
 with funds as (
     select

@@ -1,4 +1,4 @@
-{#- Flows of the spot bitcoin funds and what they paid (quant.md 1.8, FLO-11), beside the price and the mood (SEN-07). Two costs
+{#- Flows of the spot bitcoin funds and what they paid, beside the price and the mood (SEN-07). Two costs
     of two groups of funds: of what came in alone, by the price of its day; and the average cost, where what leaves takes coins
     out at the average so far. The second is a recursion: cost(t) = f(t) cost(t-1) + in(t) with f the share of the coins that
     stay, so that cost(t) = F(t) sum(in(s) / F(s)) with F the product of all f so far. A group whose coins have all left has no

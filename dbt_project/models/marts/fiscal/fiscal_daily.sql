@@ -1,4 +1,4 @@
-{#- What the Treasury pays out and takes in on each session (quant.md CON-08): refunds of income tax to persons, transfers to
+{#- What the Treasury pays out and takes in on each session: refunds of income tax to persons, transfers to
     persons, and the rest by bucket. Refunds are those issued (checks and transfers, from 2005); the other flows are the lines of
     the Treasury's account, from March 2023. A day of the statement that is no session counts on the next one. -#}
 {%- set withdrawals = ('transfers', 'health', 'interest', 'defense', 'salaries') -%}

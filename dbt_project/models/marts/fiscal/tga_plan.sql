@@ -1,4 +1,4 @@
-{#- What balance the Treasury said it would have at the end of a quarter (quant.md LIQ-10), and what it had: the close of the last
+{#- What balance the Treasury said it would have at the end of a quarter, and what it had: the close of the last
     statement up to that day, where the next one is at most six days later. The plan is known from the release on, the close later. -#}
 {%- set as_of -%}
 select * replace (

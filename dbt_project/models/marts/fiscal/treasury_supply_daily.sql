@@ -1,4 +1,4 @@
-{#- What the Treasury borrows on the market (quant.md LIQ-11): marketable securities issued less redeemed, at face value, on each
+{#- What the Treasury borrows on the market: marketable securities issued less redeemed, at face value, on each
     session. Bills with cash-management bills; coupons are notes and bonds, inflation-protected and floating-rate ones among
     them. The growth of inflation-protected principal and the Federal Financing Bank raise no money from the market and are left
     out. A day of the statement that is no session counts on the next one. -#}

@@ -1,4 +1,4 @@
-{#- Flows of each category of funds (quant.md 6.5), and of the groups all_equity, all_us_equity, all_bonds, all_commodities
+{#- Flows of each category of funds, and of the groups all_equity, all_us_equity, all_bonds, all_commodities
     and all_funds, which leave leveraged, inverse and crypto funds out: long and inverse dollars are never netted.
 
     The panel of a month is fixed on its first session: funds with at least 63 sessions behind them; a fund that closes

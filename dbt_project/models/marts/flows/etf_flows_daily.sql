@@ -1,4 +1,4 @@
-{#- Net flow of each fund (quant.md 6.1, 6.2, 6.4), on the session whose orders it is of: v = t - lag, where t is the date
+{#- Net flow of each fund, on the session whose orders it is of: v = t - lag, where t is the date
     the issuer prints. Everything on the split basis of t. ProShares restates its history to today's basis, so there the
     AUM form serves and no split is applied. What cannot be trusted is NULL with a reason; flow_computed_usd_mn still
     shows what the formula gave. A session of an active fund that no report tells of is a row too: "not yet" until the

@@ -1,4 +1,4 @@
-{#- ICI's weekly estimate for all US ETFs beside the flows of our panel over the very same days (quant.md 6.5): from the day
+{#- ICI's weekly estimate for all US ETFs beside the flows of our panel over the very same days: from the day
     after ICI's previous period to the last day of this one, so that its eight-day periods match. The panel is a part of
     the market, so signs are compared, and the ratio watched for breaks. -#}
 with weeks as (

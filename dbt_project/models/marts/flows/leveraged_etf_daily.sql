@@ -1,4 +1,4 @@
-{#- Leveraged and inverse funds (quant.md 6.6), on the session of their net asset value. What a fund must trade at the close
+{#- Leveraged and inverse funds, on the session of their net asset value. What a fund must trade at the close
     to keep its leverage L is (L^2 - L) x assets before x return of the index, of the sign of the return for both kinds.
     The index return is that of the unlevered benchmark fund, dividends included; without it, what the fund's own NAV
     implies. A change of assets is the flow that the two reports show between them, or it is performance. -#}

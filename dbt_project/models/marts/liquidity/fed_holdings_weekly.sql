@@ -1,5 +1,5 @@
-{#- What the Federal Reserve holds in securities at each H.4.1 Wednesday, and the pace of its purchases or run-off (quant.md
-    LIQ-13). A change is against the Wednesday of exactly that many weeks before; a missing one leaves it NULL. -#}
+{#- What the Federal Reserve holds in securities at each H.4.1 Wednesday, and the pace of its purchases or run-off.
+    A change is against the Wednesday of exactly that many weeks before; a missing one leaves it NULL. -#}
 with held as (
     select *, treasuries + mbs as holdings
     from ({{ side_by_side(ref('int_observations_latest'), {'fed_treasuries': 'treasuries', 'fed_mbs': 'mbs'}, named='week_date') }}) as w

@@ -1,4 +1,4 @@
-{#- How much it costs to trade, from daily bars of SPY (quant.md 1.1, LIQ-14): Amihud's price move per dollar traded, and the
+{#- How much it costs to trade, from daily bars of SPY: Amihud's price move per dollar traded, and the
     spread of Corwin and Schultz from highs and lows of two days. A day that opens beyond the close before is moved back by the
     gap; a negative spread counts as 0. Neither is the depth of an order book. Beside them what the Fed and the Treasury did, as
     it was known at the session's cut-off: the pace of the Fed's holdings and the net issuance of 20 sessions, the newest of each

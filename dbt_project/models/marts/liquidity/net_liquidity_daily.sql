@@ -1,4 +1,4 @@
-{#- Net liquidity on each session (quant.md 4.3): the last Wednesday's assets less the Treasury's daily close less
+{#- Net liquidity on each session: the last Wednesday's assets less the Treasury's daily close less
     reverse repo, each carried no further than 9, 6 and 5 calendar days. A leg beyond that leaves the whole NULL: never
     a partial sum. Assets are a step function inside the week; daily changes are moves of the other two. -#}
 with legs as (

@@ -1,4 +1,4 @@
-{#- Net liquidity at each H.4.1 Wednesday (quant.md 4.2): the level definition, all stocks of the same day, and the
+{#- Net liquidity at each H.4.1 Wednesday: the level definition, all stocks of the same day, and the
     week-average definition in its own column. Every amount in USD billions. -#}
 with h41 as (
     from ({{ side_by_side(ref('int_observations_latest'), {

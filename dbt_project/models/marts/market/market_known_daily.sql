@@ -1,4 +1,4 @@
-{#- What was known at each session's cut-off, one wide row (quant.md 3.1, 4.3).
+{#- What was known at each session's cut-off, one wide row.
     A series that has ended is no gap. -#}
 {#- What only a file of the user's can bring is no gap while there is none. -#}
 {%- set optional = ['challenger_cuts', 'fms_cash_pct', 'fms_equity_net_pct'] -%}

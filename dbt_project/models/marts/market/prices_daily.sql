@@ -1,4 +1,4 @@
-{#- Prices as traded, and derived from them the split-adjusted and the dividend-adjusted ones (quant.md 5.2). A split or a
+{#- Prices as traded, and derived from them the split-adjusted and the dividend-adjusted ones. A split or a
     dividend concerns every session before its date: products of all later ones hang on the first of them, found by an
     ASOF join. Adjusted figures are on the basis of the newest split known and change with the next; raw ones do not. -#}
 {#- At a moment: rows known by then, adjusted for the splits and dividends known by then; a return one of whose parts came

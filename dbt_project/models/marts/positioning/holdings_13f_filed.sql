@@ -1,4 +1,4 @@
-{#- Every position of every report as it was filed, brought to dollars (quant.md 1, POS-08). Values are dollars in reports filed
+{#- Every position of every report as it was filed, brought to dollars. Values are dollars in reports filed
     since 2023-01-03 and thousands before; some filers kept writing thousands. What shows it is the price of a share that a row
     implies, against the one that most rows of the whole data set imply for that day: near a thousandth of it, the value is in
     thousands. A row without such a price follows the rest of its report. Any other price that is off stays as filed. -#}

@@ -1,4 +1,4 @@
-{#- What free sources show of things that only a file of the user's brings (quant.md 1), each under its own name. Corporate bonds
+{#- What free sources show of things that only a file of the user's brings, each under its own name. Corporate bonds
     are hedged with Treasuries by a fixed ratio of durations: a ratio fitted to the returns would hedge part of the spread away.
     Sector proxies are the mean of two deviations: of the fund's flow over 21 sessions, in percent of its assets, and of its
     return over 21 sessions less that of SPY. -#}

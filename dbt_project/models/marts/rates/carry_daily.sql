@@ -1,4 +1,4 @@
-{#- The dollar-yen carry on each session (quant.md 1.4, 4.6). A yield missing that day is the last one within 5 calendar
+{#- The dollar-yen carry on each session. A yield missing that day is the last one within 5 calendar
     days (Tokyo: 7, around New Year and in Golden Week 10), with its own date. The yen leg is 13 to 14 hours older. -#}
 with yields as (
     select

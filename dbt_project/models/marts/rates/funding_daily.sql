@@ -1,4 +1,4 @@
-{#- The price of overnight money on each session (quant.md 1.2): rates of that very date, nothing carried. -#}
+{#- The price of overnight money on each session: rates of that very date, nothing carried. -#}
 with rates as (
     {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {
         'sofr': 'sofr', 'sofr_99th_percentile': 'sofr_99th', 'sofr_volume': 'sofr_volume',

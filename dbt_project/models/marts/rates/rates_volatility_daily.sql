@@ -1,4 +1,4 @@
-{#- Volatility of interest rates on each session (quant.md 1.3), with the yields it is about. Only Tokyo's yields are
+{#- Volatility of interest rates on each session, with the yields it is about. Only Tokyo's yields are
     carried, over its holidays, with their dates. -#}
 with rates as (
     {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {

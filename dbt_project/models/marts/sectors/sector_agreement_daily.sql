@@ -1,5 +1,5 @@
-{#- How many of a fund's ten largest stocks have a stop-fall pattern active, and their volume against the 50 sessions before
-    (quant.md 1.15): "do they pull together". The stocks are those of the newest holdings file known at the cut-off. History
+{#- How many of a fund's ten largest stocks have a stop-fall pattern active, and their volume against the 50 sessions
+    before: "do they pull together". The stocks are those of the newest holdings file known at the cut-off. History
     begins with our first file. -#}
 {%- set fund = 'IGV' -%}
 with largest as (

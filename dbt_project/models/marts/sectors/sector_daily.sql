@@ -1,4 +1,4 @@
-{#- Sector funds on each session (quant.md 1.15): returns and ranks on split-adjusted closes without dividends, volume against
+{#- Sector funds on each session: returns and ranks on split-adjusted closes without dividends, volume against
     the 50 sessions before, the gap of the open. Ranks are among the sectors that have a return. -#}
 with bars as (
     {{ split_adjusted_bars(ref('prices_daily'), ref('sessions'), sector_tickers().keys() | list) }}

@@ -1,4 +1,4 @@
-{#- Levels of sector funds that can be said by rule (quant.md 1.15, SEC-08): the 20-week average, the volume-weighted average
+{#- Levels of sector funds that can be said by rule: the 20-week average, the volume-weighted average
     price since fixed days and since the year began, two candles, and levels stated for a leader. Trend lines and cups need a
     drawing hand: they are not here. -#}
 {%- set leaders = leader_levels() -%}

@@ -1,4 +1,4 @@
-{#- The stop-fall pattern of sector funds (quant.md 2.3.4), one row per event with what became of it, and whether the leader
+{#- The stop-fall pattern of sector funds, one row per event with what became of it, and whether the leader
     of its sector confirmed it while it was active. -#}
 {%- set leaders = leader_levels() -%}
 with bars as (

@@ -1,4 +1,4 @@
-{#- Ratios of prices (quant.md 1.9, 1.15): defensive over cyclical sectors, geometric means of split-adjusted closes without
+{#- Ratios of prices: defensive over cyclical sectors, geometric means of split-adjusted closes without
     dividends; semiconductors over the market, small over large companies. A ratio of levels changes with the split basis,
     its own changes do not. -#}
 {%- set baskets = sector_baskets() -%}

@@ -1,4 +1,4 @@
-{#- Other assets on NYSE sessions (quant.md 1.19). Each market keeps days of its own: a session has the newest close of a day
+{#- Other assets on NYSE sessions. Each market keeps days of its own: a session has the newest close of a day
     up to its date, at most 5 sessions old (Hong Kong and the mainland close before New York opens, and for a week around the
     lunar new year; bitcoin has a close on every day). Returns are of what the sessions have. The deviation is that of the 252
     returns before the session's own. -#}

@@ -1,4 +1,4 @@
-{#- Position of the trend proxy (quant.md 2.3.5): mean of the eight signs, times min(2, 10 % over the volatility of 60 daily
+{#- Position of the trend proxy: mean of the eight signs, times min(2, 10 % over the volatility of 60 daily
     log returns), and the nearest prices at which a sign would turn on the next close. Without all eight signals there is no
     position. -#}
 with closes as (

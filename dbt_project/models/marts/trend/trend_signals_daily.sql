@@ -1,4 +1,4 @@
-{#- The signals of a trend follower (quant.md 1.17, 2.3.5) and the price at which each would turn on the next close. Windows
+{#- The signals of a trend follower and the price at which each would turn on the next close. Windows
     count closes. A close is above its next average of k when it is above the mean of the last k - 1; above that of k closes
     before when it is above the close k - 1 before this one. -#}
 with closes as (

@@ -1,4 +1,4 @@
-{#- Valuation of US stocks by month (quant.md VAL-02, VAL-03): Shiller's cyclically adjusted and trailing price over earnings, and
+{#- Valuation of US stocks by month: Shiller's cyclically adjusted and trailing price over earnings, and
     the forward one of a file of the user's, the month's last figure. Ranks and scores look back only. -#}
 {#- An entry of the catalog for files of the user's: without one, and without a file, the columns are NULL. -#}
 {%- set forward_pe = 'forward_pe' -%}

@@ -1,4 +1,4 @@
-{#- The market value of US equities beside output (quant.md VAL-01). Equities are of the quarter's end, output is the annual
+{#- The market value of US equities beside output. Equities are of the quarter's end, output is the annual
     rate of the same quarter in the vintage known when the equities were: later estimates do not change a row. -#}
 with equities as (
     {{- side_by_side(ref('int_observations_latest'), {

@@ -1,4 +1,4 @@
-{#- Put/call ratios of Cboe's own volume on each session (quant.md 1.7). The products never stand in for each other. -#}
+{#- Put/call ratios of Cboe's own volume on each session. The products never stand in for each other. -#}
 with ratios as (
     {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {
         'put_call_total_ratio': 'total', 'put_call_equity_ratio': 'equity', 'put_call_index_ratio': 'idx',

@@ -1,4 +1,4 @@
-{#- Equity volatility on each session (quant.md 1.6, 2.2, 2.3.2, 2.3.3, bands of R6), with that of other markets. A session without a value is NULL
+{#- Equity volatility on each session, with that of other markets. A session without a value is NULL
     and breaks streaks. -#}
 with closes as (
     {{ on_sessions(ref('int_observations_latest'), ref('sessions'), {
