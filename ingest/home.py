@@ -76,6 +76,11 @@ class Home:
         return self.root / "user_files"
 
     @property
+    def claims(self) -> Path:
+        """Claims of the user's own, in the form of the register (analytics/claims/register)."""
+        return self.root / "claims"
+
+    @property
     def _folders(self) -> tuple[Path, ...]:
         return (
             self.archive,

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from ingest.errors import SourceError, TidegaugeError
 from orchestration.accept_command import register as register_accept
+from orchestration.claims_command import register as register_claims
 from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
 from orchestration.explore_command import register as register_explore
@@ -173,6 +174,7 @@ register_queries(app)
 register_shell(app)
 register_accept(app)
 register_explain(app)
+register_claims(app)
 register_report(app)
 register_publish(app)
 register_mcp(app)

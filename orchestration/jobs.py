@@ -5,7 +5,16 @@ from __future__ import annotations
 from dagster import AssetKey, AssetSelection, define_asset_job, in_process_executor
 
 from ingest.dataset import TABLES
-from orchestration.assets import breadth, implied_volatility, marts_assets, options, published, regimes, report
+from orchestration.assets import (
+    breadth,
+    claims,
+    implied_volatility,
+    marts_assets,
+    options,
+    published,
+    regimes,
+    report,
+)
 
 daily = define_asset_job(
     "daily",
@@ -15,7 +24,9 @@ daily = define_asset_job(
 )
 marts = define_asset_job(
     "marts",
-    selection=AssetSelection.assets(breadth, options, implied_volatility, marts_assets, regimes, published, report),
+    selection=AssetSelection.assets(
+        breadth, options, implied_volatility, marts_assets, regimes, claims, published, report
+    ),
     executor_def=in_process_executor,
     description="Build the marts from what has landed, audit, publish, report.",
 )

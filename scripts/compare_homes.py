@@ -18,7 +18,9 @@ from pathlib import Path
 import duckdb
 
 OF_A_RUN = frozenset({"loaded_at", "run_id", "build_id", "built_at", "published_at", "recorded_at"})
-NOT_RAW = frozenset({"marts", "meta", "ops", "quarantine", "staging", "intermediate", "main", "information_schema"})
+NOT_RAW = frozenset(
+    {"marts", "claims", "claim", "meta", "ops", "quarantine", "staging", "intermediate", "main", "information_schema"}
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def compared(before: Path, after: Path) -> Iterator[Compared]:
     """Yield every table of the two homes, raw tables first."""
     for name, is_wanted in (
         ("build/warehouse.duckdb", lambda schema: schema not in NOT_RAW and not schema.startswith("calendar")),
-        ("published/tidegauge.duckdb", lambda schema: schema == "marts"),
+        ("published/tidegauge.duckdb", lambda schema: schema in ("marts", "claims")),
     ):
         with duckdb.connect() as con:
             for alias, home in (("before", before), ("after", after)):

@@ -14,12 +14,13 @@ from typing import Final
 import duckdb
 
 from ingest.home import Home
+from warehouse.declared_tables import DeclaredTable
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
-from warehouse.published_table import ACCEPTANCES, BUILD, CHECKS, REGIME_LEDGER, RUNS
+from warehouse.published_table import ACCEPTANCES, BUILD, CHECKS, DEFINITIONS, REGIME_LEDGER, RUNS
 from warehouse.releases import Release, build_of, is_sound, releases
 from warehouse.sql import one, text
 
-CARRIED_OVER: Final = {"ops.runs": RUNS, "ops.checks": CHECKS}
+CARRIED_OVER: Final = {"ops.runs": RUNS, "ops.checks": CHECKS, "claim.definitions": DEFINITIONS}
 """Tables of the build file that a rebuild keeps whole, each with its copy in a release."""
 
 
@@ -60,6 +61,8 @@ def recover(con: duckdb.DuckDBPyConnection, release: Release) -> Recovered:
     assert build is not None
     with _attached(con, release):
         for table, copy in CARRIED_OVER.items():
+            if not _has(con, copy):  # the release is older than the table
+                continue
             con.execute(f"insert into {table} by name select * from kept.{copy.path}")
         # A release is written before its run can be said to have published it; that it is here says so.
         con.execute(
@@ -74,6 +77,11 @@ def recover(con: duckdb.DuckDBPyConnection, release: Release) -> Recovered:
         runs = int(one(con, f"select count(distinct run_id) from kept.{RUNS.path}"))
         rows = int(one(con, f"select count(*) from kept.{REGIME_LEDGER.path}"))
     return Recovered(release.build_id, build.built_at, runs, rows)
+
+
+def _has(con: duckdb.DuckDBPyConnection, table: DeclaredTable) -> bool:
+    where = "where database_name = 'kept' and schema_name = ? and table_name = ?"
+    return con.execute(f"select 1 from duckdb_tables() {where}", [table.schema, table.name]).fetchone() is not None
 
 
 def _rows(con: duckdb.DuckDBPyConnection) -> str:

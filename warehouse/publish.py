@@ -1,4 +1,4 @@
-"""Publication: marts and meta of the build file become one new, whole, read-only file that analysts open.
+"""Publication: marts, claims and meta of the build file become one new, whole, read-only file that analysts open.
 
 A release is complete under releases/ before it gets its name, and the published file is switched to it by one
 rename. Whenever we are killed, the published file is one whole release: the old one or the new one.
@@ -27,7 +27,7 @@ from warehouse.declared_tables import Column, DeclaredTable
 from warehouse.keepsakes import keepsake_queries
 from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, BUILD, LINEAGE, PUBLISH_TABLES, QUALITY
+from warehouse.published_table import AS_OF, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY, RELEASED
 from warehouse.releases import (
     STAMP,
     Release,
@@ -79,11 +79,13 @@ def publish(
     code_version: str,
     keep: int,
     presentation: Presentation | None = None,
+    macros: Sequence[str] = (),
 ) -> PublishResult:
     """Publish the marts of the build file, unless the current release already says the same.
 
     The caller holds WriterLock and has audited the build file. `now` is aware. Keeps the last `keep` releases.
-    `presentation` goes into meta.readings and meta.charts. HomeUnusable when the disk is full or read-only; the
+    `presentation` goes into meta.readings and meta.charts; `macros` are statements that run in the new file, of tables
+    that it has. HomeUnusable when the disk is full or read-only; the
     published file is then what it was. Releases and a published file that cannot be read are set aside or replaced:
     they stop nothing.
     """
@@ -100,7 +102,7 @@ def publish(
             follow(con)
             queries: list[AsOf | SnapshotMacro] = [*as_of_queries(con, tables)]
             queries += snapshot_macros(con, home.snapshots, TABLES)
-            content = _fingerprint(con, tables, queries, code_version, origin, shown)
+            content = _fingerprint(con, tables, queries, code_version, origin, shown, macros)
             same = same_content(home, content)
             if same is not None:
                 is_whole = is_published_whole(home, same)
@@ -111,7 +113,7 @@ def publish(
             build_id = f"{_stamp(home, now)}-{content[:8]}"
             path = home.releases / f"tidegauge_{build_id}.duckdb"
             build = (build_id, naive_utc(now), run_id, code_version, origin, origin == "SIMULATED")
-            _write(con, _unfinished(path), tables, queries, build, content, shown)
+            _write(con, _unfinished(path), tables, queries, build, content, shown, macros)
         finally:
             con.close()
         _check_opens(_unfinished(path), build_id, tables)
@@ -142,21 +144,21 @@ def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[DeclaredTable]:
-    """Return tables and views of marts and meta, with comments, in order of name."""
+    """Return tables and views of a release, with comments, in order of name."""
     relations = con.execute(
-        """
+        f"""
         select schema_name, table_name, comment from duckdb_tables()
-        where database_name = current_database() and schema_name in ('marts', 'meta') and not internal
+        where database_name = current_database() and {IN_RELEASE} and not internal
         union all
         select schema_name, view_name, comment from duckdb_views()
-        where database_name = current_database() and schema_name in ('marts', 'meta') and not internal
+        where database_name = current_database() and {IN_RELEASE} and not internal
         order by all
         """
     ).fetchall()
     columns = con.execute(
-        """
+        f"""
         select schema_name, table_name, column_name, data_type, comment from duckdb_columns()
-        where database_name = current_database() and schema_name in ('marts', 'meta') and not internal
+        where database_name = current_database() and {IN_RELEASE} and not internal
         order by schema_name, table_name, column_index
         """
     ).fetchall()
@@ -177,17 +179,18 @@ def _fingerprint(
     code_version: str,
     origin: str,
     presentation: Presentation,
+    macros: Sequence[str],
 ) -> str:
     """Return a sha256 of what an analyst would see differ: not of row order, run ids or ages."""
     lines = [f"code {code_version}", f"origin {origin}"]
     for table in tables:
-        if table.schema == "marts":
+        if table.schema in ("marts", "claims"):
             lines.append(repr(table))
             lines.append(repr(_content(con, table, [name for name, *_ in table.columns])))
         elif table.name == "freshness":
             names = {name for name, *_ in table.columns}
             lines.append(repr(_content(con, table, [n for n in ("series_id", "provider", "state") if n in names])))
-    lines += [repr(query) for query in queries]
+    lines += [repr(query) for query in queries] + list(macros)
     lines += [repr(row) for rows in presentation.rows().values() for row in rows]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -212,11 +215,12 @@ def _write(
     build: tuple[Any, ...],
     content: str,
     presentation: Presentation,
+    macros: Sequence[str],
 ) -> None:
     """Write the new file at `path` and close it."""
     con.execute(f"attach {_text(str(path))} as {_ALIAS} (storage_version '{STORAGE_VERSION}')")
     try:
-        _fill(con, tables, queries, build, content, presentation)
+        _fill(con, tables, queries, build, content, presentation, macros)
         con.execute(f"checkpoint {_ALIAS}")
     finally:
         con.execute(f"detach {_ALIAS}")
@@ -229,13 +233,14 @@ def _fill(
     build: tuple[Any, ...],
     content: str,
     presentation: Presentation,
+    macros: Sequence[str],
 ) -> None:
     """Copy everything in one transaction: each of hundreds of comments would wait for the disk on its own."""
     source = _quoted(_one(con, "select current_database()"))
     prefix = SIMULATED_PREFIX if build[-1] else ""
     con.begin()
     try:
-        con.execute(f"create schema {_ALIAS}.marts; create schema {_ALIAS}.meta")
+        con.execute("; ".join(f"create schema {_ALIAS}.{schema}" for schema in RELEASED))
         rows_count = 0
         for table in tables:
             con.execute(f"create table {_ALIAS}.{table.path} as from {source}.{table.path}")
@@ -253,7 +258,7 @@ def _fill(
         _write_rows(con, LINEAGE, lineage(con))
         for table in PUBLISH_TABLES:
             _comment(con, table, prefix)
-        _write_as_of(con, source, queries, str(build[0]), prefix)
+        _write_as_of(con, source, queries, str(build[0]), prefix, macros)
         con.commit()
     except BaseException:
         con.rollback()
@@ -306,7 +311,12 @@ def _write_rows(con: duckdb.DuckDBPyConnection, table: DeclaredTable, rows: list
 
 
 def _write_as_of(
-    con: duckdb.DuckDBPyConnection, source: str, queries: Sequence[AsOf | SnapshotMacro], build_id: str, prefix: str
+    con: duckdb.DuckDBPyConnection,
+    source: str,
+    queries: Sequence[AsOf | SnapshotMacro],
+    build_id: str,
+    prefix: str,
+    macros: Sequence[str],
 ) -> None:
     """Store the as-of macros and views. Their names are looked up in the file in use, so that is the new one."""
     con.execute(f"use {_ALIAS}")
@@ -316,6 +326,8 @@ def _write_as_of(
         for query in queries:
             for statement in query.statements(build_id, prefix):
                 con.execute(statement)
+        for statement in macros:
+            con.execute(statement)
     finally:
         con.execute(f"use {source}")
 
@@ -344,7 +356,7 @@ def _check_opens(path: Path, build_id: str, tables: list[DeclaredTable]) -> None
     """Open the finished file as an analyst would; HomeUnusable when it is not what was written."""
     with duckdb.connect(str(path), read_only=True) as con:
         seen = _one(con, "select build_id from meta.build")
-        count = _one(con, "select count(*) from duckdb_tables() where schema_name in ('marts', 'meta')")
+        count = _one(con, f"select count(*) from duckdb_tables() where {IN_RELEASE}")
     if seen != build_id or count != len(tables) + len(PUBLISH_TABLES):
         raise HomeUnusable(
             f"{path}: expected build {build_id} with {len(tables) + len(PUBLISH_TABLES)} tables, "

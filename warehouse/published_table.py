@@ -7,8 +7,13 @@ from typing import Final
 from warehouse.declared_tables import declared_tables
 from warehouse.own_tables import FOLDER
 
+RELEASED: Final = ("marts", "claims", "meta")
+"""The schemas of a release."""
+
+IN_RELEASE: Final = f"schema_name in {RELEASED}"
+
 PUBLISH_TABLES: Final = declared_tables(FOLDER / "meta.yml")
-"""What publication itself writes; every other table of the file is a dbt model or of the regimes."""
+"""What publication itself writes; every other table of the file is a dbt model, of the regimes or of the claims."""
 
 _BY_NAME: Final = {table.name: table for table in PUBLISH_TABLES}
 BUILD: Final = _BY_NAME["build"]
@@ -22,3 +27,4 @@ READINGS: Final = _BY_NAME["readings"]
 CHARTS: Final = _BY_NAME["charts"]
 KEYS: Final = _BY_NAME["keys"]
 LINEAGE: Final = _BY_NAME["lineage"]
+DEFINITIONS: Final = _BY_NAME["definitions"]

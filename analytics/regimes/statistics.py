@@ -114,13 +114,21 @@ def resampled_medians(values: Doubles, weights: Counts) -> Doubles:
     """
     order = np.argsort(values, kind="stable")
     ranked, drawn = values[order], weights[order]
+    lower, upper = median_places(drawn)
+    medians = (ranked[lower] + ranked[upper]) / 2
+    medians[drawn.sum(axis=0) == 0] = np.nan
+    return np.asarray(medians, dtype=np.float64)
+
+
+def median_places(drawn: Counts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return for each resample which two of the values, in their order, lie in its middle.
+
+    `drawn` is (number of values, resamples): how often each comes in each.
+    """
     # counted by blocks of values first: to count up to each value of each resample takes three times as long
     until = np.cumsum(np.add.reduceat(drawn, range(0, len(drawn), _BLOCK), dtype=np.int16), axis=0, dtype=np.int16)
     totals = until[-1]
-    lower, upper = (_reached(drawn, until, rank) for rank in ((totals - 1) // 2, totals // 2))
-    medians = (ranked[lower] + ranked[upper]) / 2
-    medians[totals == 0] = np.nan
-    return np.asarray(medians, dtype=np.float64)
+    return _reached(drawn, until, (totals - 1) // 2), _reached(drawn, until, totals // 2)
 
 
 _BLOCK: Final = 32

@@ -3,6 +3,7 @@
 from dagster import AssetsDefinition
 
 from orchestration.assets.breadth import breadth
+from orchestration.assets.claims import claims
 from orchestration.assets.implied_volatility import implied_volatility
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.options import options
@@ -11,7 +12,17 @@ from orchestration.assets.reference import operations, reference
 from orchestration.assets.regimes import regimes
 from orchestration.assets.sources import sources
 
-__all__ = ["ALL", "breadth", "implied_volatility", "marts_assets", "options", "published", "regimes", "report"]
+__all__ = [
+    "ALL",
+    "breadth",
+    "claims",
+    "implied_volatility",
+    "marts_assets",
+    "options",
+    "published",
+    "regimes",
+    "report",
+]
 
 ALL: list[AssetsDefinition] = [
     sources,
@@ -22,6 +33,7 @@ ALL: list[AssetsDefinition] = [
     implied_volatility,
     marts_assets,
     regimes,
+    claims,
     published,
     report,
 ]

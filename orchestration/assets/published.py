@@ -14,17 +14,18 @@ from dagster import (
 )
 from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
 
+from analytics.claims.as_of import STATEMENTS
 from analytics.regimes.tables import REGIME_TABLES
 from ingest.errors import AuditFailed
 from orchestration import audit, dbt_meta, drawn
+from orchestration.assets.claims import CLAIM_KEYS
 from orchestration.assets.described import OWNERS
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.regimes import ALWAYS_KEYS
 from orchestration.assets.table_facts import origin_of
 from orchestration.session import Session
 from orchestration.version import code_version
-
-RELEASED_SCHEMAS = ("marts", "meta")
+from warehouse.published_table import RELEASED
 
 # Read when the assets are: what a mart says wrongly is found before a run, not at its end.
 PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets([marts_assets])[0]).with_keys(
@@ -39,7 +40,7 @@ KEY = AssetKey(["published", "tidegauge"])
     group_name="release",
     kinds={"duckdb"},
     owners=OWNERS,
-    deps=[key for key in (*marts_assets.keys, *ALWAYS_KEYS) if key.path[0] in RELEASED_SCHEMAS],
+    deps=[key for key in (*marts_assets.keys, *ALWAYS_KEYS, *CLAIM_KEYS) if key.path[0] in RELEASED],
     check_specs=[AssetCheckSpec(drawn.CHECK, asset=KEY, description=drawn.DESCRIPTION)],
     required_resource_keys={"session"},
 )
@@ -77,6 +78,7 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
             code_version=code_version(),
             keep=session.settings.keep_releases,
             presentation=PRESENTATION,
+            macros=STATEMENTS,
         )
     yield MaterializeResult(
         metadata={

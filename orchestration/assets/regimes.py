@@ -106,12 +106,13 @@ def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
             asset_key=_key(table.name), metadata={**(regime if table.name == REGIME_DAILY.name else {}), **shown}
         )
     for check in checks:
-        yield _shown(check)
+        yield check_result(check)
     with session.step():
         audit.require_passed(checks)
 
 
-def _shown(check: CheckResult) -> AssetCheckResult:
+def check_result(check: CheckResult) -> AssetCheckResult:
+    """Return a check of a derived table as Dagster shows it."""
     return AssetCheckResult(
         asset_key=AssetKey(check.asset.split(".")),
         check_name=check.name,

@@ -15,6 +15,7 @@ from ingest.home import Home, nothing_published
 from serving.mcp import limits
 from serving.query.questions import questions
 from serving.units import unit_of
+from warehouse.published_table import IN_RELEASE
 from warehouse.sql import quoted, text
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _release(con: duckdb.DuckDBPyConnection) -> Document:
 
 def _table(con: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str, str]:
     schema, _, name = table.rpartition(".")
-    in_schema = f"schema_name = {text(schema)}" if schema else "schema_name in ('marts', 'meta')"
+    in_schema = f"schema_name = {text(schema)}" if schema else IN_RELEASE
     found = con.execute(
         "select schema_name, table_name, comment from duckdb_tables()"
         f" where database_name = 'tidegauge' and table_name = {text(name)} and {in_schema}"

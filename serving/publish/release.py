@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import duckdb
 
 from ingest.home import Home, nothing_published
-from warehouse.published_table import KEYS, PUBLISH_TABLES
+from warehouse.published_table import IN_RELEASE, KEYS, PUBLISH_TABLES
 from warehouse.sql import one, quoted
 
 NUMERIC: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)")
@@ -110,12 +110,12 @@ def build_of(con: duckdb.DuckDBPyConnection) -> Build:
 
 
 def tables_of(con: duckdb.DuckDBPyConnection) -> list[Table]:
-    """Return the tables of marts and meta, in order of name; keys are those of meta.keys."""
+    """Return the tables of the release, in order of name; keys are those of meta.keys."""
     columns: dict[tuple[str, str], list[Column]] = {}
     for schema, table, name, kind, comment in con.execute(
-        """
+        f"""
         select schema_name, table_name, column_name, data_type, comment from duckdb_columns()
-        where database_name = current_database() and schema_name in ('marts', 'meta') and not internal
+        where database_name = current_database() and {IN_RELEASE} and not internal
         order by schema_name, table_name, column_index
         """
     ).fetchall():
@@ -131,9 +131,9 @@ def tables_of(con: duckdb.DuckDBPyConnection) -> list[Table]:
             f"{quoted(schema)}.{quoted(name)}",
         )
         for schema, name, comment in con.execute(
-            """
+            f"""
             select schema_name, table_name, comment from duckdb_tables()
-            where database_name = current_database() and schema_name in ('marts', 'meta') order by all
+            where database_name = current_database() and {IN_RELEASE} order by all
             """
         ).fetchall()
     ]

@@ -6,6 +6,7 @@ from typing import Final
 
 from ingest.errors import QueryRefused
 from ingest.home import Home, nothing_published
+from warehouse.published_table import IN_RELEASE
 from warehouse.sql import text
 
 _HAS_PAST: Final = """
@@ -22,7 +23,7 @@ select
     case when schema_name <> 'marts' then '' when {_HAS_PAST} then 'yes' else 'no' end as as_of,
     regexp_extract(comment, '^(SIMULATED\. )?(.*?\.)(\s|$)', 2) as holds
 from duckdb_tables() as t
-where database_name = 'tidegauge' and schema_name in ('marts', 'meta')
+where database_name = 'tidegauge' and {IN_RELEASE}
 order by all
 """  # our own text
 
@@ -109,4 +110,4 @@ def _told(home: Home, schema: str, name: str) -> str:
 
 
 def _schema(schema: str) -> str:
-    return f"schema_name = {text(schema)}" if schema else "schema_name in ('marts', 'meta')"
+    return f"schema_name = {text(schema)}" if schema else IN_RELEASE

@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from warehouse.published_table import IN_RELEASE
 from warehouse.sql import text
 
 
 def table_names(published: Path) -> list[str]:
-    """Return the tables of marts, and those of meta with their schema."""
+    """Return the tables of marts, and those of claims and meta with their schema."""
     return _column(
         published,
         "select case schema_name when 'marts' then table_name else schema_name || '.' || table_name end"
-        " from duckdb_tables() where schema_name in ('marts', 'meta') order by schema_name, table_name",
+        f" from duckdb_tables() where {IN_RELEASE} order by schema_name, table_name",
     )
 
 

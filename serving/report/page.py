@@ -1,16 +1,20 @@
-"""report/index.html: the morning, charts, what followed and the health of the data, in one page without a script."""
+"""report/index.html: the morning, charts, what followed and the health of the data, in one page without a script.
+
+Beside it stands claims.html, the page of the claims.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from ingest.home import Home, nothing_published
 from serving.report.axes import shared_axes
 from serving.report.changes import changes
+from serving.report.claims import claims_page_section, claims_section, marks
 from serving.report.groups import groups_section
 from serving.report.health import checks_section, health_section
 from serving.report.morning import newest_rows
@@ -31,8 +35,15 @@ def write_report(home: Home, language: str = ENGLISH) -> Path:
     if not home.published.exists():
         raise nothing_published(home)
     with duckdb.connect(str(home.published), read_only=True) as con:
-        page = render(con, phrases(language))
-    path = home.report if language == ENGLISH else home.report.with_suffix(f".{language}{home.report.suffix}")
+        page, of_claims = render(con, phrases(language)), render_claims(con, phrases(language))
+    if of_claims:
+        _written(home.report.with_stem("claims"), language, of_claims)
+    return _written(home.report, language, page)
+
+
+def _written(path: Path, language: str, page: str) -> Path:
+    """Put a page in place whole, under the name that its language gives it."""
+    path = path if language == ENGLISH else path.with_suffix(f".{language}{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     waiting = path.with_suffix(".tmp")
     waiting.write_text(page, encoding="utf-8")
@@ -40,12 +51,26 @@ def write_report(home: Home, language: str = ENGLISH) -> Path:
     return path
 
 
-def render(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
-    """Return the page for an open published file; everything that comes from a table is escaped."""
+def render_claims(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
+    """Return the page of the claims; nothing where the file has none."""
     words = words or phrases()
+    section = claims_page_section(con, words)
+    if not section:
+        return ""
+    contents = [("claims", words.say("Claims")), ("method", words.say("Method"))]
+    return rendered("page.html", words, build=_build(con), marks=marks(con), contents=contents, sections=section)
+
+
+def _build(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     (build,) = rows_of(
         con, "select build_id, built_at, origin, is_simulated, data_through_date, code_version from meta.build"
     )
+    return build
+
+
+def render(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
+    """Return the page for an open published file; everything that comes from a table is escaped."""
+    words = words or phrases()
     presentation = read_presentation(con)
     axes = shared_axes(con, presentation.charts if presentation else ())
     rows = newest_rows(con)
@@ -54,6 +79,7 @@ def render(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
         **regime_sections(con, rows, axes, words),
         "watchlists": watchlists_section(con, words),
         "charts": groups_section(con, presentation, axes, words),
+        "claims": claims_section(con, words),
         "health": health_section(con, words),
         "checks": checks_section(con, words),
     }
@@ -61,7 +87,7 @@ def render(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
     return rendered(
         "page.html",
         words,
-        build=build,
+        build=_build(con),
         marks=axes.marks,
         contents=[(name, words.say(CONTENTS[name])) for name in shown],
         sections=Markup("\n").join(shown.values()),
@@ -76,6 +102,7 @@ CONTENTS = {
     "followed": "What followed",
     "validity": "How far to trust it",
     "truth": "Against the simulated truth",
+    "claims": "Claims",
     "health": "Data health",
     "checks": "Checks",
 }

@@ -116,6 +116,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "meta.acceptances",
         "meta.keys",
         "meta.lineage",
+        "claims.definitions",
         "meta.freshness",
         *(
             f"meta.{name}"
@@ -128,6 +129,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
     assert ask(
         home.published, "select schema_name from duckdb_schemas() where not internal and schema_name <> 'main'"
     ) == [
+        ("claims",),
         ("marts",),
         ("meta",),
     ]

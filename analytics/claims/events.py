@@ -1,0 +1,31 @@
+"""When a condition began to hold: onsets, and of those the ones that lie far enough apart."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Places = npt.NDArray[np.int64]
+
+NATURAL: Final = 1
+"""A cool-down of one session lets every onset count."""
+
+
+def onsets(condition: pl.Series) -> Places:
+    """Return the places at which the condition is TRUE and was not on the session before."""
+    before = condition.shift(1).fill_null(value=False)
+    found: Places = np.flatnonzero((condition & ~before).fill_null(value=False).to_numpy()).astype(np.int64)
+    return found
+
+
+def spaced(places: Places, cooldown: int) -> Places:
+    """Return the places at least `cooldown` apart, greedy from the left: what a reader at the time would have taken."""
+    found: list[int] = []
+    at = 0
+    while at < len(places):
+        found.append(int(places[at]))
+        at = int(np.searchsorted(places, places[at] + cooldown))
+    return np.array(found, dtype=np.int64)

@@ -1,0 +1,232 @@
+"""Figures that were said, and dated forecasts, beside what the data has, as known then and as known now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from analytics.claims.definition import Strict, sources
+from ingest.yaml_files import checked, read_yaml
+from warehouse.latest import NEWEST_FIRST
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FACTS: Final = Path(__file__).with_name("facts.yml")
+_PREDICTIONS: Final = Path(__file__).with_name("predictions.yml")
+_MORNING_AFTER: Final = timedelta(days=1, hours=14)
+"""What was said on a day was said by its morning after, before the market opened in New York."""
+_HELD: Final = "claim_observations"
+_SAID: Final = re.compile(r"'([a-z][a-z0-9_]*)'")
+_INDEX: Final = "select period_date, value from newest where series_id = 'sp500_close' and period_date between"
+
+
+class Fact(Strict):
+    """A figure that was said. It is held against `sql`, or against one period of one series."""
+
+    id: str
+    claim: str | None = None
+    source: str
+    said: str
+    zh: str
+    number: float | None = None
+    unit: str | None = None
+    tolerance: float = 0.0
+    record: str
+    verdict: Literal["confirmed", "refuted", "scope"]
+    series: str | None = None
+    period: date | None = None
+    sql: str | None = None
+    is_scope: bool = False
+
+    @property
+    def query(self) -> str | None:
+        """Return the select over `newest` that gives the figure; None where this data has nothing of it."""
+        if self.series is not None:
+            where = f"series_id = '{self.series}' and period_date = date '{self.period}'"
+            return f"select max(value) from newest where {where}"
+        return self.sql
+
+
+class Prediction(Strict):
+    """A forecast with the day on which it is due. `sql` gives the figure that decides it."""
+
+    id: str
+    claim: str
+    source: str
+    en: str
+    zh: str
+    made: date
+    expires: date
+    sql: str
+    start: date | None = None
+    right_at_least: float | None = None
+    right_at_most: float | None = None
+    decided_early: bool = False
+
+    @property
+    def query(self) -> str:
+        """Return the select over `newest`, with what is named in braces written out."""
+        window = f"({_INDEX} date '{self.start or self.made}' and date '{self.expires}')"
+        return self.sql.format(
+            drawdown="select 100 * min(value / high - 1) from (select value, max(value) over (order by period_date) as "
+            f"high from {window})",
+            change=f"select 100 * (arg_max(value, period_date) / arg_min(value, period_date) - 1) from {window}",
+            best=f"select 100 * (max(value) / arg_min(value, period_date) - 1) from {window}",
+            highest=f"select max(value) from {window}",
+        )
+
+    def is_right(self, figure: float) -> bool:
+        """Say whether the figure decides for the forecast."""
+        low, high = self.right_at_least, self.right_at_most
+        return (low is None or figure >= low) and (high is None or figure <= high)
+
+
+def facts() -> list[Fact]:
+    """Return the facts of the register."""
+    return [checked(Fact, one, f"{_FACTS.name}: {one.get('id')}") for one in read_yaml(_FACTS, "facts of claims")]
+
+
+def predictions() -> list[Prediction]:
+    """Return the forecasts of the register."""
+    found = read_yaml(_PREDICTIONS, "forecasts of claims")
+    return [checked(Prediction, one, f"{_PREDICTIONS.name}: {one.get('id')}") for one in found]
+
+
+class Evidence:
+    """Asks the observations of one database what was known at a moment."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        queries = [one.query for one in facts() if one.query] + [one.query for one in predictions()]
+        named = sorted({name for query in queries for name in _SAID.findall(query)})
+        listed = ", ".join(f"'{name}'" for name in named)
+        # each query would look at every observation again
+        con.execute(
+            f"create or replace temp table {_HELD} as select * from marts.observations where series_id in ({listed})"
+        )
+        row = con.execute("select max(session_date), max(cutoff_at) from marts.market_known_daily").fetchone()
+        assert row is not None
+        self.newest: date = row[0]
+        self.now: datetime = row[1]
+        origin = con.execute("select any_value(data_origin) from marts.market_daily").fetchone()
+        self.is_simulated = origin is not None and origin[0] == "SIMULATED"
+
+    def number(self, query: str, moment: datetime) -> float | None:
+        """Return the figure of a query as known at `moment` (naive UTC); None where there is none."""
+        found = self._con.execute(evidence_sql(query, moment, _HELD)).fetchone()
+        return None if found is None or found[0] is None else round(float(found[0]), 6)
+
+
+def evidence_sql(query: str, moment: datetime, observations: str = "marts.observations") -> str:
+    """Return the whole query: `newest` is each period's newest vintage of the first provider, as known at `moment`.
+
+    A period on which providers differ by more than they may has none."""
+    at = f"timestamp '{moment}'"
+    disputed = f"select series_id, period_date from marts.disagreements where is_disputed and known_at <= {at}"
+    newest = (
+        f"select series_id, period_date, value from {observations} where known_at <= {at} "
+        f"and (series_id, period_date) not in ({disputed}) "
+        f"qualify row_number() over (partition by series_id, period_date order by provider_rank, {NEWEST_FIRST}) = 1"
+    )
+    body = query.replace("$moment", at)
+    if "newest" not in body:
+        return body
+    if body.startswith("with "):
+        return f"with newest as ({newest}), {body.removeprefix('with ')}"
+    return f"with newest as ({newest}) {body}"
+
+
+def fact_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the rows of claims.facts."""
+    told, rows = sources(), []
+    for fact in facts():
+        said = told[fact.source].said_date
+        query = fact.query
+        now = evidence.number(query, evidence.now) if query else None
+        then = evidence.number(query, _moment(said)) if query and said else None
+        verdict, basis = _verdict(fact, then, now, is_simulated=evidence.is_simulated)
+        rows.append(
+            {
+                "fact_id": fact.id,
+                "claim_id": fact.claim,
+                "source": fact.source,
+                "said_date": said,
+                "said_text": fact.said,
+                "said_zh_text": fact.zh,
+                "said_number": fact.number,
+                "unit": fact.unit,
+                "public_record_text": fact.record,
+                "known_then_number": then,
+                "known_now_number": now,
+                "tolerance_number": fact.tolerance if fact.number is not None else None,
+                "verdict": verdict,
+                "verdict_basis": basis,
+                "evidence_sql": evidence_sql(query, evidence.now) if query else None,
+            }
+        )
+    return rows
+
+
+def _moment(said: date) -> datetime:
+    return datetime.combine(said, datetime.min.time()) + _MORNING_AFTER
+
+
+def _verdict(fact: Fact, then: float | None, now: float | None, *, is_simulated: bool) -> tuple[str, str]:
+    """Return the verdict and what it rests on. A simulated market says nothing about the real one.
+
+    What was right as first known was right to say: the figure as known then counts, else the one known now.
+    """
+    seen = then if then is not None else now
+    if fact.verdict == "scope" or fact.number is None or seen is None or is_simulated:
+        return fact.verdict, "public_record"
+    return ("confirmed" if abs(seen - fact.number) <= fact.tolerance + 1e-9 else "refuted"), "data"
+
+
+def prediction_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the rows of claims.predictions."""
+    rows = []
+    for one in predictions():
+        figure = evidence.number(one.query, evidence.now) if evidence.newest > one.made else None
+        state = _state(one, figure, evidence.newest)
+        rows.append(
+            {
+                "prediction_id": one.id,
+                "claim_id": one.claim,
+                "source": one.source,
+                "prediction_text": one.en,
+                "prediction_zh_text": one.zh,
+                "made_date": one.made,
+                "expires_date": one.expires,
+                "state": state,
+                "scored_date": None if state == "open" else min(evidence.newest, one.expires),
+                "evidence_number": figure,
+                "evidence_sql": evidence_sql(one.query, evidence.now),
+            }
+        )
+    return rows
+
+
+def _state(one: Prediction, figure: float | None, newest: date) -> str:
+    if figure is not None and one.decided_early and one.is_right(figure):
+        return "right"
+    if newest < one.expires:
+        return "open"
+    if figure is None:
+        return "unknown"
+    return "right" if one.is_right(figure) else "wrong"
+
+
+def verdicts_of_facts(rows: list[dict[str, Any]]) -> Mapping[str, str]:
+    """Return per claim the verdict of its facts: refuted where one is, supported where all are confirmed."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if row["claim_id"]:
+            found.setdefault(row["claim_id"], set()).add(row["verdict"])
+    return {
+        claim: "refuted" if "refuted" in said else "supported" if said == {"confirmed"} else "weak"
+        for claim, said in found.items()
+    }

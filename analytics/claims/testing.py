@@ -1,0 +1,315 @@
+"""One test of one claim: its events, what followed them, and how far that is from what chance gives.
+
+Every item of the reporting standard is a column of the row that `figures_of` returns; a missing figure is NULL and
+`reason_text` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.claims.definition import Outcome
+from analytics.claims.events import Places, spaced
+from analytics.claims.outcomes import Measured
+from analytics.regimes.statistics import (
+    Counts,
+    Doubles,
+    block_weights,
+    median_places,
+    percentile_interval,
+    wilson,
+    windows_that_fit,
+)
+
+RESAMPLES: Final = 10_000
+SHIFTS: Final = 5_000
+SEED: Final = 20260207
+BUCKETS: Final = (-0.20, -0.10, -0.05)
+"""Edges of the drawdown from the highest close so far; panics come in drawdowns, so like is compared with like."""
+_DEFAULT_THRESHOLDS: Final = {
+    "return": 0.0,
+    "relative_return": 0.0,
+    "change": 0.0,
+    "max_adverse": -0.05,
+    "max_drawdown": -0.10,
+}
+
+Statistic = Callable[[Doubles], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a test looks at: per session of the spine its date, whether the condition is known, and its bucket."""
+
+    dates: list[date]
+    is_known: npt.NDArray[np.bool_]
+    buckets: npt.NDArray[np.int64]
+    first: int
+    """Place of the first session of the sample."""
+
+
+def bucket_of(drawdowns: Doubles) -> npt.NDArray[np.int64]:
+    """Return the bucket of each drawdown (0 or negative): 0 is deeper than 20 %, 3 less than 5 %; -1 unknown."""
+    found = np.searchsorted(np.array(BUCKETS), drawdowns, side="left")
+    return np.where(np.isnan(drawdowns), -1, found).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The events of a claim with one cool-down, and one measure of what followed."""
+
+    outcome: Outcome
+    horizon: int
+    cooldown: int
+    onsets: Places
+    measured: Measured
+    sample: Sample
+    out_of_sample_from: date | None
+
+    @property
+    def events(self) -> Places:
+        """Return the events that count: of the sample, far enough apart."""
+        return spaced(self.onsets[self.onsets >= self.sample.first], self.cooldown)
+
+
+def figures_of(test: Trial) -> dict[str, Any]:
+    """Return every figure of the reporting standard."""
+    values, sample = test.measured.values, test.sample
+    is_over = ~np.isnan(values) & sample.is_known
+    is_over[: sample.first] = False
+    places = np.flatnonzero(is_over)
+    events = test.events
+    complete = events[is_over[events]]
+    pending = events[test.measured.is_pending[events]]
+    unpriced = len(events) - len(complete) - len(pending)
+    statistic = _statistic(test.outcome)
+    base, seen = values[places], values[complete]
+    threshold = _threshold(test.outcome, base)
+    in_sample = np.arange(len(values)) >= sample.first
+    row: dict[str, Any] = {
+        "sample_start_date": sample.dates[sample.first] if sample.first < len(sample.dates) else None,
+        "sample_end_date": sample.dates[int(places[-1])] if len(places) else None,
+        "n_sessions": int(in_sample.sum()),
+        "n_unknown": int((in_sample & ~sample.is_known).sum()),
+        "n_events_raw": int((test.onsets >= sample.first).sum()),
+        "cooldown_sessions": test.cooldown,
+        "n_events": len(complete),
+        "n_pending": len(pending),
+        "n_unpriced": unpriced,
+        "n_windows": windows_that_fit(places, test.horizon) if len(places) else 0,
+        "event_dates": ", ".join(str(sample.dates[one]) for one in events) or None,
+        "seed_number": SEED,
+        "resamples_count": RESAMPLES,
+        "shifts_count": SHIFTS,
+        "hit_threshold_number": None if threshold is None else round(threshold, 8),
+    }
+    row |= _described(seen, test.outcome, threshold) | _baselines(test, values, places, complete, threshold, statistic)
+    row |= _variants(test, complete, threshold)
+    row |= _out_of_sample(test, complete, pending, threshold)
+    row |= _chance(test, values, places, complete, statistic)
+    row["reason_text"] = _reason(len(complete), len(pending), len(events), len(places))
+    return row
+
+
+def sign_of_effect(test: Trial) -> float | None:
+    """Return how far the events are from all sessions in the claimed direction; None without an event."""
+    values, sample = test.measured.values, test.sample
+    is_over = ~np.isnan(values) & sample.is_known
+    is_over[: sample.first] = False
+    complete = test.events[is_over[test.events]]
+    if not len(complete):
+        return None
+    statistic = _statistic(test.outcome)
+    return _direction(test.outcome) * (statistic(values[complete]) - statistic(values[is_over]))
+
+
+def _direction(outcome: Outcome) -> float:
+    return 1.0 if outcome.claimed == "up" else -1.0
+
+
+def _statistic(outcome: Outcome) -> Statistic:
+    return (lambda values: float(np.mean(values))) if outcome.is_share else (lambda values: float(np.median(values)))
+
+
+def _threshold(outcome: Outcome, base: Doubles) -> float | None:
+    if outcome.is_share:
+        return 0.5
+    if outcome.threshold is not None:
+        return outcome.threshold
+    if outcome.kind in _DEFAULT_THRESHOLDS:
+        return _DEFAULT_THRESHOLDS[outcome.kind]
+    return float(np.median(base)) if len(base) else None
+
+
+def _hits(values: Doubles, outcome: Outcome, threshold: float) -> Doubles:
+    return ((values > threshold) if outcome.claimed == "up" else (values < threshold)).astype(float)
+
+
+def _described(seen: Doubles, outcome: Outcome, threshold: float | None) -> dict[str, Any]:
+    """Return hit rate with Wilson's interval, and the spread of the outcomes with the bootstrap's interval."""
+    names = ("median", "mean", "min", "max", "lower_quartile", "upper_quartile")
+    row: dict[str, Any] = dict.fromkeys(names)
+    row |= dict.fromkeys(("hit_ratio", "hit_low_ratio", "hit_high_ratio", "bootstrap_low", "bootstrap_high"))
+    if not len(seen) or threshold is None:
+        return row
+    hit = float(_hits(seen, outcome, threshold).mean())
+    low, high = wilson(hit, len(seen)) or (None, None)
+    if not outcome.is_share:  # a yes or a no has no median: its share is the hit rate
+        figures = (np.median(seen), seen.mean(), seen.min(), seen.max(), *np.quantile(seen, [0.25, 0.75]))
+        row |= {name: _rounded(float(one)) for name, one in zip(names, figures, strict=True)}
+    row |= {"hit_ratio": _rounded(hit), "hit_low_ratio": _rounded(low), "hit_high_ratio": _rounded(high)}
+    interval = percentile_interval(_resampled(seen, is_share=outcome.is_share))
+    row["bootstrap_low"], row["bootstrap_high"] = (_rounded(one) for one in interval or (None, None))
+    return row
+
+
+def _resampled(seen: Doubles, *, is_share: bool) -> Doubles:
+    """Return the share, or the median, of each resample of the events."""
+    if is_share:
+        found: Doubles = (seen @ _event_weights(len(seen))) / len(seen)
+        return found
+    ranked = np.sort(seen)
+    lower, upper = _middles(len(seen))
+    medians: Doubles = (ranked[lower] + ranked[upper]) / 2
+    return medians
+
+
+@cache
+def _middles(count: int) -> tuple[Places, Places]:
+    """Return which of so many events in order lie in the middle of each resample: the same for all figures."""
+    return median_places(_event_weights(count))
+
+
+@cache
+def _event_weights(count: int) -> Counts:
+    """Return how often each event comes in each resample: runs of one are draws with replacement."""
+    return block_weights(count, 1, RESAMPLES, SEED)
+
+
+def _baselines(
+    test: Trial,
+    values: Doubles,
+    places: Places,
+    complete: Places,
+    threshold: float | None,
+    statistic: Statistic,
+) -> dict[str, Any]:
+    """Return what any session of the sample gives, and any session in the same drawdown, beside the differences."""
+    names = ("baseline_ratio", "baseline_median", "matched_ratio", "matched_median", "effect", "effect_matched")
+    row: dict[str, Any] = dict.fromkeys([*names, "effect_first_half", "effect_second_half"])
+    if not len(places) or threshold is None:
+        return row
+    outcome, base = test.outcome, values[places]
+    row["baseline_ratio"] = _rounded(float(_hits(base, outcome, threshold).mean()))
+    row["baseline_median"] = None if outcome.is_share else _rounded(statistic(base))
+    if not len(complete):
+        return row
+    seen = statistic(values[complete])
+    row["effect"] = _rounded(seen - statistic(base))
+    weights = _matched_weights(test.sample.buckets, places, complete)
+    if weights is not None:
+        row["matched_ratio"] = _rounded(float(_hits(base, outcome, threshold) @ weights))
+        matched = float(base @ weights) if outcome.is_share else weighted_median(base, weights)
+        row["matched_median"] = None if outcome.is_share else _rounded(matched)
+        row["effect_matched"] = _rounded(seen - matched)
+    middle = places[len(places) // 2]
+    halves = {
+        "first": (complete[complete < middle], places[places < middle]),
+        "second": (complete[complete >= middle], places[places >= middle]),
+    }
+    for name, (half, all_half) in halves.items():
+        if len(half) and len(all_half):
+            row[f"effect_{name}_half"] = _rounded(statistic(values[half]) - statistic(values[all_half]))
+    return row
+
+
+def _matched_weights(buckets: npt.NDArray[np.int64], places: Places, complete: Places) -> Doubles | None:
+    """Return weights of the sessions at `places` that give each drawdown bucket the share it has among the events."""
+    of_events = buckets[complete][buckets[complete] >= 0]
+    if not len(of_events):
+        return None
+    weights = np.zeros(len(places))
+    for bucket in np.unique(of_events):
+        inside = buckets[places] == bucket
+        weights[inside] = (of_events == bucket).mean() / inside.sum()
+    return weights
+
+
+def weighted_median(values: Doubles, weights: Doubles) -> float:
+    """Return the least value up to which the weights come to half of their sum."""
+    order = np.argsort(values, kind="stable")
+    until = np.cumsum(weights[order])
+    return float(values[order][int(np.searchsorted(until, until[-1] / 2 - 1e-12))])
+
+
+def _variants(test: Trial, complete: Places, threshold: float | None) -> dict[str, Any]:
+    """Return the same holding from close to close, and with dividends."""
+    row: dict[str, Any] = {}
+    for name, values in (("close", test.measured.close), ("total", test.measured.total)):
+        seen = np.array([]) if values is None else values[complete][~np.isnan(values[complete])]
+        is_there = len(seen) > 0 and threshold is not None
+        row[f"{name}_median"] = _rounded(_statistic(test.outcome)(seen)) if is_there else None
+        row[f"{name}_hit_ratio"] = (
+            _rounded(float(_hits(seen, test.outcome, threshold).mean())) if is_there and threshold is not None else None
+        )
+    return row
+
+
+def _out_of_sample(test: Trial, complete: Places, pending: Places, threshold: float | None) -> dict[str, Any]:
+    since = test.out_of_sample_from
+    dates = test.sample.dates
+    fresh = np.array([one for one in complete if since is not None and dates[one] >= since], dtype=np.int64)
+    seen = test.measured.values[fresh]
+    is_there = len(seen) > 0 and threshold is not None
+    return {
+        "out_of_sample_from_date": since,
+        "n_events_out_of_sample": len(fresh),
+        "n_pending_out_of_sample": sum(since is not None and dates[one] >= since for one in pending),
+        "out_of_sample_median": _rounded(_statistic(test.outcome)(seen)) if is_there else None,
+        "out_of_sample_hit_ratio": (
+            _rounded(float(_hits(seen, test.outcome, threshold).mean())) if is_there and threshold is not None else None
+        ),
+    }
+
+
+def _chance(
+    test: Trial, values: Doubles, places: Places, complete: Places, statistic: Statistic
+) -> dict[str, float | None]:
+    """Return the p-values of the circular shift, in the claimed direction and in the opposite one."""
+    if not len(complete) or len(places) < 2:
+        return {"p_shift": None, "p_shift_opposite": None}
+    shifted = shifted_statistics(values[places], np.searchsorted(places, complete), is_share=test.outcome.is_share)
+    seen, way = statistic(values[complete]), _direction(test.outcome)
+    return {
+        "p_shift": _rounded((1 + int((way * shifted >= way * seen - 1e-12).sum())) / (1 + len(shifted))),
+        "p_shift_opposite": _rounded((1 + int((way * shifted <= way * seen + 1e-12).sum())) / (1 + len(shifted))),
+    }
+
+
+def shifted_statistics(values: Doubles, events: Places, *, is_share: bool, shifts: int = SHIFTS) -> Doubles:
+    """Return the statistic of the events, their spacing kept, rotated through the sample by random distances."""
+    distances = np.random.default_rng(SEED).integers(1, len(values), size=shifts)
+    drawn = values[(events[None, :] + distances[:, None]) % len(values)]
+    found: Doubles = drawn.mean(axis=1) if is_share else np.median(drawn, axis=1)
+    return found
+
+
+def _reason(complete: int, pending: int, events: int, places: int) -> str | None:
+    if not places:
+        return "no session has both a known condition and a finished outcome"
+    if not events:
+        return "the condition never began to hold"
+    if not complete:
+        return f"no event is over yet: {pending} pending"
+    return None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 8)

@@ -1,0 +1,68 @@
+"""The claims ledger, after the regimes: every claim tested on the marts of this run. Rules: analytics/claims."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    MaterializeResult,
+    multi_asset,
+)
+
+from analytics.claims.tables import CHECKS, CLAIM_TABLES
+from orchestration import audit
+from orchestration.assets.described import OWNERS, schema_of
+from orchestration.assets.marts import marts_assets
+from orchestration.assets.regimes import ALWAYS_KEYS, check_result
+from orchestration.assets.table_facts import table_facts
+from orchestration.session import Session
+
+CLAIM_KEYS = [AssetKey(["claims", table.name]) for table in CLAIM_TABLES]
+
+
+@multi_asset(
+    name="claims",
+    specs=[
+        AssetSpec(
+            AssetKey(["claims", table.name]),
+            group_name="claims",
+            kinds={"polars", "duckdb"},
+            owners=OWNERS,
+            metadata={"dagster/column_schema": schema_of(table.columns)},
+            description=table.comment,
+            deps=[*(key for key in marts_assets.keys if key.path[0] == "marts"), *ALWAYS_KEYS],
+        )
+        for table in CLAIM_TABLES
+    ],
+    check_specs=[
+        AssetCheckSpec(name, asset=AssetKey(["claims", table.name]), description=rule.comment)
+        for name, (table, rule) in CHECKS.items()
+    ],
+    required_resource_keys={"session"},
+)
+def claims(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+    """Register new definitions, test every claim, check the tables; AuditFailed when a check of error fails."""
+    from analytics.claims.tables import build_tables, check_tables
+    from ingest.clock import naive_utc
+
+    session: Session = context.resources.session
+    with session.step():
+        session.progress("testing claims", 0, None)
+        build_tables(
+            session.con,
+            user_folder=session.home.claims,
+            now=naive_utc(session.settings.clock()),
+            run_id=session.run_id,
+        )
+        checks = check_tables(session.con)
+        session.keep_checks(checks)
+        facts = table_facts(session, "claims")
+    for key in CLAIM_KEYS:
+        yield MaterializeResult(asset_key=key, metadata=facts.get(".".join(key.path), {}))
+    for check in checks:
+        yield check_result(check)
+    with session.step():
+        audit.require_passed(checks)
