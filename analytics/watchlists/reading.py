@@ -155,9 +155,11 @@ def _judged(item: Item, value: str) -> str:
 def _facts(there: Columns) -> str:
     """Return the rows of all selects, each from the session on whose cut-off could have had it; of these the newest."""
     selects = [
-        f"select {place} as place, obs_date::date as obs_date, value::double as value,"
+        f"select {place} as place, obs_date::date as obs_date, value,"
         f" {'state::varchar' if item.gives_state else _judged(item, 'value')} as state, known_at,"
-        f" ({_PERIOD_ENDS[item.period]} + {item.stale_days})::date as stale_date from ({item.query})"
+        f" ({_PERIOD_ENDS[item.period]} + {item.stale_days})::date as stale_date"
+        # a sum depends in its last digits on the order of its parts
+        f" from (select * replace (round(value::double, 6) as value) from ({item.query}))"
         for place, item in _placed_items()
         if item.select and is_built(item, there)
     ]

@@ -126,7 +126,8 @@ def forget(warehouse: Path, cutoff: datetime) -> None:
     """Remove every raw row that became known after `cutoff`, and compute breadth again."""
     with duckdb.connect(str(warehouse)) as con:
         con.execute("set TimeZone = 'UTC'")
-        for table in (*(table.id for table in TABLES), *(f"{source}.observations" for source in SOURCES)):
+        in_rows = (table.id for table in TABLES if not table.is_in_daily_files)  # breadth reads no option chains
+        for table in (*in_rows, *(f"{source}.observations" for source in SOURCES)):
             con.execute(f"delete from {table} where known_at > ?", [cutoff])
         con.execute("delete from breadth.inputs")
         assert update_breadth(con, now=cutoff.replace(tzinfo=UTC)).extent == "all"

@@ -44,6 +44,11 @@ def placed(home: Home, standin: StandIn, monkeypatch: pytest.MonkeyPatch, now: d
         monkeypatch.setenv(f"TIDEGAUGE_{name}", str(value))
 
 
+def stay_in_place(first: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the snapshot files where the first run put them: a release says where they are, and a move is a new one."""
+    monkeypatch.setattr(Home, "snapshots", property(lambda _: first.home.root / "snapshots"))
+
+
 def require_let_go(home: Home) -> None:
     """Dagster's daemon lives on after a run: who reads the build file then must not meet our lock, nor dbt's."""
     assert status(home).note is None, "read from the build file itself"
@@ -92,7 +97,8 @@ def test_metadata_that_a_person_can_use(first):
     assert "▁" in metadata["vix_close_plot"].value
 
 
-def test_a_second_run_lands_computes_and_publishes_nothing(copied, standin):
+def test_a_second_run_lands_computes_and_publishes_nothing(first, copied, standin, monkeypatch):
+    stay_in_place(first, monkeypatch)
     features = "select count(*), max(known_at) from breadth.features"
     before, computed = digest(copied), asked(copied, features)
     # without a contact the SEC is not asked: its past comes back some days a run
@@ -243,7 +249,8 @@ def test_a_failed_audit_leaves_the_release_and_says_why(copied, standin, monkeyp
     assert "every_published_unit_has_a_factor" in reason
 
 
-def test_the_job_marts_builds_from_what_has_landed(copied, standin):
+def test_the_job_marts_builds_from_what_has_landed(first, copied, standin, monkeypatch):
+    stay_in_place(first, monkeypatch)
     asked_before = len(standin.requests)
     outcome = run_marts(settings_of(copied.root, standin))
     assert outcome.release.state == "unchanged"

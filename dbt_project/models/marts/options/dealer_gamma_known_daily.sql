@@ -6,13 +6,12 @@ with sessions as (
     inner join (
         select underlying, min(session_date) as first_date from {{ ref('dealer_gamma_daily') }} group by underlying
     ) as u on s.session_date >= u.first_date
-    where s.close_at <= {{ run_at() }}
+    where s.cutoff_at <= {{ run_at() }}
 )
 select
     s.session_date,
     s.underlying,
     s.cutoff_at,
-    s.cutoff_at > {{ run_at() }} as is_pending,
     g.snapshot_at,
     g.spot_index,
     g.gex_usd_bn,

@@ -38,7 +38,7 @@ joined as (
         {{ name }}.known_at as {{ name }}_known_at
         {{- ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref('sessions') }} as s
+    from (from {{ ref('sessions') }} where cutoff_at <= {{ run_at() }}) as s
     {%- for name, code in contracts.items() %}
     asof left join (from steps where contract_code = '{{ code }}') as {{ name }} on s.cutoff_at >= {{ name }}.known_at
     {%- endfor %}
