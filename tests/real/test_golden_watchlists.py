@@ -91,7 +91,8 @@ def test_what_each_item_said(published, place, day):
 @pytest.mark.parametrize("item", ["gamma_flip", "call_wall", "put_wall"])
 def test_a_chain_of_2022_is_stale_and_not_missing(published, item):
     rows = published.execute(
-        "select distinct obs_date, value is not null from marts.watchlist_daily where item = ? and session_date::varchar in ?",
+        "select distinct obs_date, value is not null from marts.watchlist_daily"
+        " where item = ? and session_date::varchar in ?",
         [item, list(DAYS)],
     ).fetchall()
     assert rows == [(SNAPSHOT, False)]
