@@ -38,14 +38,15 @@ def simulated(settings: Settings) -> Iterator[Settings]:
     from simulator.bitcoin_flows import bitcoin_flows_file
     from simulator.saved_chains import saved_chains
     from simulator.simulate import simulate
+    from warehouse.recorded import require_clock
 
-    now = settings.clock()
+    now, home = settings.clock(), home_at(_home(settings, DEMO_HOME))
+    require_clock(home, now)  # before the user files are written, into a home that the run would refuse
     market = simulate(now.astimezone(NEW_YORK).date())
     # The truth goes to the run beside the stand-in, which does not serve it: no connector can see it.
     with TemporaryDirectory(prefix="tidegauge-") as folder:
         truth = Path(folder) / "simulated_truth.parquet"
         market.latent.write_parquet(truth)
-        home = home_at(_home(settings, DEMO_HOME))
         changes = {
             "home": home.root,
             "origin": "SIMULATED",

@@ -25,7 +25,7 @@ class Question:
     @property
     def marts(self) -> frozenset[str]:
         """The tables that the SQL reads, with their schema; a mart as of a moment counts as the mart."""
-        found = re.findall(r"\b(marts|meta)\.([a-z0-9_]+?)(?:_as_of)?\b(?!\.)", self.sql)
+        found = re.findall(r"\b(marts|meta|claims)\.([a-z0-9_]+?)(?:_as_of)?\b(?!\.)", self.sql)
         return frozenset(f"{schema}.{name}" for schema, name in found) - {"marts.new_york"}
 
 

@@ -184,9 +184,10 @@ def test_ice_is_cut_to_three_years_and_the_user_file_has_the_rest(stand_in: Stan
     lines = ask(stand_in, "/fred.stlouisfed.org/graph/fredgraph.csv?id=BAMLH0A0HYM2").lines
     assert lines[1].startswith("2023-07-24,")  # 22 July 2023 was a Saturday
     files = user_files(real_data, new_york(NOW))
-    assert set(files) == {"challenger_cuts", "hy_oas", "ig_oas", "sp500_above_200dma_published"}
-    for series_id, text in files.items():
-        frame = pl.read_csv(io.StringIO(text), try_parse_dates=True)
+    of_series = {"challenger_cuts", "hy_oas", "ig_oas", "sp500_above_200dma_published"}
+    assert set(files) == of_series | {"earnings", "fund_flows/bitcoin_usd_mn", "option_chains/spx_2022-06-10"}
+    for series_id in of_series:
+        frame = pl.read_csv(io.StringIO(files[series_id]), try_parse_dates=True)
         plausible = load_catalog().by_id(series_id).plausible
         assert frame.columns == ["date", "value"]
         assert frame["date"].is_sorted()

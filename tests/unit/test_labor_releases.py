@@ -55,4 +55,7 @@ def test_what_only_a_file_brings_names_the_file() -> None:
         "challenger_cuts", "forward_pe", "cdx_ig_bp", "cdli_spread_bp", "bdc_discount_pct", "sp_bankruptcies_count",
         "fms_cash_pct", "fms_equity_net_pct", "es_depth_contracts", "client_flow_usd_mn", "pboc_assets",
     }  # fmt: skip
-    assert {series.id for series in CATALOG.series if series.scope} == {"sp_bankruptcies_count", "client_flow_usd_mn"}
+    assert {series.id for series in CATALOG.series if series.scope} == {
+        "sp_bankruptcies_count", "client_flow_usd_mn", "prime_book_sector_zscore", "cta_flow_usd_bn",
+        "earnings_surprise_pct",
+    }  # fmt: skip
