@@ -19,6 +19,8 @@ from simulator.simulate import simulate
 from tests.pipeline.placed import STOCKS_AND_FUNDS, run_of, settings_of
 from warehouse.status import status
 
+pytestmark = pytest.mark.slow  # two runs; that a refusal leaves what came: test_run's bad day, in CI
+
 NOW = datetime(2013, 10, 7, 18, 30, tzinfo=NEW_YORK).astimezone(UTC)
 LATER = NOW + timedelta(hours=1)
 SESSION = date(2013, 10, 7)

@@ -18,7 +18,7 @@ from analytics.regimes.ledger import reconstruct
 from analytics.regimes.tables import CHECKS, REGIME_TABLES
 from analytics.regimes.vintages import read_vintages
 from ingest.home import Home
-from tests.truncated import PLACES, chosen_row, regimes_without_what_came_later
+from tests.truncated import MANY, PLACES, chosen_row, regimes_without_what_came_later
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_the_change_of_the_carry_is_that_of_the_mart_as_of_the_cut_off(demo_home
             assert told == (pytest.approx(change, abs=1e-6),), (cutoff, day)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [PLACES[0], *(pytest.param(at, marks=pytest.mark.slow) for at in range(1, MANY))])
 def test_what_became_known_after_a_cutoff_changes_no_row_up_to_it(build: Path, whole, place: int, tmp_path: Path):
     """Truncation: every raw row known later is deleted, breadth and flows are computed anew from what is left."""
     chosen = chosen_row(whole, place)

@@ -69,6 +69,7 @@ def draw(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
     monkeypatch.setattr(drawn, "drawn", lambda _today, _count: left.index(table))
 
 
+@pytest.mark.slow  # four builds; each run draws a table and compares it itself, and test_unchanged has the rules
 def test_what_is_left_equals_a_full_build_and_a_table_that_does_not_stops_the_release(
     copied: Home, standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ):
