@@ -71,8 +71,6 @@ class _Lines(Document):
         self.at = [n for n, line in enumerate(self.lines) if _DATE.search(line) and self._numbers(line)]
         if len(self.at) < _FEWEST:
             self.at = [n for n, line in enumerate(self.lines) if len(self._numbers(line)) >= _FEWEST]
-        if len(self.at) < _FEWEST:
-            self.at = [n for n, line in enumerate(self.lines) if self._numbers(line)]
 
     @staticmethod
     def _numbers(line: str) -> list[re.Match[str]]:
