@@ -26,7 +26,7 @@ _DATE = re.compile(
     r"|\b[A-Z][a-z]{2} \d{1,2},? \d{4}\b|\b[SHR]\d{1,2}\.\d{1,2}\.\d{1,2}\b"
 )
 _NUMBER = re.compile(r'(?<![\w./:-])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?=["<])|(?<![\w./:-])-?\d+(?:\.\d+)?(?![\w/:%.-])')
-_OF_TIME_OR_PLACE: Final = re.compile(r"date|year|quarter|month|(?<!to)day|nbr|line|(?<!b)id", re.I)
+_OF_TIME_OR_PLACE: Final = re.compile(r"date|year|quarter|month|(?<!to)day|nbr|line|timestamp|(?<!b)id", re.I)
 _ERAS: Final = {"S": 1925, "H": 1988, "R": 2018}
 
 
@@ -105,7 +105,10 @@ class _Lines(Document):
 
 
 class _Records(Document):
-    """JSON whose rows are objects with a date of their own or one level below; numbers inside them may lie deeper."""
+    """JSON whose rows are objects with a date of their own or one level below, or with a timestamp that is a text.
+
+    Numbers inside them may lie deeper.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.whole = json.loads(data)
@@ -115,7 +118,7 @@ class _Records(Document):
     def _find(self, node: Any) -> None:
         if isinstance(node, list):
             for at, item in enumerate(node):
-                if isinstance(item, dict) and any(map(_has_day, item.values())):
+                if isinstance(item, dict) and (any(map(_has_day, item.values())) or _has_stamp(item)):
                     self.rows.append((node, at))
                 else:
                     self._find(item)
@@ -434,6 +437,11 @@ def _is_day(value: Any) -> bool:
 
 def _has_day(value: Any) -> bool:
     return any(map(_is_day, value.values())) if isinstance(value, dict) else _is_day(value)
+
+
+def _has_stamp(record: Mapping[str, Any]) -> bool:
+    stamp = record.get("timestamp")
+    return isinstance(stamp, str) and stamp.isdecimal()
 
 
 def _is_number(cell: Any) -> bool:

@@ -42,7 +42,9 @@ Damage = Callable[[random.Random, bytes], bytes]
 def samples(name: str) -> tuple[Payload, ...]:
     """Return one payload of each part that a source asks for."""
     with StandIn(market(), NOW) as stand_in, TemporaryDirectory() as folder:
-        settings = Settings(_env_file=None, upstream=stand_in.url, home=Path(folder), origin="SIMULATED")
+        settings = Settings(
+            _env_file=None, upstream=stand_in.url, home=Path(folder), origin="SIMULATED", contact="a@b.test"
+        )
         with Upstream(settings, clock_at(NOW), Archive(Path(folder) / "archive")) as http:
             return tuple(_first_of_each(name, http, settings))
 
