@@ -14,6 +14,7 @@ from ingest.batch import Window
 from ingest.catalog.settlements import settlement_dates
 from ingest.dataset import dataset
 from ingest.errors import SourceChanged, SourceUnavailable
+from ingest.rules.declared import rules_of
 from ingest.sources.finra import short_interest, short_volume
 from tests.unit.fakes import NOON, FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
@@ -211,3 +212,26 @@ def test_where_the_host_fails_the_api_is_asked():
     assert json.loads(http.posted[0])["compareFilters"] == [
         {"compareType": "EQUAL", "fieldName": "settlementDate", "fieldValue": "2026-10-30"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("short", "volume", "days", "is_refused"),
+    [
+        (91_490_076, 28_871_308, 3.17, False),
+        (4_636, 441, 10.51, False),
+        (38_287, 42_032_499, 1.00, False),  # at least one day
+        (363_666, 0, 999.99, False),  # without volume, or beyond what is printed
+        (9_149_007_600, 2_887_130_800, 317.0, True),  # the first, all of it times a hundred
+        (363_666, 28_871_308, 3.17, True),
+    ],
+)
+def test_days_to_cover_that_do_not_follow_from_the_row_refuse_it(
+    short: float, volume: float, days: float, is_refused: bool
+):
+    rules = {one.name: one for one in rules_of(dataset("finra.short_interest")).rows}
+    rule = rules["days_to_cover_are_short_shares_over_volume"]
+    row = pl.DataFrame(
+        {"short_shares": [float(short)], "average_daily_volume_shares": [float(volume)], "days_to_cover": [days]}
+    )
+    assert rule.effect == "refuse"
+    assert (row.select(rule.measure(row)).item() > rule.at_most) is is_refused
