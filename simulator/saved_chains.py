@@ -19,7 +19,7 @@ _SAVED_AT: Final = time(16, 20)
 
 
 def saved_chains(market: Market, now: datetime) -> Iterator[tuple[str, str]]:
-    """Yield names (below user_files) and texts of the chains of all stocks, before and after the release of one.
+    """Yield names (below user_files) and texts of the chains of all stocks and of SPX, before and after the release of one.
 
     It is the newest release behind whose day a session has ended by `now`; the chains are of the end of that session
     and of the end of the one before the day.
@@ -34,7 +34,7 @@ def saved_chains(market: Market, now: datetime) -> Iterator[tuple[str, str]]:
     ]
     for day in _around(max(reported)):
         moment = datetime.combine(day, _SAVED_AT, NEW_YORK)
-        for of in stocks:
+        for of in (*stocks, *(one for one in load_underlyings() if one.underlying == "SPX")):
             answer = chain(View(market, moment), of.code)
             if answer is not None:
                 yield f"option_chains/{of.underlying}_{day}.json", answer.body.decode()

@@ -19,7 +19,6 @@ LONGEST_FIRST = (
     "pipeline/test_run.py",
     "real/test_golden.py",
     "pipeline/test_panel_events.py",
-    "pipeline/test_regimes_lived.py",
     "pipeline/test_demo.py",
     "pipeline/test_kill.py",
     "pipeline/test_panel_no_look_ahead.py",

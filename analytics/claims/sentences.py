@@ -26,7 +26,7 @@ def of_test(row: Mapping[str, Any]) -> tuple[str, str]:
     count, hit = row.get("n_events"), row.get("hit_ratio")
     if not count or hit is None:
         why = row.get("verdict_reason") or ""
-        return f"{en}: {why}.", f"{zh}（原因见英文：{why}）。"
+        return f"{en}: {why}.", f"{zh}（英文原因见 claims.results）。"
     unit = (row["horizon_unit"], "天" if row["horizon_unit"] == "days" else "个交易日")
     base = row.get("baseline_ratio")
     beside = f", against {base:.0%} of all sessions" if base is not None else ""

@@ -14,6 +14,7 @@ from tests.pipeline.small import FIRST, asked_by_first
 FACTOR, FEW = 1.5, 3
 ELSEWHERE = {
     "api.fiscaldata.treasury.gov": "eight pages of the whole history; at the moment of the first run it fits one",
+    "api.finra.org": "twenty-six weeks of volume; at the moment of the first run two had been published",
     "efts.sec.gov": "as many days a run as the settings say: fewer here",
     "fc.yahoo.com": "cookies, which no answer is made of",
     "guce.yahoo.com": "consent to cookies",

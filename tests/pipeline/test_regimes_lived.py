@@ -135,7 +135,11 @@ def newest_row(home: Home) -> tuple[Any, ...]:
 
 @pytest.fixture(
     scope="module",
-    params=[SHORT, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])],
+    # both take minutes: in CI the ledger has its unit tests, and truncations of the demo and of recorded history
+    params=[
+        pytest.param(SHORT, marks=pytest.mark.slow),
+        pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(7200)]),
+    ],
     ids="{}_days".format,
 )
 def lived(request: pytest.FixtureRequest, first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Lived:
