@@ -21,8 +21,8 @@ _SAVED_AT: Final = time(16, 20)
 def saved_chains(market: Market, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield names (below user_files) and texts of the chains of all stocks and SPX, before and after a release.
 
-    The release is the newest one behind whose day a session has ended by `now`; the chains are of the end of that session
-    and of the end of the one before the day.
+    The release is the newest one behind whose day a session has ended by `now`; the chains are of the end of that
+    session and of the end of the one before the day.
     """
     stocks = [one for one in load_underlyings() if one.kind == "stock"]
     today = now.astimezone(NEW_YORK).date()
