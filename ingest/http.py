@@ -384,9 +384,7 @@ def _wait_of(error: Exception) -> bool | float:
 
 
 def _with_query(url: str, params: Mapping[str, str]) -> str:
-    if not params:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
 
 
 def _reason(ask: _Ask, error: BaseException) -> str:

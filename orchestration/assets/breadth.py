@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, multi_asset
 
-from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
+from orchestration.assets.own_tables import own_results, own_specs
 from orchestration.assets.sources import PRICE_TABLE_KEYS
 from orchestration.assets.table_facts import table_facts
 from orchestration.session import Session
-from warehouse.own_tables import own_table
 
 BREADTH_TABLES = {
     "breadth.features": "What each stock did on each session, over split-adjusted closes.",
@@ -19,19 +18,7 @@ BREADTH_TABLES = {
 
 @multi_asset(
     name="breadth",
-    specs=[
-        AssetSpec(
-            AssetKey(table.split(".")),
-            group_name="analytics",
-            kinds={"polars", "duckdb"},
-            owners=OWNERS,
-            description=text,
-            metadata={COLUMN_SCHEMA: schema_of(own_table(table).columns)},
-            deps=[*PRICE_TABLE_KEYS, AssetKey(["calendar", "sessions"])],
-            skippable=False,
-        )
-        for table, text in BREADTH_TABLES.items()
-    ],
+    specs=own_specs(BREADTH_TABLES, [*PRICE_TABLE_KEYS, AssetKey(["calendar", "sessions"])]),
     required_resource_keys={"session"},
 )
 def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
@@ -44,5 +31,4 @@ def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]
         update = update_breadth(session.con, wide=session.settings.wide_universe, now=session.settings.clock())
         facts = table_facts(session, "breadth")
     metadata = {"extent": update.extent, "feature_rows": update.feature_rows, "sessions": update.sessions}
-    for table in BREADTH_TABLES:
-        yield MaterializeResult(asset_key=AssetKey(table.split(".")), metadata={**metadata, **facts.get(table, {})})
+    yield from own_results(BREADTH_TABLES, facts, metadata)

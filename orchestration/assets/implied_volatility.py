@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, multi_asset
 
 from ingest.dataset import serving
-from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
+from orchestration.assets.own_tables import own_results, own_specs
 from orchestration.assets.table_facts import table_facts
 from orchestration.session import Session
-from warehouse.own_tables import own_table
 
 TABLES = {
     "implied_volatility.at_the_money": "Implied volatility at the money of each expiry of a chain.",
@@ -18,19 +17,7 @@ TABLES = {
 
 @multi_asset(
     name="implied_volatility",
-    specs=[
-        AssetSpec(
-            AssetKey(table.split(".")),
-            group_name="analytics",
-            kinds={"polars", "duckdb"},
-            owners=OWNERS,
-            description=text,
-            metadata={COLUMN_SCHEMA: schema_of(own_table(table).columns)},
-            deps=[AssetKey(chains.id.split(".")) for chains in serving("option_quotes")],
-            skippable=False,
-        )
-        for table, text in TABLES.items()
-    ],
+    specs=own_specs(TABLES, [AssetKey(chains.id.split(".")) for chains in serving("option_quotes")]),
     required_resource_keys={"session"},
 )
 def implied_volatility(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
@@ -42,7 +29,4 @@ def implied_volatility(context: AssetExecutionContext) -> Iterator[MaterializeRe
         session.progress("reducing option chains", 0, None)
         chains = update_at_the_money(session.con, session.home.snapshots)
         facts = table_facts(session, "implied_volatility")
-    for table in TABLES:
-        yield MaterializeResult(
-            asset_key=AssetKey(table.split(".")), metadata={"chains": chains, **facts.get(table, {})}
-        )
+    yield from own_results(TABLES, facts, {"chains": chains})

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, multi_asset
 
 from analytics.options.chains import TABLES
-from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
+from orchestration.assets.own_tables import own_results, own_specs
 from orchestration.assets.table_facts import table_facts
 from orchestration.session import Session
-from warehouse.own_tables import own_table
 
 OPTION_TABLES = {
     "options.gamma_files": "Snapshot files whose chains have been read.",
@@ -19,19 +18,7 @@ OPTION_TABLES = {
 
 @multi_asset(
     name="options",
-    specs=[
-        AssetSpec(
-            AssetKey(table.split(".")),
-            group_name="analytics",
-            kinds={"polars", "duckdb"},
-            owners=OWNERS,
-            description=text,
-            metadata={COLUMN_SCHEMA: schema_of(own_table(table).columns)},
-            deps=[AssetKey(table_id.split(".")) for table_id in TABLES],
-            skippable=False,
-        )
-        for table, text in OPTION_TABLES.items()
-    ],
+    specs=own_specs(OPTION_TABLES, [AssetKey(table_id.split(".")) for table_id in TABLES]),
     required_resource_keys={"session"},
 )
 def options(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
@@ -47,5 +34,4 @@ def options(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]
         )
         facts = table_facts(session, "options")
     metadata = {"files": update.files, "chains": update.chains}
-    for table in OPTION_TABLES:
-        yield MaterializeResult(asset_key=AssetKey(table.split(".")), metadata={**metadata, **facts.get(table, {})})
+    yield from own_results(OPTION_TABLES, facts, metadata)

@@ -160,14 +160,17 @@ def _named(payload: Payload, url: str) -> DataSet:
         after = date(year + number // 4, number % 4 * 3 + 1, 1)
         return DataSet(after - timedelta(days=1), date(year, 3 * number - 2, 1), name, url)
     if span := _SPAN.fullmatch(name):
-        try:
-            first, last = (datetime.strptime(text, "%d%b%Y").date() for text in span.groups())  # noqa: DTZ007  a day
-        except ValueError:
-            pass
-        else:
-            if first < last:
-                return DataSet(last, first, name, url)
+        first, last = (_day_of(text) for text in span.groups())
+        if first is not None and last is not None and first < last:
+            return DataSet(last, first, name, url)
     raise changed(payload, "a name like 2023q4_form13f.zip or 01jun2026-31aug2026_form13f.zip", quoted(name))
+
+
+def _day_of(text: str) -> date | None:
+    try:
+        return datetime.strptime(text, "%d%b%Y").date()  # noqa: DTZ007  a day
+    except ValueError:
+        return None
 
 
 def _require_window(payload: Payload, listed: pl.DataFrame, data_set: DataSet) -> None:
