@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.batch import Batch, CheckResult, GateResult
 from ingest.catalog import Catalog
 from ingest.catalog.funds import Fund, load_funds
-from ingest.clock import NEW_YORK
+from ingest.clock import NEW_YORK, naive_utc
 from ingest.connectors import Connector, asked_by
 from ingest.contracts import symbols_of
 from ingest.errors import ConfigError, SourceError, TidegaugeError
@@ -131,7 +131,7 @@ def _series_context(session: Session, connector: Connector, http: Http, progress
 def _table_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
     from ingest.catalog.funds import funds_of
     from ingest.connector import FetchContext
-    from warehouse.held import held_days, held_groups
+    from warehouse.held import held_groups
     from warehouse.panel_wanted import former_tickers
 
     today, facts = session.settings.clock().astimezone(NEW_YORK).date(), connector.facts
@@ -146,9 +146,16 @@ def _table_context(session: Session, connector: Connector, http: Http, progress:
         tickers=_tickers(session, connector, today, since),
         former=former_tickers(session.con, today) if facts.asked_by == "symbols" else frozenset(),
         since=since,
-        held={"": held_days(session.con, connector.table_ids[0], facts.whole_when)} if facts.asked_by_day else {},
+        held=_days_held(session, connector) if facts.asked_by_day else {},
         patience=session.patience,
     )
+
+
+def _days_held(session: Session, connector: Connector) -> dict[str, frozenset[date]]:
+    from warehouse.held import held_days
+
+    now = naive_utc(session.settings.clock())
+    return {"": held_days(session.con, connector.table_ids[0], now, connector.facts.whole_when)}
 
 
 def _trading(funds: tuple[Fund, ...], today: date) -> tuple[Fund, ...]:
