@@ -89,13 +89,14 @@ def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> Gat
     from ingest.gate import gate
     from ingest.snapshot_gate import gate_with_snapshots
     from warehouse.evidence import evidence
-    from warehouse.snapshots import rows_by_day
+    from warehouse.snapshots import answers_by_group, rows_by_day
 
     return gate_with_snapshots(
         batch,
         lambda rows: gate(rows, catalog, evidence(con, rows, catalog), batch.fetched_at),
         lambda table: rows_by_day(con, table),
         batch.fetched_at,
+        lambda table, within: answers_by_group(con, table, within),
     )
 
 
