@@ -39,11 +39,11 @@ def update_at_the_money(con: duckdb.DuckDBPyConnection, root: Path) -> int:
     files = [file for _, file in files_to_read(con, FILES)]
     if not files:
         return 0
-    single = [one.underlying for one in load_underlyings() if one.kind != "index"]
+    indices = [one.underlying for one in load_underlyings() if one.kind == "index"]
     quotes = (
         pl.scan_parquet([root / file for file in files])
         .select(_QUOTES)
-        .filter(pl.col("underlying").is_in(single))
+        .filter(~pl.col("underlying").is_in(indices))
         .collect()
     )
     rows = at_the_money(quotes).rename({"underlying": "symbol"})

@@ -43,13 +43,6 @@ def _sessions() -> pl.DataFrame:
     return nyse_sessions(_FIRST_SESSION, date.max).select("session_date", "open_at")
 
 
-def underlying_of(payload: Payload, known: Mapping[str, Underlying], name: str) -> Underlying:
-    """Return the underlying of that name; SourceChanged where its chain is not collected."""
-    if name not in known:
-        raise changed(payload, f"a chain of {', '.join(known)}", quoted(name))
-    return known[name]
-
-
 def contracts_of(payload: Payload, symbols: pl.Series, of: Underlying) -> pl.DataFrame:
     """Return root, expiry_date, option_type and strike_usd of each option symbol; SourceChanged names a strange one."""
     parts = symbols.str.extract_groups(_SYMBOL).struct.unnest()
