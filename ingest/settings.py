@@ -26,7 +26,9 @@ Origin = Literal["LIVE", "SIMULATED", "REAL FOLDER"]
 class Settings(BaseSettings):
     """Everything a run can be told from outside."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", env_file=ENV_FILE, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEGAUGE_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     home: Path = Field(default=Path("data/live"), description="Where all state lives.")
     now: datetime | None = Field(default=None, description="Places the run; New York time without a zone.")
