@@ -1,7 +1,7 @@
 """The one committer of the lake: finished Parquet files become rows of a table, all in one transaction or none.
 
-Whoever computes writes files only. What is in the lake is never deleted row by row, and nothing is inlined into the
-catalog: whoever reads the files of a snapshot has exactly its rows.
+Whoever computes writes files only. Files are added and taken out whole, never rows of one, and nothing is inlined into
+the catalog: whoever reads the files of a snapshot has exactly its rows.
 """
 
 from __future__ import annotations
@@ -63,6 +63,39 @@ class Commit:
         self._con.execute(
             f"call ducklake_add_data_files({text(self._name)}, {text(plain)}, [{', '.join(text(one) for one in new)}],"
             f" schema => {text(schema)}, allow_missing => true)"
+        )
+
+    def create(self, table: str, columns: Sequence[tuple[str, str]], comment: str) -> None:
+        """Create a table of these names and types without rows, unless it is there with all of them."""
+        schema, _, plain = table.rpartition(".")
+        target = f"{quoted(self._name)}.{quoted(schema)}.{quoted(plain)}"
+        if not self._has(schema, plain):
+            self.is_empty = False
+            typed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns)
+            self._con.execute(f"create schema if not exists {quoted(self._name)}.{quoted(schema)}")
+            self._con.execute(f"create table {target} ({typed})")
+            self._con.execute(f"comment on table {target} is {text(comment)}")
+            return
+        held = {column for column, *_ in self._con.execute(f"describe {target}").fetchall()}
+        for column, kind in columns:
+            if column not in held:
+                self.is_empty = False
+                self._con.execute(f"alter table {target} add column {quoted(column)} {kind}")
+
+    def files_of(self, table: str) -> set[str]:
+        """Return the addresses of the files of a table, none where it is not there."""
+        schema, _, plain = table.rpartition(".")
+        return self._held(schema, plain) if self._has(schema, plain) else set()
+
+    def take_out(self, table: str, files: Sequence[str]) -> None:
+        """Take whole files out of a table; earlier snapshots keep them."""
+        if not files:
+            return
+        self.is_empty = False
+        schema, _, plain = table.rpartition(".")
+        listed = ", ".join(text(one) for one in files)
+        self._con.execute(
+            f"delete from {quoted(self._name)}.{quoted(schema)}.{quoted(plain)} where filename in ({listed})"
         )
 
     def _has(self, schema: str, table: str) -> bool:

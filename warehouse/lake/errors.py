@@ -15,12 +15,18 @@ class LakeUnusable(HomeUnusable):
     """The lake's catalog or data cannot be reached, or belongs to another version; nothing of it was changed."""
 
 
+class LakeMissing(LakeUnusable):
+    """The database has no lake yet."""
+
+
 @contextmanager
 def lake_errors(lake: Lake) -> Iterator[None]:
     """Turn what DuckDB says of the catalog or the data into LakeUnusable."""
     try:
         yield
     except duckdb.Error as error:
+        if "creating a new DuckLake is explicitly disabled" in str(error):
+            raise LakeMissing(f"{lake.address}: there is no lake yet") from error
         raise LakeUnusable(_sentence(lake, str(error))) from error
 
 

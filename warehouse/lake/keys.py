@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import duckdb
@@ -70,6 +70,33 @@ def s3_options() -> dict[str, str | bool]:
         parts = urlsplit(endpoint if "//" in endpoint else f"https://{endpoint}")
         options |= {"endpoint": parts.netloc, "url_style": "path", "use_ssl": parts.scheme != "http"}
     return options
+
+
+def object_store_options() -> dict[str, str]:
+    """Return the same as polars' object store wants it."""
+    found = s3_options()
+    options = {"aws_access_key_id": str(found["key_id"]), "aws_secret_access_key": str(found["secret"])}
+    for name, option in (("session_token", "aws_session_token"), ("region", "aws_region")):
+        if name in found:
+            options[option] = str(found[name])
+    if "endpoint" in found:
+        options["aws_endpoint_url"] = f"{'https' if found['use_ssl'] else 'http'}://{found['endpoint']}"
+        options["aws_allow_http"] = str(not found["use_ssl"]).lower()
+    return options
+
+
+def s3_client() -> Any:
+    """Return pyarrow's file system of S3 with the same keys: what writes files, lists and removes them."""
+    from pyarrow.fs import S3FileSystem
+
+    found = s3_options()
+    options = {"access_key": found["key_id"], "secret_key": found["secret"]}
+    for name in ("session_token", "region"):
+        if name in found:
+            options[name] = found[name]
+    if "endpoint" in found:
+        options |= {"endpoint_override": found["endpoint"], "scheme": "https" if found["use_ssl"] else "http"}
+    return S3FileSystem(**options)
 
 
 def _configured() -> Mapping[str, str]:
