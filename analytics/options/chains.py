@@ -10,6 +10,7 @@ import polars as pl
 
 from ingest.catalog.underlyings import Underlying, load_underlyings
 from ingest.dataset import serving
+from warehouse.snapshot_files import NOT_EXPIRED
 from warehouse.snapshot_store import Root, store_at
 
 CONCEPT: Final = "option_quotes"
@@ -18,10 +19,13 @@ TABLES: Final = tuple(table.id for table in serving(CONCEPT))
 
 
 def files_to_read(con: duckdb.DuckDBPyConnection, done: str) -> list[tuple[str, str]]:
-    """Return table and file of each snapshot file that the table `done` (column file) does not name, oldest first."""
+    """Return table and file of each snapshot file that the table `done` (column file) does not name, oldest first.
+
+    Those that expired are left out: they may be gone from the disk.
+    """
     return con.execute(
         f"select table_id, file from ops.snapshot_files where part = 'accepted' and list_contains(?, table_id)"
-        f" and file not in (select file from {done}) order by known_at, file",
+        f" and {NOT_EXPIRED} and file not in (select file from {done}) order by known_at, file",
         [list(TABLES)],
     ).fetchall()
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from analytics.options import tables
+from analytics.options.implied_volatility_tables import update_at_the_money
 from analytics.options.tables import update_options
 from ingest.clock import naive_utc
 from ingest.dataset import dataset
@@ -76,6 +77,20 @@ def test_another_method_reads_all_again_and_replaces_what_it_said(
     assert update_options(con, home.snapshots).files == 1
     assert con.execute("select count(*) from options.gamma_daily").fetchone() == (1,)
     assert con.execute("select count(*) from options.gamma_strikes").fetchone() == (2,)
+
+
+def test_a_file_that_expired_is_not_read_again_and_what_was_read_of_it_stays(
+    con: duckdb.DuckDBPyConnection, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(con, home)
+    update_options(con, home.snapshots)
+    con.execute("insert into ops.snapshot_expired select file, known_at, 'r' from ops.snapshot_files")
+    for path in home.snapshots.rglob("*.parquet"):
+        path.unlink()
+    monkeypatch.setattr(tables, "METHOD", tables.METHOD + 1)
+    assert update_options(con, home.snapshots) == tables.OptionsUpdate(0, 0)
+    assert con.execute("select count(*) from options.gamma_daily").fetchone() == (1,)
+    assert update_at_the_money(con, home.snapshots) == 0
 
 
 def test_a_failure_keeps_nothing_of_the_file(
