@@ -24,6 +24,8 @@ _LEAST_IV, _MOST_IV = 0.02, 5.0
 _STRIKES_REACH: Final = 20.0
 _AT_THE_MONEY: Final = 0.399
 _GAMMA_OFF: Final = 5.0
+_FEWEST_EXPIRIES: Final = 4  # fewer do not say how the others of a chain are
+_USUAL_SHARE: Final = 0.75
 _FIRST_SESSION: Final = date(2004, 1, 2)
 
 
@@ -92,6 +94,7 @@ def quote_rows(
     contracts = contracts_of(payload, symbols, of)
     _require_units(payload, of, spot, contracts["strike_usd"], columns["iv_ratio"])
     _require_gammas(payload, spot, contracts, columns, session_of(snapshot_at))
+    _require_end(payload, spot, contracts)
     rows = panel_rows(
         payload,
         table_id,
@@ -148,6 +151,26 @@ def _require_gammas(
     if isinstance(found, float) and not _AT_THE_MONEY / _GAMMA_OFF < found < _AT_THE_MONEY * _GAMMA_OFF:
         expected = "gamma per unit of price, as the volatilities say"
         raise changed(payload, expected, f"{found / _AT_THE_MONEY:.3g} times that near the money")
+
+
+def _require_end(payload: Payload, spot: float, contracts: pl.DataFrame) -> None:
+    """Raise SourceChanged where the last expiry listed ends before the price, as the others do not: a list cut short.
+
+    Calls and puts of an expiry are listed around the price. Adjusted series are not looked at.
+    """
+    strike, is_call = pl.col("strike_usd"), pl.col("option_type") == "C"
+    around = [(strike.filter(side).min() <= spot) & (strike.filter(side).max() >= spot) for side in (is_call, ~is_call)]
+    expiries = (
+        contracts.filter(~pl.col("root").str.contains(r"\d$"))
+        .group_by("root", "expiry_date", maintain_order=True)
+        .agg(is_whole=(around[0] & around[1]).fill_null(value=False), strikes=strike.n_unique())
+    )
+    whole = expiries["is_whole"]
+    if len(whole) < _FEWEST_EXPIRIES or whole[-1] or whole.sum() < _USUAL_SHARE * len(whole):
+        return
+    last = expiries.row(-1, named=True)
+    seen = f"{last['root']} {last['expiry_date']} with {last['strikes']} strikes, calls or puts on one side of it alone"
+    raise changed(payload, f"calls and puts on both sides of {spot:,.2f} in the last expiry too", seen)
 
 
 def moment_of(payload: Payload, text: object, zone: object, where: str) -> datetime:

@@ -1,4 +1,4 @@
-"""A variable that is set to nothing counts as not set: `TIDEGAUGE_HOME= tidegauge run` must not fill the current folder."""
+"""A variable that is set to nothing counts as not set: a blank TIDEGAUGE_HOME is not the current folder."""
 
 from pathlib import Path
 
