@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     lake: SecretStr | None = Field(
         default=None, description="Address of the lake for tables that outgrow one file; see warehouse/lake/setting.py."
     )
+    dagster_postgres_dsn: SecretStr | None = Field(
+        default=None, description="Database in which several hosts share Dagster's runs and schedules; None: the home."
+    )
     simulated_truth: Path | None = Field(
         default=None, description="The simulator's own account of its regimes (Parquet); heeded in SIMULATED runs only."
     )
@@ -109,7 +112,15 @@ class Settings(BaseSettings):
             raise ValueError("expected an address like you@example.org, with a name before it or not")
         return value.strip()
 
-    @field_validator("fred_api_key", "finra_client_id", "finra_client_secret", "postgres_dsn", "lake", mode="before")
+    @field_validator(
+        "fred_api_key",
+        "finra_client_id",
+        "finra_client_secret",
+        "postgres_dsn",
+        "dagster_postgres_dsn",
+        "lake",
+        mode="before",
+    )
     @classmethod
     def _blank_key_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
