@@ -17,7 +17,7 @@ help:  ## list the targets
 
 setup: $(VENV)/.parsed  ## install the packages into .venv (done by every other target)
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-duckdb-next.txt pyproject.toml scripts/setup
+$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-scale.txt requirements-duckdb-next.txt pyproject.toml scripts/setup
 	@scripts/setup $(VENV)
 
 # dbt's manifest names the assets: the project is parsed once, beside the environment, and again when it changes.

@@ -204,13 +204,14 @@ def _landed_bodies(session: Session, source: str, newest: Mapping[str, date | No
 
 def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
     from warehouse.connection import home_errors
+    from warehouse.lake.snapshots import register_snapshots, snapshot_tables
     from warehouse.landing import land
 
     now = session.settings.clock()
     with home_errors(session.home):
-        landing = land(
-            session.con, batch, gated, session.catalog, session.run_id, now, snapshots=session.home.snapshots
-        )
+        landing = land(session.con, batch, gated, session.catalog, session.run_id, now, snapshots=session.snapshots)
+        if session.lake is not None and set(gated.accepted) & set(snapshot_tables()):
+            register_snapshots(session.con, session.snapshots)
         keep_pages(session, gated.pages)
     outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.name] = outcome

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -12,6 +11,7 @@ import polars as pl
 from ingest.catalog.underlyings import Underlying, underlying_of
 from ingest.dataset import serving
 from warehouse.snapshot_files import NOT_EXPIRED
+from warehouse.snapshot_store import Root, store_at
 
 CONCEPT: Final = "option_quotes"
 TABLES: Final = tuple(table.id for table in serving(CONCEPT))
@@ -30,9 +30,9 @@ def files_to_read(con: duckdb.DuckDBPyConnection, done: str) -> list[tuple[str, 
     ).fetchall()
 
 
-def chains_of(root: Path, file: str) -> Iterator[tuple[Underlying, pl.DataFrame]]:
+def chains_of(root: Root, file: str) -> Iterator[tuple[Underlying, pl.DataFrame]]:
     """Yield the chains of a file, each of one underlying and moment. What the catalog does not have is a stock."""
-    frame = pl.read_parquet(root / file)
+    frame = store_at(root).scan([file]).collect()
     for (name, _), chain in frame.partition_by("underlying", "snapshot_at", as_dict=True, maintain_order=True).items():
         of = underlying_of(str(name))
         if of is not None:

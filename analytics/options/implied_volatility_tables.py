@@ -5,7 +5,6 @@ A chain is reduced once, when it lands: past ones are gigabytes, and nothing abo
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -15,6 +14,7 @@ from analytics.options.chains import files_to_read
 from analytics.options.implied_volatility import at_the_money
 from ingest.catalog.underlyings import load_underlyings
 from warehouse.records import shown
+from warehouse.snapshot_store import Root, store_at
 
 FILES: Final = "implied_volatility.reduced_files"
 TABLES: Final = ("implied_volatility.at_the_money", FILES)
@@ -30,22 +30,17 @@ _ADDED: Final = """
 """
 
 
-def update_at_the_money(con: duckdb.DuckDBPyConnection, root: Path) -> int:
+def update_at_the_money(con: duckdb.DuckDBPyConnection, root: Root) -> int:
     """Add the snapshots of stocks and funds that landed since the last time; return how many chains were read.
 
-    `root` is the snapshots folder of the home. A later answer of the same snapshot changes nothing: what the first said
+    `root` is where the snapshot files are. A later answer of the same snapshot changes nothing: what the first said
     could be known.
     """
     files = [file for _, file in files_to_read(con, FILES)]
     if not files:
         return 0
     indices = [one.underlying for one in load_underlyings() if one.kind == "index"]
-    quotes = (
-        pl.scan_parquet([root / file for file in files])
-        .select(_QUOTES)
-        .filter(~pl.col("underlying").is_in(indices))
-        .collect()
-    )
+    quotes = store_at(root).scan(files).select(_QUOTES).filter(~pl.col("underlying").is_in(indices)).collect()
     rows = at_the_money(quotes).rename({"underlying": "symbol"})
     con.begin()
     try:

@@ -97,6 +97,8 @@ def test_the_published_file_is_whole_read_only_and_described(home):
             ask(home.published, "select content_sha256 from meta.build")[0][0],
             2,
             11,
+            None,
+            None,
         )
     ]
     quality = ask(home.published, "select run_id, is_passed, is_blocking from meta.quality")
@@ -417,7 +419,7 @@ def test_a_full_disk_leaves_the_old_release(home, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("warehouse.publish._flush", full)
+    monkeypatch.setattr("warehouse.releases.flush", full)
     with pytest.raises(HomeUnusable, match=r"the disk of .* is full"):
         publish_now(home)
     monkeypatch.undo()
