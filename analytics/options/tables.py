@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -21,6 +20,7 @@ from ingest.catalog.underlyings import Underlying
 from ingest.clock import NEW_YORK
 from warehouse.own_tables import own_table
 from warehouse.records import shown
+from warehouse.snapshot_store import Root
 
 METHOD: Final = 1
 """Raised where the same chain would give other figures."""
@@ -37,7 +37,7 @@ class OptionsUpdate:
 
 
 def update_options(
-    con: duckdb.DuckDBPyConnection, root: Path, *, progress: Callable[[int, int], None] | None = None
+    con: duckdb.DuckDBPyConnection, root: Root, *, progress: Callable[[int, int], None] | None = None
 ) -> OptionsUpdate:
     """Bring options.* up to the snapshot files below `root`; a file at a time, each in a transaction of its own."""
     con.execute(f"delete from {FILES} where method_version <> ?", [METHOD])

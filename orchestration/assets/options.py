@@ -29,7 +29,7 @@ def options(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]
     with session.step():
         update = update_options(
             session.con,
-            session.home.snapshots,
+            session.snapshots,
             progress=lambda done, of: session.progress("reading option chains", done, of),
         )
         facts = table_facts(session, "options")

@@ -81,6 +81,7 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
             keep=session.settings.keep_releases,
             presentation=PRESENTATION,
             macros=STATEMENTS,
+            lake=session.lake,
         )
     yield MaterializeResult(
         metadata={
