@@ -132,6 +132,7 @@ def test_a_lake_is_attached_and_pinned(server, tmp_path):
     con = opened(lake)
     assert is_attached(con)
     assert newest_snapshot(con) == 0
+    assert con.execute("select current_setting('ducklake_max_retry_count')").fetchone() == (100,)
     first = register(con, "s.t", [parquet(tmp_path, "a", "select 1 as x")], comment="one")
     second = register(con, "s.t", [parquet(tmp_path, "b", "select 2 as x")], comment="two")
     attach(con, lake, name="before", snapshot=first)
