@@ -26,7 +26,9 @@ Origin = Literal["LIVE", "SIMULATED", "REAL FOLDER"]
 class Settings(BaseSettings):
     """Everything a run can be told from outside."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", env_file=ENV_FILE, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEGAUGE_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     home: Path = Field(default=Path("data/live"), description="Where all state lives.")
     now: datetime | None = Field(default=None, description="Places the run; New York time without a zone.")
@@ -44,6 +46,9 @@ class Settings(BaseSettings):
     )
     lake: SecretStr | None = Field(
         default=None, description="Address of the lake for tables that outgrow one file; see warehouse/lake/setting.py."
+    )
+    dagster_postgres_dsn: SecretStr | None = Field(
+        default=None, description="Database in which several hosts share Dagster's runs and schedules; None: the home."
     )
     simulated_truth: Path | None = Field(
         default=None, description="The simulator's own account of its regimes (Parquet); heeded in SIMULATED runs only."
@@ -107,7 +112,15 @@ class Settings(BaseSettings):
             raise ValueError("expected an address like you@example.org, with a name before it or not")
         return value.strip()
 
-    @field_validator("fred_api_key", "finra_client_id", "finra_client_secret", "postgres_dsn", "lake", mode="before")
+    @field_validator(
+        "fred_api_key",
+        "finra_client_id",
+        "finra_client_secret",
+        "postgres_dsn",
+        "dagster_postgres_dsn",
+        "lake",
+        mode="before",
+    )
     @classmethod
     def _blank_key_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

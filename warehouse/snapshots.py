@@ -139,6 +139,26 @@ def rows_by_day(con: duckdb.DuckDBPyConnection, table: Dataset) -> dict[date, in
     )
 
 
+def answers_by_group(con: duckdb.DuckDBPyConnection, table: Dataset, within: int) -> dict[str, dict[date, int]]:
+    """Return how many rows the largest answer of each group and day has, of the newest day and `within` days before."""
+    found: dict[str, dict[date, int]] = {}
+    newest = one(con, "select max(period_date) from ops.snapshot_files where table_id = ?", table.id)
+    if newest is None:
+        return found
+    rows = con.execute(
+        f"""
+        select group_name, day, max(rows_count) from (
+            select {table.group_sql} as group_name, {table.period} as day, payload_sha256, count(*) as rows_count
+            from {table.id} where {table.period} >= ? group by all
+        ) group by all
+        """,
+        [newest - timedelta(days=within)],
+    ).fetchall()
+    for group, day, count in rows:
+        found.setdefault(group, {})[day] = count
+    return found
+
+
 class _Landing:
     def __init__(
         self, con: duckdb.DuckDBPyConnection, store: SnapshotStore, table: Dataset, run_id: str, now: datetime

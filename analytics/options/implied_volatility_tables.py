@@ -10,26 +10,19 @@ from typing import Final
 import duckdb
 import polars as pl
 
+from analytics.options.chains import files_to_read
 from analytics.options.implied_volatility import at_the_money
 from ingest.catalog.underlyings import load_underlyings
-from ingest.dataset import serving
 from warehouse.records import shown
-from warehouse.snapshot_files import NOT_EXPIRED
 from warehouse.snapshot_store import Root, store_at
 
-CHAINS: Final = tuple(table.id for table in serving("option_quotes"))
-TABLES: Final = ("implied_volatility.at_the_money", "implied_volatility.reduced_files")
+FILES: Final = "implied_volatility.reduced_files"
+TABLES: Final = ("implied_volatility.at_the_money", FILES)
 
 _QUOTES: Final = (
     *("underlying", "snapshot_at", "root", "expiry_date", "option_type", "strike_usd", "spot_usd"),
     *("bid_usd", "ask_usd", "iv_ratio", "known_at"),
 )
-_NEW_FILES: Final = f"""
-    select file from ops.snapshot_files
-    where list_contains($tables, table_id) and part = 'accepted' and {NOT_EXPIRED}
-        and file not in (select file from implied_volatility.reduced_files)
-    order by file
-"""
 _ADDED: Final = """
     insert into implied_volatility.at_the_money by name
     select reduced.* from reduced anti join implied_volatility.at_the_money as held
@@ -43,17 +36,17 @@ def update_at_the_money(con: duckdb.DuckDBPyConnection, root: Root) -> int:
     `root` is where the snapshot files are. A later answer of the same snapshot changes nothing: what the first said
     could be known.
     """
-    files = [file for (file,) in con.execute(_NEW_FILES, {"tables": list(CHAINS)}).fetchall()]
+    files = [file for _, file in files_to_read(con, FILES)]
     if not files:
         return 0
-    single = [one.underlying for one in load_underlyings() if one.kind != "index"]
-    quotes = store_at(root).scan(files).select(_QUOTES).filter(pl.col("underlying").is_in(single)).collect()
+    indices = [one.underlying for one in load_underlyings() if one.kind == "index"]
+    quotes = store_at(root).scan(files).select(_QUOTES).filter(~pl.col("underlying").is_in(indices)).collect()
     rows = at_the_money(quotes).rename({"underlying": "symbol"})
     con.begin()
     try:
         with shown(con, "reduced", rows):
             con.execute(_ADDED)
-        con.execute("insert into implied_volatility.reduced_files select unnest($1)", [files])
+        con.execute(f"insert into {FILES} select unnest($1)", [files])
         con.commit()
     except BaseException:
         con.rollback()
