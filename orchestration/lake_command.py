@@ -48,7 +48,7 @@ def status(as_json: _Json = False) -> None:
 
 @_app.command()
 def compact() -> None:
-    """Merge the small files that daily runs leave. Rows stay the same; old files go with `tidegauge lake expire`."""
+    """Merge small files. Rows stay the same; the files before go with `tidegauge lake expire`."""
     from serving.query.terminal import say
     from warehouse.lake.retention import compact as merge
 
@@ -59,7 +59,7 @@ def compact() -> None:
 
 @_app.command()
 def expire() -> None:
-    """Forget snapshots that no kept release names, and remove files that only they had, a day later."""
+    """Forget snapshots that no kept release and no next run needs, and remove files that only they had, a day later."""
     from serving.query.terminal import say
     from warehouse.lake.retention import expire as forget
 

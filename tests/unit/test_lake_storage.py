@@ -250,11 +250,12 @@ def test_a_release_reads_the_lake_as_it_was(server, home, tmp_path, capsys, monk
         con.execute(f"insert into lake.main.many values ({part})")
     assert retention.compact(con) == 3
     assert con.execute("select sum(x) from lake.main.many").fetchone() == (4,)
+    con.execute("insert into breadth.lake_state (features_snapshot, tail_date) values (1, ?)", [DAY])
     done = retention.expire(con, home)
     assert (done.orphans, stray.exists()) == (1, False)
     assert done.files == 4, "the small files that were merged"
     found = retention.lake_status(con, home, lake.address)
-    assert found.snapshots == 3, "two that releases name, and the newest"
+    assert found.snapshots == 4, "two that releases name, one that the next run needs, and the newest"
     assert {one.name: one.rows for one in found.tables}["made_up.chains"] == 29
     assert len(list(Path(lake.data).rglob("*.parquet"))) == files_before + 1
     con.close()

@@ -1,4 +1,4 @@
-"""What a lake has, and what may go: never anything that a kept release names.
+"""What a lake has, and what may go: never anything that a kept release or the build file names.
 
 Snapshots that no release needs are forgotten, files that only they had are removed a day later (somebody may be reading
 them), and files that belong to nothing once they are a day old (a run that was killed left them). All of it under the
@@ -24,6 +24,7 @@ from warehouse.sql import text
 
 _LONG_ENOUGH: Final = "now() - interval 1 day"
 _LAKE: Final = "lake"
+_LAID_OUT: Final = ("breadth.features", "breadth.prices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,12 @@ def named_snapshots(home: Home) -> dict[str, int]:
 
 
 def compact(con: duckdb.DuckDBPyConnection) -> int:
-    """Merge small files of the tables that no index names; return how many files there are fewer. Rows stay the same.
+    """Merge small files; return how many files there are fewer. Rows stay the same.
 
-    The caller holds WriterLock. The files of snapshot tables stay as they were written: each is one answer.
+    The caller holds WriterLock. Left as they were written are the files of snapshot tables, each of which is one
+    answer, and those of the panel: whoever computes it says which rows share a file, because it takes out whole files.
     """
-    left_alone = {*snapshot_tables(), BELONGING}
+    left_alone = {*snapshot_tables(), *_LAID_OUT, BELONGING}
     known = "select schema_name, table_name from duckdb_tables() where database_name = ? order by all"
     fewer = 0
     for schema, name in con.execute(known, [_LAKE]).fetchall():
@@ -99,11 +101,11 @@ def compact(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def expire(con: duckdb.DuckDBPyConnection, home: Home) -> Expired:
-    """Forget snapshots that no release names but the newest, and remove what nothing has any more.
+    """Forget snapshots but the newest and those that are named, and remove what nothing has any more.
 
     The caller holds WriterLock, and what the index names has been registered.
     """
-    kept = {*named_snapshots(home).values(), newest_snapshot(con)}
+    kept = {*named_snapshots(home).values(), *_computed_from(con), newest_snapshot(con)}
     found = con.execute(f"select snapshot_id from ducklake_snapshots({text(_LAKE)}) order by 1").fetchall()
     gone = [one for (one,) in found if one not in kept]
     if gone:
@@ -114,6 +116,11 @@ def expire(con: duckdb.DuckDBPyConnection, home: Home) -> Expired:
         f"call ducklake_delete_orphaned_files({text(_LAKE)}, older_than => {_LONG_ENOUGH})"
     ).fetchall()
     return Expired(len(gone), len(removed), len(orphans))
+
+
+def _computed_from(con: duckdb.DuckDBPyConnection) -> list[int]:
+    """Return the snapshot of the features that the next run compares with: without it all would be computed anew."""
+    return [one for (one,) in con.execute("select features_snapshot from breadth.lake_state").fetchall()]
 
 
 def _files(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> int:
