@@ -347,7 +347,7 @@ while not os.path.exists(stop):
     assert con.execute("select build_id from meta.build").fetchone() == (build,)
     con.close()
     seen.add(build)
-    time.sleep(0.01)  # eight that never pause would leave the publisher no time
+    time.sleep(0.04)  # eight that never pause would leave the publisher no time
 print(len(seen), flush=True)
 """
 
