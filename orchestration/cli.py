@@ -17,6 +17,7 @@ from orchestration.claims_command import register as register_claims
 from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
 from orchestration.explore_command import register as register_explore
+from orchestration.lake_command import register as register_lake
 from orchestration.mcp_command import register as register_mcp
 from orchestration.publish_command import AcceptLoss, FullBuild
 from orchestration.publish_command import register as register_publish
@@ -182,6 +183,7 @@ register_mcp(app)
 register_releases(app)
 register_dictionary(app)
 register_explore(app)
+register_lake(app)
 register_verify(app)
 
 
