@@ -31,9 +31,13 @@ def files_to_read(con: duckdb.DuckDBPyConnection, done: str) -> list[tuple[str, 
 
 
 def chains_of(root: Root, file: str) -> Iterator[tuple[Underlying, pl.DataFrame]]:
-    """Yield the chains of a file, each of one underlying and moment; without those that the catalog has dropped."""
+    """Return the chains of a file, each of one underlying and moment; without those that the catalog has dropped."""
+    return chains_in(store_at(root).scan([file]).collect())
+
+
+def chains_in(frame: pl.DataFrame) -> Iterator[tuple[Underlying, pl.DataFrame]]:
+    """Yield the chains among rows of a table, as chains_of does."""
     known = {one.underlying: one for one in load_underlyings()}
-    frame = store_at(root).scan([file]).collect()
     for (name, _), chain in frame.partition_by("underlying", "snapshot_at", as_dict=True, maintain_order=True).items():
         if str(name) in known:
             yield known[str(name)], chain
