@@ -26,6 +26,7 @@ from orchestration.report_command import register as register_report
 from orchestration.shell_command import register as register_shell
 from orchestration.state_commands import register as register_states
 from orchestration.unexpected import complain, explained
+from orchestration.verify_command import register as register_verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,6 +182,7 @@ register_mcp(app)
 register_releases(app)
 register_dictionary(app)
 register_explore(app)
+register_verify(app)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from ingest.catalog.underlyings import Underlying, load_underlyings
+from ingest.catalog.underlyings import Underlying, underlying_of
 from ingest.dataset import serving
 from warehouse.snapshot_files import NOT_EXPIRED
 from warehouse.snapshot_store import Root, store_at
@@ -31,9 +31,9 @@ def files_to_read(con: duckdb.DuckDBPyConnection, done: str) -> list[tuple[str, 
 
 
 def chains_of(root: Root, file: str) -> Iterator[tuple[Underlying, pl.DataFrame]]:
-    """Yield the chains of a file, each of one underlying and moment; without those that the catalog has dropped."""
-    known = {one.underlying: one for one in load_underlyings()}
+    """Yield the chains of a file, each of one underlying and moment. What the catalog does not have is a stock."""
     frame = store_at(root).scan([file]).collect()
     for (name, _), chain in frame.partition_by("underlying", "snapshot_at", as_dict=True, maintain_order=True).items():
-        if str(name) in known:
-            yield known[str(name)], chain
+        of = underlying_of(str(name))
+        if of is not None:
+            yield of, chain

@@ -39,8 +39,8 @@ def update_at_the_money(con: duckdb.DuckDBPyConnection, root: Root) -> int:
     files = [file for _, file in files_to_read(con, FILES)]
     if not files:
         return 0
-    single = [one.underlying for one in load_underlyings() if one.kind != "index"]
-    quotes = store_at(root).scan(files).select(_QUOTES).filter(pl.col("underlying").is_in(single)).collect()
+    indices = [one.underlying for one in load_underlyings() if one.kind == "index"]
+    quotes = store_at(root).scan(files).select(_QUOTES).filter(~pl.col("underlying").is_in(indices)).collect()
     rows = at_the_money(quotes).rename({"underlying": "symbol"})
     con.begin()
     try:

@@ -21,6 +21,7 @@ QUOTES_ARE_LATE_BY: Final = timedelta(minutes=15)
 
 _SYMBOL: Final = r"^(?<root>[A-Z]{1,5}\d?)(?<expiry>\d{6})(?<option_type>[CP])(?<strike>\d{8})$"
 _LEAST_IV, _MOST_IV = 0.02, 5.0
+_NO_IV: Final = 1e-4  # 0 and 0.00001 are marks: nothing could be worked out
 _STRIKES_REACH: Final = 20.0
 _AT_THE_MONEY: Final = 0.399
 _GAMMA_OFF: Final = 5.0
@@ -40,13 +41,6 @@ def session_of(snapshot_at: datetime) -> date:
 @cache
 def _sessions() -> pl.DataFrame:
     return nyse_sessions(_FIRST_SESSION, date.max).select("session_date", "open_at")
-
-
-def underlying_of(payload: Payload, known: Mapping[str, Underlying], name: str) -> Underlying:
-    """Return the underlying of that name; SourceChanged where its chain is not collected."""
-    if name not in known:
-        raise changed(payload, f"a chain of {', '.join(known)}", quoted(name))
-    return known[name]
 
 
 def contracts_of(payload: Payload, symbols: pl.Series, of: Underlying) -> pl.DataFrame:
@@ -126,7 +120,7 @@ def _require_units(payload: Payload, of: Underlying, spot: float, strikes: pl.Se
     """Raise SourceChanged where the median says that volatilities are percent, or strikes of another scale."""
     if not spot > 0:
         raise changed(payload, f"a price of {of.underlying} above zero", quoted(spot))
-    usual = iv.filter(iv > 0).median()
+    usual = iv.filter(iv > _NO_IV).median()
     if isinstance(usual, float) and not _LEAST_IV < usual < _MOST_IV:
         expected = f"volatilities as ratios, their median between {_LEAST_IV:g} and {_MOST_IV:g}"
         raise changed(payload, expected, f"{usual:.4g}")

@@ -22,26 +22,27 @@ class Cluster:
     address: str
     log: Path
     scheduler: subprocess.Popen
+    environment: dict[str, str]
     workers: list[subprocess.Popen] = field(default_factory=list)
 
     def add_worker(self, **environment: str) -> subprocess.Popen:
         """Start a worker as docs/scale.md says."""
         options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--memory-limit", "1.5GB"]
-        started = _start(self.log, "worker", self.address, *options, **environment)
+        started = _start(self.log, "worker", self.address, *options, **{**self.environment, **environment})
         self.workers.append(started)
         return started
 
 
 @contextmanager
-def running(folder: Path, workers: int) -> Iterator[Cluster]:
-    """Start a scheduler and workers; kill whatever is left at the end."""
+def running(folder: Path, workers: int, **environment: str) -> Iterator[Cluster]:
+    """Start a scheduler and workers with some variables; kill whatever is left at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address, log = f"tcp://127.0.0.1:{port}", folder / "dask.log"
     options = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-    cluster = Cluster(address, log, _start(log, "scheduler", *options))
+    cluster = Cluster(address, log, _start(log, "scheduler", *options), environment)
     try:
         for _ in range(workers):
             cluster.add_worker()

@@ -125,6 +125,11 @@ def test_a_key_that_a_report_leaves_out_is_null_and_a_dot_is_none():
 def test_a_line_that_stands_twice_counts_once_and_other_names_of_the_date_column_are_read():
     assert week(line(), line()).height == 1
     assert parse(zipped(header("Report_Date_as_MM_DD_YYYY") + line()), YEAR).height == 1
+    older = line(day="11/10/2026", short="261110") + line("097741", day="11/3/2026 12:00:00 AM", short="261103")
+    assert parse(zipped(header("Report_Date_as_MM_DD_YYYY") + older), YEAR)["report_date"].to_list() == [
+        date(2026, 11, 10),
+        date(2026, 11, 3),
+    ]
 
 
 def test_no_report_yet_is_no_row():
@@ -142,7 +147,12 @@ def test_no_report_yet_is_no_row():
         (line("999999"), {"kind": "week"}, "expected contracts such as 13874A, got '999999'"),
         (line(kind="Combined"), {"kind": "week"}, "expected FutOnly in the last column of each row, got 'Combined'"),
         (line(short="261103"), {"kind": "week"}, "one date in both columns of a row, got '261103 beside 2026-11-10'"),
-        (line(day="10/11/2026", short="261110"), {"kind": "week"}, "report dates like 2026-01-06, got '10/11/2026'"),
+        (
+            line(day="10/11/2026", short="261110"),
+            {"kind": "week"},
+            "one date in both columns of a row, got '261110 beside 1",
+        ),
+        (line(day="10.11.2026", short="261110"), {"kind": "week"}, "report dates like 2026-01-06, got '10.11.2026'"),
         (line(figures=["n/a", *SP500[1:]]), {"kind": "week"}, "expected whole numbers in open_interest, got 'n/a'"),
         (line(figures=["10.5", *SP500[1:]]), {"kind": "week"}, "whole numbers in open_interest, got '10.5'"),
         (line() + line(figures=[999, *SP500[1:]]), {"kind": "week"}, "one report of 13874A on 2026-11-10, got two"),

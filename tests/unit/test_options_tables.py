@@ -15,8 +15,10 @@ from analytics.options.implied_volatility_tables import update_at_the_money
 from analytics.options.tables import update_options
 from ingest.clock import naive_utc
 from ingest.dataset import dataset
+from ingest.errors import SourceChanged
 from ingest.home import Home
 from ingest.sources.cboe import cboe_chains
+from ingest.sources.user_file import user_chains
 from tests.unit.option_sample import FETCHED_AT, document, option, payload_of
 from warehouse.connection import migrate
 from warehouse.snapshots import land_snapshot, show_snapshots
@@ -77,6 +79,34 @@ def test_another_method_reads_all_again_and_replaces_what_it_said(
     assert update_options(con, home.snapshots).files == 1
     assert con.execute("select count(*) from options.gamma_daily").fetchone() == (1,)
     assert con.execute("select count(*) from options.gamma_strikes").fetchone() == (2,)
+
+
+def test_a_saved_chain_of_a_ticker_that_is_not_collected_is_worked_out_as_a_stock(
+    con: duckdb.DuckDBPyConnection, home: Home
+) -> None:
+    table = dataset(user_chains.TABLE)
+    listed = [option(f"KO261218{side}00062500", gamma=0.08) for side in "CP"]
+    body = document(symbol="KO", price=62.0, options=listed)
+    saved = replace(payload_of(body), source="user_file", name="option_chains/ko.json", meta={})
+    rows = user_chains.parse(saved)[table.id]
+    rows = rows.with_columns(fetched_at=pl.lit(naive_utc(FETCHED_AT), dtype=pl.Datetime("us")))
+    con.begin()
+    land_snapshot(
+        con,
+        home.snapshots,
+        table,
+        rows,
+        rows.clear().with_columns(reason=pl.lit("")),
+        run_id="r",
+        now=rows["fetched_at"][0],
+    )
+    con.commit()
+    assert update_options(con, home.snapshots) == tables.OptionsUpdate(1, 1)
+    assert con.execute("select underlying, contracts_count from options.gamma_daily").fetchall() == [("KO", 2)]
+    assert update_at_the_money(con, home.snapshots) == 1
+    assert con.execute("select symbol, iv_pct from implied_volatility.at_the_money").fetchall() == [("KO", 19.0)]
+    with pytest.raises(SourceChanged, match="a chain of a stock, a fund, SPX, VIX, NDX, RUT, got '\\^XSP'"):
+        user_chains.parse(replace(payload_of(document(symbol="^XSP")), name="option_chains/xsp.json", meta={}))
 
 
 def test_a_file_that_expired_is_not_read_again_and_what_was_read_of_it_stays(

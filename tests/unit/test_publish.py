@@ -118,6 +118,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "meta.acceptances",
         "meta.keys",
         "meta.lineage",
+        "meta.lake_fingerprints",
         "claims.definitions",
         "meta.freshness",
         *(

@@ -306,6 +306,8 @@ def _dates(payload: Payload, rows: pl.DataFrame) -> pl.Series:
     """Return the report dates; SourceChanged where the two of a row differ."""
     long = rows[_NAMED["date"]].str.slice(0, 10)
     days = to_dates(long, "%Y-%m-%d")
+    if _SHORT_DATE in rows.columns and days.null_count():  # month first in older files, which the short date bears out
+        days = days.fill_null(to_dates(long.str.split(" ").list.first(), "%m/%d/%Y"))
     if days.null_count():
         raise changed(payload, "report dates like 2026-01-06", quoted(rows[_NAMED["date"]].filter(days.is_null())[0]))
     if _SHORT_DATE in rows.columns:
