@@ -34,7 +34,8 @@ select date '2025-01-03' + {week} * 7 as session_date, 'U' || lpad((i % 5000)::v
     i as contract_number, date '2025-01-03' + {week} * 7 + (i % 400)::int as expiry_date, i % 2 = 0 as is_call,
     (i % 300 + 1) * 2.5 as strike_usd, round(random() * 40, 2) as bid_usd, round(random() * 40, 2) as ask_usd,
     random() as iv_ratio, random() * 2 - 1 as delta_ratio, random() * random() as gamma_ratio, -random() as theta_usd,
-    random() as vega_usd, (random() * 500)::bigint as volume_contracts, (random() * 20000)::bigint as open_interest_contracts
+    random() as vega_usd, (random() * 500)::bigint as volume_contracts,
+    (random() * 20000)::bigint as open_interest_contracts
 from range({rows}) t(i) order by underlying, contract_number
 """
 _MART = """
