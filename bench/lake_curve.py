@@ -4,7 +4,7 @@
 
 Ten million rows a week is what all chains twice a day would be; the default is a fiftieth of it. Each week lands as
 Parquet. One way it is inserted into the build file too and every release copies that table; the other way it is
-registered in a lake (catalog on a PostgreSQL of its own, data in a folder) and a release copies the aggregates and names
+registered in a lake (catalog on a PostgreSQL of its own, data in a folder), and a release copies aggregates and names
 the snapshot. Both releases are made in one process, one after the other, at the end of the first week and each quarter.
 """
 

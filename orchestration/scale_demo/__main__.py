@@ -106,7 +106,7 @@ def main() -> int:
     """Run the demonstration; see the module."""
     settings = load_settings()
     home = settings.home if "home" in settings.model_fields_set else HOME
-    signal.signal(signal.SIGTERM, _interrupted)
+    before = signal.signal(signal.SIGTERM, _interrupted)
     with guarded_streams():
         try:
             found = demonstrate(home.resolve() / "lake")
@@ -116,6 +116,8 @@ def main() -> int:
         except KeyboardInterrupt:
             print("scale-demo: interrupted; what it had started is stopped", file=sys.stderr)
             return 130
+        finally:
+            signal.signal(signal.SIGTERM, before)
         _report(found)
     return 0 if all(one.is_same for one in found) else 1
 
