@@ -33,6 +33,8 @@ def spaced(places: Places, cooldown: int) -> Places:
 
 def spaced_in_blocks(places: Places, cooldown: int, length: int) -> Places:
     """Return the same where blocks of `length` sessions are laid end to end: no block knows of the one before it."""
+    if not len(places) or places[-1] < length:
+        return spaced(places, cooldown)
     blocks = places // length
     kept = [spaced(places[blocks == one], cooldown) for one in np.unique(blocks)]
-    return np.concatenate(kept) if kept else places
+    return np.concatenate(kept)

@@ -60,6 +60,10 @@ class Sample:
         """Return the session at a place, with the member whose it is."""
         return f"{self.dates[place]} {self.members[place // self.length]}".rstrip()
 
+    def days(self, places: Places) -> Places:
+        """Return the sessions of places in order, each once."""
+        return places if len(self.members) == 1 else np.unique(places % self.length)
+
     def in_time(self, places: Places) -> list[int]:
         """Return places by their date, those of one date by member."""
         return sorted(places.tolist(), key=lambda place: (place % self.length, place))
@@ -108,7 +112,7 @@ def ground_of(sample: Sample, measured: Measured, horizon: int, *, is_share: boo
     places = np.flatnonzero(is_over)
     base = measured.values[places]
     middle = (float(np.mean(base)) if is_share else float(np.median(base))) if len(base) else None
-    windows = windows_that_fit(np.unique(places % sample.length), horizon)
+    windows = windows_that_fit(sample.days(places), horizon)
     return Ground(is_over, places, base, middle, windows)
 
 
@@ -308,7 +312,7 @@ def _out_of_sample(test: Trial, complete: Places, pending: Places, threshold: fl
 def _chance(test: Trial, places: Places, complete: Places) -> dict[str, float | None]:
     """Return the p-values of the circular shift, in the claimed direction and in the opposite one."""
     values, length = test.measured.values, test.sample.length
-    columns = np.unique(places % length)
+    columns = test.sample.days(places)
     if not len(complete) or len(columns) < 2:
         return {"p_shift": None, "p_shift_opposite": None}
     # of a panel every member is rotated by the same distance: what moves them together moves with them
@@ -334,16 +338,27 @@ def shifted_statistics(
     distances = np.random.default_rng(SEED).integers(1, values.shape[1], size=shifts)
     places = events[None, :] + distances[:, None]
     doubled = np.concatenate([values, values], axis=1)
-    drawn = doubled[members[None, :], places] if len(values) > 1 else doubled[0][places]
-    counts = (~np.isnan(drawn)).sum(axis=1) if len(values) > 1 else np.full(len(drawn), len(events))
+    if len(values) == 1:
+        drawn = doubled[0][places]
+        if is_share:
+            found: Doubles = drawn.mean(axis=1)
+            return found
+        drawn.sort(axis=1)  # short rows: sorted faster than partitioned
+        return _between(drawn[:, (len(events) - 1) // 2], drawn[:, len(events) // 2])
+    drawn = doubled[members[None, :], places]
+    counts = (~np.isnan(drawn)).sum(axis=1)
     drawn, counts = drawn[counts > 0], counts[counts > 0]
     if is_share:
-        found: Doubles = np.nansum(drawn, axis=1) / counts
-        return found
-    drawn.sort(axis=1)  # short rows: sorted faster than partitioned; what is unknown comes last
+        shares: Doubles = np.nansum(drawn, axis=1) / counts
+        return shares
+    drawn.sort(axis=1)  # what is unknown comes last
     rows = np.arange(len(drawn))
-    medians: Doubles = (drawn[rows, (counts - 1) // 2] + drawn[rows, counts // 2]) / 2
-    return medians
+    return _between(drawn[rows, (counts - 1) // 2], drawn[rows, counts // 2])
+
+
+def _between(lower: Doubles, upper: Doubles) -> Doubles:
+    found: Doubles = (lower + upper) / 2
+    return found
 
 
 def _reason(complete: int, pending: int, events: int, places: int) -> str | None:
