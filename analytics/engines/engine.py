@@ -26,8 +26,13 @@ class Engine(Protocol):
         """Yield each bucket once, as it is done. The first failure is raised, with the bucket it is about."""
 
 
+def kind_of(address: str) -> str:
+    """Return what kind of engine an address names, without where it is: local, dask or spark."""
+    return LOCAL if address == LOCAL else "spark" if address.startswith("sc:") else "dask"
+
+
 def engine_at(address: str) -> AbstractContextManager[Engine]:
-    """Return the engine of an address: `local`, or `tcp://host:8786` (Dask).
+    """Return the engine of an address: `local`, `tcp://host:8786` (Dask), `sc://host:15002` (the Spark API).
 
     What belongs to an engine is imported when it is named, and not before.
     """
@@ -39,4 +44,8 @@ def engine_at(address: str) -> AbstractContextManager[Engine]:
         from analytics.engines.on_dask import dask
 
         return dask(address)
-    raise EngineUnusable(f"engine {address}: expected local, or tcp://host:port of a Dask scheduler")
+    if address.startswith("sc://"):
+        from analytics.engines.on_spark import spark
+
+        return spark(address)
+    raise EngineUnusable(f"engine {address}: expected local, tcp://host:port (Dask) or sc://host:port (Spark API)")

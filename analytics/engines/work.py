@@ -21,6 +21,7 @@ import polars as pl
 
 from analytics.engines.fingerprint import Columns, Fingerprint, fingerprint_of, typed
 from analytics.engines.versions import Versions, require_same, versions_here
+from ingest.errors import EngineUnusable, TidegaugeError
 from warehouse.records import shown
 from warehouse.releases import flush
 from warehouse.sql import text
@@ -145,7 +146,10 @@ _held = _Held()
 def _connection(job: Job) -> duckdb.DuckDBPyConnection:
     if _held.con is None or _held.reader != job.reader:
         forget_connection()
-        con = job.reader()
+        try:
+            con = job.reader()
+        except TidegaugeError as error:
+            raise EngineUnusable(f"worker {worker_name()} cannot read the lake: {error}") from error
         if job.threads is not None:
             con.execute(f"set threads = {job.threads}")
         _held.reader, _held.con = job.reader, con

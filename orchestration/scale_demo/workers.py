@@ -55,7 +55,7 @@ class Workers:
     def _wait_for_workers(self, seconds: float = 60) -> None:
         from distributed import Client
 
-        with Client(self.address, timeout=seconds, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        with Client(self.address, timeout=seconds, set_as_default=False) as client:
             deadline = time.monotonic() + seconds
             while len(client.scheduler_info(n_workers=-1)["workers"]) < self._count:
                 ended = [worker for worker in self.workers if not worker.is_running]

@@ -152,7 +152,7 @@ def test_another_version_anywhere_is_refused_by_name():
 
 def test_an_address_that_is_none_is_refused():
     arguments = {"order": (), "columns": (), "folder": ""}
-    with pytest.raises(EngineUnusable, match=r"engine ray://x: expected local, or tcp://host:port"):
+    with pytest.raises(EngineUnusable, match=r"engine ray://x: expected local, tcp://host:port"):
         run_buckets("ray://x", broken, FileReader(""), {}, **arguments)
 
 

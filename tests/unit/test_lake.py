@@ -12,14 +12,14 @@ import pytest
 from ingest import secrets
 from ingest.errors import ConfigError
 from ingest.settings import Settings, load_settings
-from tests.unit.lakes import new_address, new_lake, opened
+from tests.unit.lakes import new_address, new_lake
 from tests.unit.postgres_server import PASSWORD, Server, running
 from warehouse.lake import attached
 from warehouse.lake.attached import attach, detach, is_attached, newest_snapshot
 from warehouse.lake.commit import committing, register
 from warehouse.lake.errors import LakeUnusable
 from warehouse.lake.keys import s3_options
-from warehouse.lake.setting import configured, lake_of
+from warehouse.lake.setting import Lake, configured, lake_of
 
 WORD = "pass-Word-42x"
 
@@ -28,6 +28,20 @@ WORD = "pass-Word-42x"
 def server() -> Iterator[Server]:
     with running() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def duck() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Return one DuckDB for all: its extensions take a third of a second to load."""
+    with duckdb.connect() as con:
+        yield con
+
+
+def opened(duck: duckdb.DuckDBPyConnection, lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Return the connection with this lake attached as `lake`."""
+    detach(duck)
+    attach(duck, lake)
+    return duck
 
 
 # -- the setting ---------------------------------------------------------------------------------------------------
@@ -127,11 +141,12 @@ def test_packages_must_be_there_and_fit(monkeypatch):
     attached.extension.cache_clear()
 
 
-def test_a_lake_is_attached_and_pinned(server, tmp_path):
+def test_a_lake_is_attached_and_pinned(server, duck, tmp_path):
     lake = new_lake(server, tmp_path / "data")
-    con = opened(lake)
+    con = opened(duck, lake)
     assert is_attached(con)
     assert newest_snapshot(con) == 0
+    assert con.execute("select current_setting('ducklake_max_retry_count')").fetchone() == (100,)
     first = register(con, "s.t", [parquet(tmp_path, "a", "select 1 as x")], comment="one")
     second = register(con, "s.t", [parquet(tmp_path, "b", "select 2 as x")], comment="two")
     attach(con, lake, name="before", snapshot=first)
@@ -147,32 +162,31 @@ def test_a_lake_is_attached_and_pinned(server, tmp_path):
     assert con.execute("from duckdb_secrets()").fetchall() == []
 
 
-def test_what_keeps_a_lake_from_being_attached_is_said(server, tmp_path):
+def test_what_keeps_a_lake_from_being_attached_is_said(server, duck, tmp_path):
     address = new_address(server, tmp_path / "data")
-    opened(lake_of(address)).close()
+    opened(duck, lake_of(address))
     for wrong, said in (
         (address.replace("/data", "/other"), "the data of this catalog lies in"),
         (address.replace(PASSWORD, WORD), "cannot be reached: FATAL: password authentication failed"),
         (address.replace(f":{server.port}", ":1"), "cannot be reached: Connection refused"),
     ):
         with pytest.raises(LakeUnusable) as caught:
-            opened(lake_of(wrong))
+            opened(duck, lake_of(wrong))
         assert said in str(caught.value)
         assert PASSWORD not in str(caught.value) + str(caught.value.__cause__)
         assert WORD not in str(caught.value) + str(caught.value.__cause__)
 
 
-def test_a_catalog_of_another_version_is_refused(server, tmp_path):
+def test_a_catalog_of_another_version_is_refused(server, duck, tmp_path):
     address = new_address(server, tmp_path / "data")
-    opened(lake_of(address)).close()
+    opened(duck, lake_of(address))
     database = address.rpartition("/lake_")[2].partition("?")[0]
     server.asked("select 1")
     with server.connect(dbname=f"lake_{database}", autocommit=True) as catalog:
         catalog.execute("update ducklake_metadata set value = '0.3' where key = 'version'")
-    con = duckdb.connect()
     with pytest.raises(LakeUnusable, match=r"0\.3"):
-        attach(con, lake_of(address))
-    assert not is_attached(con)
+        opened(duck, lake_of(address))
+    assert not is_attached(duck)
 
 
 # -- commits -------------------------------------------------------------------------------------------------------
@@ -185,8 +199,8 @@ def parquet(folder: Path, name: str, query: str) -> str:
     return str(path)
 
 
-def test_files_are_registered_once_and_columns_are_added(server, tmp_path):
-    con = opened(new_lake(server, tmp_path / "data"))
+def test_files_are_registered_once_and_columns_are_added(server, duck, tmp_path):
+    con = opened(duck, new_lake(server, tmp_path / "data"))
     old = parquet(tmp_path, "old", "select 1::bigint as x")
     new = parquet(tmp_path, "new", "select 2::bigint as x, 'n' as y")
     first = register(con, "s.t", [old], comment="first")
@@ -202,8 +216,8 @@ def test_files_are_registered_once_and_columns_are_added(server, tmp_path):
     assert files == (1,), "nothing is inlined"
 
 
-def test_a_commit_is_whole_or_not_there(server, tmp_path):
-    con = opened(new_lake(server, tmp_path / "data"))
+def test_a_commit_is_whole_or_not_there(server, duck, tmp_path):
+    con = opened(duck, new_lake(server, tmp_path / "data"))
     good = parquet(tmp_path, "good", "select 1::bigint as x")
     bad = parquet(tmp_path, "bad", "select 'text' as x")
 

@@ -118,6 +118,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "meta.acceptances",
         "meta.keys",
         "meta.lineage",
+        "meta.lake_fingerprints",
         "claims.definitions",
         "meta.freshness",
         *(
@@ -346,7 +347,7 @@ while not os.path.exists(stop):
     assert con.execute("select build_id from meta.build").fetchone() == (build,)
     con.close()
     seen.add(build)
-    time.sleep(0.01)  # eight that never pause would leave the publisher no time
+    time.sleep(0.04)  # eight that never pause would leave the publisher no time
 print(len(seen), flush=True)
 """
 

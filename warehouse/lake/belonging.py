@@ -19,7 +19,7 @@ from warehouse.lake.errors import lake_errors
 from warehouse.lake.setting import Lake
 from warehouse.sql import text
 
-_TABLE: Final = "lake.tidegauge.home"
+TABLE: Final = "tidegauge.home"
 
 
 def require_lake(home: Home, lake: Lake | None) -> None:
@@ -49,15 +49,15 @@ def claim(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> None:
         _keep(home, number, lake)
         if found is None:
             con.execute("create schema if not exists lake.tidegauge")
-            con.execute(f"create or replace table {_TABLE} (home_id varchar, home varchar)")
-            con.execute(f"insert into {_TABLE} values ({text(number)}, {text(str(home.root))})")
+            con.execute(f"create or replace table lake.{TABLE} (home_id varchar, home varchar)")
+            con.execute(f"insert into lake.{TABLE} values ({text(number)}, {text(str(home.root))})")
 
 
 def _marked(con: duckdb.DuckDBPyConnection) -> tuple[str, str] | None:
     known = "select 1 from duckdb_tables() where database_name = 'lake' and schema_name = 'tidegauge'"
     if con.execute(known).fetchone() is None:
         return None
-    return con.execute(f"select home_id, home from {_TABLE}").fetchone()
+    return con.execute(f"select home_id, home from lake.{TABLE}").fetchone()
 
 
 def _path(home: Home) -> Path:

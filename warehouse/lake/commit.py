@@ -7,7 +7,7 @@ the catalog: whoever reads the files of a snapshot has exactly its rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import duckdb
@@ -129,7 +129,8 @@ def committing(con: duckdb.DuckDBPyConnection, comment: str, *, name: str = "lak
         con.execute(f"call ducklake_set_commit_message({text(name)}, {text(AUTHOR)}, {text(comment)})")
         con.commit()
     except BaseException:
-        con.rollback()
+        with suppress(duckdb.TransactionException):  # a commit that failed has ended the transaction itself
+            con.rollback()
         raise
 
 
