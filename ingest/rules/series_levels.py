@@ -107,12 +107,12 @@ def _round(arrived: Arrived, found: Findings, values: pl.DataFrame, series: Seri
     is_told = before.height >= _TOLD_FROM and before["is_round"].sum() <= _ROUND_SHARE * before.height
     if not is_told or (before["value"] % 1 != 0).any():
         return
-    before, after = pl.col("value").shift(1), pl.col("value").shift(-1)
-    runs = known.with_columns(run=pl.col("is_round").rle_id(), before=before, after=after)
+    beside = {"before": pl.col("value").shift(1), "after": pl.col("value").shift(-1)}
+    runs = known.with_columns(run=pl.col("is_round").rle_id(), **beside)
     for _, run in runs.filter("is_round", ~pl.col("is_held")).group_by("run", maintain_order=True):
         first, last = run.row(0, named=True), run.row(-1, named=True)
         sides = ((first["value"], first["before"]), (last["value"], last["after"]))
-        is_far = any(beside is not None and value > _FAR_FROM_BESIDE * beside for value, beside in sides)
+        is_far = any(next_to is not None and value > _FAR_FROM_BESIDE * next_to for value, next_to in sides)
         if run.height >= _FEWEST_ROUND and is_far:
             span = f"{run['period_date'][0]} to {run['period_date'][-1]}"
             why = f"{series.id}: {run.height} counts in a row that end in two zeros, as those before do not ({span})"
