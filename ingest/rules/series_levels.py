@@ -22,12 +22,13 @@ _HUNDRED: Final = 100
 _FEWEST_ROUND: Final = 3  # so many counts in a row end in two zeros by chance once in a million
 _ROUND_SHARE: Final = 0.05
 _TOLD_FROM: Final = 60  # periods: fewer do not say which digits a series has
+_FAR_FROM_BESIDE: Final = 10.0  # times the count beside the run: some publishers round for a few days
 
 
 def look_for_levels(arrived: Arrived, found: Findings) -> None:
     """Refuse runs that no market moves to: more than the largest step away by a unit's factor, or by several steps.
 
-    And runs of counts that all end in two zeros, where those around them do not.
+    And runs of counts that all end in two zeros and are many times as large as those around them, which do not.
     """
     for series, values in _each(arrived, found):
         _off_level(arrived, found, values, series)
@@ -95,6 +96,8 @@ def _off_level(arrived: Arrived, found: Findings, values: pl.DataFrame, series: 
 
 
 def _round(arrived: Arrived, found: Findings, values: pl.DataFrame, series: Series) -> None:
+    if series.unit != "count":
+        return
     is_round = (pl.col("value") % _HUNDRED == 0) & (pl.col("value") != 0)
     known = values.drop_nulls("value").with_columns(is_round=is_round)
     if known.filter("is_round", ~pl.col("is_held")).height < _FEWEST_ROUND:
@@ -104,9 +107,13 @@ def _round(arrived: Arrived, found: Findings, values: pl.DataFrame, series: Seri
     is_told = before.height >= _TOLD_FROM and before["is_round"].sum() <= _ROUND_SHARE * before.height
     if not is_told or (before["value"] % 1 != 0).any():
         return
-    runs = known.with_columns(run=pl.col("is_round").rle_id()).filter("is_round", ~pl.col("is_held"))
-    for _, run in runs.group_by("run", maintain_order=True):
-        if run.height >= _FEWEST_ROUND:
+    beside = {"before": pl.col("value").shift(1), "after": pl.col("value").shift(-1)}
+    runs = known.with_columns(run=pl.col("is_round").rle_id(), **beside)
+    for _, run in runs.filter("is_round", ~pl.col("is_held")).group_by("run", maintain_order=True):
+        first, last = run.row(0, named=True), run.row(-1, named=True)
+        sides = ((first["value"], first["before"]), (last["value"], last["after"]))
+        is_far = any(next_to is not None and value > _FAR_FROM_BESIDE * next_to for value, next_to in sides)
+        if run.height >= _FEWEST_ROUND and is_far:
             span = f"{run['period_date'][0]} to {run['period_date'][-1]}"
             why = f"{series.id}: {run.height} counts in a row that end in two zeros, as those before do not ({span})"
             found.refuse(arrived.dataset, LEVEL_CHECK, run["position"].to_list(), why)

@@ -251,5 +251,13 @@ def test_counts_that_are_a_hundred_times_their_own_are_told_by_their_digits():
     found = looked("wikimedia", came, held)
     assert list(found.rows) == [3, 4, 5, 6]
     assert "4 counts in a row that end in two zeros, as those before do not (2026-11-13 to 2026-11-16)" in found.rows[3]
+    rounded = {day: 100 * round(count / 100) for day, count in views.items() if day >= days[-4]}
+    assert looked("wikimedia", rows("wiki_views_stock_market_crash", "wikimedia", rounded), held).rows == {}
     panic = {day: 90 * count + 7 for day, count in views.items() if day >= days[-4]}
     assert looked("wikimedia", rows("wiki_views_stock_market_crash", "wikimedia", panic), held).rows == {}
+
+
+def test_a_spread_that_stands_at_a_round_figure_for_days_stands():
+    days = working_days("nyse", date(2026, 6, 1), date(2026, 11, 17))
+    spread = {day: 90.0 + place % 7 for place, day in enumerate(days)} | dict.fromkeys(days[-4:], 100.0)
+    assert looked("fred", rows("ig_oas", "fred", {day: one / 100 for day, one in spread.items()})).rows == {}
