@@ -6,10 +6,11 @@ the windows that fit beside one another, and the bootstrap resamples runs of ses
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import cache
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
@@ -83,15 +84,15 @@ def regime_outcomes(
         weights = weights_of(int(is_over.sum()), horizon, resamples, seed)
         # which of the resampled sessions a session is: they are those whose horizon is over, in their order
         drawn = (is_over.cast(pl.Int64).cum_sum() - 1).alias("drawn")
-        told = sampled.with_columns(
+        told = sampled.select(
+            *_READ,
             drawn.gather(sampled["place"]),
             result=pl.col(result),
             why=pl.col(result.replace("_ratio", "_reason")),
             worst=pl.col(worst) if worst else pl.lit(None, pl.Float64()),
             by=pl.col(basis) if basis else pl.lit("close"),
         )
-        for (dimension,), sample in told.group_by("dimension", maintain_order=True):
-            found += [row | {"return_kind": kind} for row in _of_sample(str(dimension), sample, horizon, weights)]
+        found += [row | {"return_kind": kind} for row in _of_returns(told, horizon, weights)]
     order = {name: place for place, name in enumerate(numbered["dimension"].unique(maintain_order=True))}
     return pl.DataFrame(found, schema=schema_of(OUTCOMES.columns), orient="row").sort(
         pl.col("dimension").replace_strict(order, return_dtype=pl.Int64),
@@ -142,67 +143,78 @@ _STANDS_ON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
-def _of_sample(dimension: str, sample: pl.DataFrame, horizon: int, weights: Counts) -> list[dict[str, Any]]:
-    """Return the rows of one dimension and horizon; `weights`: how often each session comes in each resample."""
-    over = sample.filter(pl.col("result").is_not_null() & ~pl.col("is_revised"))
+_READ: Final = ("dimension", "state", "session_date", "place", "episode_number", "is_revised")
+
+
+def _of_returns(told: pl.DataFrame, horizon: int, weights: Counts) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one horizon and kind of return, of every dimension and state.
+
+    `weights`: how often each session comes in each resample.
+    """
+    counted = pl.col("result").is_not_null() & ~pl.col("is_revised")
     lacks = pl.col("result").is_null() & ~pl.col("is_revised")
     is_pending = pl.col("why") == PENDING
-    left_out = sample.group_by("state").agg(
+    over = told.filter(counted)
+    of_dimension = over.partition_by("dimension", as_dict=True)
+    of_state = over.partition_by("dimension", "state", as_dict=True)
+    states = told.group_by("dimension", "state").agg(
         pending_sessions_count=(lacks & is_pending).sum(),
         unpriced_sessions_count=(lacks & ~is_pending).sum(),
         revised_sessions_count=pl.col("is_revised").sum(),
+        episodes_count=pl.col("episode_number").filter(counted).n_unique(),
+        first_session_date=pl.col("session_date").filter(counted).min(),
+        last_session_date=pl.col("session_date").filter(counted).max(),
+        bases=pl.col("by").filter(counted).drop_nulls().unique(),
         reasons=pl.col("why").filter(lacks).unique().sort(),
     )
-    baseline = _summary(over["result"].to_numpy(), over["worst"].to_numpy())
-    by_state = {str(key[0]): part for key, part in over.partition_by("state", as_dict=True).items()}
-    found = []
-    for counts in left_out.sort("state").to_dicts():
-        at = by_state.get(counts["state"], over.clear())
-        results = at["result"].to_numpy()
-        told = _summary(results, at["worst"].to_numpy())
-        reasons = counts.pop("reasons")
-        windows = windows_that_fit(at["place"].to_numpy(), horizon)
-        episodes = at["episode_number"].n_unique()
-        hits = None if told["hit_rate"] is None else wilson(told["hit_rate"], windows)
-        medians = None
-        if windows >= WINDOWS_RESAMPLED:
-            medians = percentile_interval(resampled_medians(results, weights[at["drawn"].to_numpy()]))
-        found.append(
-            {
-                "dimension": dimension,
+    for dimension, some in groupby(states.sort("dimension", "state").to_dicts(), itemgetter("dimension")):
+        sample = of_dimension.get((dimension,), over.clear())
+        baseline = _summary(sample["result"].to_numpy(), sample["worst"].to_numpy())
+        for state in some:
+            at = of_state.get((dimension, state["state"]), over.clear())
+            bases, reasons = state.pop("bases"), state.pop("reasons")
+            yield {
+                **state,
+                **_of_state(at, horizon, weights),
                 "horizon_sessions_count": horizon,
-                "sessions_count": at.height,
-                **counts,
-                "episodes_count": episodes,
-                "windows_count": windows,
-                "is_overlapping": windows < at.height,
-                "is_too_few": episodes < FEW_EPISODES,
-                "first_session_date": at["session_date"].min(),
-                "last_session_date": at["session_date"].max(),
-                "median_return_ratio": told["median"],
-                "p25_return_ratio": told["p25"],
-                "p75_return_ratio": told["p75"],
-                "median_return_low_ratio": _rounded(medians[0] if medians else None),
-                "median_return_high_ratio": _rounded(medians[1] if medians else None),
-                "hit_rate_ratio": told["hit_rate"],
-                "hit_rate_low_ratio": _rounded(hits[0] if hits else None),
-                "hit_rate_high_ratio": _rounded(hits[1] if hits else None),
-                "median_max_adverse_ratio": told["worst_median"],
-                "p10_max_adverse_ratio": told["worst_p10"],
-                "baseline_sessions_count": over.height,
+                "is_too_few": state["episodes_count"] < FEW_EPISODES,
+                "baseline_sessions_count": sample.height,
                 "baseline_median_return_ratio": baseline["median"],
                 "baseline_hit_rate_ratio": baseline["hit_rate"],
                 "baseline_median_max_adverse_ratio": baseline["worst_median"],
-                "entry_basis": _basis(at["by"]),
+                "entry_basis": _basis(bases),
                 "reason_text": None if at.height else _told(reasons),
             }
-        )
-    return found
 
 
-def _basis(by: pl.Series) -> str | None:
-    bases = by.drop_nulls().unique().to_list()
-    return "mixed" if len(bases) > 1 else str(bases[0]) if bases else None
+def _of_state(at: pl.DataFrame, horizon: int, weights: Counts) -> dict[str, Any]:
+    """Return the figures of the sessions of one dimension and state that count."""
+    results = at["result"].to_numpy()
+    told = _summary(results, at["worst"].to_numpy())
+    windows = windows_that_fit(at["place"].to_numpy(), horizon)
+    hits = None if told["hit_rate"] is None else wilson(told["hit_rate"], windows)
+    medians = None
+    if windows >= WINDOWS_RESAMPLED:
+        medians = percentile_interval(resampled_medians(results, weights, at["drawn"].to_numpy()))
+    return {
+        "sessions_count": at.height,
+        "windows_count": windows,
+        "is_overlapping": windows < at.height,
+        "median_return_ratio": told["median"],
+        "p25_return_ratio": told["p25"],
+        "p75_return_ratio": told["p75"],
+        "median_return_low_ratio": _rounded(medians[0] if medians else None),
+        "median_return_high_ratio": _rounded(medians[1] if medians else None),
+        "hit_rate_ratio": told["hit_rate"],
+        "hit_rate_low_ratio": _rounded(hits[0] if hits else None),
+        "hit_rate_high_ratio": _rounded(hits[1] if hits else None),
+        "median_max_adverse_ratio": told["worst_median"],
+        "p10_max_adverse_ratio": told["worst_p10"],
+    }
+
+
+def _basis(bases: list[str]) -> str | None:
+    return "mixed" if len(bases) > 1 else bases[0] if bases else None
 
 
 def _told(reasons: list[str | None]) -> str:
