@@ -157,8 +157,10 @@ def left_events(
     plan: Plan, manifest: Mapping[str, Any], translator: DagsterDbtTranslator, context: AssetExecutionContext
 ) -> dict[str, Iterable[Any]]:
     """Return what Dagster shows of relations and tests that are left, by node: as they were, and since when."""
-    from dagster import AssetCheckResult, AssetCheckSeverity, Output
+    from dagster import AssetCheckSeverity, Output
     from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+    from orchestration.named_check import NamedCheckResult
 
     found: dict[str, Iterable[Any]] = {}
     for node, built in (one for kind in ("seed", "snapshot", "model") for one in plan.left_of(kind)):
@@ -169,7 +171,7 @@ def left_events(
         check = get_asset_check_key_for_test(manifest, translator, node["unique_id"], None)
         if check is not None and check in context.selected_asset_check_keys:
             found[node["unique_id"]] = [
-                AssetCheckResult(
+                NamedCheckResult(
                     passed=True,
                     asset_key=check.asset_key,
                     check_name=check.name,

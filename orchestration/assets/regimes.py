@@ -22,6 +22,7 @@ from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
 from orchestration.assets.marts import marts_assets
 from orchestration.assets.regime_plot import regime_facts
 from orchestration.assets.table_facts import table_facts
+from orchestration.named_check import NamedCheckResult
 from orchestration.session import Session
 from warehouse.lived import LEDGER
 from warehouse.own_tables import own_table
@@ -113,7 +114,7 @@ def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
 
 def check_result(check: CheckResult) -> AssetCheckResult:
     """Return a check of a derived table as Dagster shows it."""
-    return AssetCheckResult(
+    return NamedCheckResult(
         asset_key=AssetKey(check.asset.split(".")),
         check_name=check.name,
         passed=check.passed,

@@ -31,6 +31,7 @@ from orchestration.asking import ingest_all
 from orchestration.assets.described import COLUMN_SCHEMA, OWNERS, schema_of
 from orchestration.assets.table_facts import origin_of, rows_of
 from orchestration.ingestion import SourceOutcome, recent_values
+from orchestration.named_check import NamedCheckResult
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
 from warehouse.ddl import stored_columns
@@ -155,7 +156,7 @@ def _metadata(session: Session, one: Connector, outcome: SourceOutcome) -> dict[
 def _check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetCheckResult]:
     key = key_of(table)
     state = outcome.landing.state
-    yield AssetCheckResult(
+    yield NamedCheckResult(
         passed=outcome.error is None or state == "skipped",
         check_name=ANSWERED,
         asset_key=key,
@@ -171,7 +172,7 @@ def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None =
     """Return what the gate found under one name, as Dagster shows it."""
     failed = [check for check in found if not check.passed]
     is_error = any(check.severity == "error" for check in failed or found)
-    return AssetCheckResult(
+    return NamedCheckResult(
         passed=not failed,
         check_name=name,
         asset_key=key,

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, AssetMaterialization, DagsterInstance
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    AssetMaterialization,
+    AssetsDefinition,
+    AssetSpec,
+    DagsterEventType,
+    DagsterInstance,
+    MaterializeResult,
+    materialize,
+    multi_asset,
+)
+from dagster_shared.record import as_dict
 
 from ingest.home import Home
 from orchestration.event_log import OneConnectionEventLog
 from orchestration.instance import open_instance
+from orchestration.named_check import NamedCheckResult
 
 
 @pytest.fixture
@@ -88,3 +106,74 @@ def test_tables_and_columns_are_looked_for_until_they_are_there(home: Home, monk
             broken.setattr("sqlalchemy.engine.reflection.Inspector.has_table", lambda *_: 1 / 0)
             instance.report_runless_asset_event(AssetMaterialization(AssetKey("second")))
         assert assets_seen_from_outside(home) == ['["first"]', '["second"]']
+
+
+KEY = AssetKey(["marts", "carry_daily"])
+
+
+def checked(name: str, *, passed: bool, kind: type[AssetCheckResult] = NamedCheckResult) -> AssetsDefinition:
+    specs = [
+        AssetCheckSpec(one, asset=KEY, blocking=one == "key_is_unique") for one in ("key_is_unique", "is_in_range")
+    ]
+
+    @multi_asset(specs=[AssetSpec(KEY)], check_specs=specs)
+    def step() -> Iterator[MaterializeResult[None]]:
+        one = kind(passed=passed, asset_key=KEY, check_name=name, metadata={"failed_rows": 3})
+        other = kind(passed=True, asset_key=KEY, check_name="is_in_range", severity=AssetCheckSeverity.WARN)
+        yield MaterializeResult(asset_key=KEY, check_results=[one, other])
+
+    return step
+
+
+def results(instance: DagsterInstance, run_id: str) -> dict[str, tuple[str, dict[str, object]]]:
+    found = {}
+    for name in ("key_is_unique", "is_in_range"):
+        (one,) = instance.event_log_storage.get_asset_check_execution_history(AssetCheckKey(KEY, name), limit=5)
+        assert one.run_id == run_id
+        assert one.event is not None
+        said = one.event.get_dagster_event().event_specific_data
+        assert isinstance(said, AssetCheckEvaluation)
+        assert said.target_materialization_data is not None
+        told = as_dict(said)
+        found[name] = one.status.value, {key: of for key, of in told.items() if key != "target_materialization_data"}
+    return found
+
+
+def test_results_of_checks_are_kept_as_dagster_keeps_them(home: Home, tmp_path: Path) -> None:
+    """A result that names its check, and the log that writes results together, beside Dagster's own."""
+    with open_instance(home) as instance:
+        ran = materialize([checked("key_is_unique", passed=False)], instance=instance, raise_on_error=False)
+        ours = results(instance, ran.run_id)
+        types = [one.dagster_event_type for one in instance.all_logs(ran.run_id)]
+    (tmp_path / "own").mkdir()
+    with DagsterInstance.local_temp(str(tmp_path / "own")) as own:
+        ran = materialize(
+            [checked("key_is_unique", passed=False, kind=AssetCheckResult)], instance=own, raise_on_error=False
+        )
+        assert ours == results(own, ran.run_id)
+        theirs = [one.dagster_event_type for one in own.all_logs(ran.run_id)]
+    assert ours["key_is_unique"][0] == "FAILED"
+    assert ours["is_in_range"][0] == "SUCCEEDED"
+    # all but the outputs that say that a check has a result
+    assert theirs.count(DagsterEventType.STEP_OUTPUT) == types.count(DagsterEventType.STEP_OUTPUT) + 2
+    is_ours = [one for one in types if one is not DagsterEventType.STEP_OUTPUT]
+    assert is_ours == [one for one in theirs if one is not DagsterEventType.STEP_OUTPUT]
+
+
+def test_a_result_of_a_check_that_nobody_declared_is_an_error(home: Home) -> None:
+    with open_instance(home) as instance, pytest.raises(KeyError, match="unheard_of"):
+        materialize([checked("unheard_of", passed=True)], instance=instance)
+
+
+def test_results_wait_until_somebody_asks_and_no_longer(home: Home) -> None:
+    with open_instance(home) as instance:
+        log = log_of(instance)
+        instance.report_runless_asset_event(AssetCheckEvaluation(KEY, "key_is_unique", passed=True))
+        with closing(sqlite3.connect(home.dagster / "event_log.db")) as other:
+            count = "select count(*) from asset_check_executions"
+            assert other.execute(count).fetchone() == (0,)
+            assert log.get_asset_check_execution_history(AssetCheckKey(KEY, "key_is_unique"), limit=1)
+            assert other.execute(count).fetchone() == (1,)
+        instance.report_runless_asset_event(AssetCheckEvaluation(KEY, "key_is_unique", passed=True))
+    with closing(sqlite3.connect(home.dagster / "event_log.db")) as other:  # what waited is stored at the end
+        assert other.execute(count).fetchone() == (2,)
