@@ -11,8 +11,8 @@ from ingest.catalog.funds import load_funds
 from ingest.catalog.watched import load_watched
 from ingest.clock import naive_utc
 from ingest.connectors import asked_by
-from ingest.dataset import serving
-from warehouse.latest import latest_of
+from ingest.dataset import dataset, serving
+from warehouse.latest import latest_of, newest
 from warehouse.wide_universe import common_stocks
 
 FORMER_MEMBERS_FOR: Final = timedelta(days=30)
@@ -42,6 +42,7 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
     more only once a week. What failed on its way is asked for again at once. `wide`: every listed common stock too.
     """
     first = asked_by("symbols")[0]
+    asked = first.table_ids[0]
     trading = [
         fund
         for fund in load_funds()
@@ -55,8 +56,12 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
             select ticker, max(coalesce(end_date, date '9999-12-31')) as last_date
             from stays where ticker is not null group by ticker
         ),
+        -- of members it does not matter: to rank the vintages of all of them takes longer than the rest
+        past as (
+            from {asked} where ticker in (select ticker from names where last_date between $first and $recent)
+        ),
         held as (
-            select ticker, max(session_date) as newest_date from {latest_of(first.table_ids[0])}
+            select ticker, max(session_date) as newest_date from ({newest("past", dataset(asked).key_names)})
             where close_usd is not null group by ticker
         ),
         unknown as (select distinct group_name as ticker from ops.panel_lacks

@@ -117,7 +117,7 @@ def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
             if key_of(table) in wanted:
                 yield MaterializeResult(
                     asset_key=key_of(table),
-                    metadata={**metadata, **rows_of(session, table.source, table.name)},
+                    metadata={**metadata, **rows_of(session, table)},
                     check_results=list(_check_results(outcome, table)),
                 )
 

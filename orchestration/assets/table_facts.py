@@ -16,6 +16,7 @@ from dagster import AssetExecutionContext, MetadataValue, Output
 from warehouse.presentation import PERIOD_COLUMNS
 
 if TYPE_CHECKING:
+    from ingest.dataset import Dataset
     from orchestration.session import Session
 
 ROW_COUNT: Final = "dagster/row_count"
@@ -54,14 +55,11 @@ def table_facts(session: Session, *schemas: str) -> Facts:
     return found
 
 
-def rows_of(session: Session, schema: str, name: str) -> dict[str, Any]:
-    """Return the row count of one table; nothing of a view."""
-    found = session.con.execute(
-        "select estimated_size from duckdb_tables()"
-        " where database_name = current_database() and schema_name = $1 and table_name = $2",
-        [schema, name],
-    ).fetchone()
-    return {ROW_COUNT: found[0]} if found else {}
+def rows_of(session: Session, table: Dataset) -> dict[str, Any]:
+    """Return the row count of one raw table; nothing of one in daily files, which is a view."""
+    if table.is_in_daily_files:
+        return {}
+    return {ROW_COUNT: session.con.execute(f"select count(*) from {table.id}").fetchall()[0][0]}  # noqa: S608  # our name
 
 
 def _period_of(sql: str) -> str | None:
