@@ -10,14 +10,14 @@ export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
 DBT_FILES := $(shell find dbt_project -name target -prune -o -type f -print)
-.PHONY: help setup demo run ui real test test-slow bench lint generate clean
+.PHONY: help setup demo scale-demo run ui real test test-slow bench lint generate clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.parsed  ## install the packages into .venv (done by every other target)
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-duckdb-next.txt pyproject.toml scripts/setup
+$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-scale.txt requirements-duckdb-next.txt pyproject.toml scripts/setup
 	@scripts/setup $(VENV)
 
 # dbt's manifest names the assets: the project is parsed once, beside the environment, and again when it changes.
@@ -26,6 +26,9 @@ $(VENV)/.parsed: $(VENV)/.ready $(DBT_FILES)
 
 demo: setup  ## the whole pipeline on a simulated market: no key, no network
 	@$(VENV)/bin/tidegauge demo
+
+scale-demo: setup  ## the demo without and with a lake (PostgreSQL, S3, Dask on this machine), compared row by row
+	@$(PY) -m orchestration.scale_demo
 
 run: setup  ## the daily job against the real publishers
 	@$(VENV)/bin/tidegauge run

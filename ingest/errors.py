@@ -108,6 +108,10 @@ class NothingHeld(TidegaugeError):
     exit_code = 2
 
 
+class EngineUnusable(ConfigError):
+    """The engine of TIDEGAUGE_LAKE cannot be reached, has other versions or failed; nothing was changed."""
+
+
 class ClockBehind(ConfigError):
     """The clock stands before what the home has recorded; nothing was touched."""
 

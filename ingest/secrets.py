@@ -31,7 +31,7 @@ MIXED_ENOUGH: Final = 8
 
 _UNPACKED_AT_MOST: Final = 64 * 1024 * 1024
 _NAMED_LIKE_A_SECRET: Final = re.compile(r"(api_?key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
-_NAMED_LIKE_AN_ADDRESS: Final = re.compile(r"(^|_)(proxy|url|upstream|dsn)$", re.IGNORECASE)
+_NAMED_LIKE_AN_ADDRESS: Final = re.compile(r"(^|_)(proxy|url|upstream|dsn|lake)$", re.IGNORECASE)
 _KEY_WORD: Final = re.compile(r"(?:^|[\s?&])password\s*=\s*'?([^\s'&]+)", re.IGNORECASE)
 """How key words and the parameters of an address give a password."""
 _OURS: Final = re.compile(r"(TIDEGAUGE|FRED)_|([A-Z]+_)?PROXY$", re.IGNORECASE)

@@ -26,7 +26,9 @@ Origin = Literal["LIVE", "SIMULATED", "REAL FOLDER"]
 class Settings(BaseSettings):
     """Everything a run can be told from outside."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", env_file=ENV_FILE, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEGAUGE_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     home: Path = Field(default=Path("data/live"), description="Where all state lives.")
     now: datetime | None = Field(default=None, description="Places the run; New York time without a zone.")
@@ -41,6 +43,12 @@ class Settings(BaseSettings):
     finra_client_secret: SecretStr | None = Field(default=None, description="The secret of that key.")
     postgres_dsn: SecretStr | None = Field(
         default=None, description="Address of the database for `tidegauge publish --to postgres`, password and all."
+    )
+    lake: SecretStr | None = Field(
+        default=None, description="Address of the lake for tables that outgrow one file; see warehouse/lake/setting.py."
+    )
+    dagster_postgres_dsn: SecretStr | None = Field(
+        default=None, description="Database in which several hosts share Dagster's runs and schedules; None: the home."
     )
     simulated_truth: Path | None = Field(
         default=None, description="The simulator's own account of its regimes (Parquet); heeded in SIMULATED runs only."
@@ -59,7 +67,9 @@ class Settings(BaseSettings):
     accept_loss: bool = Field(
         default=False, description="Publish although a headline loses values that the release before shows."
     )
-    full_build: bool = Field(default=False, description="Build every mart, also those that nothing new feeds.")
+    full_build: bool = Field(
+        default=False, description="Build every mart and test every claim, also those that nothing new feeds."
+    )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
     sec_requests_per_run: int = Field(
         default=600,
@@ -104,7 +114,15 @@ class Settings(BaseSettings):
             raise ValueError("expected an address like you@example.org, with a name before it or not")
         return value.strip()
 
-    @field_validator("fred_api_key", "finra_client_id", "finra_client_secret", "postgres_dsn", mode="before")
+    @field_validator(
+        "fred_api_key",
+        "finra_client_id",
+        "finra_client_secret",
+        "postgres_dsn",
+        "dagster_postgres_dsn",
+        "lake",
+        mode="before",
+    )
     @classmethod
     def _blank_key_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

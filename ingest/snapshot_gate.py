@@ -29,6 +29,11 @@ UNIQUE_CHECK: Final = "keys_are_unique"
 COUNT_CHECK: Final = "row_count_is_usual"
 SOUND_CHECK: Final = "rows_are_mostly_sound"
 
+AnswersBefore = Callable[[Dataset, int], Mapping[str, Mapping[date, int]]]
+"""Of a table and so many days back, the rows of the largest answer of each group and day."""
+Unusual = tuple[pl.Expr, str]
+"""Which rows are too few or too many, and the sentence that says so."""
+
 _REASON: Final = "reason"
 _ANY_DAY: Final = date(2026, 1, 2)
 
@@ -48,15 +53,19 @@ def gate_with_snapshots(
     gate: Callable[[Batch], GateResult],
     rows_before: Callable[[Dataset], Mapping[date, int]],
     now: datetime,
+    answers_before: AnswersBefore | None = None,
 ) -> GateResult:
     """Judge the snapshot tables of a batch here and its other tables by `gate`; `now` is aware.
 
-    `rows_before` is as judge_snapshot wants it, asked for each snapshot table.
+    `rows_before` and `answers_before` are as judge_snapshot wants them, the former asked for each snapshot table.
     """
     daily = {name: dataset(name) for name in batch.tables if dataset(name).is_in_daily_files}
     if not daily:
         return gate(batch)
-    judged = {name: judge_snapshot(one, batch.tables[name], now, rows_before(one)) for name, one in daily.items()}
+    judged = {
+        name: judge_snapshot(one, batch.tables[name], now, rows_before(one), answers_before)
+        for name, one in daily.items()
+    }
     rest = replace(batch, tables={name: rows for name, rows in batch.tables.items() if name not in daily})
     others = gate(rest) if rest.tables else GateResult({}, {}, (), None)
     reasons = [one.held_back for one in judged.values() if one.held_back]
@@ -81,18 +90,23 @@ def snapshot_checks(table: Dataset) -> dict[str, str]:
         **says,
         AHEAD_CHECK: "No row is of a day to come.",
         UNIQUE_CHECK: "No key stands twice with other values.",
-        COUNT_CHECK: "A day has about as many rows as the days before it.",
+        COUNT_CHECK: "A day, or a group's answer, has about as many rows as those before it.",
         SOUND_CHECK: f"At most {MISREAD_SHARE:.0%} of the rows is refused.",
     }
 
 
 def judge_snapshot(
-    table: Dataset, rows: pl.DataFrame, now: datetime, rows_before: Mapping[date, int]
+    table: Dataset,
+    rows: pl.DataFrame,
+    now: datetime,
+    rows_before: Mapping[date, int],
+    answers_before: AnswersBefore | None = None,
 ) -> SnapshotJudgement:
     """Judge the rows of one answer: columns of Dataset.rows_schema and `fetched_at`. `now` is aware.
 
-    `rows_before`: how many rows are held of each day, for the days before those of the answer and for its own. Exact
-    repeats count once. ConfigError where the table's declaration cannot be read.
+    `rows_before`: how many rows are held of each day, for the days before those of the answer and for its own;
+    `answers_before` says of a table how many the largest answer of each group and day had, and is asked where a rule
+    wants it. Exact repeats count once. ConfigError where the table's declaration cannot be read.
     """
     nothing = rows.clear().with_columns(pl.lit("", dtype=pl.String).alias(_REASON))
     strange = _strange_columns(table, rows)
@@ -111,10 +125,15 @@ def judge_snapshot(
     checks.append(_check(table, UNIQUE_CHECK, clashes, f"{clashes:,} rows whose key is there with other values"))
     reasons = [pl.when(broken[name]).then(pl.lit(name)) for name, count in counts.items() if count]
     reasons += [pl.when(clashing).then(pl.lit(UNIQUE_CHECK))] if clashes else []
-    unusual = _unusual_days(table, rows, rules.count, rows_before)
-    checks.append(_check(table, COUNT_CHECK, len(unusual), "; ".join(unusual.values())))
-    for day, why in unusual.items():
-        reasons.append(pl.when(pl.col(table.period) == day).then(pl.lit(f"{COUNT_CHECK}: {why}")))
+    unusual = (
+        _unusual_days(table, rows, rules.count, rows_before)
+        if rules.count.within is None
+        else _unusual_answers(table, rows, rules.count, answers_before(table, rules.count.within))
+        if answers_before is not None
+        else []
+    )
+    checks.append(_check(table, COUNT_CHECK, len(unusual), "; ".join(why for _, why in unusual)))
+    reasons += [pl.when(which).then(pl.lit(f"{COUNT_CHECK}: {why}")) for which, why in unusual]
     return _judged(table, rows, reasons, checks, is_counted=bool(unusual))
 
 
@@ -166,19 +185,38 @@ def _is_doubled(rows: pl.DataFrame, keys: list[str]) -> pl.Series:
 
 def _unusual_days(
     table: Dataset, rows: pl.DataFrame, rule: CountRule, rows_before: Mapping[date, int]
-) -> dict[date, str]:
+) -> list[Unusual]:
     """Return the days of which far fewer or more rows came than of the days before, each with a sentence.
 
     A second answer of a table with groups may bring only some of them, so its rows are not counted.
     """
-    unusual: dict[date, str] = {}
+    unusual: list[Unusual] = []
     for day, count in rows.group_by(table.period).len().drop_nulls().sort(table.period).iter_rows():
         before = [rows_before[one] for one in sorted(rows_before) if one < day][-rule.days :]
         if not before or (table.group is not None and day in rows_before):
             continue
         usual = median(before)
         if not rule.least * usual <= count <= rule.most * usual:
-            unusual[day] = f"{count:,} rows of {day}, {usual:,.0f} on the {len(before)} days before it"
+            why = f"{count:,} rows of {day}, {usual:,.0f} on the {len(before)} days before it"
+            unusual.append((pl.col(table.period) == day, why))
+    return unusual
+
+
+def _unusual_answers(
+    table: Dataset, rows: pl.DataFrame, rule: CountRule, held: Mapping[str, Mapping[date, int]]
+) -> list[Unusual]:
+    """Return the answers in which a group has far fewer or more rows than lately: a list that was cut short."""
+    assert table.group is not None
+    assert rule.within is not None
+    unusual: list[Unusual] = []
+    group, payload = pl.col(table.group), pl.col("payload_sha256")
+    answers = rows.group_by(group, payload, maintain_order=True).agg(pl.len(), day=pl.col(table.period).max())
+    for name, sha, count, day in answers.drop_nulls().iter_rows():
+        lately = [count for on, count in sorted(held.get(name, {}).items()) if 0 <= (day - on).days <= rule.within]
+        usual = median(lately[-rule.days :]) if lately else None
+        if usual is not None and not rule.least * usual <= count <= rule.most * usual:
+            why = f"{count:,} rows of {name}, {usual:,.0f} lately: the answer is cut short or of something else"
+            unusual.append(((group == name) & (payload == sha), why))
     return unusual
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.archive import Archive
 from ingest.errors import ArchiveDamaged, HomeUnusable
 from ingest.home import Home
 from ingest.secrets import blotted_body
 from orchestration.finding import Finding
+
+if TYPE_CHECKING:
+    from warehouse.lake.setting import Lake
 
 SAMPLE: Final = 60
 """So many answers, the newest among them and the others spread over the archive: a fraction of a second."""
@@ -44,17 +47,20 @@ def archive_finding(home: Home, *, full: bool) -> Finding:
     return Finding("archive", "good", f"{of} are what was put there{more}")
 
 
-def snapshot_findings(home: Home, *, full: bool) -> Iterator[Finding]:
-    """Yield how the files of snapshot tables compare with their index; nothing in a home without such files.
+def snapshot_findings(home: Home, lake: Lake | None, *, full: bool) -> Iterator[Finding]:
+    """Yield how the files of snapshot tables, in the home or its lake, compare with their index.
+
+    Nothing in a home without such files.
 
     Each must be there in its length; with `full` each is hashed. Nothing is said while a writer has the build file.
     """
-    if not home.snapshots.is_dir():
+    if lake is None and not home.snapshots.is_dir():
         return
     import duckdb
 
     from warehouse.connection import is_writer_active
     from warehouse.snapshot_files import damaged_files, left_over_files
+    from warehouse.snapshot_store import store_in
     from warehouse.status import build_file
 
     try:
@@ -62,8 +68,9 @@ def snapshot_findings(home: Home, *, full: bool) -> Iterator[Finding]:
             held = "select count(*) from duckdb_tables() where schema_name = 'ops' and table_name = 'snapshot_files'"
             if con is None or con.execute(held).fetchone() != (1,):
                 return
-            damaged = damaged_files(con, home.snapshots, full=full)
-            left_over = left_over_files(con, home.snapshots)
+            store = store_in(home.snapshots, lake)
+            damaged = damaged_files(con, store, full=full)
+            left_over = left_over_files(con, store)
             count = con.execute("select count(*) from ops.snapshot_files").fetchone()
     except (duckdb.Error, HomeUnusable):
         return  # what is said of the build file says it
@@ -72,8 +79,8 @@ def snapshot_findings(home: Home, *, full: bool) -> Iterator[Finding]:
         advice = "Run `tidegauge rebuild`: the archive gives it again."
         yield Finding("snapshots", "bad", f"{damaged[0].said}{more}", advice, HomeUnusable.exit_code)
     elif left_over:
-        size = sum(path.stat().st_size for path in left_over) / 1e6
-        seen = f"{len(left_over)} files ({size:,.0f} MB) that no index names, {left_over[0]} the first"
+        size = sum(size for _, size in left_over) / 1e6
+        seen = f"{len(left_over)} files ({size:,.0f} MB) that no index names, {left_over[0][0]} the first"
         yield Finding(
             "snapshots", "note", seen, "A killed run or a rebuild left them; nothing reads them. Remove them."
         )

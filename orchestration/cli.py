@@ -17,6 +17,7 @@ from orchestration.claims_command import register as register_claims
 from orchestration.dictionary_command import register as register_dictionary
 from orchestration.explain_command import register as register_explain
 from orchestration.explore_command import register as register_explore
+from orchestration.lake_command import register as register_lake
 from orchestration.mcp_command import register as register_mcp
 from orchestration.publish_command import AcceptLoss, FullBuild
 from orchestration.publish_command import register as register_publish
@@ -26,6 +27,7 @@ from orchestration.report_command import register as register_report
 from orchestration.shell_command import register as register_shell
 from orchestration.state_commands import register as register_states
 from orchestration.unexpected import complain, explained
+from orchestration.verify_command import register as register_verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,6 +183,8 @@ register_mcp(app)
 register_releases(app)
 register_dictionary(app)
 register_explore(app)
+register_lake(app)
+register_verify(app)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
     from orchestration.unchanged import Plan
+    from warehouse.lake.setting import Lake
 
 WAREHOUSE_VARIABLE = "TIDEGAUGE_WAREHOUSE"
+TARGET_VARIABLE = "TIDEGAUGE_DBT_TARGET"
 
 _FLAGS = (
     *("--project-dir", str(PROJECT_DIR)),
@@ -104,11 +106,12 @@ def build(
     variables: Mapping[str, str],
     on_progress: Callable[[str, int, int | None], None],
     plan: Plan | None = None,
+    lake: Lake | None = None,
 ) -> Generator[Any, None, list[NodeResult]]:
     """Run `dbt build` on what `context` selects: a generator of Dagster's events that returns list[NodeResult].
 
-    Of everything, what `plan` leaves is not built: its tests are among the results as they were found. Failed nodes
-    raise nothing: the results tell. AuditFailed when dbt could not even start.
+    With `lake` dbt's connection has it. Of everything, what `plan` leaves is not built: its tests are among the results
+    as they were found. Failed nodes raise nothing: the results tell. AuditFailed when dbt could not even start.
     """
     from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
@@ -124,7 +127,7 @@ def build(
         yield from _in_order(shown, manifest)
         return left
     parsed = _parse()
-    with _environment(warehouse):
+    with _environment(warehouse), _with_lake(lake):
         try:
             ran = _invoke(arguments, state().folder, parsed, _keep_results(events, on_progress))
         finally:
@@ -330,17 +333,34 @@ def _close_connections() -> None:
 
 
 @contextmanager
-def _environment(warehouse: Path) -> Iterator[None]:
-    """Name the build file for dbt's profile, and put back what was there."""
-    before = os.environ.get(WAREHOUSE_VARIABLE)
-    os.environ[WAREHOUSE_VARIABLE] = str(warehouse)
+def _with_lake(lake: Lake | None) -> Iterator[None]:
+    """Have dbt attach the lake: by another target, which what was parsed does not depend on."""
+    if lake is None:
+        yield
+        return
+    from orchestration.dbt_lake import TARGET, using
+
+    with using(lake), _variable(TARGET_VARIABLE, TARGET):
+        yield
+
+
+def _environment(warehouse: Path) -> AbstractContextManager[None]:
+    """Name the build file for dbt's profile."""
+    return _variable(WAREHOUSE_VARIABLE, str(warehouse))
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Set a variable of the environment, and put back what was there."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         if before is None:
-            del os.environ[WAREHOUSE_VARIABLE]
+            del os.environ[name]
         else:
-            os.environ[WAREHOUSE_VARIABLE] = before
+            os.environ[name] = before
 
 
 def _first_line(told: object) -> str:

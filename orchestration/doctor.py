@@ -17,6 +17,7 @@ from ingest.home import Home, home_at
 from ingest.settings import PROJECT_ROOT, Settings, load_settings
 from orchestration.archive_check import archive_finding, snapshot_findings
 from orchestration.finding import Finding
+from orchestration.lake_check import lake_finding
 
 if TYPE_CHECKING:
     from ingest.catalog.funds import Fund
@@ -71,7 +72,10 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
     for look in looks:
         yield look(settings, home)
     yield archive_finding(home, full=full)
-    yield from snapshot_findings(home, full=full)
+    lake, finding = lake_finding(settings, home)
+    yield from [finding] if finding is not None else []
+    if finding is None or finding.level != "bad":
+        yield from snapshot_findings(home, lake, full=full)
     yield from _panels(settings, home)
 
 

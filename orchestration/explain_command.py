@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from ingest.home import Home
+    from warehouse.lake.setting import Lake
 
 
 def _complete(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -57,21 +58,25 @@ def explain(words: _Words, as_json: _Json = False) -> None:
     from serving.explain.archived import Answers
     from serving.explain.cell import explained
     from serving.query.terminal import say
+    from warehouse.lake.setting import configured
 
     if len(words) < 3:
         raise QueryRefused("expected a mart, the values of its key, and a column")
-    home = home_at(load_settings().home)
+    settings = load_settings()
+    home = home_at(settings.home)
     if not home.published.exists():
         raise nothing_published(home)
-    with _published(home) as con:
+    with _published(home, configured(settings)) as con:
         found = explained(con, words[0], words[1:-1], words[-1])
     answers = Answers(Archive(home.archive))
     sources = [(one, answers.of(one)) for one in found.inputs]
     say(page.as_json(found, sources) if as_json else page.as_text(found, sources))
 
 
-def _published(home: Home) -> duckdb.DuckDBPyConnection:
-    """Open the published file, and beside it the build file where no run is writing."""
+def _published(home: Home, lake: Lake | None) -> duckdb.DuckDBPyConnection:
+    """Open the published file, and beside it the build file where no run is writing, with the lake of the release."""
+    from contextlib import suppress
+
     import duckdb
 
     from warehouse.connection import is_writer_active
@@ -80,4 +85,9 @@ def _published(home: Home) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(str(home.published), read_only=True)
     if home.warehouse.exists() and not is_writer_active(home):
         con.execute(f"attach {text(str(home.warehouse))} as warehouse (read_only)")
+        if lake is not None:
+            from warehouse.lake.reading import attach_release
+
+            with suppress(QueryRefused):  # a release from before the lake needs none
+                attach_release(con, lake)
     return con

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.batch import Batch, CheckResult, GateResult
 from ingest.catalog import Catalog
 from ingest.catalog.funds import Fund, load_funds
-from ingest.clock import NEW_YORK
+from ingest.clock import NEW_YORK, naive_utc
 from ingest.connectors import Connector, asked_by
 from ingest.contracts import symbols_of
 from ingest.errors import ConfigError, SourceError, TidegaugeError
@@ -89,13 +89,14 @@ def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> Gat
     from ingest.gate import gate
     from ingest.snapshot_gate import gate_with_snapshots
     from warehouse.evidence import evidence
-    from warehouse.snapshots import rows_by_day
+    from warehouse.snapshots import answers_by_group, rows_by_day
 
     return gate_with_snapshots(
         batch,
         lambda rows: gate(rows, catalog, evidence(con, rows, catalog), batch.fetched_at),
         lambda table: rows_by_day(con, table),
         batch.fetched_at,
+        lambda table, within: answers_by_group(con, table, within),
     )
 
 
@@ -131,7 +132,7 @@ def _series_context(session: Session, connector: Connector, http: Http, progress
 def _table_context(session: Session, connector: Connector, http: Http, progress: Progress) -> FetchContext:
     from ingest.catalog.funds import funds_of
     from ingest.connector import FetchContext
-    from warehouse.held import held_days, held_groups
+    from warehouse.held import held_groups
     from warehouse.panel_wanted import former_tickers
 
     today, facts = session.settings.clock().astimezone(NEW_YORK).date(), connector.facts
@@ -146,9 +147,16 @@ def _table_context(session: Session, connector: Connector, http: Http, progress:
         tickers=_tickers(session, connector, today, since),
         former=former_tickers(session.con, today) if facts.asked_by == "symbols" else frozenset(),
         since=since,
-        held={"": held_days(session.con, connector.table_ids[0], facts.whole_when)} if facts.asked_by_day else {},
+        held=_days_held(session, connector) if facts.asked_by_day else {},
         patience=session.patience,
     )
+
+
+def _days_held(session: Session, connector: Connector) -> dict[str, frozenset[date]]:
+    from warehouse.held import held_days
+
+    now = naive_utc(session.settings.clock())
+    return {"": held_days(session.con, connector.table_ids[0], now, connector.facts.whole_when)}
 
 
 def _trading(funds: tuple[Fund, ...], today: date) -> tuple[Fund, ...]:
@@ -196,13 +204,14 @@ def _landed_bodies(session: Session, source: str, newest: Mapping[str, date | No
 
 def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
     from warehouse.connection import home_errors
+    from warehouse.lake.snapshots import register_snapshots, snapshot_tables
     from warehouse.landing import land
 
     now = session.settings.clock()
     with home_errors(session.home):
-        landing = land(
-            session.con, batch, gated, session.catalog, session.run_id, now, snapshots=session.home.snapshots
-        )
+        landing = land(session.con, batch, gated, session.catalog, session.run_id, now, snapshots=session.snapshots)
+        if session.lake is not None and set(gated.accepted) & set(snapshot_tables()):
+            register_snapshots(session.con, session.snapshots)
         keep_pages(session, gated.pages)
     outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.name] = outcome

@@ -14,16 +14,22 @@ from orchestration.dagster_files import mend, set_aside
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+    from pydantic import SecretStr
 
 STATE_VARIABLE = "TIDEGAUGE_DAGSTER_HOME"
 """dagster.yaml reads every base_dir from it."""
 
 
-def open_instance(home: Home) -> DagsterInstance:
-    """Return the instance whose state lies in `home.dagster`; a context manager.
+def open_instance(home: Home, shared: SecretStr | None = None) -> DagsterInstance:
+    """Return the instance whose state lies in `home.dagster`, or in the database `shared`; a context manager.
 
     Its files are a log for people: one that is damaged is set aside and begun anew, and a warning says so.
     """
+    if shared is not None:
+        from orchestration.shared_instance import open_shared
+
+        os.environ[STATE_VARIABLE] = str(home.dagster.resolve())
+        return open_shared(shared)
     from alembic.util import CommandError
     from dagster import DagsterInstance
     from sqlalchemy.exc import DatabaseError, OperationalError
@@ -52,9 +58,16 @@ def dagster_environment(settings: Settings, home: Home) -> dict[str, str]:
 
     Mends the instance's files first: those processes could not.
     """
-    _warn(mend(home))
+    instance = PROJECT_ROOT
+    if settings.dagster_postgres_dsn is None:
+        _warn(mend(home))
+    else:
+        from orchestration.shared_instance import FOLDER, share
+
+        share(settings.dagster_postgres_dsn)
+        instance = FOLDER
     environment = dict(os.environ)
-    environment["DAGSTER_HOME"] = str(PROJECT_ROOT)
+    environment["DAGSTER_HOME"] = str(instance)
     environment["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     environment[STATE_VARIABLE] = str(home.dagster.resolve())
     environment["TIDEGAUGE_HOME"] = str(home.root.resolve())

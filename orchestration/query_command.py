@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.errors import QueryRefused, TidegaugeError
+from ingest.errors import ConfigError, QueryRefused, TidegaugeError
 
 if TYPE_CHECKING:
     from ingest.home import Home
     from serving.query.querying import Format
+    from warehouse.lake.setting import Lake
 
 FORMATS = ("table", "record", "csv", "json", "md", "parquet", "xlsx")
 STANDARD_INPUT = "-"
@@ -35,6 +36,10 @@ Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")
 _Raw = Annotated[
     bool, typer.Option("--raw", help="csv: no quote before text that a spreadsheet would run as a formula.")
 ]
+_Lake = Annotated[
+    bool,
+    typer.Option("--lake", help="Read the big tables too, as lake.<source>.<table>: the lake as the release had it."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +55,7 @@ def query(
     output: Output = None,
     raw: _Raw = False,
     as_json: Json = False,
+    lake: _Lake = False,
 ) -> None:
     """Read the published file. Read-only: no other file, no network, no settings.
 
@@ -57,7 +63,8 @@ def query(
     """
     from serving.query.querying import run_query
 
-    run_query(home_of_settings(), _sql(sql, file), form_of(form, as_json=as_json), output, raw=raw)
+    beside = _lake() if lake else None
+    run_query(home_of_settings(), _sql(sql, file), form_of(form, as_json=as_json), output, raw=raw, lake=beside)
 
 
 def as_of(
@@ -71,6 +78,7 @@ def as_of(
     output: Output = None,
     raw: _Raw = False,
     as_json: Json = False,
+    lake: _Lake = False,
 ) -> None:
     """Read the published file as it could be known at a moment: marts.<mart> in the SQL is the mart as of then.
 
@@ -84,7 +92,9 @@ def as_of(
         instant = moment_of(moment)
     except ValueError as error:
         raise QueryRefused(f"MOMENT: {error}") from None
-    run_query(home_of_settings(), _sql(sql, file), form_of(form, as_json=as_json), output, moment=instant, raw=raw)
+    beside = _lake() if lake else None
+    form_asked = form_of(form, as_json=as_json)
+    run_query(home_of_settings(), _sql(sql, file), form_asked, output, moment=instant, raw=raw, lake=beside)
 
 
 def tables(form: Form = None, output: Output = None, as_json: Json = False) -> None:
@@ -133,6 +143,17 @@ def home_of_settings() -> Home:
     from ingest.settings import load_settings
 
     return home_at(load_settings().home)
+
+
+def _lake() -> Lake:
+    """Return the lake of the settings; ConfigError where they name none."""
+    from ingest.settings import load_settings
+    from warehouse.lake.setting import configured
+
+    found = configured(load_settings())
+    if found is None:
+        raise ConfigError("--lake reads the lake that TIDEGAUGE_LAKE names, and it is not set")
+    return found
 
 
 def form_of(form: str | None, *, as_json: bool) -> Format | None:

@@ -12,7 +12,7 @@ from ingest.connectors import SERIES_CONNECTORS, TABLE_CONNECTORS
 from ingest.errors import HomeUnusable
 from ingest.home import Home, home_at
 from ingest.settings import Settings
-from orchestration.session import Progress
+from orchestration.session import Progress, lake_for
 
 if TYPE_CHECKING:
     from ingest.archive import Archive
@@ -43,6 +43,7 @@ def rebuild_home(
     home = home_at(settings.home)
     require_clock(home, settings.clock())
     home.ensure()
+    lake = lake_for(home, settings)
 
     with WriterLock(home):
         with home_errors(home):
@@ -56,6 +57,7 @@ def rebuild_home(
             catalog,
             run_id="rebuild",
             now=settings.clock(),
+            lake=lake,
         )
         for error in dict.fromkeys(str(error) for error in lost):
             tell(f"left out: {error}")

@@ -74,7 +74,7 @@ def _execute(session: Session, job_name: JobName) -> None:
 
     if job_name == "daily":
         import_ahead(*GATE_PACKAGES)
-    with warnings.catch_warnings(), open_instance(session.home) as instance:
+    with warnings.catch_warnings(), open_instance(session.home, session.settings.dagster_postgres_dsn) as instance:
         warnings.simplefilter("ignore")  # Dagster's notes on its own beta features
         try:
             defs.resolve_job_def(job_name).execute_in_process(

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
     from orchestration.ingestion import SourceOutcome
     from orchestration.unchanged import Plan
+    from warehouse.lake.setting import Lake
     from warehouse.publish import PublishResult
     from warehouse.runs import RunState
+    from warehouse.snapshot_store import SnapshotStore
 
 Progress = Callable[[str, int, int | None], None]
 """(what, done, of): how far a long piece of work is."""
@@ -50,6 +52,7 @@ class Session:
     started_at: datetime
     progress: Progress = no_progress
     patience: Patience = field(default_factory=Patience)
+    lake: Lake | None = None
     outcomes: dict[str, SourceOutcome] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
@@ -64,8 +67,15 @@ class Session:
         if self._connection is None:
             from warehouse.connection import connect
 
-            self._connection = connect(self.home)
+            self._connection = connect(self.home, self.lake)
         return self._connection
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        """Where the files of snapshot tables are."""
+        from warehouse.snapshot_store import store_in
+
+        return store_in(self.home.snapshots, self.lake)
 
     def let_go(self) -> None:
         """Close the connection, so that dbt and the publisher may open the build file in their own way."""
@@ -124,8 +134,20 @@ class Session:
 
         with home_errors(self.home):
             migrate(self.con)
-            show_snapshots(self.con, self.home.snapshots)
+            if self.lake is not None:
+                self._begin_lake(self.lake)
+            show_snapshots(self.con, self.snapshots)
             begin_run(self.con, self.run_id, self.started_at)
+
+    def _begin_lake(self, lake: Lake) -> None:
+        """Prove that the lake is ours, and finish there what a run before did not."""
+        from warehouse.lake.belonging import claim
+        from warehouse.lake.snapshots import adopt_files, create_tables, register_snapshots
+
+        claim(self.con, self.home, lake)
+        create_tables(self.con, lake)
+        adopt_files(self.con, self.snapshots, self.home.snapshots)
+        register_snapshots(self.con, self.snapshots)
 
     def finish(self) -> None:
         """Record how the run ended, and let go of the build file."""
@@ -165,6 +187,18 @@ def held_origin(home: Home) -> Origin | None:
     return next((origin for origin in get_args(Origin) if origin == held), None)
 
 
+def lake_for(home: Home, settings: Settings) -> Lake | None:
+    """Return the lake of the settings; ConfigError where they have none and the home needs its own."""
+    if settings.lake is None and not (home.root / "lake.json").exists():
+        return None  # without reading what only a lake needs
+    from warehouse.lake.belonging import require_lake
+    from warehouse.lake.setting import configured
+
+    lake = configured(settings)
+    require_lake(home, lake)
+    return lake
+
+
 def keep_apart(home: Home, origin: Origin) -> None:
     """ConfigError when `home` holds figures of another origin: simulated and real ones never mix."""
     held = held_origin(home)
@@ -194,9 +228,10 @@ def open_session(settings: Settings, progress: Progress = no_progress) -> Iterat
     started_at = settings.clock()
     require_clock(home, started_at)
     keep_apart(home.ensure(), settings.origin)
+    lake = lake_for(home, settings)
     run_id = f"{naive_utc(started_at):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
     patience = Patience(settings.run_deadline_seconds)
-    session = Session(settings, home, catalog, run_id, started_at, progress, patience)
+    session = Session(settings, home, catalog, run_id, started_at, progress, patience, lake)
     with WriterLock(home):
         try:
             session.begin()

@@ -125,15 +125,20 @@ def _reading(
 
 
 def _of_mart(con: duckdb.DuckDBPyConnection, placed: PlacedReading) -> _Newest | None:
-    """Return the newest value of the column, the earliest of its dates and the latest of its moments."""
-    reading, column = placed.reading, quoted(placed.column)
+    """Return the newest value of the column, the earliest of its dates and the latest of its moments.
+
+    Of several snapshots of a period the last one counts.
+    """
+    reading, column, period = placed.reading, quoted(placed.column), quoted(placed.period_column)
     dates = ", ".join(map(quoted, reading.dates or (placed.period_column,)))
     moments = ", ".join(map(quoted, reading.known_at))
     rows: dict[str, Any] = dict(reading.rows or {})
     wanted = "".join(f" and {quoted(name)} = ?" for name in rows)
     found = con.execute(
         f"select {column}, least({dates}), greatest({moments}) from marts.{quoted(placed.mart)}"
-        f" where {column} is not null{wanted} order by {quoted(placed.period_column)} desc limit 2",
+        f" where {column} is not null{wanted}"
+        f" qualify row_number() over (partition by {period} order by greatest({moments}) desc) = 1"
+        f" order by {period} desc limit 2",
         list(rows.values()),
     ).fetchall()
     return _Newest(*found[0], *(row[0] for row in found[1:])) if found else None

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
+import yaml
 
 DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
 MODELS = {path.stem: path for path in sorted((DBT_PROJECT / "models").rglob("*.sql"))}
 _MACROS = [path for path in sorted((DBT_PROJECT / "macros").glob("*.sql")) if path.stem != "reconciliation"]
+_VARIABLES = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 
 
 def model_sql(name: str, relations: Mapping[str, str], run_at: str = "null::timestamp") -> str:
@@ -24,6 +26,6 @@ def model_sql(name: str, relations: Mapping[str, str], run_at: str = "null::time
         "ref": relations.__getitem__,
         "source": lambda _schema, table: relations[table],
         "config": lambda **_: "",
-        "var": {"breadth_coverage_gate_ratio": 0.95, "origin": "SIMULATED"}.__getitem__,
+        "var": {**_VARIABLES, "origin": "SIMULATED"}.__getitem__,
     }
     return environment.from_string("".join(macros.values()) + MODELS[name].read_text(encoding="utf-8")).render()

@@ -19,11 +19,15 @@ from itertools import chain
 from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from ingest.errors import AnotherWriter, HomeUnusable
 from ingest.home import Home
+
+if TYPE_CHECKING:
+    from warehouse.lake.setting import Lake
 
 SCHEMA_FOLDER = Path(__file__).with_name("schema")
 _READER_WAIT_SECONDS = 3.0
@@ -156,8 +160,8 @@ def _damage_sentence(home: Home, file: Path) -> str:
     return f"{said} Move it away."
 
 
-def connect(home: Home) -> duckdb.DuckDBPyConnection:
-    """Open the build file for writing, in UTC; HomeUnusable or AnotherWriter say why not.
+def connect(home: Home, lake: Lake | None = None) -> duckdb.DuckDBPyConnection:
+    """Open the build file for writing, in UTC, with its lake; HomeUnusable or AnotherWriter say why not.
 
     The caller holds WriterLock. A `tidegauge status` may have the file open for an instant, so a conflicting
     lock is waited for shortly. No configuration is passed: dbt opens the same file in the same process, and
@@ -180,6 +184,14 @@ def connect(home: Home) -> duckdb.DuckDBPyConnection:
                 ) from None
             time.sleep(0.1)
     con.execute("set TimeZone = 'UTC'")
+    if lake is not None:
+        from warehouse.lake.attached import attach
+
+        try:
+            attach(con, lake)
+        except BaseException:
+            con.close()
+            raise
     return con
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
+from typing import Final
 
 import duckdb
 import polars as pl
@@ -11,6 +12,9 @@ import polars as pl
 from ingest.dataset import dataset
 from warehouse.latest import latest_of
 from warehouse.snapshots import groups_of_newest_day
+
+ASKED_AGAIN_FOR: Final = timedelta(days=7)
+"""So long a day of which rows were refused is asked for again: what is wrong for good is not asked for ever."""
 
 
 def held(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
@@ -40,11 +44,29 @@ def held_periods(con: duckdb.DuckDBPyConnection, source: str, series_ids: Sequen
     return {series_id: found.get(series_id, frozenset()) for series_id in series_ids}
 
 
-def held_days(con: duckdb.DuckDBPyConnection, table_id: str, whole_when: str | None = None) -> frozenset[date]:
-    """Return every period that we hold a row of; with `whole_when` only those whose newest rows meet it."""
+def held_days(
+    con: duckdb.DuckDBPyConnection, table_id: str, now: datetime, whole_when: str | None = None
+) -> frozenset[date]:
+    """Return every period that we hold a row of; with `whole_when` only those whose newest rows meet it.
+
+    Without the days of which rows were refused lately and nothing has landed since: their other rows are not all of
+    them. `now` is naive UTC.
+    """
     period = dataset(table_id).period
     rows = f"{latest_of(table_id)} group by all having {whole_when}" if whole_when else table_id
-    return frozenset(day for (day,) in con.execute(f"select distinct {period} from {rows}").fetchall())
+    days = con.execute(
+        f"""
+        select distinct {period} from {rows}
+        except
+        select q.period_date from quarantine.refused_rows q
+        where q.table_id = $table and q.quarantined_at > $since
+            and not exists (
+                select 1 from {table_id} t where t.{period} = q.period_date and t.loaded_at > q.quarantined_at
+            )
+        """,
+        {"table": table_id, "since": now - ASKED_AGAIN_FOR},
+    ).fetchall()
+    return frozenset(day for (day,) in days)
 
 
 def held_groups(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, date]:

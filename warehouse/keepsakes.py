@@ -16,7 +16,7 @@ import duckdb
 from ingest.home import Home
 from warehouse.declared_tables import DeclaredTable
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
-from warehouse.published_table import ACCEPTANCES, BUILD, CHECKS, DEFINITIONS, REGIME_LEDGER, RUNS
+from warehouse.published_table import ACCEPTANCES, BUILD, CHECKS, DEFINITIONS, LAKE_FINGERPRINTS, REGIME_LEDGER, RUNS
 from warehouse.releases import Release, build_of, is_sound, releases
 from warehouse.sql import one, text
 
@@ -48,6 +48,8 @@ def keepsake_queries() -> Iterator[tuple[str, str]]:
         f"select {columns}, to_json(days)::varchar as row_json from {LEDGER} as days "
         f"where {KEPT_ON_REBUILD} order by session_date, cutoff_name, model_version",
     )
+    names = ", ".join(name for name, *_ in LAKE_FINGERPRINTS.columns)
+    yield LAKE_FINGERPRINTS.path, f"select {names} from breadth.lake_fingerprints order by bucket_seq"
 
 
 def newest_keeper(home: Home) -> Release | None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -37,6 +36,7 @@ from warehouse.records import (
     state_of,
 )
 from warehouse.runs import record_checks
+from warehouse.snapshot_store import Root
 from warehouse.snapshots import land_snapshots
 from warehouse.unsound import refused_groups, refused_sentence
 
@@ -51,11 +51,11 @@ def land(
     run_id: str,
     now: datetime,
     *,
-    snapshots: Path | None = None,
+    snapshots: Root | None = None,
 ) -> LandingResult:
     """Land what the gate accepted of one connector, in one transaction; all of it or nothing.
 
-    `snapshots` is the folder of the home's snapshot files; a batch without such tables needs none. `now` is aware. The
+    `snapshots` is where the home's snapshot files are; a batch without such tables needs none. `now` is aware. The
     records of the run (ops.*, quarantine.*) are written in the same transaction. When the gate held the batch back only
     those are: nothing lands, and the answer does not count as one.
     """

@@ -36,6 +36,9 @@ def bring_up(con: duckdb.DuckDBPyConnection, table: DeclaredTable) -> None:
     columns = ", ".join(f"{quoted(column.name)} {column.kind}" for column in table.columns)
     fresh = f"{table.schema}.{_FRESH}"
     con.execute(f"create schema if not exists {table.schema}; create table {fresh} ({columns})")
+    if _is_view(con, table):  # its rows are in the lake, and whoever writes them makes the view
+        con.execute(f"drop table {fresh}")
+        return
     before = _definition(con, table.schema, table.name)
     if before == _definition(con, table.schema, _FRESH):
         con.execute(f"drop table {fresh}")
@@ -47,6 +50,14 @@ def bring_up(con: duckdb.DuckDBPyConnection, table: DeclaredTable) -> None:
     for column in table.columns:
         if column.comment:
             con.execute(f"comment on column {table.path}.{quoted(column.name)} is {text(column.comment)}")
+
+
+def _is_view(con: duckdb.DuckDBPyConnection, table: DeclaredTable) -> bool:
+    """Say whether a view stands where the table should."""
+    known = (
+        "select 1 from duckdb_views() where database_name = current_database() and schema_name = ? and view_name = ?"
+    )
+    return con.execute(known, [table.schema, table.name]).fetchone() is not None
 
 
 def _definition(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> str | None:

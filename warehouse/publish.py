@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,9 @@ from warehouse.asof import AsOf, as_of_queries, new_york_statements
 from warehouse.connection import connect, home_errors
 from warehouse.declared_tables import Column, DeclaredTable
 from warehouse.keepsakes import keepsake_queries
+from warehouse.lake.attached import newest_snapshot
+from warehouse.lake.setting import Lake
+from warehouse.lake.snapshots import register_snapshots
 from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
 from warehouse.published_table import AS_OF, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY, RELEASED
@@ -32,18 +36,18 @@ from warehouse.releases import (
     STAMP,
     Release,
     build_of,
-    checksum_file,
     forget,
     is_published_whole,
     releases,
     rollback,
     same_content,
+    seal,
     set_aside_damaged,
-    sha256_of,
     sweep,
+    unfinished,
 )
-from warehouse.releases import flush as _flush
 from warehouse.releases import switch as _switch
+from warehouse.snapshot_store import store_in
 from warehouse.snapshot_views import SnapshotMacro, snapshot_macros
 from warehouse.sql import one as _one
 from warehouse.sql import quoted as _quoted
@@ -80,12 +84,13 @@ def publish(
     keep: int,
     presentation: Presentation | None = None,
     macros: Sequence[str] = (),
+    lake: Lake | None = None,
 ) -> PublishResult:
     """Publish the marts of the build file, unless the current release already says the same.
 
     The caller holds WriterLock and has audited the build file. `now` is aware. Keeps the last `keep` releases.
     `presentation` goes into meta.readings and meta.charts; `macros` are statements that run in the new file, of tables
-    that it has. HomeUnusable when the disk is full or read-only; the
+    that it has. With `lake` its newest snapshot is named. HomeUnusable when the disk is full or read-only; the
     published file is then what it was. Releases and a published file that cannot be read are set aside or replaced:
     they stop nothing.
     """
@@ -96,12 +101,15 @@ def publish(
         home.published.parent.mkdir(parents=True, exist_ok=True)
         sweep(home)
         set_aside_damaged(home)
-        con = connect(home)
+        con = connect(home, lake)
         try:
+            store = store_in(home.snapshots, lake)
+            if lake is not None:
+                register_snapshots(con, store)
             tables = _tables(con)
             follow(con)
             queries: list[AsOf | SnapshotMacro] = [*as_of_queries(con, tables)]
-            queries += snapshot_macros(con, home.snapshots, TABLES)
+            queries += snapshot_macros(con, store, TABLES)
             content = _fingerprint(con, tables, queries, code_version, origin, shown, macros)
             same = same_content(home, content)
             if same is not None:
@@ -112,12 +120,23 @@ def publish(
                 return PublishResult(state, same.build_id, same.path, time.perf_counter() - start)
             build_id = f"{_stamp(home, now)}-{content[:8]}"
             path = home.releases / f"tidegauge_{build_id}.duckdb"
-            build = (build_id, naive_utc(now), run_id, code_version, origin, origin == "SIMULATED")
-            _write(con, _unfinished(path), tables, queries, build, content, shown, macros)
+            build = {
+                "build_id": build_id,
+                "built_at": naive_utc(now),
+                "run_id": run_id,
+                "code_version": code_version,
+                "origin": origin,
+                "is_simulated": origin == "SIMULATED",
+                "content_sha256": content,
+                "lake_snapshot": None if lake is None else newest_snapshot(con),
+                "lake_address": None if lake is None else lake.address,
+            }
+            with _new_file(con, unfinished(path)):
+                _fill(con, tables, queries, build, shown, macros)
         finally:
             con.close()
-        _check_opens(_unfinished(path), build_id, tables)
-        _seal(path)
+        _check_opens(unfinished(path), build_id, tables)
+        seal(path)
         _switch(home, path)
         forget(home, keep)
     return PublishResult("published", build_id, path, time.perf_counter() - start)
@@ -207,20 +226,12 @@ def _content(con: duckdb.DuckDBPyConnection, table: DeclaredTable, columns: list
     return found
 
 
-def _write(
-    con: duckdb.DuckDBPyConnection,
-    path: Path,
-    tables: list[DeclaredTable],
-    queries: Sequence[AsOf | SnapshotMacro],
-    build: tuple[Any, ...],
-    content: str,
-    presentation: Presentation,
-    macros: Sequence[str],
-) -> None:
-    """Write the new file at `path` and close it."""
+@contextmanager
+def _new_file(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    """Attach a new file at `path`, and close it once it is filled."""
     con.execute(f"attach {_text(str(path))} as {_ALIAS} (storage_version '{STORAGE_VERSION}')")
     try:
-        _fill(con, tables, queries, build, content, presentation, macros)
+        yield
         con.execute(f"checkpoint {_ALIAS}")
     finally:
         con.execute(f"detach {_ALIAS}")
@@ -230,14 +241,13 @@ def _fill(
     con: duckdb.DuckDBPyConnection,
     tables: list[DeclaredTable],
     queries: Sequence[AsOf | SnapshotMacro],
-    build: tuple[Any, ...],
-    content: str,
+    build: Mapping[str, Any],
     presentation: Presentation,
     macros: Sequence[str],
 ) -> None:
     """Copy everything in one transaction: each of hundreds of comments would wait for the disk on its own."""
     source = _quoted(_one(con, "select current_database()"))
-    prefix = SIMULATED_PREFIX if build[-1] else ""
+    prefix = SIMULATED_PREFIX if build["is_simulated"] else ""
     con.begin()
     try:
         con.execute("; ".join(f"create schema {_ALIAS}.{schema}" for schema in RELEASED))
@@ -247,18 +257,22 @@ def _fill(
             _comment(con, table, prefix)
             if table.schema == "marts":
                 rows_count += int(_one(con, f"select count(*) from {_ALIAS}.{table.path}"))
-        _write_quality(con, source, str(build[2]))
+        _write_quality(con, source, str(build["run_id"]))
         _write_keepsakes(con)
         for table, rows in presentation.rows().items():
             _write_rows(con, table, rows)
-        tables_count = sum(table.schema == "marts" for table in tables)
-        row = (*build, _data_through(con, tables, f"{_ALIAS}."), content, tables_count, rows_count)
-        _write_rows(con, BUILD, [row])
+        of_file = {
+            **build,
+            "data_through_date": _data_through(con, tables, f"{_ALIAS}."),
+            "tables_count": sum(table.schema == "marts" for table in tables),
+            "rows_count": rows_count,
+        }
+        _write_rows(con, BUILD, [tuple(of_file[name] for name, *_ in BUILD.columns)])
         _write_rows(con, AS_OF, _readable(queries))
         _write_rows(con, LINEAGE, lineage(con))
         for table in PUBLISH_TABLES:
             _comment(con, table, prefix)
-        _write_as_of(con, source, queries, str(build[0]), prefix, macros)
+        _write_as_of(con, source, queries, str(build["build_id"]), prefix, macros)
         con.commit()
     except BaseException:
         con.rollback()
@@ -364,18 +378,6 @@ def _check_opens(path: Path, build_id: str, tables: list[DeclaredTable]) -> None
         )
 
 
-def _seal(path: Path) -> None:
-    """Give the finished file its checksum, its mode and, last, its name."""
-    unfinished = _unfinished(path)
-    _flush(unfinished)
-    checksum = checksum_file(path)
-    checksum.write_text(f"{sha256_of(unfinished)}  {path.name}\n", encoding="ascii")
-    _flush(checksum)
-    unfinished.chmod(0o444)
-    unfinished.rename(path)
-    _flush(path.parent)
-
-
 def _stamp(home: Home, now: datetime) -> str:
     """Return the moment for a new build id: `now`, or just after the newest release where the clock stands still."""
     newest = max((release.stamp for release in releases(home)), default=None)
@@ -383,7 +385,3 @@ def _stamp(home: Home, now: datetime) -> str:
     if newest is not None and moment <= newest:
         moment = newest + timedelta(seconds=1)
     return moment.strftime(STAMP)
-
-
-def _unfinished(path: Path) -> Path:
-    return path.with_name(f"{path.name}.tmp")

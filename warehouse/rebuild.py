@@ -16,11 +16,15 @@ from ingest.errors import AuditFailed
 from ingest.home import Home
 from warehouse.connection import connect, home_errors, is_damage, migrate
 from warehouse.keepsakes import ACCEPTED, CARRIED_OVER, Recovered, newest_keeper, recover
+from warehouse.lake.belonging import claim
+from warehouse.lake.setting import Lake
+from warehouse.lake.snapshots import create_tables, register_snapshots
 from warehouse.landing import land
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.published_table import ACCEPTANCES
 from warehouse.releases import build_of, set_aside
 from warehouse.snapshot_rebuild import INDEX, compare_snapshots
+from warehouse.snapshot_store import SnapshotStore, store_in
 from warehouse.snapshots import show_snapshots
 from warehouse.sql import text
 
@@ -83,25 +87,31 @@ def rebuild(
     *,
     run_id: str,
     now: datetime,
+    lake: Lake | None = None,
 ) -> RebuildResult:
     """Replay `batches` (in the order they were fetched) into a fresh file and swap it in.
 
     The caller holds WriterLock. What no archive holds is taken from the old file; where that is gone or damaged, from
     the newest sound release, and a damaged file is set aside. AuditFailed when the rows differ from the old file's:
-    then the old file stays and the fresh one is left beside it as warehouse_rebuilt.duckdb.
+    then the old file stays and the fresh one is left beside it as warehouse_rebuilt.duckdb. Files of snapshot tables
+    are written to `lake` where there is one, and registered there once the fresh file is in place.
     """
     fresh = Home(home.root / "rebuild")
     rebuilt = home.warehouse.with_name("warehouse_rebuilt.duckdb")
+    store = store_in(home.snapshots, lake)
     with home_errors(home):
         _remove(fresh.warehouse)
-        con = connect(fresh)
+        con = connect(fresh, lake)
         try:
             migrate(con)
+            if lake is not None:
+                claim(con, home, lake)
+                create_tables(con, lake)
             is_sound = _is_sound(home.warehouse)
             _take_acceptances(con, home, is_sound=is_sound)
-            count = _replay(con, home, batches, gate, catalog, run_id, now)
+            count = _replay(con, store, batches, gate, catalog, run_id, now)
             rows = sum(_rows(con, table) for table in _RAW)
-            compared = _compare_and_carry_over(con, home) if is_sound else None
+            compared = _compare_and_carry_over(con, home, store) if is_sound else None
             recovered = None if is_sound else _recovered(con, home)
         except AuditFailed:
             con.close()
@@ -114,6 +124,9 @@ def rebuild(
         fresh.warehouse.replace(home.warehouse)
         fresh.build.rmdir()
         fresh.root.rmdir()
+        if lake is not None:
+            with connect(home, lake) as con:
+                register_snapshots(con, store)
     return RebuildResult(count, rows, compared, recovered, aside)
 
 
@@ -172,7 +185,7 @@ def _set_aside(path: Path) -> Path:
 
 def _replay(
     con: duckdb.DuckDBPyConnection,
-    home: Home,
+    store: SnapshotStore,
     batches: Iterable[Batch],
     gate: Gate,
     catalog: Catalog,
@@ -180,14 +193,14 @@ def _replay(
     now: datetime,
 ) -> int:
     count = 0
-    show_snapshots(con, home.snapshots)
+    show_snapshots(con, store)
     for batch in batches:
-        land(con, batch, gate(con, batch), catalog, run_id, now, snapshots=home.snapshots)
+        land(con, batch, gate(con, batch), catalog, run_id, now, snapshots=store)
         count += 1
     return count
 
 
-def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home) -> int:
+def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home, store: SnapshotStore) -> int:
     """Return how many rows agree; AuditFailed names the first source that differs, with one row of it."""
     path = str(home.warehouse).replace("'", "''")
     con.execute(f"attach '{path}' as old_file")  # for writing: what a killed run left in the log goes into the file
@@ -203,7 +216,7 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home) -> int:
         for table in raw:
             _compare(con, table)
         if INDEX in held:
-            compare_snapshots(con, home.snapshots)
+            compare_snapshots(con, store)
         for table in CARRIED_OVER:
             if table not in held:
                 continue

@@ -277,6 +277,23 @@ def expected_sha256(path: Path) -> str:
     return words[0] if words else "none on record"
 
 
+def seal(path: Path) -> None:
+    """Give the finished file its checksum, its mode and, last, its name."""
+    new = unfinished(path)
+    flush(new)
+    checksum = checksum_file(path)
+    checksum.write_text(f"{sha256_of(new)}  {path.name}\n", encoding="ascii")
+    flush(checksum)
+    new.chmod(0o444)
+    new.rename(path)
+    flush(path.parent)
+
+
+def unfinished(path: Path) -> Path:
+    """Return the name of a release while it is being written."""
+    return path.with_name(f"{path.name}.tmp")
+
+
 def flush(path: Path) -> None:
     """Make a file, or the names in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY)

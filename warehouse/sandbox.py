@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import duckdb
 
 from ingest.errors import QueryRefused
 from warehouse.asof import NO_PAST, VARIABLE, open_as_of, without_past
+from warehouse.sql import text
+
+if TYPE_CHECKING:
+    from warehouse.lake.setting import Lake
 
 Kind = Literal["rows", "plan", "quiet"]
 
@@ -51,18 +55,24 @@ class Statement:
 
 @contextmanager
 def opened(
-    published: Path, moment: datetime | None = None, limits: Sequence[str] = ()
+    published: Path, moment: datetime | None = None, limits: Sequence[str] = (), lake: Lake | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a locked connection to the published file; as of `moment` (aware) marts are then what they were.
 
     Names need no schema: those of marts are found before those of meta. `limits` are settings of ours, such as
-    "memory_limit = '1GB'".
+    "memory_limit = '1GB'". With `lake` it is there as `lake`, as the release had it, and files of its data can
+    be read.
     """
     with tempfile.TemporaryDirectory(prefix="tidegauge-query-") as folder:
         con = duckdb.connect(str(published), read_only=True) if moment is None else open_as_of(published, moment)
         try:
             for limit in limits:
                 con.execute(f"set {limit}")
+            if lake is not None:
+                from warehouse.lake.reading import attach_release
+
+                attach_release(con, lake)
+                con.execute(f"set allowed_directories = [{text(lake.data)}]")
             _lock(con, folder, "marts,meta" if moment is None else "memory.marts,tidegauge.meta")
             yield con
         finally:
@@ -88,12 +98,14 @@ def explained(con: duckdb.DuckDBPyConnection, sql: str, error: duckdb.Error) -> 
             mart = re.sub(r"_(as_of|at)$", "", name)
             if mart != name and mart in lacking:
                 return f"there is no {name}: marts.{mart} {NO_PAST}: it {lacking[mart]}"
-    text = str(error).strip()
-    if NO_PAST in text:
-        return text.removeprefix("Invalid Input Error: ")
-    if "disabled by configuration" in text or "disabled through configuration" in text:
-        text += "\nOnly the published file can be read here."
-    return text
+    said = str(error).strip()
+    if NO_PAST in said:
+        return said.removeprefix("Invalid Input Error: ")
+    if 'Catalog "lake" does not exist' in said:
+        return "these rows are in the lake: add --lake"
+    if "disabled by configuration" in said or "disabled through configuration" in said:
+        said += "\nOnly the published file can be read here."
+    return said
 
 
 def _lock(con: duckdb.DuckDBPyConnection, folder: str, search_path: str) -> None:
@@ -182,11 +194,11 @@ def names_in(sql: str) -> list[str]:
 
 def _tokens(sql: str) -> list[tuple[str, int]]:
     """Return the words and signs of `sql` with the byte where each begins, by DuckDB's own lexer; comments left out."""
-    text = sql.encode()
+    body = sql.encode()
     found = [(start, kind) for start, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
     tokens = []
     for start, kind in found:
-        rest = text[start : start + 256].decode(errors="ignore")
+        rest = body[start : start + 256].decode(errors="ignore")
         is_word = kind in {duckdb.token_type.identifier, duckdb.token_type.keyword}
         match = _WORD.match(rest) if is_word else None
         tokens.append((match[0] if match else rest[:1], start))

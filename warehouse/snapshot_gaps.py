@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -14,13 +13,14 @@ from ingest.dataset import Dataset
 from ingest.snapshot_times import due_moments
 from warehouse.records import append
 from warehouse.snapshot_files import NOT_EXPIRED
+from warehouse.snapshot_store import Root, store_at
 from warehouse.sql import text
 
 _LOOKED_BACK: Final = timedelta(days=7)
 """So far before the landing before this one: a group may have come in that one and another not."""
 
 
-def record_missed(con: duckdb.DuckDBPyConnection, root: Path, table: Dataset, *, run_id: str, now: datetime) -> None:
+def record_missed(con: duckdb.DuckDBPyConnection, root: Root, table: Dataset, *, run_id: str, now: datetime) -> None:
     """Record the snapshots of a table that were missed: of each group whose first is held. `now` is naive UTC.
 
     A snapshot was taken where one was known from the moment it was due until the next was.
@@ -35,7 +35,8 @@ def record_missed(con: duckdb.DuckDBPyConnection, root: Path, table: Dataset, *,
     if not files:
         return
     since = files[min(1, len(files) - 1)][0] - _LOOKED_BACK
-    paths = ", ".join(text(f"{root}/{file}") for known_at, file in files if known_at >= since)
+    store = store_at(root)
+    paths = ", ".join(text(store.address(file)) for known_at, file in files if known_at >= since)
     taken: dict[str, list[datetime]] = {}
     held = f"select distinct {table.group_sql}, known_at from read_parquet([{paths}]) order by all"
     for group, known_at in con.execute(held).fetchall():

@@ -5,7 +5,6 @@ The bytes of a Parquet file depend on the version of the library that wrote it, 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -13,13 +12,14 @@ import polars as pl
 
 from ingest.errors import AuditFailed
 from warehouse.snapshot_files import NOT_EXPIRED
+from warehouse.snapshot_store import Root, store_at
 
 INDEX: Final = "ops.snapshot_files"
 
 _WHAT: Final = ("table_id", "part", "period_date", "rows_count", "payloads", "known_at", "known_basis")
 
 
-def compare_snapshots(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+def compare_snapshots(con: duckdb.DuckDBPyConnection, root: Root) -> None:
     """Compare the files of the old build file, attached as `old_file`, with those of the fresh one in `con`.
 
     AuditFailed names the first file that the other side does not have, or whose rows differ. A file of the old index
@@ -56,12 +56,13 @@ def _kept(place: str) -> str:
     return NOT_EXPIRED.replace("ops.", f"{place}ops.")
 
 
-def _compare_rows(root: Path, table_id: str, before: str, after: str) -> None:
+def _compare_rows(root: Root, table_id: str, before: str, after: str) -> None:
+    store = store_at(root)
     try:
-        old = pl.read_parquet(root / before)
+        old = store.scan([before]).collect()
     except (OSError, pl.exceptions.PolarsError):
         return  # doctor names it; there is nothing to compare with
-    new = pl.read_parquet(root / after)
+    new = store.scan([after]).collect()
     names = sorted(new.columns)
     if sorted(old.columns) == names and old.select(names).sort(names).equals(new.select(names).sort(names)):
         return

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -21,8 +20,9 @@ import polars as pl
 from ingest.batch import GateResult
 from ingest.dataset import TABLES, Dataset, dataset
 from warehouse.records import LandingResult
-from warehouse.snapshot_files import NOT_EXPIRED, REFUSED_FOLDER, WrittenFile, remove_unfinished, write_file
+from warehouse.snapshot_files import NOT_EXPIRED, REFUSED_FOLDER
 from warehouse.snapshot_gaps import record_missed
+from warehouse.snapshot_store import Root, SnapshotStore, WrittenFile, store_at
 from warehouse.snapshot_views import refresh_views
 from warehouse.sql import one
 
@@ -53,7 +53,7 @@ class LandedSnapshot:
 
 def land_snapshot(
     con: duckdb.DuckDBPyConnection,
-    root: Path,
+    root: Root,
     table: Dataset,
     accepted: pl.DataFrame,
     refused: pl.DataFrame,
@@ -61,7 +61,7 @@ def land_snapshot(
     run_id: str,
     now: datetime,
 ) -> LandedSnapshot:
-    """Land what the gate said of one table. `root` is the snapshots folder of the home, `now` naive UTC.
+    """Land what the gate said of one table. `root` is where the files of the home are, `now` naive UTC.
 
     The caller holds WriterLock, has begun the transaction and commits it. Frames have the columns of
     Dataset.rows_schema and `fetched_at`, `refused` also `reason`. ValueError for a table that is kept in rows; OSError
@@ -69,20 +69,21 @@ def land_snapshot(
     """
     if not table.is_in_daily_files:
         raise ValueError(f"bug: {table.id} is kept in rows")
-    landing = _Landing(con, root, table, run_id, now)
-    remove_unfinished(root)
+    store = store_at(root)
+    landing = _Landing(con, store, table, run_id, now)
+    store.remove_unfinished()
     new, again = landing.accept(accepted)
     count = landing.refuse(refused)
-    record_missed(con, root, table, run_id=run_id, now=now)
+    record_missed(con, store, table, run_id=run_id, now=now)
     landing.expire()
     landing.remove_expired()
-    refresh_views(con, root, table)
+    refresh_views(con, store, table)
     newest = accepted[table.period].max() if accepted.height else None
     return LandedSnapshot(new, again, count, newest if isinstance(newest, date) else None)
 
 
 def land_snapshots(
-    con: duckdb.DuckDBPyConnection, root: Path | None, gated: GateResult, *, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection, root: Root | None, gated: GateResult, *, run_id: str, now: datetime
 ) -> tuple[GateResult, LandedSnapshot]:
     """Land the snapshot tables of a judged batch; return what is left for the landing of rows, and the sums.
 
@@ -111,7 +112,7 @@ def land_snapshots(
     )
 
 
-def show_snapshots(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+def show_snapshots(con: duckdb.DuckDBPyConnection, root: Root) -> None:
     """Create the views of every snapshot table: before the first landing they are empty, and a home may have moved."""
     for table in TABLES:
         if table.is_in_daily_files:
@@ -138,10 +139,32 @@ def rows_by_day(con: duckdb.DuckDBPyConnection, table: Dataset) -> dict[date, in
     )
 
 
+def answers_by_group(con: duckdb.DuckDBPyConnection, table: Dataset, within: int) -> dict[str, dict[date, int]]:
+    """Return how many rows the largest answer of each group and day has, of the newest day and `within` days before."""
+    found: dict[str, dict[date, int]] = {}
+    newest = one(con, "select max(period_date) from ops.snapshot_files where table_id = ?", table.id)
+    if newest is None:
+        return found
+    rows = con.execute(
+        f"""
+        select group_name, day, max(rows_count) from (
+            select {table.group_sql} as group_name, {table.period} as day, payload_sha256, count(*) as rows_count
+            from {table.id} where {table.period} >= ? group by all
+        ) group by all
+        """,
+        [newest - timedelta(days=within)],
+    ).fetchall()
+    for group, day, count in rows:
+        found.setdefault(group, {})[day] = count
+    return found
+
+
 class _Landing:
-    def __init__(self, con: duckdb.DuckDBPyConnection, root: Path, table: Dataset, run_id: str, now: datetime) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, store: SnapshotStore, table: Dataset, run_id: str, now: datetime
+    ) -> None:
         self.con = con
-        self.root = root
+        self.store = store
         self.table = table
         self.run_id = run_id
         self.now = now
@@ -162,7 +185,7 @@ class _Landing:
             if part.is_empty():
                 continue
             timed = self._timed(part, None if held is None else held[0])
-            written = write_file(self.root, f"{self._folder}/{day}", timed)
+            written = self.store.write(f"{self._folder}/{day}", timed)
             self._record("accepted", day, written, timed)
             new, again = (new + part.height, again) if held is None else (new, again + part.height)
         return new, again
@@ -178,7 +201,7 @@ class _Landing:
             return 0
         order = [*self.table.key_names, "reason", "payload_sha256", "fetched_at", *self.table.value_names]
         kept = rows.drop("stated_at").sort(order)
-        written = write_file(self.root, f"{self._folder}/{REFUSED_FOLDER}", kept)
+        written = self.store.write(f"{self._folder}/{REFUSED_FOLDER}", kept)
         self._record(
             "refused",
             None,
@@ -203,14 +226,19 @@ class _Landing:
         )
 
     def remove_expired(self) -> None:
-        """Remove from disk what expired GRACE_DAYS ago, committed long before this transaction."""
+        """Remove from disk what expired GRACE_DAYS ago, committed long before this transaction.
+
+        Of a lake `tidegauge lake expire` does: its snapshots may still name them.
+        """
+        if self.store.lake is not None:
+            return
         expired = self.con.execute(
             "select e.file from ops.snapshot_expired e join ops.snapshot_files f using (file)"
             " where f.table_id = ? and e.expired_at < ?",
             [self.table.id, self.now - timedelta(days=GRACE_DAYS)],
         ).fetchall()
         for (file,) in expired:
-            (self.root / file).unlink(missing_ok=True)
+            self.store.remove(file)
 
     def _newest_of(self, day: date) -> tuple[datetime, list[str]] | None:
         """Return when the newest answer of a day was known and which payloads it came in; None before the first.

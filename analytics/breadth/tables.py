@@ -14,14 +14,17 @@ from typing import Final, Literal
 import duckdb
 import polars as pl
 
+from analytics.breadth.bucketed import FEATURES
 from analytics.breadth.features import STANDARD, breadth_features, listing_sessions
+from analytics.breadth.in_lake import LakeMoved, Panel, blocks, compute_in_lake
+from analytics.breadth.lake_state import LakeState, held_state, keep_state
 from analytics.breadth.market import count_sessions, market_folds, members_by_session
-from analytics.breadth.settled import settled_members, settled_prices
+from analytics.breadth.panel import PRICE_TABLES, SPLITS, prices_of
+from analytics.breadth.settled import settled_members
+from analytics.engines.on_lake import LakeRun
 from ingest.clock import naive_utc
 from ingest.dataset import serving
-from ingest.membership import with_permid
-from ingest.rules.splits import split_adjusted_prices
-from warehouse.latest import latest_of, newest
+from warehouse.latest import latest_of
 from warehouse.records import shown
 from warehouse.wide_universe import SYMBOLS, wide_membership
 from warehouse.wide_universe import UNIVERSE as WIDE_UNIVERSE
@@ -29,36 +32,11 @@ from warehouse.wide_universe import UNIVERSE_BASIS as WIDE_UNIVERSE_BASIS
 
 UNIVERSE: Final = "SPX"
 UNIVERSE_BASIS: Final = "members at the open: history files of the index, carried on by the list of the day"
-PRICE_TABLES: Final = tuple(table.id for table in serving("prices"))
-"""Preferred first: of each ticker and session the first provider with a close counts, as in the marts."""
-
-SPLITS: Final = f"{serving('prices')[0].source}.splits"
-"""Of the provider whose prices come first: the other's split file is its funds'."""
-
 MEMBERS: Final = serving("index_members")[0].id
 INPUTS: Final = (*PRICE_TABLES, SPLITS, MEMBERS)
 
 _TAIL_SESSIONS: Final = 300
 """A change further back than this is cheaper computed with all the rest."""
-
-_FEATURES: Final[Mapping[str, str]] = {
-    "permid": "permid",
-    "ticker": "ticker",
-    "session_date": "session_date",
-    "close_usd": "close_raw",
-    "close_split_adjusted_usd": "close_adj",
-    "volume_split_adjusted_shares": "volume_adj",
-    "return_ratio": "return_ratio",
-    "is_advance": "is_advance",
-    "is_decline": "is_decline",
-    "is_unchanged": "is_unchanged",
-    "is_above_50dma": "is_above_50dma",
-    "is_above_200dma": "is_above_200dma",
-    "is_new_high_252d": "is_new_high",
-    "is_new_low_252d": "is_new_low",
-    "known_at": "known_at",
-    "settled_at": "settled_at",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +59,37 @@ class _Universe:
     since: date | None = None
 
 
-def update_breadth(con: duckdb.DuckDBPyConnection, *, wide: bool = False, now: datetime | None = None) -> BreadthUpdate:
+def update_breadth(
+    con: duckdb.DuckDBPyConnection, *, wide: bool = False, now: datetime | None = None, lake: LakeRun | None = None
+) -> BreadthUpdate:
     """Bring breadth.* up to the raw tables, in one transaction. calendar.sessions must be up to date.
 
     `wide`: of USCOMMON too, beside the index. `now` (aware): sessions that had closed by then are counted whether
-    anybody was priced or not, since their members are known; None: those up to the last price.
+    anybody was priced or not, since their members are known; None: those up to the last price. `lake`, which is
+    attached to `con`: the features are computed by its engine and kept there, in a transaction before that one.
     """
-    counts = {table: _count(con, table) for table in (*INPUTS, *((SYMBOLS,) if wide else ()))}
+    counts = _counts(con, wide=wide)
     universes = _universes(con, wide=wide)
-    first = _first_changed(con, counts, {ticker for one in universes for ticker in one.members["ticker"]})
+    tickers = {ticker for one in universes for ticker in one.members["ticker"]}
+    has_features = lake is None or held_state(con) is not None
+    first = _first_changed(con, counts, tickers) if has_features else date.min
     last = None if now is None else _last_closed(con, naive_utc(now))
     first = _first_uncounted(con, first, last)
+    if lake is not None and has_features:
+        first = _first_in_lake(con, first)
     if first is None:
         return BreadthUpdate("nothing", None, 0, 0)
+    work = _work(con, universes, None if first == date.min else first, last)
+    state = None
+    if lake is not None:
+        try:
+            state = compute_in_lake(con, work.panel, lake)
+        except LakeMoved:
+            work = _work(con, universes, None, last)
+            state = compute_in_lake(con, work.panel, lake)
     con.begin()
     try:
-        update = _compute(con, universes, None if first == date.min else first, last)
+        update = _put_in_place(con, work, state)
         con.execute("delete from breadth.inputs")
         con.executemany("insert into breadth.inputs values (?, ?)", [list(item) for item in counts.items()])
         con.commit()
@@ -104,6 +97,17 @@ def update_breadth(con: duckdb.DuckDBPyConnection, *, wide: bool = False, now: d
         con.rollback()
         raise
     return update
+
+
+def current_membership(con: duckdb.DuckDBPyConnection, *, wide: bool) -> pl.DataFrame:
+    """Return the stays of the stocks that breadth.features are of, as prices_of takes them."""
+    return pl.concat([one.members for one in _universes(con, wide=wide)])
+
+
+def inputs_changed(con: duckdb.DuckDBPyConnection, *, wide: bool) -> bool:
+    """Say whether raw tables have grown since the tables of breadth were brought up to them."""
+    before = dict(con.execute("select table_id, rows_count from breadth.inputs").fetchall())
+    return bool(before != _counts(con, wide=wide))
 
 
 # ---- what changed --------------------------------------------------------------------------------------------------
@@ -138,6 +142,13 @@ def _first_changed(con: duckdb.DuckDBPyConnection, counts: Mapping[str, int], ti
     return min(changed) if isinstance(reach, int) and reach <= _TAIL_SESSIONS else date.min
 
 
+def _first_in_lake(con: duckdb.DuckDBPyConnection, first: date | None) -> date | None:
+    """Return `first`, or date.min where it is before the tail of the lake."""
+    held = held_state(con)
+    assert held is not None
+    return date.min if first is not None and first < held.tail_from else first
+
+
 def _last_closed(con: duckdb.DuckDBPyConnection, moment: datetime) -> date | None:
     last = _one(con, "select max(session_date) from calendar.sessions where close_at <= ?", moment)
     return last if isinstance(last, date) else None
@@ -151,6 +162,10 @@ def _first_uncounted(con: duckdb.DuckDBPyConnection, first: date | None, last: d
     uncounted = "select min(session_date) from calendar.sessions where session_date > ? and session_date <= ?"
     missing = _one(con, uncounted, newest, last)
     return min((day for day in (first, missing) if isinstance(day, date)), default=None)
+
+
+def _counts(con: duckdb.DuckDBPyConnection, *, wide: bool) -> dict[str, int]:
+    return {table: _count(con, table) for table in (*INPUTS, *((SYMBOLS,) if wide else ()))}
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -177,45 +192,79 @@ def _universes(con: duckdb.DuckDBPyConnection, *, wide: bool) -> list[_Universe]
     return [index, _Universe(WIDE_UNIVERSE, WIDE_UNIVERSE_BASIS, listed, since)]
 
 
-def _compute(
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be computed: from which session on (None: all), and up to which sessions are counted at least."""
+
+    universes: Sequence[_Universe]
+    panel: Panel
+    ids: pl.DataFrame
+    last: date | None
+
+
+def _work(
     con: duckdb.DuckDBPyConnection, universes: Sequence[_Universe], first: date | None, last: date | None
-) -> BreadthUpdate:
-    """Compute the sessions from `first` on (None: all) up to the last price, or to `last`, and put them in place."""
+) -> _Work:
     sessions = con.execute("select session_date, session_seq, close_at from calendar.sessions order by 1").pl()
     membership = pl.concat([one.members for one in universes])
     ids = membership.select(pl.col("permid").unique().sort()).with_row_index("id").cast({"id": pl.Int64})
-    from_seq = None if first is None else sessions.filter(pl.col("session_date") >= first)["session_seq"].min()
-    assert from_seq is None or isinstance(from_seq, int)
-    prices = _prices(con, membership, sessions, None if from_seq is None else from_seq - STANDARD.lookback)
-    features = _features(con, prices.join(ids, on="permid"), ids, sessions, from_seq)
+    return _Work(universes, Panel(membership, sessions, first), ids, last)
+
+
+def _put_in_place(con: duckdb.DuckDBPyConnection, work: _Work, state: LakeState | None) -> BreadthUpdate:
+    """Put features and what is counted over them in place, the features unless they are in the lake already."""
+    first = work.panel.first
+    if state is None:
+        features = _features_in_file(con, work)
+        rows, days = features.height, (features["session_date"].min(), features["session_date"].max())
+    else:
+        keep_state(con, state)
+        rows = state.rows
+        of_them = "" if first is None else f"where session_date >= date '{first}'"
+        found = con.execute(f"select min(session_date), max(session_date) from breadth.features {of_them}").fetchone()
+        assert found is not None
+        days = found
     where, told = ("", []) if first is None else ("where session_date >= ?", [first])
-    for table in ("breadth.features", "breadth.daily_counts"):
-        con.execute(f"delete from {table} {where}", told)
+    con.execute(f"delete from breadth.daily_counts {where}", told)
     con.execute("delete from breadth.market")
-    _insert(con, "breadth.features", features.select(pl.col(name).alias(as_) for as_, name in _FEATURES.items()))
     sessions_count = 0
-    covered = _counted_sessions(con, features, sessions, first, last)
+    covered = _counted_sessions(con, work, days)
     if not covered.is_empty():
-        counts = pl.concat([_daily_counts(con, features, one, ids, covered) for one in universes if one.members.height])
-        _insert(con, "breadth.daily_counts", counts)
-        sessions_count = counts.height
+        parts = [(features, covered)] if state is None else blocks(con, covered, rows)
+        for part, sessions in parts:
+            numbered = part if state is None else part.join(work.ids, on="permid", maintain_order="left")
+            counted = [
+                _daily_counts(con, numbered, one, work.ids, sessions) for one in work.universes if one.members.height
+            ]
+            counts = pl.concat(counted)
+            _insert(con, "breadth.daily_counts", counts)
+            sessions_count += counts.height
     _insert_market(con)
-    return BreadthUpdate("all" if first is None else "tail", first, features.height, sessions_count)
+    return BreadthUpdate("all" if first is None else "tail", first, rows, sessions_count)
 
 
-def _counted_sessions(
-    con: duckdb.DuckDBPyConnection,
-    features: pl.DataFrame,
-    sessions: pl.DataFrame,
-    first: date | None,
-    last: date | None,
-) -> pl.DataFrame:
-    """Return the sessions to count: from the first price, or `first`, up to the last price, or to `last`."""
-    begins = features["session_date"].min() if first is None else first
+def _features_in_file(con: duckdb.DuckDBPyConnection, work: _Work) -> pl.DataFrame:
+    """Compute the features in this process and put them into the table of the build file."""
+    first, from_seq, sessions = work.panel.first, work.panel.from_seq, work.panel.sessions
+    reach = None if from_seq is None else from_seq - STANDARD.lookback
+    prices = prices_of(con, work.panel.membership, sessions, reach)
+    features = _features(con, prices.join(work.ids, on="permid"), work.ids, sessions, from_seq)
+    con.execute("delete from breadth.features where session_date >= ?", [first or date.min])
+    _insert(con, "breadth.features", features.select(pl.col(name).alias(as_) for as_, name in FEATURES.items()))
+    return features
+
+
+def _counted_sessions(con: duckdb.DuckDBPyConnection, work: _Work, days: tuple[object, object]) -> pl.DataFrame:
+    """Return the sessions to count: from the first price, or `first`, up to the last price, or to `last`.
+
+    `days`: the first and the last session of the features that were computed.
+    """
+    first, sessions = work.panel.first, work.panel.sessions
+    begins = days[0] if first is None else first
     if first is not None and _one(con, "select min(session_date) from breadth.features") is None:
         return sessions.clear()
-    ends = max((day for day in (features["session_date"].max(), last) if isinstance(day, date)), default=None)
-    if begins is None or ends is None:
+    ends = max((day for day in (days[1], work.last) if isinstance(day, date)), default=None)
+    if not isinstance(begins, date) or ends is None:
         return sessions.clear()
     return sessions.filter(pl.col("session_date").is_between(begins, ends))
 
@@ -228,58 +277,6 @@ def _membership(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         where ticker is not null order by ticker, start_date
         """
     ).pl()
-
-
-def _prices(
-    con: duckdb.DuckDBPyConnection, membership: pl.DataFrame, sessions: pl.DataFrame, from_seq: int | None
-) -> pl.DataFrame:
-    """Return permid, ticker, session_date, session_seq, close and volume raw and adjusted, known_at, settled_at.
-
-    From `from_seq` on. A stock that had two tickers has the price of its later one. A gap of every provider is a NULL
-    close.
-    """
-    wanted = "(from {} where session_date >= $first and ticker in (select ticker from breadth_tickers))"
-    parts = " union all ".join(
-        f"""
-        select ticker, session_date, close_usd, volume_shares, known_at, {rank} as provider_rank
-        {newest(wanted.format(table), ("ticker", "session_date"))}
-        """
-        for rank, table in enumerate(PRICE_TABLES)
-    )
-    first = date.min if from_seq is None else sessions.filter(pl.col("session_seq") >= from_seq)["session_date"].min()
-    with shown(con, "breadth_tickers", membership.select(pl.col("ticker").unique())):
-        held = con.execute(
-            f"""
-            select ticker, session_date, s.session_seq, close_usd as close_raw, volume_shares as volume_raw, known_at,
-                -- a preferred provider whose close is gone had its say too
-                case
-                    when close_usd is null then max(known_at) over (partition by ticker, session_date)
-                    else max(known_at) over (partition by ticker, session_date order by provider_rank)
-                end as settled_at
-            from ({parts}) join calendar.sessions s using (session_date)
-            qualify row_number() over (
-                partition by ticker, session_date order by close_usd is null, provider_rank
-            ) = 1
-            """,
-            {"first": first},
-        ).pl()
-    splits = con.execute(
-        f"""
-        select ticker, session_date, split_ratio, known_at from {latest_of(SPLITS)}
-        """
-    ).pl()
-    latest = membership.group_by("permid").agg(latest_ticker=pl.col("ticker").sort_by("start_date").last())
-    owned = (
-        with_permid(held, membership)
-        .join(latest, on="permid")
-        .sort("permid", "session_date", pl.col("close_raw").is_not_null(), pl.col("ticker") == pl.col("latest_ticker"))
-        .unique(["permid", "session_date"], keep="last", maintain_order=True)
-        .drop("latest_ticker")
-    )
-    of_stocks = with_permid(splits, membership)
-    valid = of_stocks.filter(pl.col("split_ratio") > 0).select("permid", "split_ratio", split_date="session_date")
-    adjusted = split_adjusted_prices(owned, valid.unique(["permid", "split_date"], maintain_order=True))
-    return settled_prices(adjusted, of_stocks.select("permid", "session_date", "known_at"), sessions, STANDARD)
 
 
 def _features(

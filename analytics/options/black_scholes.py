@@ -13,6 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+LEAST_IV: Final = 1e-4
+"""A volatility below it is none: 0 and 0.00001 are marks of publishers where nothing could be worked out."""
+
 BUSINESS_DAYS_IN_YEAR: Final = 262
 _DAYS_IN_YEAR: Final = 365.0
 

@@ -77,7 +77,7 @@ def summary_of(contracts: pl.DataFrame, strikes: pl.DataFrame, as_of: date, spot
     frame = contracts.with_columns(_gex())
     known = frame["gex"].drop_nulls()
     held = frame["open_interest_contracts"].fill_null(0.0)
-    has_gamma = frame["gamma_ratio"].is_not_null() & ((frame["gamma_ratio"] > 0) | (frame["iv_ratio"] > 0))
+    has_gamma = frame["gamma_ratio"].is_not_null() & ((frame["gamma_ratio"] > 0) | (frame["iv_ratio"] > bs.LEAST_IV))
     is_call = frame["option_type"] == "C"
     gross = float(known.abs().sum())
     calls, puts = (float(frame["gex"].filter(side).sum()) for side in (is_call, ~is_call))
@@ -150,7 +150,7 @@ def flip_of(contracts: pl.DataFrame, as_of: date, spot: float) -> float | None:
 
 def _repriced(contracts: pl.DataFrame, as_of: date) -> Callable[[float], tuple[float, float]] | None:
     """Return the net and the gross GEX (US dollars) as functions of the price; None without a volatility."""
-    priced = contracts.filter((pl.col("iv_ratio") > 0) & (pl.col("open_interest_contracts") > 0))
+    priced = contracts.filter((pl.col("iv_ratio") > bs.LEAST_IV) & (pl.col("open_interest_contracts") > 0))
     if priced.is_empty():
         return None
     strike, iv = priced["strike_usd"].to_numpy(), priced["iv_ratio"].to_numpy()
@@ -199,7 +199,7 @@ def _sessions_to(expiries: pl.Series, as_of: date) -> np.ndarray[Any, np.dtype[n
 def _own_to_published(contracts: pl.DataFrame, as_of: date, spot: float) -> float | None:
     """Return our gamma over the publisher's, both weighted by open interest, of contracts near the money."""
     near = contracts.filter(
-        (pl.col("iv_ratio") > 0)
+        (pl.col("iv_ratio") > bs.LEAST_IV)
         & (pl.col("gamma_ratio") > 0)
         & (pl.col("open_interest_contracts") > 0)
         & ((pl.col("strike_usd") / spot - 1).abs() <= _COMPARED)

@@ -2,7 +2,8 @@
 
 Each side is taken at its own strike nearest the spot price that has an implied volatility; of two as near, the lower.
 A strike further than AT_THE_MONEY from spot is not at the money: then that side has none, and without both sides the
-expiry has none. 0 is what the publisher prints where it computed nothing: no figure, and never an average's part.
+expiry has none. 0 and 0.00001 are what publishers print where they computed nothing: no figure, and never an average's
+part.
 
 The straddle is the mid of call plus put at the nearest strike where both are bid and offered, over spot: what the
 market pays for a move in either direction until that expiry.
@@ -13,6 +14,8 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+
+from analytics.options.black_scholes import LEAST_IV
 
 AT_THE_MONEY: Final = 0.05
 
@@ -34,7 +37,7 @@ def at_the_money(quotes: pl.DataFrame) -> pl.DataFrame:
         pl.col("expiry_date") >= pl.col("snapshot_at").dt.date(),
         pl.col("spot_usd") > 0,
     ).with_columns(distance=(pl.col("strike_usd") - pl.col("spot_usd")).abs())
-    has_iv = (pl.col("iv_ratio") > 0) & pl.col("iv_ratio").is_finite()
+    has_iv = (pl.col("iv_ratio") > LEAST_IV) & pl.col("iv_ratio").is_finite()
     has_market = (pl.col("bid_usd") > 0) & (pl.col("ask_usd") >= pl.col("bid_usd"))
     is_near = pl.col("distance") <= AT_THE_MONEY * pl.col("spot_usd")
     with_iv = has_iv.fill_null(value=False)

@@ -12,9 +12,3 @@
     'wiki_panic_basket': {'unit': 'count', 'stands_for': 'social_media_crash_talk'},
 }) }}
 {%- endmacro %}
-
-
-{#- Percent of LQD's price move that comes with one percent of IEF's: their effective durations are about 8.4 and 7.3 years. -#}
-{% macro lqd_hedge_ratio() -%}
-1.15
-{%- endmacro %}

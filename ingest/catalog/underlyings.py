@@ -17,6 +17,7 @@ UNDERLYINGS_FILE: Final = Path(__file__).with_name("underlyings.yml")
 Settlement = Literal["am", "pm"]
 
 _ADJUSTED: Final = re.compile(r"\d$")
+_TICKER: Final = re.compile(r"[A-Z]{1,5}")
 
 
 class Underlying(BaseModel):
@@ -44,6 +45,20 @@ class Underlying(BaseModel):
     def am_roots(self) -> tuple[str, ...]:
         """The roots that settle at the opening prices of their last day."""
         return tuple(root for root, settlement in self.roots.items() if settlement == "am")
+
+
+def underlying_of(name: str) -> Underlying | None:
+    """Return the underlying of that name: a ticker that is not collected is a stock. None for what is no ticker."""
+    found = next((one for one in load_underlyings() if one.underlying == name), None)
+    if found is None and _TICKER.fullmatch(name):
+        return Underlying(underlying=name, code=name, kind="stock", title=name)
+    return found
+
+
+def underlying_of_root(root: str) -> Underlying | None:
+    """Return the underlying whose option symbols begin so."""
+    found = next((one for one in load_underlyings() if one.has_root(root)), None)
+    return found or underlying_of(_ADJUSTED.sub("", root))
 
 
 @cache

@@ -21,9 +21,12 @@ QUOTES_ARE_LATE_BY: Final = timedelta(minutes=15)
 
 _SYMBOL: Final = r"^(?<root>[A-Z]{1,5}\d?)(?<expiry>\d{6})(?<option_type>[CP])(?<strike>\d{8})$"
 _LEAST_IV, _MOST_IV = 0.02, 5.0
+_NO_IV: Final = 1e-4  # 0 and 0.00001 are marks: nothing could be worked out
 _STRIKES_REACH: Final = 20.0
 _AT_THE_MONEY: Final = 0.399
 _GAMMA_OFF: Final = 5.0
+_FEWEST_EXPIRIES: Final = 4  # fewer do not say how the others of a chain are
+_USUAL_SHARE: Final = 0.75
 _FIRST_SESSION: Final = date(2004, 1, 2)
 
 
@@ -38,13 +41,6 @@ def session_of(snapshot_at: datetime) -> date:
 @cache
 def _sessions() -> pl.DataFrame:
     return nyse_sessions(_FIRST_SESSION, date.max).select("session_date", "open_at")
-
-
-def underlying_of(payload: Payload, known: Mapping[str, Underlying], name: str) -> Underlying:
-    """Return the underlying of that name; SourceChanged where its chain is not collected."""
-    if name not in known:
-        raise changed(payload, f"a chain of {', '.join(known)}", quoted(name))
-    return known[name]
 
 
 def contracts_of(payload: Payload, symbols: pl.Series, of: Underlying) -> pl.DataFrame:
@@ -92,6 +88,7 @@ def quote_rows(
     contracts = contracts_of(payload, symbols, of)
     _require_units(payload, of, spot, contracts["strike_usd"], columns["iv_ratio"])
     _require_gammas(payload, spot, contracts, columns, session_of(snapshot_at))
+    _require_end(payload, spot, contracts)
     rows = panel_rows(
         payload,
         table_id,
@@ -123,7 +120,7 @@ def _require_units(payload: Payload, of: Underlying, spot: float, strikes: pl.Se
     """Raise SourceChanged where the median says that volatilities are percent, or strikes of another scale."""
     if not spot > 0:
         raise changed(payload, f"a price of {of.underlying} above zero", quoted(spot))
-    usual = iv.filter(iv > 0).median()
+    usual = iv.filter(iv > _NO_IV).median()
     if isinstance(usual, float) and not _LEAST_IV < usual < _MOST_IV:
         expected = f"volatilities as ratios, their median between {_LEAST_IV:g} and {_MOST_IV:g}"
         raise changed(payload, expected, f"{usual:.4g}")
@@ -148,6 +145,26 @@ def _require_gammas(
     if isinstance(found, float) and not _AT_THE_MONEY / _GAMMA_OFF < found < _AT_THE_MONEY * _GAMMA_OFF:
         expected = "gamma per unit of price, as the volatilities say"
         raise changed(payload, expected, f"{found / _AT_THE_MONEY:.3g} times that near the money")
+
+
+def _require_end(payload: Payload, spot: float, contracts: pl.DataFrame) -> None:
+    """Raise SourceChanged where the last expiry listed ends before the price, as the others do not: a list cut short.
+
+    Calls and puts of an expiry are listed around the price. Adjusted series are not looked at.
+    """
+    strike, is_call = pl.col("strike_usd"), pl.col("option_type") == "C"
+    around = [(strike.filter(side).min() <= spot) & (strike.filter(side).max() >= spot) for side in (is_call, ~is_call)]
+    expiries = (
+        contracts.filter(~pl.col("root").str.contains(r"\d$"))
+        .group_by("root", "expiry_date", maintain_order=True)
+        .agg(is_whole=(around[0] & around[1]).fill_null(value=False), strikes=strike.n_unique())
+    )
+    whole = expiries["is_whole"]
+    if len(whole) < _FEWEST_EXPIRIES or whole[-1] or whole.sum() < _USUAL_SHARE * len(whole):
+        return
+    last = expiries.row(-1, named=True)
+    seen = f"{last['root']} {last['expiry_date']} with {last['strikes']} strikes, calls or puts on one side of it alone"
+    raise changed(payload, f"calls and puts on both sides of {spot:,.2f} in the last expiry too", seen)
 
 
 def moment_of(payload: Payload, text: object, zone: object, where: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
@@ -15,13 +16,19 @@ from ingest.rules.levels import Persistence, is_unit_factor, runs_off_level
 
 _STEP: Final = 5.0
 _GROWN_UP: Final = 60  # rows; the share count of a younger fund does multiply
+_HELD_LATELY: Final = timedelta(days=35)
+"""A level that was held so lately is the one before. Later than that a new one stands: nothing is refused for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnLevels:
-    """Refuses runs of values a unit away from those around them, in each of `columns`."""
+    """Refuses runs of values a unit away from those around them, in each of `columns`.
+
+    `grown_from`: from this size on a value held lately has grown up, however few rows come with it.
+    """
 
     columns: Sequence[str]
+    grown_from: float | None = None
 
     def look(self, arrived: Arrived, found: Findings) -> None:
         """Look through each column of what came."""
@@ -36,7 +43,7 @@ class ColumnLevels:
             at_break = set(breaks["position"])
             in_doubt = sizes.join(breaks.select("group").unique(), on="group", how="semi")
             for (key,), days in in_doubt.group_by("group", maintain_order=True):
-                _judge(arrived, found, str(key), name, days, at_break)
+                _judge(arrived, found, str(key), name, days, at_break, self.grown_from)
 
 
 def _last_before(arrived: Arrived, own: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -58,14 +65,29 @@ def _last_before(arrived: Arrived, own: pl.DataFrame, name: str) -> pl.DataFrame
     )
 
 
-def _judge(arrived: Arrived, found: Findings, group: str, name: str, days: pl.DataFrame, at_break: set[int]) -> None:
+def _judge(
+    arrived: Arrived,
+    found: Findings,
+    group: str,
+    name: str,
+    days: pl.DataFrame,
+    at_break: set[int],
+    grown_from: float | None,
+) -> None:
     places, on = days["position"].to_list(), days["period"].to_list()
+    anchor = next((at for at, place in enumerate(places) if place == HELD), None)
+    is_grown = (
+        grown_from is not None
+        and anchor is not None
+        and days[name][anchor] >= grown_from
+        and on[anchor + 1] - on[anchor] <= _HELD_LATELY
+    )
     findings = runs_off_level(
         days[name].to_list(),
         [at for at, place in enumerate(places) if at and place in at_break],
         near=lambda a, b: 1 / _STEP < b / a < _STEP,
-        persists=_persists(len(places)),
-        anchor=next((at for at, place in enumerate(places) if place == HELD), None),
+        persists=_persists(len(places), is_grown=is_grown),
+        anchor=anchor,
     )
     table = arrived.dataset
     for finding in findings:
@@ -79,10 +101,10 @@ def _judge(arrived: Arrived, found: Findings, group: str, name: str, days: pl.Da
             found.refuse(table, LEVEL_CHECK, places[finding.first : finding.last + 1], why)
 
 
-def _persists(days_count: int) -> Callable[[float, int, bool], Persistence | None]:
+def _persists(days_count: int, *, is_grown: bool) -> Callable[[float, int, bool], Persistence | None]:
     def persists(factor: float, rows: int, is_last: bool) -> Persistence | None:
         # a young fund grows tenfold in a week; a share count printed in thousands is exact
-        if days_count - rows < _GROWN_UP or not is_unit_factor(factor):
+        if (days_count - rows < _GROWN_UP and not is_grown) or not is_unit_factor(factor):
             return None
         return "run" if is_last else "group"
 

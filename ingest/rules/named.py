@@ -99,10 +99,14 @@ def _multiplied(options: Options) -> Sequence[Part]:
 
 
 def _level(options: Options) -> Sequence[Part]:
-    """`columns`: those that never multiply from one row to the next; of series `by: catalog`: by its largest step."""
+    """`columns`: those that never multiply from one row to the next; of series `by: catalog`: by its largest step.
+
+    `grown_from`: a value held of this size or more does not multiply from there either, however short its history.
+    """
     if options.take("by", "") == "catalog":
         return [Search(look_for_levels, (_LEVEL,), {})]
-    return [Search(ColumnLevels(options.columns("columns")).look, (_LEVEL,), {})]
+    search = ColumnLevels(options.columns("columns"), options.take("grown_from", None))
+    return [Search(search.look, (_LEVEL,), {})]
 
 
 def _moves(options: Options) -> Sequence[Part]:

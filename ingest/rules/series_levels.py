@@ -1,4 +1,7 @@
-"""Series that leave their level: runs further away than the catalog's largest step, spikes that nobody else shows."""
+"""Series that leave their level: runs further away than the catalog's largest step, spikes that nobody else shows.
+
+Counts may leave theirs for good reasons, a hundredfold in a panic. But a count times a hundred ends in two zeros.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,20 @@ from ingest.rules.spikes import SPIKE_CHECK, has_level, spikes
 
 _FAR_STEPS: Final = 3.0  # steps of more than so many largest ones: no market, whatever their ratio
 _RECENT: Final = 30  # periods: a run that has just begun may be a unit that changed today
+_HUNDRED: Final = 100
+_FEWEST_ROUND: Final = 3  # so many counts in a row end in two zeros by chance once in a million
+_ROUND_SHARE: Final = 0.05
+_TOLD_FROM: Final = 60  # periods: fewer do not say which digits a series has
 
 
 def look_for_levels(arrived: Arrived, found: Findings) -> None:
-    """Refuse runs that no market moves to: more than the largest step away by a unit's factor, or by several steps."""
+    """Refuse runs that no market moves to: more than the largest step away by a unit's factor, or by several steps.
+
+    And runs of counts that all end in two zeros, where those around them do not.
+    """
     for series, values in _each(arrived, found):
         _off_level(arrived, found, values, series)
+        _round(arrived, found, values, series)
 
 
 def look_for_spikes(arrived: Arrived, found: Findings) -> None:
@@ -81,6 +92,24 @@ def _off_level(arrived: Arrived, found: Findings, values: pl.DataFrame, series: 
     )
     for finding in findings:
         _tell(arrived, found, finding, values, series)
+
+
+def _round(arrived: Arrived, found: Findings, values: pl.DataFrame, series: Series) -> None:
+    is_round = (pl.col("value") % _HUNDRED == 0) & (pl.col("value") != 0)
+    known = values.drop_nulls("value").with_columns(is_round=is_round)
+    if known.filter("is_round", ~pl.col("is_held")).height < _FEWEST_ROUND:
+        return
+    held = known.filter("is_held")
+    before = held if held.height >= _TOLD_FROM else known
+    is_told = before.height >= _TOLD_FROM and before["is_round"].sum() <= _ROUND_SHARE * before.height
+    if not is_told or (before["value"] % 1 != 0).any():
+        return
+    runs = known.with_columns(run=pl.col("is_round").rle_id()).filter("is_round", ~pl.col("is_held"))
+    for _, run in runs.group_by("run", maintain_order=True):
+        if run.height >= _FEWEST_ROUND:
+            span = f"{run['period_date'][0]} to {run['period_date'][-1]}"
+            why = f"{series.id}: {run.height} counts in a row that end in two zeros, as those before do not ({span})"
+            found.refuse(arrived.dataset, LEVEL_CHECK, run["position"].to_list(), why)
 
 
 def _tell(arrived: Arrived, found: Findings, finding: Finding, values: pl.DataFrame, series: Series) -> None:

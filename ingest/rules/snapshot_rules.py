@@ -9,6 +9,7 @@ of `Dataset.expect` are mappings of one kind each, with the words that other dat
     {range: "low <= close <= high"}, {range: {delta_ratio: [-1, 1]}}, either with tolerance_ratio
     {identity: "calls + puts = total", tolerance_ratio: 0.001, slack: "0.5"}
     {rows_ratio: [0.5, 2.0], days: 5}               rows of a day against the median of the days before it
+    {rows_ratio: [0.7, 3.0], of: answers, within: 14}  rows of a group in one answer against its newest days, if so new
 
 Keys (present, unique), finite numbers, a column's own minimum and maximum, and days ahead are looked at whatever is
 declared.
@@ -43,11 +44,16 @@ class RowRule:
 
 @dataclass(frozen=True, slots=True)
 class CountRule:
-    """How many rows a day may have, as ratios of the median of the `days` days before it."""
+    """How many rows a day may have, as ratios of the median of the `days` days before it.
+
+    With `within` it is each group's rows in one answer, against its own of the days that are held and not older than so
+    many days: a group that is refused for longer is of another size now, and stands.
+    """
 
     least: float = ROWS_RATIO[0]
     most: float = ROWS_RATIO[1]
     days: int = DAYS_LOOKED_AT
+    within: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,7 @@ def snapshot_rules(table: Dataset, today: date) -> SnapshotRules:
             elif kind == "days_ahead":
                 days_ahead = int(options.take("days_ahead"))
             elif kind == "rows_ratio":
-                least, most = options.take("rows_ratio")
-                count = CountRule(float(least), float(most), int(options.take("days", DAYS_LOOKED_AT)))
+                count = _count(options)
             else:
                 declared += _KINDS[kind](options)
         except (TypeError, ValueError, AttributeError) as error:
@@ -86,6 +91,20 @@ def snapshot_rules(table: Dataset, today: date) -> SnapshotRules:
         raise ConfigError(f"{table.id}: expect: two rules of one name: {', '.join(doubled)}")
     bounds = [rule for rule in _bounds(table) if rule.name not in names]
     return SnapshotRules((*_always(table), *bounds, *declared, ahead), count)
+
+
+def _count(options: Options) -> CountRule:
+    least, most = options.take("rows_ratio")
+    days, of, within = (
+        int(options.take("days", DAYS_LOOKED_AT)),
+        options.take("of", "days"),
+        options.take("within", None),
+    )
+    if of not in ("days", "answers") or (of == "answers") != (within is not None):
+        raise ValueError("rows_ratio is of days, or of answers within so many days")
+    if within is not None and options.table.group is None:
+        raise ValueError("a table without groups has no answers of groups")
+    return CountRule(float(least), float(most), days, within)
 
 
 def _always(table: Dataset) -> list[RowRule]:

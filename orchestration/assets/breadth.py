@@ -7,6 +7,8 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, multi_as
 from orchestration.assets.own_tables import own_results, own_specs
 from orchestration.assets.sources import PRICE_TABLE_KEYS
 from orchestration.assets.table_facts import table_facts
+from orchestration.audit import require_passed
+from orchestration.lake_breadth import check_drawn_bucket, lake_run
 from orchestration.session import Session
 
 BREADTH_TABLES = {
@@ -28,7 +30,13 @@ def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]
     session: Session = context.resources.session
     with session.step():
         session.progress("computing breadth", 0, None)
-        update = update_breadth(session.con, wide=session.settings.wide_universe, now=session.settings.clock())
+        lake = lake_run(session, "computing breadth")
+        wide, now = session.settings.wide_universe, session.settings.clock()
+        update = update_breadth(session.con, wide=wide, now=now, lake=lake)
+        if lake is not None:
+            checks = [check_drawn_bucket(session)]
+            session.keep_checks(checks)
+            require_passed(checks)
         facts = table_facts(session, "breadth")
     metadata = {"extent": update.extent, "feature_rows": update.feature_rows, "sessions": update.sessions}
     yield from own_results(BREADTH_TABLES, facts, metadata)

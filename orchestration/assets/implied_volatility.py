@@ -27,6 +27,6 @@ def implied_volatility(context: AssetExecutionContext) -> Iterator[MaterializeRe
     session: Session = context.resources.session
     with session.step():
         session.progress("reducing option chains", 0, None)
-        chains = update_at_the_money(session.con, session.home.snapshots)
+        chains = update_at_the_money(session.con, session.snapshots)
         facts = table_facts(session, "implied_volatility")
     yield from own_results(TABLES, facts, {"chains": chains})

@@ -47,6 +47,7 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             variables=variables,
             on_progress=session.progress,
             plan=plan,
+            lake=session.lake,
         )
         keep_compiled(session.con, [one.compiled for one in results if one.compiled] + [*regime_relations()])
         session.keep_checks([result.as_check() for result in results if result.kind == "test"])

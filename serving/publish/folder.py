@@ -23,6 +23,7 @@ from ingest.errors import QueryRefused, TargetUnusable
 from ingest.home import Home
 from serving.publish.release import Build
 from serving.query.output_file import own_folder
+from warehouse.releases import flush
 
 MANIFEST: Final = "manifest.json"
 _MADE_BY: Final = "tidegauge publish"
@@ -118,7 +119,7 @@ def _switch(link: Path, name: str) -> None:
     waiting = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
     waiting.symlink_to(name)
     waiting.replace(link)
-    _flush(link.parent)
+    flush(link.parent)
 
 
 def _forget(out: Path, form: str, kept: set[str]) -> None:
@@ -138,13 +139,5 @@ def _is_ours(path: Path) -> bool:
 def _flush_all(folder: Path) -> None:
     for parent, _, names in os.walk(folder):
         for name in names:
-            _flush(Path(parent) / name)
-        _flush(Path(parent))
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            flush(Path(parent) / name)
+        flush(Path(parent))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from serving.query.results import Result
+    from warehouse.lake.setting import Lake
     from warehouse.sandbox import Statement
 
 
@@ -52,11 +53,12 @@ def run_query(
     moment: datetime | None = None,
     raw: bool = False,
     is_quiet: bool = False,
+    lake: Lake | None = None,
 ) -> None:
     """Write the rows of each statement of `sql` to `output` or standard output; as of `moment` (aware).
 
     Without a format the name of the file decides, and on a terminal the room. `raw`: csv as it is, formulas too.
-    `is_quiet`: the origin and the moment are said elsewhere.
+    `is_quiet`: the origin and the moment are said elsewhere. With `lake` it is there as `lake`, as the release had it.
     NothingPublished; QueryRefused (exit 2) for SQL that DuckDB refuses or that would do more than read, and for a
     file that cannot take the rows. KeyboardInterrupt when the person ends it.
     """
@@ -70,7 +72,7 @@ def run_query(
         refuse_unfit(output, home)
     if not home.published.exists():
         raise nothing_published(home)
-    with opened(home.published, moment) as con:
+    with opened(home.published, moment, lake=lake) as con:
         try:
             statements = read_only_statements(con, sql, is_as_of=moment is not None)
             _refuse_several(statements, chosen)

@@ -27,7 +27,15 @@ SHOWN_ROWS: Final = 8
 
 _STALE_SESSIONS, _SLOW_SESSIONS = 4, 15
 """Sessions after which a daily figure is out of date: sooner where no series behind it is said to be in time."""
-_OUT_OF_DATE: Final = {"week_date": 21, "month_date": 100, "quarter_date": 270, "period_date": 400}
+_OUT_OF_DATE: Final = {
+    "week_date": 35,
+    "month_date": 100,
+    "quarter_date": 270,
+    "period_date": 400,
+    "settlement_date": 45,
+    "report_date": 21,
+    "release_date": 100,
+}
 """Days after which a figure by week, month, quarter or whatever is out of date."""
 
 
@@ -114,7 +122,7 @@ def _rows(con: duckdb.DuckDBPyConnection, placed: PlacedChart, time: drawing.Tim
         where {which} and {period} between $first and (
             select max({period}) from marts.{quoted(placed.mart)} where ({which}) and ({some})
         )
-        order by {period}{f", {quoted(by)}" if by else ""}
+        order by all
         """,
         {**value, "first": time.first},
     ).fetchall()
@@ -198,6 +206,7 @@ def _strips(rows: Rows, time: drawing.TimeAxis, placed: PlacedChart, words: Phra
     weeks: dict[str, dict[date, str]] = {}
     for day, name, value in rows:
         weeks.setdefault(name, {})[day] = _score_kind(value)
+    weeks = {name: states for name, states in weeks.items() if set(states.values()) != {"un"}}
     if not weeks:
         return None
     strips = [

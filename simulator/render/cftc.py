@@ -164,11 +164,12 @@ def _reports(market: Market, today: date) -> pl.DataFrame:
 def _of_contract(days: pl.Series, stress: npt.NDArray[np.float64], one: Contract) -> pl.DataFrame:
     chance = np.random.default_rng(crc32(f"cftc {one.code}".encode()))
     size, manager, fund, manager_moves, fund_moves = _SHAPES[one.asset_class]
+    scale = 1 + 2 * chance.random()  # drawn before the weeks, so that a week more changes none of the others
     draws = chance.standard_normal((len(days), 6))
     wander = np.zeros((len(days), 3))
     for week in range(1, len(days)):
         wander[week] = 0.93 * wander[week - 1] + draws[week, :3] * (0.012, 0.015, 0.03)
-    interest = np.round(size * (1 + 2 * chance.random()) * np.exp(wander[:, 2] + 0.05 * stress)).astype(int)
+    interest = np.round(size * scale * np.exp(wander[:, 2] + 0.05 * stress)).astype(int)
     spreads = np.round(interest[:, None] * (0.04, 0.03, 0.05, 0.002) * np.exp(0.1 * draws[:, 2:6])).astype(int)
     free = interest - spreads.sum(axis=1)
     nets = [manager + manager_moves * stress + wander[:, 0], fund + fund_moves * stress + wander[:, 1]]

@@ -125,3 +125,14 @@ def test_what_the_recorded_moment_knew(published, year):
     )
     assert known[date(2026, 4, 23)] == date(2026, 4, 14)
     assert max(known) == date(2026, 4, 23), "the cut-off of the 24th has not passed"
+
+
+def test_the_whole_run_refused_no_row_of_the_packs(warehouse):
+    """Of the recordings that are later than the folder, test_golden_late_packs says the same."""
+    rows = warehouse.execute(
+        "select table_id, reason, count(*) from quarantine.refused_rows where source in"
+        " ('cftc', 'finra', 'sec', 'cboe', 'alternative_me', 'wikimedia', 'user_file') group by all order by all"
+    ).fetchall()
+    assert rows == []
+    refused = warehouse.execute("select count(*) from ops.snapshot_files where part = 'refused'").fetchone()
+    assert refused == (0,)

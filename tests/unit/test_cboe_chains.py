@@ -120,6 +120,28 @@ def test_another_answer_says_what_is_wrong(changes: dict[str, Any], error: str) 
     assert str(found.value).startswith("cboe_chains: SPX chain: ")
 
 
+def test_a_list_that_is_cut_short_ends_before_the_price() -> None:
+    listed = [
+        option(f"SPXW2612{day:02}{side}{strike * 1000:08d}")
+        for day in (1, 2, 3, 4, 7)
+        for strike in (3900, 3950, 4000, 4050, 4100)
+        for side in "CP"
+    ]
+    assert rows(options=listed).height == 50
+    with pytest.raises(SourceChanged) as found:
+        rows(options=listed[:-4])
+    assert "calls and puts on both sides of 4,010.00 in the last expiry too, got SPXW 2026-12-07 with 3 strikes" in str(
+        found.value
+    )
+    # all calls of an expiry, then all its puts
+    ordered = sorted(listed, key=lambda one: one["option"])
+    with pytest.raises(SourceChanged, match="in the last expiry too"):
+        rows(options=ordered[:-3])
+    # an index far below all its strikes, or an adjusted series at the end, says nothing
+    assert rows(options=listed, price=3000.0).height == 50
+    assert rows(options=[*listed, option("SPX1261207C04900000")]).height == 51
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [

@@ -125,6 +125,11 @@ def test_a_key_that_a_report_leaves_out_is_null_and_a_dot_is_none():
 def test_a_line_that_stands_twice_counts_once_and_other_names_of_the_date_column_are_read():
     assert week(line(), line()).height == 1
     assert parse(zipped(header("Report_Date_as_MM_DD_YYYY") + line()), YEAR).height == 1
+    older = line(day="11/10/2026", short="261110") + line("097741", day="11/3/2026 12:00:00 AM", short="261103")
+    assert parse(zipped(header("Report_Date_as_MM_DD_YYYY") + older), YEAR)["report_date"].to_list() == [
+        date(2026, 11, 10),
+        date(2026, 11, 3),
+    ]
 
 
 def test_no_report_yet_is_no_row():
@@ -142,7 +147,12 @@ def test_no_report_yet_is_no_row():
         (line("999999"), {"kind": "week"}, "expected contracts such as 13874A, got '999999'"),
         (line(kind="Combined"), {"kind": "week"}, "expected FutOnly in the last column of each row, got 'Combined'"),
         (line(short="261103"), {"kind": "week"}, "one date in both columns of a row, got '261103 beside 2026-11-10'"),
-        (line(day="10/11/2026", short="261110"), {"kind": "week"}, "report dates like 2026-01-06, got '10/11/2026'"),
+        (
+            line(day="10/11/2026", short="261110"),
+            {"kind": "week"},
+            "one date in both columns of a row, got '261110 beside 1",
+        ),
+        (line(day="10.11.2026", short="261110"), {"kind": "week"}, "report dates like 2026-01-06, got '10.11.2026'"),
         (line(figures=["n/a", *SP500[1:]]), {"kind": "week"}, "expected whole numbers in open_interest, got 'n/a'"),
         (line(figures=["10.5", *SP500[1:]]), {"kind": "week"}, "whole numbers in open_interest, got '10.5'"),
         (line() + line(figures=[999, *SP500[1:]]), {"kind": "week"}, "one report of 13874A on 2026-11-10, got two"),
@@ -187,8 +197,13 @@ def test_rows_whose_sides_are_not_the_open_interest_are_refused_with_the_reason(
 NEXT_MORNING = datetime(2026, 11, 17, 14, 0, tzinfo=UTC)  # the report of the 10th came on Monday, after Veterans Day
 
 
-def asked(http: FakeHttp, held: set[date] | None, now: datetime = NEXT_MORNING) -> list[Any]:
-    context = panel_context("cftc", http, now=now)
+def asked(
+    http: FakeHttp,
+    held: set[date] | None,
+    now: datetime = NEXT_MORNING,
+    since: dict[str, date | None] | None = None,
+) -> list[Any]:
+    context = panel_context("cftc", http, now=now, since=since)
     return list(cftc.fetch(replace(context, held={} if held is None else {"": frozenset(held)})))
 
 
@@ -219,15 +234,52 @@ def test_a_probe_looks_at_the_newest_week():
 
 
 def test_where_the_file_cannot_be_had_or_read_the_json_is_asked():
-    for body in (SourceUnavailable("cftc", "newest positions", "no answer"), "<html>moved"):
+    for body in (SourceUnavailable("cftc", "newest positions", "no answer"), "<html>moved", line(day="2026-11-03")):
         http = FakeHttp({cftc.WEEK_URL: body, cftc.JSON_URL: json.dumps([record()])})
         *_, last = asked(http, {date(2026, 11, 3)})
         assert http.asked[-1].startswith(cftc.JSON_URL)
         assert "13874A" in http.asked[-1]
         rows = cftc.parse(last)
         assert cftc.windows(last, rows) == [
-            Window("13874A", date(2026, 11, 10), date(2026, 11, 17), table_id=cftc.TABLE)
+            Window("13874A", date(2026, 11, 9), date(2026, 11, 17), table_id=cftc.TABLE)
         ]
+
+
+def test_a_contract_that_the_newest_week_leaves_out_is_told_and_asked_for_as_json_for_some_days():
+    http = FakeHttp({cftc.WEEK_URL: line(), cftc.JSON_URL: json.dumps([record()])})
+    of_week = dict.fromkeys(("13874A", "097741"), date(2026, 11, 3)) | {"232741": date(2026, 1, 6)}
+    _, told, by_json = asked(http, {date(2026, 11, 3)}, since=of_week)
+    assert str(told) == (
+        "cftc: newest positions: expected also the contracts 097741, as in the weeks before, got 1 others"
+    )
+    assert by_json.url.startswith(cftc.JSON_URL)
+    after = of_week | {"13874A": date(2026, 11, 10)}
+    (again,) = asked(http, {date(2026, 11, 10)}, since=after)
+    assert (again.meta["first"], again.meta["last"]) == ("2026-11-10", "2026-11-10")
+    assert len(asked(http, {date(2026, 11, 10)}, since=dict.fromkeys(after, date(2026, 11, 10)))) == 0
+
+
+def test_a_report_of_the_monday_before_a_holiday_is_that_of_its_week():
+    moment = datetime(2025, 12, 12, 21, 0, tzinfo=UTC)  # the report of Monday 2025-11-10, after the shutdown
+    http = FakeHttp({cftc.WEEK_URL: line(day="2025-11-10")})
+    assert asked(http, {date(2025, 11, 10)}, moment) == []
+    assert len(asked(http, {date(2025, 11, 4)}, moment)) == 1
+    assert http.asked == [cftc.WEEK_URL]
+
+
+def test_a_week_in_another_unit_or_below_zero_is_refused_and_a_new_level_that_lasts_stands():
+    held = week(line(day="2026-11-03"), line("097741", day="2026-11-03"), line("1170E1", day="2026-09-22"))
+    held = held.with_columns(known_at=pl.lit(datetime(2026, 11, 6), dtype=pl.Datetime("us")))
+    thousand, below = [1000 * figure for figure in SP500], [-figure for figure in SP500]
+    rows = week(line(figures=thousand), line("097741", figures=below), line("1170E1", figures=thousand))
+    rows = rows.with_columns(pl.lit(datetime(2026, 11, 17, 17), dtype=pl.Datetime("us")).alias("fetched_at"))
+    batch = Batch("cftc", {cftc.TABLE: rows}, (), (), (), datetime(2026, 11, 17, 17, tzinfo=UTC))
+    found = gate(batch, load_catalog(), Evidence(held={cftc.TABLE: held}), batch.fetched_at)
+    refused = dict(found.refused[cftc.TABLE].select("contract_code", "reason").iter_rows())
+    assert set(refused) == {"13874A", "097741"}
+    assert "open_interest_contracts at 1,000 times the level around it" in refused["13874A"]
+    # weeks without a row that was let in: what has been printed ever since is the level now
+    assert found.accepted[cftc.TABLE]["contract_code"].to_list() == ["1170E1"]
 
 
 @pytest.mark.parametrize(

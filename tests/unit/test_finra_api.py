@@ -107,6 +107,18 @@ def test_a_new_week_is_asked_in_both_tiers_and_the_one_before_again():
     ]
 
 
+def test_a_second_tier_that_came_empty_is_asked_for_again_each_day(monkeypatch):
+    http = FakeHttp({URL: "[]"})
+    weeks = {date.fromordinal(date(2026, 10, 26).toordinal() - 7 * back) for back in range(ats_weekly.WEEKS)}
+    empty, full = payload_of("finra", "[]"), payload_of("finra", json.dumps([row(tierIdentifier="T2")]))
+    before = {
+        f"ATS_W_SMBL T2 of {day}, page 1": answer for day, answer in (("2026-10-12", empty), ("2026-10-05", full))
+    }
+    monkeypatch.setattr(http, "latest", lambda source, name: before.get(name) if source == "finra" else None)
+    asked(http, weeks)
+    assert filters(http) == [("2026-10-12", "T2", "ATS_W_SMBL"), ("2026-10-12", "T2", "OTC_W_SMBL")]
+
+
 def test_pages_are_asked_until_one_is_not_full(monkeypatch):
     monkeypatch.setattr(query_api, "PAGE", 1)
     http = FakeHttp({URL: json.dumps([row()])})

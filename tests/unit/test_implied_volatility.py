@@ -59,7 +59,7 @@ def test_of_two_strikes_as_near_the_lower_one_counts() -> None:
     assert (row["call_strike_usd"], row["put_strike_usd"], row["iv_pct"]) == (97.5, 97.5, pytest.approx(60))
 
 
-@pytest.mark.parametrize("iv", [0.0, None, float("nan"), float("inf"), -0.2])
+@pytest.mark.parametrize("iv", [0.0, 0.00001, None, float("nan"), float("inf"), -0.2])
 def test_what_is_no_figure_is_never_in_a_mean(iv: float | None) -> None:
     row = one(chain(call(100, iv), put(100, 0.3)))
     assert (row["call_iv_pct"], row["put_iv_pct"], row["iv_pct"], row["quotes_count"]) == (None, 30, None, 1)

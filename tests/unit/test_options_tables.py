@@ -5,19 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
 
-from analytics.options import tables
+from analytics.engines import BucketFile, Kernel, Reader, run_buckets
+from analytics.engines.on_lake import LakeRun
+from analytics.engines.work import Queries
+from analytics.options import bucketed, tables
+from analytics.options.implied_volatility_tables import update_at_the_money
 from analytics.options.tables import update_options
 from ingest.clock import naive_utc
 from ingest.dataset import dataset
+from ingest.errors import SourceChanged
 from ingest.home import Home
 from ingest.sources.cboe import cboe_chains
+from ingest.sources.user_file import user_chains
 from tests.unit.option_sample import FETCHED_AT, document, option, payload_of
 from warehouse.connection import migrate
+from warehouse.lake.setting import lake_of
 from warehouse.snapshots import land_snapshot, show_snapshots
 
 TABLE = dataset(cboe_chains.TABLE)
@@ -78,6 +86,48 @@ def test_another_method_reads_all_again_and_replaces_what_it_said(
     assert con.execute("select count(*) from options.gamma_strikes").fetchone() == (2,)
 
 
+def test_a_saved_chain_of_a_ticker_that_is_not_collected_is_worked_out_as_a_stock(
+    con: duckdb.DuckDBPyConnection, home: Home
+) -> None:
+    table = dataset(user_chains.TABLE)
+    listed = [option(f"KO261218{side}00062500", gamma=0.08) for side in "CP"]
+    body = document(symbol="KO", price=62.0, options=listed)
+    saved = replace(payload_of(body), source="user_file", name="option_chains/ko.json", meta={})
+    rows = user_chains.parse(saved)[table.id]
+    rows = rows.with_columns(fetched_at=pl.lit(naive_utc(FETCHED_AT), dtype=pl.Datetime("us")))
+    con.begin()
+    land_snapshot(
+        con,
+        home.snapshots,
+        table,
+        rows,
+        rows.clear().with_columns(reason=pl.lit("")),
+        run_id="r",
+        now=rows["fetched_at"][0],
+    )
+    con.commit()
+    assert update_options(con, home.snapshots) == tables.OptionsUpdate(1, 1)
+    assert con.execute("select underlying, contracts_count from options.gamma_daily").fetchall() == [("KO", 2)]
+    assert update_at_the_money(con, home.snapshots) == 1
+    assert con.execute("select symbol, iv_pct from implied_volatility.at_the_money").fetchall() == [("KO", 19.0)]
+    with pytest.raises(SourceChanged, match="a chain of a stock, a fund, SPX, VIX, NDX, RUT, got '\\^XSP'"):
+        user_chains.parse(replace(payload_of(document(symbol="^XSP")), name="option_chains/xsp.json", meta={}))
+
+
+def test_a_file_that_expired_is_not_read_again_and_what_was_read_of_it_stays(
+    con: duckdb.DuckDBPyConnection, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(con, home)
+    update_options(con, home.snapshots)
+    con.execute("insert into ops.snapshot_expired select file, known_at, 'r' from ops.snapshot_files")
+    for path in home.snapshots.rglob("*.parquet"):
+        path.unlink()
+    monkeypatch.setattr(tables, "METHOD", tables.METHOD + 1)
+    assert update_options(con, home.snapshots) == tables.OptionsUpdate(0, 0)
+    assert con.execute("select count(*) from options.gamma_daily").fetchone() == (1,)
+    assert update_at_the_money(con, home.snapshots) == 0
+
+
 def test_a_failure_keeps_nothing_of_the_file(
     con: duckdb.DuckDBPyConnection, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,3 +153,33 @@ def test_a_snapshot_that_nobody_took_is_a_gap_once_the_next_was_due(con: duckdb.
     again = later + timedelta(minutes=5)
     land(con, home, seen=again, timestamp="2026-11-20 23:35:00")
     assert con.execute(gaps).fetchall() == missed  # each once
+
+
+def test_an_engine_of_the_lake_gives_the_same_rows(
+    con: duckdb.DuckDBPyConnection, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is a bucket; the engine is this process here, which computes it as a worker would."""
+    morning = {"timestamp": "2026-11-18 14:45:00", "last_trade_time": None, "price": 4000.0}
+    land(con, home, seen=FETCHED_AT - timedelta(hours=6), options=[option(last_trade_time=None)], **morning)
+    land(con, home)
+    update_options(con, home.snapshots)
+    expected = [con.execute(f"from {name} order by all").fetchall() for name in (tables.DAILY, tables.STRIKES)]
+    files = con.execute("select table_id, file from options.gamma_files order by file").fetchall()
+
+    def on_an_engine(engine: str, kernel: Kernel, reader: Reader, queries: Queries, **more: Any) -> list[BucketFile]:
+        return run_buckets("local", kernel, read_files, {key: of_disk(key) for key in queries}, **more)
+
+    def of_disk(key: str) -> str:
+        return f"from read_parquet('{home.snapshots / files[int(key)][1]}') order by random()"
+
+    monkeypatch.setattr(bucketed, "run_buckets", on_an_engine)
+    monkeypatch.setattr(bucketed, "newest_snapshot", lambda con: 1)
+    con.execute("delete from options.gamma_files; delete from options.gamma_daily; delete from options.gamma_strikes")
+    lake = lake_of(f"postgresql://u@127.0.0.1/lake?data={tmp_path / 'lake'}&engine=tcp://127.0.0.1:1")
+    found = update_options(con, home.snapshots, lake=LakeRun(lake, "run"))
+    assert found == tables.OptionsUpdate(2, 2)
+    assert [con.execute(f"from {name} order by all").fetchall() for name in (tables.DAILY, tables.STRIKES)] == expected
+
+
+def read_files() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()

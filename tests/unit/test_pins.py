@@ -14,7 +14,7 @@ OLDEST_PYTHON = "3.11.2"  # Debian 12's own
 def pins() -> list[Requirement]:
     lines = [
         line
-        for name in ("requirements.txt", "requirements-dev.txt")
+        for name in ("requirements.txt", "requirements-dev.txt", "requirements-scale.txt")
         for line in (ROOT / name).read_text().splitlines()
         if line and not line.startswith("#")
     ]

@@ -97,6 +97,8 @@ def test_the_published_file_is_whole_read_only_and_described(home):
             ask(home.published, "select content_sha256 from meta.build")[0][0],
             2,
             11,
+            None,
+            None,
         )
     ]
     quality = ask(home.published, "select run_id, is_passed, is_blocking from meta.quality")
@@ -116,6 +118,7 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "meta.acceptances",
         "meta.keys",
         "meta.lineage",
+        "meta.lake_fingerprints",
         "claims.definitions",
         "meta.freshness",
         *(
@@ -344,7 +347,7 @@ while not os.path.exists(stop):
     assert con.execute("select build_id from meta.build").fetchone() == (build,)
     con.close()
     seen.add(build)
-    time.sleep(0.01)  # eight that never pause would leave the publisher no time
+    time.sleep(0.04)  # eight that never pause would leave the publisher no time
 print(len(seen), flush=True)
 """
 
@@ -417,7 +420,7 @@ def test_a_full_disk_leaves_the_old_release(home, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("warehouse.publish._flush", full)
+    monkeypatch.setattr("warehouse.releases.flush", full)
     with pytest.raises(HomeUnusable, match=r"the disk of .* is full"):
         publish_now(home)
     monkeypatch.undo()

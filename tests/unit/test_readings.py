@@ -79,3 +79,26 @@ def test_our_own_count_is_shown_where_it_is_as_new():
 def test_a_withdrawn_figure_does_not_revive():
     found = breadth(OWN, [*FILED, ("2026-03-27", None, "2026-03-30 22:00")])
     assert (found.value, found.obs_date) == (44.0, date(2026, 3, 26))
+
+
+def test_of_several_snapshots_of_a_session_the_last_one_counts():
+    con = duckdb.connect()
+    con.execute(
+        """
+        create schema marts; create schema meta;
+        create table meta.freshness (series_id varchar, state varchar, age_days bigint, checked_at timestamp);
+        create table marts.sessions as
+            select date '2026-03-27' as session_date, timestamp '2026-03-27 20:00' as close_at;
+        create table marts.snapshots as from (values
+            (date '2026-03-26', 18.0, timestamp '2026-03-26 20:20'),
+            (date '2026-03-27', 22.0, timestamp '2026-03-27 20:20'),
+            (date '2026-03-27', 20.0, timestamp '2026-03-27 13:45')) as t(session_date, iv_pct, known_at);
+        """
+    )
+    columns = {"session_date": {}, "known_at": {}, "iv_pct": {"readings": [{"label": "IV", "order": 1, "unit": "%"}]}}
+    for table, rows in presentation_of([MartMeta("snapshots", columns)]).rows().items():
+        con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
+        for row in rows:
+            con.execute(f"insert into {table.path} values ({', '.join('?' * len(row))})", row)
+    (found,) = readings(con) or []
+    assert (found.value, found.before, found.obs_date) == (22.0, 18.0, date(2026, 3, 27))

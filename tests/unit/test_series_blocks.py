@@ -240,3 +240,16 @@ def test_a_date_that_cannot_be_is_refused(series_id, source, day, why):
 
 def test_every_weekly_series_has_its_weekday():
     assert [series.id for series in CATALOG.series if series.frequency == "weekly" and series.week_ends is None] == []
+
+
+def test_counts_that_are_a_hundred_times_their_own_are_told_by_their_digits():
+    days = [date(2026, 9, 1) + timedelta(days=day) for day in range(77)]
+    views = {day: 1500.0 + 37 * place for place, day in enumerate(days)}
+    held = rows("wiki_views_stock_market_crash", "wikimedia", views).head(70)
+    newest = {day: 100 * count for day, count in views.items() if day >= days[-4]}
+    came = rows("wiki_views_stock_market_crash", "wikimedia", {**dict(list(views.items())[-7:-4]), **newest})
+    found = looked("wikimedia", came, held)
+    assert list(found.rows) == [3, 4, 5, 6]
+    assert "4 counts in a row that end in two zeros, as those before do not (2026-11-13 to 2026-11-16)" in found.rows[3]
+    panic = {day: 90 * count + 7 for day, count in views.items() if day >= days[-4]}
+    assert looked("wikimedia", rows("wiki_views_stock_market_crash", "wikimedia", panic), held).rows == {}

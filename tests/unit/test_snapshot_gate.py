@@ -124,6 +124,19 @@ def test_a_second_answer_may_bring_some_groups_only() -> None:
     assert judged(chain(), before, ungrouped).accepted.is_empty()
 
 
+def test_an_answer_of_one_group_is_held_against_those_of_the_same_group() -> None:
+    table = replace(CHAINS, expect=({"rows_ratio": [0.75, 3.0], "of": "answers", "within": 14},))
+    held = {"AAA": {DAY: 14, DAY - timedelta(days=1): 14, DAY - timedelta(days=20): 99}, "BBB": {DAY: 11}}
+    found = judge_snapshot(table, chain(), NOW, {DAY: 1}, lambda _, within: held if within == 14 else {})
+    assert found.accepted["underlying"].unique().to_list() == ["BBB"]
+    why = "row_count_is_usual: 10 rows of AAA, 14 lately: the answer is cut short or of something else"
+    assert set(found.refused["reason"]) == {why}
+    assert found.held_back is None
+    # refused for two weeks it is of another size now
+    old = {"AAA": {DAY - timedelta(days=15): 14}}
+    assert judge_snapshot(table, chain(), NOW, {}, lambda *_: old).refused.is_empty()
+
+
 def test_an_identity_holds_to_its_tolerance() -> None:
     table = replace(CHAINS, expect=({"identity": "bid_usd + 0.1 = ask_usd", "slack": "0.01"},))
     found = judged(chain(contracts=1), table=table)
@@ -154,6 +167,8 @@ def test_two_rules_of_one_name_are_named() -> None:
         {"unheard_of": 1},
         {"since": "2026-01-02"},
         {"rows_ratio": [0.5, 2.0], "weeks": 3},
+        {"rows_ratio": [0.5, 2.0], "of": "answers"},
+        {"rows_ratio": [0.5, 2.0], "within": 14},
     ],
 )
 def test_a_declaration_that_cannot_be_read_is_named(entry: dict[str, Any]) -> None:

@@ -91,17 +91,17 @@ def test_an_answer_that_was_misread_is_held_and_nothing_of_it_lands(home: Home) 
 
 
 def test_doctor_names_a_damaged_file_and_one_left_over(home: Home) -> None:
-    assert list(snapshot_findings(home, full=True)) == []
+    assert list(snapshot_findings(home, None, full=True)) == []
     land(home)
-    (good,) = snapshot_findings(home, full=True)
+    (good,) = snapshot_findings(home, None, full=True)
     assert (good.level, good.seen) == ("good", "3 files are what was put there")
     stray = home.snapshots / "made_up" / "chains" / str(DAY) / "0.parquet"
     stray.write_bytes(b"PAR1")
-    (note,) = snapshot_findings(home, full=False)
+    (note,) = snapshot_findings(home, None, full=False)
     assert note.level == "note"
     assert str(stray) in note.seen
     _damage(home)
-    (bad,) = snapshot_findings(home, full=True)
+    (bad,) = snapshot_findings(home, None, full=True)
     assert bad.level == "bad"
     assert "expected sha256" in bad.seen
     assert "tidegauge rebuild" in bad.advice
@@ -114,7 +114,7 @@ def test_a_rebuild_gives_the_same_files_and_mends_a_damaged_one(home: Home) -> N
     assert _rebuilt(home).batches == 2
     assert _bodies(home) == before
     assert path.name in {path.name for path in before}
-    (good,) = snapshot_findings(home, full=True)
+    (good,) = snapshot_findings(home, None, full=True)
     assert good.level == "good"
 
 

@@ -16,7 +16,7 @@ from warehouse import snapshots
 from warehouse.own_tables import bring_up, own_table
 from warehouse.snapshot_files import damaged_files, left_over_files
 from warehouse.snapshot_views import refresh_views, snapshot_macros
-from warehouse.snapshots import LandedSnapshot, groups_of_newest_day, land_snapshot, rows_by_day
+from warehouse.snapshots import LandedSnapshot, answers_by_group, groups_of_newest_day, land_snapshot, rows_by_day
 
 LATER = SEEN + timedelta(hours=1)
 
@@ -78,6 +78,7 @@ def test_a_day_is_one_file_sorted_by_group_with_both_clocks(con: duckdb.DuckDBPy
     assert con.execute("select count(*), sum(open_interest) from made_up.chains").fetchone() == (20, 90)
     assert con.execute("select count(*) from made_up.chains_latest").fetchone() == (20,)
     assert rows_by_day(con, CHAINS) == {DAY: 20}
+    assert answers_by_group(con, CHAINS, 14) == {"AAA": {DAY: 10}, "BBB": {DAY: 10}}
 
 
 def test_several_days_of_one_answer_are_a_file_each(con: duckdb.DuckDBPyConnection, root: Path) -> None:
@@ -189,7 +190,7 @@ def test_killed_between_file_and_row_nothing_is_wrong_and_the_next_run_lands_it(
         with pytest.raises(KeyboardInterrupt):
             land(con, root, chain())
     assert con.execute("select count(*) from ops.snapshot_files").fetchone() == (0,)
-    assert [path.relative_to(root).as_posix() for path in left_over_files(con, root)] == files(root)
+    assert [Path(file).relative_to(root).as_posix() for file, _ in left_over_files(con, root)] == files(root)
     assert damaged_files(con, root, full=True) == []
     land(con, root, chain())
     assert con.execute("select count(*) from made_up.chains").fetchone() == (20,)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from ingest.archive import sha256_of
+from ingest.catalog.underlyings import underlying_of, underlying_of_root
 from ingest.errors import SourceChanged
 from ingest.payload import Payload
 from ingest.sources.user_file import user_chains
@@ -69,6 +70,29 @@ def test_the_other_form_of_the_date_and_the_other_name() -> None:
     assert found["session_date"][0] == date(2023, 9, 14)
 
 
+def test_a_date_without_quotes_a_price_with_a_comma_and_a_byte_order_mark() -> None:
+    moment = "Date: September 14, 2023 at 4:31 PM EDT,Bid: 1,Ask: 2,Size: 1*1,Volume: 0"
+    line = LINE.replace("Jun 17 2022", "Dec 15 2023").replace("220617", "231215")
+    lines = ('S&P 500 INDEX,"Last: 4,505.10",Change: 37.66', moment, HEADER, line)
+    found = parse(body=b"\xef\xbb\xbf" + "\n".join(lines).encode())
+    assert (found["snapshot_at"][0], found["spot_usd"][0]) == (datetime(2023, 9, 14, 20, 31), 4505.1)
+
+
+def test_a_chain_may_be_of_any_stock_or_fund() -> None:
+    line = LINE.replace("SPXW", "KO1").replace("03900000", "00039000").replace("3900.00", "39.00")
+    line = line.replace("0.0031", "0.11").replace("0.0030", "0.11")
+    found = parse("COCA-COLA CO,Last: 39.10,Change: 0.4", MOMENT, HEADER, line)
+    assert found.select("underlying", "root").unique().rows() == [("KO", "KO1")]
+    of = underlying_of("KO")
+    assert of is not None
+    assert (of.kind, of.am_roots, underlying_of("ko"), underlying_of_root("SPXW")) == (
+        "stock",
+        (),
+        None,
+        underlying_of("SPX"),
+    )
+
+
 @pytest.mark.parametrize(
     ("lines", "error"),
     [
@@ -96,7 +120,7 @@ def test_the_other_form_of_the_date_and_the_other_name() -> None:
         ),
         ((*TOP, LINE.replace(",3900.00,", ",3950.00,")), "beside 2022-06-17, 3950.0 and side C"),
         ((*TOP, LINE.replace("P03900000", "C03900000")), "and side P"),
-        ((*TOP, LINE.replace("SPXW", "ZZZ")), "expected a chain of SPX, VIX, NDX"),
+        ((*TOP, LINE.replace("SPXW", "SPXWEEK")), "expected option symbols of a ticker, like SPX261218C04000000"),
         ((*TOP, LINE, BARE.replace("SPX", "NDX")), "expected option symbols of SPX like"),
         ((*TOP, LINE, LINE.replace("2100", "2200")), "expected SPXW220617C03900000 once, got it twice"),
         (

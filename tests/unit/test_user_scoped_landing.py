@@ -61,7 +61,8 @@ def test_known_at_of_the_file_stands_and_without_it_the_late_rule(tmp_path: Path
 def test_held_days_are_all_that_a_table_has_rows_of() -> None:
     with duckdb.connect() as con:
         migrate(con)
-        assert held_days(con, "sec.answers") == frozenset()
+        now = datetime(2026, 1, 9, 12)
+        assert held_days(con, "sec.answers", now) == frozenset()
         con.execute(
             "insert into sec.answers by name select day::date as file_date, 0 as first_document_number,"
             " 5 as documents_count, 5 as total_documents_count, 5 as filings_count, day as known_at,"
@@ -69,10 +70,33 @@ def test_held_days_are_all_that_a_table_has_rows_of() -> None:
             " from range(timestamp '2026-01-05', timestamp '2026-01-08', interval 1 day) as days (day)"
         )
         days = {date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)}
-        assert held_days(con, "sec.answers") == days
+        assert held_days(con, "sec.answers", now) == days
         # the first page of a day of three came, by a run that broke off or out of its archive
         con.execute("update sec.answers set total_documents_count = 205 where file_date = '2026-01-06'")
         whole = connector("sec").facts.whole_when
-        assert held_days(con, "sec.answers", whole) == days - {date(2026, 1, 6)}
+        assert held_days(con, "sec.answers", now, whole) == days - {date(2026, 1, 6)}
         con.execute("update sec.answers set total_documents_count = 5")
-        assert held_days(con, "sec.answers", whole) == days
+        assert held_days(con, "sec.answers", now, whole) == days
+
+
+def test_a_day_of_which_rows_were_refused_is_not_held_until_more_of_it_lands_or_a_week_has_passed() -> None:
+    with duckdb.connect() as con:
+        migrate(con)
+        con.execute(
+            "insert into sec.answers by name select '2026-01-06'::date as file_date, 0 as first_document_number,"
+            " 5 as documents_count, 5 as total_documents_count, 5 as filings_count,"
+            " '2026-01-07'::timestamp as known_at,"
+            " 'captured' as known_basis, 'sec' as provider, '2026-01-07'::timestamp as loaded_at, 'r' as run_id,"
+            " 'a' as payload_sha256"
+        )
+        con.execute(
+            "insert into quarantine.refused_rows by name select 'sec' as source, 'sec.answers' as table_id,"
+            " '' as group_name, '2026-01-06'::date as period_date, '{}' as row_json, 'why' as reason,"
+            " 'a' as payload_sha256, '2026-01-07'::timestamp as fetched_at, '2026-01-07'::timestamp as quarantined_at,"
+            " 'r' as run_id"
+        )
+        day = frozenset({date(2026, 1, 6)})
+        assert held_days(con, "sec.answers", datetime(2026, 1, 8)) == frozenset()
+        assert held_days(con, "sec.answers", datetime(2026, 1, 15)) == day
+        con.execute("update sec.answers set loaded_at = '2026-01-08'")
+        assert held_days(con, "sec.answers", datetime(2026, 1, 9)) == day

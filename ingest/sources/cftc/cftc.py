@@ -9,7 +9,9 @@ Units   contracts, padded with blanks; "." is no value. In the JSON numbers are 
 Breaks  SourceChanged on a missing column, another number of columns, dates that differ within a row, the combined
         report (futures and options), text or fractions for a number, two reports of one contract and day, none of ours
 
-Nothing is asked until a report is due that is not held. The gate refuses rows whose sides are not the open interest.
+Nothing is asked until a report is due that is not held. The gate refuses rows whose sides are not the open interest,
+and an open interest that is a unit away from that of the week before. Where a contract of the week before is not in the
+newest one, that is said, and the JSON is asked for it for a week and more: its line may have been broken.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ FIRST_REPORT: Final = date(2010, 7, 20)
 WIDTH: Final = 87
 _MOST: Final = 50_000  # rows of one JSON answer
 _ENOUGH: Final = 3  # so many years that cannot be had, and the others cannot either
+_RECENT: Final = timedelta(days=14)
+_LACKING_FOR: Final = timedelta(days=20)
 _GAPS: Final = ("", ".")
 _FUTURES_ONLY: Final = "FutOnly"
 _CLASSES: Final = {
@@ -92,6 +96,9 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
         return
     missing = _due(context, max(held, default=None))
     if not missing:
+        newest = max(held, default=FIRST_REPORT)
+        if _behind(context, newest) and _today(context) - newest <= _LACKING_FOR:
+            yield from _json(context, newest, newest)
         return
     if held and len(missing) == 1:
         yield from _newest(context, missing[0])
@@ -159,7 +166,8 @@ def windows(payload: Payload, rows: Mapping[str, pl.DataFrame]) -> list[Window]:
 
 def _due(context: FetchContext, newest: date | None) -> list[date]:
     """Return the Tuesdays after the newest report held whose reports are out."""
-    first = FIRST_REPORT if newest is None else newest + timedelta(days=1)
+    # two days on: after a report of a Monday the Tuesday behind it is none that is due
+    first = FIRST_REPORT if newest is None else newest + timedelta(days=2)
     first += timedelta(days=(1 - first.weekday()) % 7)
     now = context.clock()
     tuesdays = pl.Series(
@@ -170,15 +178,31 @@ def _due(context: FetchContext, newest: date | None) -> list[date]:
 
 
 def _newest(context: FetchContext, report: date) -> Iterator[Payload | SourceError]:
-    """Yield the newest week; where it cannot be had or read, the JSON from `report` on too."""
+    """Yield the newest week; where it cannot be had or read, or is an older one, the JSON from `report` on too."""
     try:
         payload = _week(context)
         yield payload
-        parse(payload)
+        rows = parse(payload)[TABLE]
+        newest = rows["report_date"].max()
+        if lacking := ", ".join(sorted(_behind(context, report) - set(rows["contract_code"]))):
+            yield changed(payload, f"also the contracts {lacking}, as in the weeks before", f"{rows.height} others")
+            newest = None
     except SourceError as error:
+        newest = None
         if isinstance(error, SourceUnavailable):
             yield error
-        yield from _json(context, report, context.clock().astimezone(NEW_YORK).date())
+    # in a week with a holiday the report is of the Monday
+    if not isinstance(newest, date) or newest < report - timedelta(days=1):
+        yield from _json(context, report - timedelta(days=1), _today(context))
+
+
+def _behind(context: FetchContext, report: date) -> set[str]:
+    """Return the contracts whose newest report held is of the weeks before `report`, and not of its own."""
+    return {code for code, last in context.since.items() if last is not None and report - _RECENT <= last < report}
+
+
+def _today(context: FetchContext) -> date:
+    return context.clock().astimezone(NEW_YORK).date()
 
 
 def _week(context: FetchContext) -> Payload:
@@ -282,6 +306,8 @@ def _dates(payload: Payload, rows: pl.DataFrame) -> pl.Series:
     """Return the report dates; SourceChanged where the two of a row differ."""
     long = rows[_NAMED["date"]].str.slice(0, 10)
     days = to_dates(long, "%Y-%m-%d")
+    if _SHORT_DATE in rows.columns and days.null_count():  # month first in older files, which the short date bears out
+        days = days.fill_null(to_dates(long.str.split(" ").list.first(), "%m/%d/%Y"))
     if days.null_count():
         raise changed(payload, "report dates like 2026-01-06", quoted(rows[_NAMED["date"]].filter(days.is_null())[0]))
     if _SHORT_DATE in rows.columns:

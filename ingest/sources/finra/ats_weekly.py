@@ -9,7 +9,7 @@ Breaks  SourceChanged on a missing field, another week, tier or summary type tha
         that are none or before the week's end, one symbol twice
 
 Symbols are BRK.B there. With each new week of tier 1 the tier 2 that came with it is asked for, and the week before
-again, for what was restated.
+again, for what was restated. A week of tier 2 that was not there yet is asked for again each day.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from ingest.archive import sha256_of
 from ingest.batch import Window
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.connector import FetchContext
@@ -30,7 +31,7 @@ from ingest.readers.fund_days import no_panel_rows, panel_rows
 from ingest.readers.parsing import changed, day, field, json_of, number, quoted
 from ingest.sources.finra.finra_files import one_each
 from ingest.sources.finra.finra_symbols import asked, wanted
-from ingest.sources.finra.query_api import authorised, equal, pages
+from ingest.sources.finra.query_api import authorised, equal, page_name, pages
 
 TABLE: Final = "finra.ats_weekly"
 KINDS: Final = {"ATS_W_SMBL": "ats", "OTC_W_SMBL": "otc"}
@@ -40,6 +41,8 @@ FIRST_WEEK: Final = date(2014, 5, 12)
 """The first week that FINRA published, on 2 June 2014."""
 
 _SECOND_TIER: Final = timedelta(days=14)  # so much later than tier 1
+_LATE_WEEKS: Final = 6  # of tier 2, the newest, which may come late
+_NOTHING: Final = sha256_of(b"[]")
 _EVENING: Final = time(20, 0)  # of the day of publication, whose hour is not stated
 
 
@@ -53,7 +56,9 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     out = weeks.filter(is_out).to_list()[:WEEKS]
     held = context.held.get("")
     missing = out[:1] if held is None else [week for week in out if week not in held]
-    if not missing:
+    late = [week - _SECOND_TIER for week in out[:_LATE_WEEKS] if week not in missing]
+    late = [week for week in late if _came_empty(context, week)]
+    if not missing and not late:
         return
     headers = authorised(context)
     if held is None:
@@ -66,6 +71,9 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
         if week - _SECOND_TIER >= FIRST_WEEK:
             yield from _week(context, week - _SECOND_TIER, "T2", headers)
         yield from _week(context, week, "T1", headers)
+    for week in late:
+        if not any(week == other - _SECOND_TIER for other in again):
+            yield from _week(context, week, "T2", headers)
 
 
 def parse(payload: Payload) -> dict[str, pl.DataFrame]:
@@ -102,7 +110,17 @@ def _week(context: FetchContext, week: date, tier: str, headers: Mapping[str, st
             equal("summaryTypeCode", kind),
         ]
         meta = {"week": week.isoformat(), "tier": tier, "kind": kind, "symbols": asked(context.tickers)}
-        yield from pages(context, "weeklySummary", f"{kind} {tier} of {week}", filters, meta, headers)
+        yield from pages(context, "weeklySummary", _named(kind, tier, week), filters, meta, headers)
+
+
+def _came_empty(context: FetchContext, week: date) -> bool:
+    """Say whether tier 2 of a week was not there when it was last asked for: an answer without any row."""
+    before = context.http.latest("finra", page_name(_named(next(iter(KINDS)), "T2", week), 0))
+    return before is not None and before.sha256 == _NOTHING
+
+
+def _named(kind: str, tier: str, week: date) -> str:
+    return f"{kind} {tier} of {week}"
 
 
 def _rows(payload: Payload) -> list[Any]:

@@ -30,6 +30,11 @@ def equal(name: str, value: str) -> Mapping[str, str]:
     return {"compareType": "EQUAL", "fieldName": name, "fieldValue": value}
 
 
+def page_name(name: str, number: int) -> str:
+    """Return the name of the answer with that page of a question, counted from 0."""
+    return f"{name}, page {number + 1}"
+
+
 def pages(
     context: FetchContext,
     dataset_name: str,
@@ -49,7 +54,7 @@ def pages(
         try:
             page = context.http.get(
                 "finra",
-                f"{name}, page {number + 1}",
+                page_name(name, number),
                 DATA_URL + dataset_name,
                 headers={"Accept": "application/json", "Content-Type": "application/json", **headers},
                 meta=meta,

@@ -8,7 +8,7 @@ Units   as Cboe's delayed quotes; volatility a ratio. No theta, no vega, no time
 Breaks  SourceChanged naming file and line: another header, another form of the date ("June 11, 2022, 8:47 PM EDT" and
         "September 14, 2023 at 4:31 PM EDT" are known), a zone that New York does not have that day, a symbol that is
         not of its line's expiry, strike or side, text for a number. Whose chain it is the symbols say: Cboe has
-        renamed indices
+        renamed indices. It may be of any stock or fund, and of the indices whose chains are collected
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import Final
 import polars as pl
 
 from ingest.batch import Window
-from ingest.catalog.underlyings import Underlying, load_underlyings
+from ingest.catalog.underlyings import Underlying, load_underlyings, underlying_of, underlying_of_root
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext
 from ingest.errors import SourceChanged, SourceError
 from ingest.home import Home
 from ingest.payload import Payload
 from ingest.readers.limits import oversize_of_text
-from ingest.readers.option_quotes import contracts_of, quote_rows, underlying_of
+from ingest.readers.option_quotes import contracts_of, quote_rows
 from ingest.readers.parsing import changed, field, json_of, quoted, refuse_oversize, text_of
 from ingest.sources.cboe import cboe_chains
 from ingest.sources.user_file.user_csv import user_payload
@@ -51,7 +51,7 @@ _COLUMNS: Final = {  # of a side: where it is behind the symbol
 }
 _STRIKE: Final = 11
 _DATE: Final = re.compile(r"Date: (\w+ \d{1,2}, \d{4})(?:,| at) (\d{1,2}:\d\d [AP]M) (E[DS]T)")
-_LAST: Final = re.compile(r"Last: ?([\d.]+)")
+_LAST: Final = re.compile(r"Last: ?([\d.,]+)")
 _LEAD: Final = 4
 _SYMBOL_TAIL: Final = 15
 
@@ -80,7 +80,10 @@ def parse(payload: Payload) -> dict[str, pl.DataFrame]:
 def _saved_answer(payload: Payload) -> dict[str, pl.DataFrame]:
     document = json_of(payload, "a chain of Cboe's delayed quotes")
     symbol = field(payload, field(payload, document, "data", "the file"), "symbol", "data")
-    of = underlying_of(payload, {one.underlying: one for one in load_underlyings()}, str(symbol).lstrip("^_"))
+    of = underlying_of(str(symbol).lstrip("^_"))
+    if of is None or (of.kind == "stock" and not str(symbol).isalpha()):  # an index has roots that we do not know
+        known = ", ".join(one.underlying for one in load_underlyings() if one.kind == "index")
+        raise changed(payload, f"a chain of a stock, a fund, {known}", quoted(symbol))
     rows = cboe_chains.chain_rows(payload, TABLE, of, is_live=False)
     return {TABLE: rows.with_columns(stated_at=pl.col("snapshot_at"))}
 
@@ -114,14 +117,15 @@ def _price(payload: Payload, cells: Sequence[str]) -> float:
     if found is None:
         raise changed(payload, "a first line of a name and Last: 3900.86", quoted(",".join(cells)))
     try:
-        return float(found[1])
+        return float(found[1].replace(",", ""))
     except ValueError:
         raise changed(payload, "a number behind Last:", quoted(found[1])) from None
 
 
 def _moment(payload: Payload, cells: Sequence[str]) -> datetime:
     expected = "a second line like Date: June 11, 2022, 8:47 PM EDT"
-    found = _DATE.fullmatch(cells[0].strip())
+    # without quotes its own comma parts it
+    found = _DATE.fullmatch(cells[0].strip()) or _DATE.match(",".join(cells).strip())
     if found is None:
         raise changed(payload, expected, quoted(cells[0]))
     try:
@@ -135,10 +139,9 @@ def _moment(payload: Payload, cells: Sequence[str]) -> datetime:
 
 def _underlying(payload: Payload, symbol: str) -> Underlying:
     root = symbol[:-_SYMBOL_TAIL]
-    found = next((one for one in load_underlyings() if one.has_root(root)), None)
+    found = underlying_of_root(root)
     if found is None:
-        known = ", ".join(one.underlying for one in load_underlyings())
-        raise changed(payload, f"a chain of {known}", quoted(symbol))
+        raise changed(payload, "option symbols of a ticker, like SPX261218C04000000", quoted(symbol))
     return found
 
 

@@ -1,5 +1,6 @@
 {#- What free sources show of things that only a file of the user's brings, each under its own name. Corporate bonds
-    are hedged with Treasuries by a fixed ratio of durations: a ratio fitted to the returns would hedge part of the spread away.
+    are hedged with Treasuries by a fixed ratio, an assumption that the project's variables state: a ratio fitted to the returns would
+    hedge part of the spread away, and no free source has the durations of both funds.
     Sector proxies are the mean of two deviations: of the fund's flow over 21 sessions, in percent of its assets, and of its
     return over 21 sessions less that of SPY. -#}
 {%- set sectors = [] -%}
@@ -110,7 +111,7 @@ told as (
         session_date,
         session_seq,
         'lqd_hedged_return_5d' as proxy_id,
-        lqd - {{ lqd_hedge_ratio() }} * ief as value,
+        lqd - {{ var('lqd_hedge_ratio') }} * ief as value,
         greatest(lqd_known_at, ief_known_at) as known_at
     from credit
     {%- for ticker in ['bizd', 'bkln'] %}

@@ -1,0 +1,40 @@
+"""What a run with a lake and one without may differ in, one by one, each with its reason. Nothing else may."""
+
+from __future__ import annotations
+
+from typing import Final
+
+COLUMNS: Final = {
+    "build_id": "names the build: its moment and the hash of its tables",
+    "run_id": "names the run",
+    "content_sha256": "of the whole build; the names of runs are in it",
+    "lake_snapshot": "only a lake has one",
+    "lake_address": "only a lake has one",
+}
+"""In whichever table they are."""
+
+FIGURES: Final = {
+    "ops.built.fingerprint": "of what a table was built from: the names of the runs are in it",
+}
+"""Columns of one table."""
+
+TEXTS: Final = {
+    "meta.regime_ledger.row_json": ('"run_id":"[^"]*"', "the row names its run"),
+}
+"""Columns in which what fits a pattern may differ, and nothing around it."""
+
+TABLES: Final = {
+    "meta.lake_fingerprints": "of the tables of a lake",
+}
+"""Tables that one side only may have."""
+
+
+def may_differ(table: str, column: str) -> bool:
+    """Whether a column is left out of the comparison."""
+    return column in COLUMNS or f"{table}.{column}" in FIGURES
+
+
+def reasons() -> dict[str, str]:
+    """Return everything that may differ, with its reason."""
+    texts = {name: reason for name, (_, reason) in TEXTS.items()}
+    return {f"*.{name}": reason for name, reason in COLUMNS.items()} | FIGURES | texts | TABLES
