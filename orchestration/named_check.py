@@ -1,7 +1,7 @@
 """A check's result whose name is not looked for among all names of the step.
 
 Dagster makes the set of all check keys of a step anew for each result that it is given. The publishers' step has eight
-hundred of them, so that two seconds of a run went into finding out what each result says of itself.
+hundred of them: 4 % of the time up to the build went into finding out what each result says of itself.
 """
 
 from __future__ import annotations

@@ -38,8 +38,10 @@ def test_a_table_shows_its_rows_and_its_newest_day(con):
         "marts.empty_weekly": {"dagster/row_count": 0},
         "marts.undated": {"dagster/row_count": 1},
     }
-    assert rows_of(session(con), "meta", "build") == {"dagster/row_count": 1}
-    assert rows_of(session(con), "marts", "carry_daily_at") == {}, "a view is not counted"
+    raw = SimpleNamespace(id="marts.carry_daily", is_in_daily_files=False)
+    assert rows_of(session(con), raw) == {"dagster/row_count": 2}
+    files = SimpleNamespace(id="marts.carry_daily_at", is_in_daily_files=True)
+    assert rows_of(session(con), files) == {}, "a view is not counted"
 
 
 def test_figures_that_are_no_markets_are_marked(con):

@@ -28,12 +28,21 @@ placed as (
     asof join passed as k on o.known_at <= k.cutoff_at
     asof join passed as p on o.period_date <= p.session_date
 ),
+-- nearly every key has one vintage, and to rank those takes as long as the rest
+several as (
+    select series_id, provider, period_date from placed group by all having count(*) > 1
+),
 spans as (
+    select *, null::bigint as next_seq, false as is_withdrawn_later
+    from placed
+    where (series_id, provider, period_date) not in (select (series_id, provider, period_date) from several)
+    union all by name
     select
         *,
         lead(seq) over newest_last as next_seq,
         bool_or(value is null and not is_disputed) over (newest_last rows between 1 following and unbounded following) as is_withdrawn_later
     from placed
+    where (series_id, provider, period_date) in (select (series_id, provider, period_date) from several)
     window newest_last as (partition by series_id, provider, period_date order by {{ newest_last() }})
     -- replaced before the same cut-off: never seen by anyone
     qualify next_seq is null or next_seq > seq
@@ -85,28 +94,33 @@ picked as (
     ) as g
     asof left join winners as l on g.series_id = l.series_id and g.session_seq >= l.seq
     left join withdrawn_on as w on g.series_id = w.series_id and g.session_seq = w.seq
-)
-select
-    p.session_date,
-    p.cutoff_at,
-    p.series_id,
-    case when aged.is_stale then null else p.pick.value end as value,
-    p.pick.unit as unit,
-    p.pick.period_date as obs_date,
-    p.pick.known_at as known_at,
-    p.pick.known_basis as known_basis,
-    p.pick.provider as provider,
-    case when aged.is_stale then 'stale' when p.pick.is_disputed then 'disputed' end as reason
-from picked as p
-inner join {{ source('catalog', 'series') }} as c on p.series_id = c.series_id
-inner join {{ source('catalog', 'providers') }} as v on p.series_id = v.series_id and p.pick.provider = v.provider
-cross join lateral (
+),
+aged as (
     select
+        p.session_date,
+        p.cutoff_at,
+        p.series_id,
+        p.pick,
         p.session_date - {{ period_end('c.frequency', 'p.pick.period_date') }}
         > case
             when c.stale_limit_long_holiday_days is not null and {{ in_tokyo_long_holiday('p.session_date') }}
                 then c.stale_limit_long_holiday_days
             else v.stale_limit_days
         end as is_stale
-) as aged
-where p.pick is not null
+    from picked as p
+    inner join {{ source('catalog', 'series') }} as c on p.series_id = c.series_id
+    inner join {{ source('catalog', 'providers') }} as v on p.series_id = v.series_id and p.pick.provider = v.provider
+    where p.pick is not null
+)
+select
+    session_date,
+    cutoff_at,
+    series_id,
+    case when is_stale then null else pick.value end as value,
+    pick.unit as unit,
+    pick.period_date as obs_date,
+    pick.known_at as known_at,
+    pick.known_basis as known_basis,
+    pick.provider as provider,
+    case when is_stale then 'stale' when pick.is_disputed then 'disputed' end as reason
+from aged
