@@ -65,12 +65,14 @@ def run(stocks: int = STOCKS, sessions: int = SESSIONS, *, gappy_every: int = GA
     return [*rows, BenchRow(one_more, day["seconds"], "ours, full", ours["seconds"], DAY_BUDGET_SECONDS, note)]
 
 
-def generate(folder: Path, stocks: int, sessions: int, gappy_every: int) -> None:
+def generate(
+    folder: Path, stocks: int, sessions: int, gappy_every: int, *, stocks_a_file: int = _STOCKS_A_FILE
+) -> None:
     """Write a sorted panel of random walks in dollars and cents as Parquet files of some stocks each."""
     folder.mkdir()
     dice = np.random.default_rng(20)
-    for first in range(0, stocks, _STOCKS_A_FILE):
-        count = min(_STOCKS_A_FILE, stocks - first)
+    for first in range(0, stocks, stocks_a_file):
+        count = min(stocks_a_file, stocks - first)
         walk = np.cumsum(dice.normal(0.0002, 0.02, (count, sessions)), axis=1)
         rows = pl.DataFrame(
             {

@@ -67,7 +67,9 @@ class Settings(BaseSettings):
     accept_loss: bool = Field(
         default=False, description="Publish although a headline loses values that the release before shows."
     )
-    full_build: bool = Field(default=False, description="Build every mart, also those that nothing new feeds.")
+    full_build: bool = Field(
+        default=False, description="Build every mart and test every claim, also those that nothing new feeds."
+    )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
     sec_requests_per_run: int = Field(
         default=600,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.table import Table
 
+    from warehouse.derived_table import DerivedTable
+
 _Ids = Annotated[list[str] | None, typer.Argument(help="Claims, such as C-VOL-01; none: the list of all.")]
 
 _SIGNIFICANT: Final = 1e-9
@@ -25,39 +27,59 @@ def recompute(published: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     """Test claims anew from the published file; return per claim what differs from it, nothing where all is the same.
 
     The definitions are those of the file, so that a claim is recomputed as it was run, whatever the register says now.
-    The correction for the number of tests needs all of them: of some alone it is taken from the file.
+    The correction for the number of tests needs all of them: of some alone it is taken from the file, and the verdict
+    follows from it.
     """
     import duckdb
 
     from analytics.claims.definition import read_definitions
-    from analytics.claims.engine import World, run
-    from analytics.claims.tables import RESULTS, frame_of
+    from analytics.claims.engine import run
+    from analytics.claims.tables import COMPARED, frames_of
+    from analytics.claims.verdicts import with_verdicts
+    from analytics.claims.world import World
 
     with duckdb.connect(str(published), read_only=True) as con:
         con.execute("set TimeZone = 'UTC'")
         claims, versions = read_definitions(con, ids)
-        found = frame_of(RESULTS, run(World(con, claims), claims, versions).results)
-        held = con.execute("select * from claims.results").pl()
-    return {claim.id: _differences(held, found, claim.id) for claim in claims}
+        world = World(con, claims)
+        ledger = run(world, claims, versions)
+        rows = ledger.results
+        if ids:
+            rows = _others(con, ids) + rows
+        with_verdicts(
+            rows,
+            universal={(one.id, days) for one in claims for days in one.universal_horizons},
+            young={one.id for one in claims if one.waits_for_history},
+        )
+        found = frames_of(world, ledger)
+        held = {table.name: con.execute(f"from {table.path}").pl() for table in COMPARED}
+    return {
+        claim.id: [line for table in COMPARED for line in _differences(table, held, found, claim.id)]
+        for claim in claims
+    }
 
 
-def _differences(held: pl.DataFrame, found: pl.DataFrame, claim_id: str) -> list[str]:
+def _others(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the results of all other claims as they are in the file."""
+    return con.execute("from claims.results where claim_id not in $ids", {"ids": list(ids)}).pl().to_dicts()
+
+
+def _differences(
+    table: DerivedTable, held: Mapping[str, pl.DataFrame], found: Mapping[str, pl.DataFrame], claim_id: str
+) -> list[str]:
     import polars as pl
 
-    key = ["parameter_set", "outcome", "horizon_count"]
-    skipped = {"q_value", "q_value_opposite", "verdict", "verdict_reason"}
-    before, after = (frame.filter(pl.col("claim_id") == claim_id).sort(key) for frame in (held, found))
+    key = [name for name in table.key if name not in ("claim_id", "claim_version")]
+    before, after = (of[table.name].filter(pl.col("claim_id") == claim_id).sort(key) for of in (held, found))
     if before.select(key).rows() != after.select(key).rows():
-        return [f"rows: {before.height} in the file, {after.height} now"]
+        return [f"{table.name}: {before.height} rows in the file, {after.height} now"]
     told = []
     for name in before.columns:
-        if name in skipped:
+        if before[name].equals(after[name]):
             continue
-        for row, (one, other) in zip(
-            before.select(key).rows(), zip(before[name], after[name], strict=True), strict=True
-        ):
+        for row, one, other in zip(before.select(key).rows(), before[name], after[name], strict=True):
             if not _same(one, other):
-                told.append(f"{' '.join(map(str, row))}: {name} is {one} in the file, {other} now")
+                told.append(f"{table.name} {' '.join(map(str, row))}: {name} is {one} in the file, {other} now")
     return told
 
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Final
 from ingest.batch import CheckResult
 
 if TYPE_CHECKING:
-    from analytics.breadth.in_lake import LakeRun
+    from analytics.engines.on_lake import LakeRun
     from orchestration.session import Session
 
 CHECK: Final = "a_bucket_of_the_lake_equals_one_computed_here"
 
 
-def lake_run(session: Session) -> LakeRun | None:
-    """Return where features are computed and kept, None without a lake."""
+def lake_run(session: Session, what: str) -> LakeRun | None:
+    """Return the lake whose engine does `what`, None without a lake."""
     if session.lake is None:
         return None
-    from analytics.breadth.in_lake import LakeRun
+    from analytics.engines.on_lake import LakeRun
 
-    return LakeRun(session.lake, session.run_id, lambda done, of: session.progress("computing breadth", done, of))
+    return LakeRun(session.lake, session.run_id, lambda done, of: session.progress(what, done, of))
 
 
 def check_drawn_bucket(session: Session) -> CheckResult:

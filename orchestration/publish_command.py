@@ -27,7 +27,7 @@ AcceptLoss = Annotated[
     bool, typer.Option("--accept-loss", help="Publish although a headline loses values that the release before shows.")
 ]
 FullBuild = Annotated[
-    bool, typer.Option("--full-build", help="Build and test every mart, also those that nothing new feeds.")
+    bool, typer.Option("--full-build", help="Build and test every mart and claim, also those that nothing new feeds.")
 ]
 _To = Annotated[Form | None, typer.Option("--to", help="Copy the published release there; nothing is built.")]
 _Out = Annotated[

@@ -62,7 +62,7 @@ def write(con: duckdb.DuckDBPyConnection, table: DerivedTable, select: str) -> N
     The table and its comments are written anew only where they differ from the declaration: each comment is a
     statement of its own.
     """
-    if _is_as_declared(con, table):
+    if is_as_declared(con, table):
         con.execute(f"delete from {table.path}")
     else:
         columns = ", ".join(f"{quoted(name)} {kind}" for name, kind, _ in table.columns)
@@ -74,7 +74,8 @@ def write(con: duckdb.DuckDBPyConnection, table: DerivedTable, select: str) -> N
     con.execute(f"insert into {table.path} by name {select}")
 
 
-def _is_as_declared(con: duckdb.DuckDBPyConnection, table: DerivedTable) -> bool:
+def is_as_declared(con: duckdb.DuckDBPyConnection, table: DerivedTable) -> bool:
+    """Say whether a table is there with the columns and comments of its declaration."""
     comment = con.execute(
         "select comment from duckdb_tables() where schema_name = ? and table_name = ?"
         " and database_name = current_database()",

@@ -22,9 +22,11 @@ from warehouse.input_use import Use, stronger, uses_of, weaker
 
 FOLLOWED: Final = "intermediate.lineage"
 """One row per column of a relation and direct input, beside the fingerprint of the SQL it was read from."""
+STATED: Final = "intermediate.stated_lineage"
+"""The same of tables that no SQL made, as the code that makes them says it."""
 OBSERVATIONS: Final = "marts.observations"
 """The published table that a series is read in."""
-PUBLISHED: Final = ("marts", "meta")
+PUBLISHED: Final = ("marts", "claims", "meta")
 _SERIES: Final = "series_id"
 _FORMULA_LENGTH: Final = 2000
 _FIGURES: Final = ("value", "value_published")
@@ -58,6 +60,7 @@ def follow(con: duckdb.DuckDBPyConnection) -> int:
     """Bring FOLLOWED up to what the build compiled; return how many relations were followed anew."""
     con.execute("create schema if not exists intermediate")
     _make_room(con)
+    _room_for_stated(con)
     compiled = {(one.schema, one.name): _of_any_run(one) for one in compiled_in(con) if one.sql}
     known = con.execute(f"select distinct schema_name, name, sql_sha256 from {FOLLOWED}").fetchall()
     stale = {(schema, name) for schema, name, sha in known if _sha(compiled.get((schema, name))) != sha}
@@ -96,12 +99,31 @@ def _make_room(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"create or replace table {FOLLOWED} ({', '.join(f'{one} varchar' for one in wanted)})")
 
 
+def state(con: duckdb.DuckDBPyConnection, schema: str, inputs: Iterable[tuple[str, str, str, str]]) -> None:
+    """Say what the tables of a schema that no SQL makes are made of: table, column, input table and input column.
+
+    Every input is a part of a figure made of several."""
+    _room_for_stated(con)
+    con.execute(f"delete from {STATED} where schema_name = ?", [schema])
+    rows = [(schema, table, column, *path.split("."), of, "part") for table, column, path, of in inputs]
+    if rows:
+        con.executemany(f"insert into {STATED} values (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _room_for_stated(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("create schema if not exists intermediate")
+    columns = "schema_name name column_name input_schema input_table input_column input_use"
+    con.execute(f"create table if not exists {STATED} ({', '.join(f'{one} varchar' for one in columns.split())})")
+
+
 def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None, str, str | None, str | None, str]]:
     """Return mart, column, formula, input table, input column, series and use of every published column, sorted."""
     direct: dict[tuple[str, str, str], list[Edge]] = {}
     for schema, name, *edge in con.execute(
         "select schema_name, name, column_name, formula_text, input_schema, input_table, input_column, series_id, "
-        f"input_use from {FOLLOWED} where column_name <> ''"
+        f"input_use from {FOLLOWED} where column_name <> '' union all "
+        "select schema_name, name, column_name, null, input_schema, input_table, input_column, null, input_use "
+        f"from {STATED}"
     ).fetchall():
         direct.setdefault((schema, name, edge[0]), []).append(Edge(*edge))
     found: dict[tuple[str, str, str | None, str, str | None, str | None], Use] = {}

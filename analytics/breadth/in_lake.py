@@ -12,7 +12,7 @@ file still says what it was computed from, and the next run computes and registe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -30,11 +30,10 @@ from analytics.engines import BucketFile, Fingerprint, run_buckets
 from analytics.engines.buckets import BUCKET, BUCKETS, buckets_of
 from analytics.engines.engine import kind_of
 from analytics.engines.fingerprint import Columns, fingerprints_by, typed
-from analytics.engines.on_lake import LakeReader, staged_folder
+from analytics.engines.on_lake import LakeReader, LakeRun
 from warehouse.lake.attached import newest_snapshot
 from warehouse.lake.commit import committing
 from warehouse.lake.errors import lake_errors
-from warehouse.lake.setting import Lake
 from warehouse.records import shown
 from warehouse.sql import text
 
@@ -51,20 +50,6 @@ _TAIL_TASKS: Final = 4
 
 class LakeMoved(Exception):  # nobody's mistake: what the build file remembers of the lake is not there
     """The tail of the lake is not as the build file remembers it: all is to be computed."""
-
-
-@dataclass(frozen=True, slots=True)
-class LakeRun:
-    """Where features are computed and kept. `progress`: buckets done, of how many."""
-
-    lake: Lake
-    run_id: str
-    progress: Callable[[int, int], None] | None = None
-
-    @property
-    def folder(self) -> str:
-        """Where the files of this run are written."""
-        return staged_folder(self.lake, self.run_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ import polars as pl
 
 from analytics.breadth.bucketed import FEATURES
 from analytics.breadth.features import STANDARD, breadth_features, listing_sessions
-from analytics.breadth.in_lake import LakeMoved, LakeRun, Panel, blocks, compute_in_lake
+from analytics.breadth.in_lake import LakeMoved, Panel, blocks, compute_in_lake
 from analytics.breadth.lake_state import LakeState, held_state, keep_state
 from analytics.breadth.market import count_sessions, market_folds, members_by_session
 from analytics.breadth.panel import PRICE_TABLES, SPLITS, prices_of
 from analytics.breadth.settled import settled_members
+from analytics.engines.on_lake import LakeRun
 from ingest.clock import naive_utc
 from ingest.dataset import serving
 from warehouse.latest import latest_of

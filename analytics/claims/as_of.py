@@ -21,7 +21,7 @@ RESULTS_AS_OF: Final = f"""
 with known as (
     select
         r.claim_id, r.claim_version, r.claim_text, r.parameter_set, r.outcome, r.horizon_count,
-        e.session_date,
+        e.session_date, e.ticker,
         case when e.outcome_known_at <= ts then e.outcome_number end as outcome_number,
         case when e.outcome_known_at <= ts and e.outcome_number is not null then {_HIT} end as is_hit,
         e.outcome_known_at <= ts and e.outcome_number is not null as is_over,
@@ -42,7 +42,10 @@ counted as (
         case when not any_value(is_share) then avg(outcome_number) end as mean,
         case when not any_value(is_share) then min(outcome_number) end as min,
         case when not any_value(is_share) then max(outcome_number) end as max,
-        string_agg(session_date::varchar, ', ' order by session_date) as event_dates
+        string_agg(
+            session_date::varchar || case when ticker = 'SPX' then '' else ' ' || ticker end,
+            ', ' order by session_date, ticker
+        ) as event_dates
     from known group by all
 )
 select

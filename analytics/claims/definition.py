@@ -36,8 +36,14 @@ OutcomeKind = Literal[
     "relative_return",
     "return_within",
     "change",
+    "relative_change",
     "dovish_event",
 ]
+EACH: Final = "each"
+"""Of an outcome of a panel: the member itself."""
+_FREE_HORIZONS: Final = ("dovish_event", "relative_change")
+_NEEDS_OF: Final = ("relative_return", "change", "relative_change")
+_OF_FEATURES: Final = ("change", "relative_change")
 
 
 class Strict(BaseModel):
@@ -96,11 +102,20 @@ class Outcome(Strict):
         parts = [self.kind, *(one for one in (self.of, self.against) if one)]
         return "_".join(parts).lower() + (f"_after_{self.after_days}d" if self.after_days else "")
 
+    @property
+    def is_of_feature(self) -> bool:
+        """Say whether `of` is a feature, and no fund."""
+        return self.kind in _OF_FEATURES
+
+    def of_member(self, member: str) -> Outcome:
+        """Return the same outcome of a member of a panel."""
+        return self.model_copy(update={"of": member}) if self.of == EACH else self
+
     @model_validator(mode="after")
     def _is_whole(self) -> Outcome:
         if self.kind == "return_within" and (self.low is None or self.high is None):
             raise ValueError("return_within takes low and high")
-        if self.kind in ("relative_return", "change") and self.of is None:
+        if self.kind in _NEEDS_OF and self.of is None:
             raise ValueError(f"{self.kind} takes `of`")
         return self
 
@@ -111,6 +126,37 @@ class Placebo(Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     parameters: dict[str, float] = {}
     condition: str | None = None
+
+
+class Panel(Strict):
+    """Many funds or stocks tested as one claim: the distinct values of a column of a mart."""
+
+    mart: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    column: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+    leave_out: tuple[str, ...] = ()
+
+
+class Regression(Strict):
+    """A figure beside the events: `slope` of what followed on `of`, or `lead_lag` of `against` and `of`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    kind: Literal["slope", "lead_lag"]
+    of: str
+    against: str | None = None
+    per: Annotated[float, Field(gt=0)] = 1.0
+    """The unit of `of` for which a slope is given: 1000 of billions is one of a trillion."""
+    horizon: int = 21
+    lags: Annotated[int, Field(ge=1)] = 5
+    hac_lags: Annotated[int, Field(ge=0)] = 8
+    text: str
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Regression:
+        if (self.kind == "lead_lag") != (self.against is not None):
+            raise ValueError("lead_lag takes `against`, a slope does not")
+        if self.horizon not in HORIZONS:
+            raise ValueError(f"the horizon is one of {HORIZONS}")
+        return self
 
 
 class Claim(Strict):
@@ -129,6 +175,10 @@ class Claim(Strict):
     placebos: tuple[Placebo, ...] = ()
     universal_horizons: tuple[int, ...] = ()
     """Horizons for which the claim says `always`: one counter-example refutes it."""
+    panel: Panel | None = None
+    waits_for_history: bool = False
+    """Its history began a short while ago: pending until there are events enough to judge it."""
+    regressions: tuple[Regression, ...] = ()
     needs: str = ""
     untestable_because: str | None = None
     register_ids: tuple[str, ...] = ()
@@ -140,9 +190,11 @@ class Claim(Strict):
             if not (self.condition and self.horizons and self.outcomes):
                 raise ValueError("a test takes condition, horizons and outcomes")
             for outcome in self.outcomes:
-                wrong = [] if outcome.kind == "dovish_event" else sorted(set(self.horizons) - set(HORIZONS))
+                wrong = [] if outcome.kind in _FREE_HORIZONS else sorted(set(self.horizons) - set(HORIZONS))
                 if wrong:
                     raise ValueError(f"horizons are of {HORIZONS}, got {wrong}")
+                if outcome.of == EACH and self.panel is None:
+                    raise ValueError("an outcome of `each` takes a panel")
             names = [outcome.name for outcome in self.outcomes]
             if len(set(names)) != len(names):
                 raise ValueError("two outcomes are the same")
@@ -165,20 +217,28 @@ class Claim(Strict):
     def features(self) -> set[str]:
         """Return the features that its conditions and outcomes name."""
         texts = [self.condition, *(one.condition for one in self.placebos)]
+        texts += [text for one in self.regressions for text in (one.of, one.against)]
         named: set[str] = set().union(*(names_in(text) for text in texts if text))
-        named |= {one.of for one in self.outcomes if one.kind == "change" and one.of}
+        named |= {one.of for one in self.outcomes if one.is_of_feature and one.of}
         return named - set(self.parameters)
 
     @property
     def definition_json(self) -> str:
         """Return what is registered: all that decides the test, in one way of writing."""
         held = self.model_dump(mode="json", exclude={"text", "note", "register_ids", "needs"})
+        # what claims could not say at first is left out where it is not said: their hashes are those of then
+        for name in _LATER:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                del held[name]
         return json.dumps(held, sort_keys=True, separators=(",", ":"))
 
     @property
     def definition_sha256(self) -> str:
         """Return the hash under which the definition is registered."""
         return hashlib.sha256(self.definition_json.encode()).hexdigest()
+
+
+_LATER: Final = ("panel", "waits_for_history", "regressions")
 
 
 class Source(Strict):

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+import operator
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
-from analytics.claims.definition import Claim, Outcome, sources
-from analytics.claims.events import Places, onsets, spaced
-from analytics.claims.expressions import evaluate
+from analytics.claims import regressions
+from analytics.claims.definition import Claim, Outcome
+from analytics.claims.events import Places, spaced_in_blocks
+from analytics.claims.expressions import Seen
 from analytics.claims.functions import Known
-from analytics.claims.known import Spine, available, read_features, read_spine
-from analytics.claims.outcomes import Outcomes
-from analytics.claims.testing import Sample, Trial, bucket_of, figures_of, sign_of_effect
+from analytics.claims.testing import Sample, Trial, figures_of, sign_of_effect
+from analytics.claims.world import Conditions, World
 
 if TYPE_CHECKING:
-    import duckdb
+    from analytics.claims.kept import Rows
 
 HEADLINE: Final = "headline"
 SENSITIVITY: Final = "cooldown_21"
 OWN: Final = "own_cooldown"
+WHOLE_MARKET: Final = "SPX"
+"""The ticker of an event of the market as a whole."""
 _SENSITIVITY_SESSIONS: Final = 21
-_INDEX: Final = "sp500_close_index"
-_LATEST_ONLY: Final = "latest_only_inputs"
-_REVISED: Final[Mapping[str, str]] = {
-    "consumer_credit_flow_usd_bn": "consumer_credit_total_flow",
-    "revolving_credit_flow_usd_bn": "consumer_credit_revolving_flow",
-    "real_pce_saar_usd_bn": "real_pce",
-    "unrate_pct": "unrate",
-    "gdp_usd_bn": "gdp",
-}
-"""Features whose first print differs from what stands today: without its vintages they are unknown."""
 
 
 @dataclass(slots=True)
@@ -46,89 +38,22 @@ class Ledger:
     results: list[dict[str, Any]] = field(default_factory=list)
     conditions: list[pl.DataFrame] = field(default_factory=list)
     events: list[pl.DataFrame] = field(default_factory=list)
+    regressions: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-class World:
-    """What the claims are tested on: spine, features and outcomes of one database, read once."""
+def run(world: World, claims: Sequence[Claim], versions: Mapping[str, int], left: Rows | None = None) -> Ledger:
+    """Return the results, conditions and events of the claims; verdicts are given over all rows of a release.
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, claims: Iterable[Claim]) -> None:
-        self.spine: Spine = read_spine(con)
-        self.there = available(con)
-        wanted = {name for claim in claims for name in claim.features()} & set(self.there)
-        self.features: dict[str, Known] = read_features(con, self.spine, wanted | {_INDEX})
-        self.outcomes = Outcomes(con, self.spine, dict(self.features))  # what came of it is as it stands today
-        self._hide_revised(con)
-        self.tickers = {row[0] for row in con.execute("select distinct ticker from marts.prices_daily").fetchall()}
-        closes = self.features[_INDEX].values.cast(pl.Float64)
-        drawdowns = (closes / closes.cum_max() - 1).fill_null(np.nan).to_numpy()
-        self.buckets = bucket_of(drawdowns)
-        self.dates: list[date] = self.spine.dates.to_list()
-        self.sources = sources()
-
-    def _hide_revised(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Make a revised feature unknown where its first print is not held: what stands today was not known then."""
-        held = [name for name in self.features if name in _REVISED]
-        if not held:
-            return
-        told = con.execute(f"select {_LATEST_ONLY} as told from marts.market_known_daily order by session_date").pl()
-        named = told["told"].fill_null("").str.split(", ")
-        for name in held:
-            known = self.features[name]
-            is_latest = named.list.contains(_REVISED[name])
-            values = pl.select(pl.when(~is_latest).then(known.values)).to_series()
-            self.features[name] = Known(values, known.periods, known.sessions)
-
-    def until(self, count: int) -> World:
-        """Return the world as it was after so many sessions: a condition must not differ in it."""
-        cut = copy(self)
-        cut.spine = Spine(self.spine.sessions.head(count))
-        cut.features = {
-            name: Known(x.values.head(count), _head(x.periods, count), _head(x.sessions, count))
-            for name, x in self.features.items()
-        }
-        return cut
-
-    def missing(self, claim: Claim) -> list[str]:
-        """Return the features and funds that a claim needs and this release does not have."""
-        lacking = sorted(claim.features() - set(self.there))
-        funds = {
-            one
-            for outcome in claim.outcomes
-            if outcome.kind != "change"
-            for one in (outcome.of, outcome.against)
-            if one
-        }
-        lacking += [f"prices of {ticker}" for ticker in sorted(funds - self.tickers)]
-        return lacking
-
-    def empty(self, claim: Claim) -> list[str]:
-        """Return the features of a claim that no session knows."""
-        return [
-            f"first prints of {name}" if name in _REVISED else f"values of {name}"
-            for name in sorted(claim.features() & set(self.features))
-            if self.features[name].values.null_count() == len(self.spine)
-        ]
-
-    def condition(self, claim: Claim, text: str, parameters: Mapping[str, float]) -> pl.Series:
-        """Return the condition on each session, NULL before the claim's start."""
-        found = evaluate(text, self.features, parameters)
-        return pl.select(pl.when(self.spine.dates >= claim.starts).then(found)).to_series()
-
-    def sample(self, condition: pl.Series) -> Sample:
-        """Return the sample of a condition: from its first known session on."""
-        is_known = condition.is_not_null().to_numpy()
-        first = int(np.argmax(is_known)) if is_known.any() else len(is_known)
-        return Sample(self.dates, is_known, self.buckets, first)
-
-
-def run(world: World, claims: Sequence[Claim], versions: Mapping[str, int]) -> Ledger:
-    """Return the results, conditions and events of the claims; verdicts are given over all rows of a release."""
+    Claims that `left` has are not tested again: their rows are those.
+    """
     ledger = Ledger()
     for claim in claims:
         start = time.perf_counter()
         version = versions.get(claim.id, 1)
-        if claim.kind != "test":
+        if left is not None and claim.id in left:
+            left.add(claim.id, ledger)
+        elif claim.kind != "test":
             if claim.kind == "untestable":
                 ledger.results.append(_untested(claim, version, claim.untestable_because or ""))
         elif lacking := world.missing(claim):
@@ -141,18 +66,20 @@ def run(world: World, claims: Sequence[Claim], versions: Mapping[str, int]) -> L
 
 def _run_one(world: World, claim: Claim, version: int, ledger: Ledger) -> None:
     assert claim.condition is not None
-    condition = world.condition(claim, claim.condition, claim.values)
-    if condition.null_count() == len(condition):
+    seen: dict[str, Seen] = {}
+    conditions = world.conditions(claim, claim.condition, claim.values, seen)
+    if all(one.null_count() == len(one) for one in conditions):
         why = f"this release has no {', '.join(world.empty(claim)) or 'session on which it is known'}"
         ledger.results.append(_untested(claim, version, why))
         return
-    sample = world.sample(condition)
-    began = onsets(condition)
+    sample = world.sample(claim, conditions)
+    began = world.onsets(conditions)
     if not len(began) and (empty := world.empty(claim)):  # false for want of data is no test
         ledger.results.append(_untested(claim, version, f"this release has no {', '.join(empty)}"))
         return
-    ledger.conditions.append(_condition_rows(world, claim, version, condition))
-    cells = [onsets(world.condition(claim, claim.condition, cell)) for cell in claim.grid()]
+    ledger.regressions += regressions.rows_of(world, claim, version)
+    ledger.conditions.append(_condition_rows(world, claim, version, conditions))
+    cells = [world.onsets(world.conditions(claim, claim.condition, cell, seen)) for cell in claim.grid()]
     for outcome in claim.outcomes:
         for horizon in claim.horizons:
             headline = _test(world, claim, sample, began, outcome, horizon, _headline_cooldown(claim, horizon))
@@ -184,7 +111,7 @@ def _test(
     world: World, claim: Claim, sample: Sample, began: Places, outcome: Outcome, horizon: int, cooldown: int
 ) -> Trial:
     since = world.sources[claim.source].out_of_sample_from
-    return Trial(outcome, horizon, cooldown, began, world.outcomes.measured(outcome, horizon), sample, since)
+    return Trial(outcome, horizon, cooldown, began, world.measured(claim, outcome, horizon), sample, since)
 
 
 def _grid(
@@ -204,9 +131,9 @@ _NO_GRID: Final = {"grid_cells_count": None, "grid_cells_tested_count": None, "g
 def _placebo(world: World, claim: Claim, version: int, name: str, outcome: Outcome, horizon: int) -> dict[str, Any]:
     placebo = next(one for one in claim.placebos if one.name == name)
     parameters = {**claim.values, **placebo.parameters}
-    condition = world.condition(claim, placebo.condition or claim.condition or "", parameters)
-    sample = world.sample(condition)
-    test = _test(world, claim, sample, onsets(condition), outcome, horizon, _headline_cooldown(claim, horizon))
+    conditions = world.conditions(claim, placebo.condition or claim.condition or "", parameters)
+    sample = world.sample(claim, conditions)
+    test = _test(world, claim, sample, world.onsets(conditions), outcome, horizon, _headline_cooldown(claim, horizon))
     row = _named(claim, version, f"placebo_{name}", outcome, horizon) | figures_of(test) | _NO_GRID
     row["parameters_text"] = _told(parameters)
     return row
@@ -240,7 +167,7 @@ def _untested(claim: Claim, version: int, why: str) -> dict[str, Any]:
         "parameter_set": "none",
         "outcome": "none",
         "horizon_count": 0,
-        "verdict": "untestable_public",
+        "verdict": "pending" if claim.waits_for_history else "untestable_public",
         "verdict_reason": told,
         "reason_text": told,
         "command_text": f"tidegauge claims {claim.id}",
@@ -248,11 +175,15 @@ def _untested(claim: Claim, version: int, why: str) -> dict[str, Any]:
     }
 
 
-def _condition_rows(world: World, claim: Claim, version: int, condition: pl.Series) -> pl.DataFrame:
-    """Return the condition of each session from the claim's start on, and why it is unknown where it is."""
+def _condition_rows(world: World, claim: Claim, version: int, conditions: Conditions) -> pl.DataFrame:
+    """Return the condition of each session from the claim's start on, and why it is unknown where it is.
+
+    Of a panel it is whether that of any member holds.
+    """
+    condition = reduce(operator.or_, conditions)
     unknown = [
-        pl.select(pl.when(world.features[name].values.is_null()).then(pl.lit(name))).to_series().alias(name)
-        for name in sorted(claim.features() & set(world.features))
+        pl.select(pl.when(_is_unknown(world.known(claim, name))).then(pl.lit(name))).to_series().alias(name)
+        for name in sorted(claim.features() & set(world.there))
     ]
     frame = pl.DataFrame({"session_date": world.spine.dates, "is_true": condition})
     reasons = pl.DataFrame(unknown).select(pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)).to_series()
@@ -269,23 +200,33 @@ def _condition_rows(world: World, claim: Claim, version: int, condition: pl.Seri
     ).filter(pl.col("session_date") >= claim.starts)
 
 
+def _is_unknown(known: Sequence[Known]) -> pl.Series:
+    """Say of each session whether no member has a value."""
+    return reduce(operator.and_, (one.values.is_null() for one in known))
+
+
 def _event_rows(world: World, claim: Claim, version: int, test: Trial) -> pl.DataFrame:
     """Return every onset with its outcome, and under which cool-downs it counts."""
     places = test.onsets
     measured = test.measured
-    counted = {name: set(spaced(places, size).tolist()) for name, size in _cooldowns(claim, test.horizon).items()}
-    taken = pl.Series(places)
+    length = test.sample.length
+    counted = {
+        name: set(spaced_in_blocks(places, size, length).tolist())
+        for name, size in _cooldowns(claim, test.horizon).items()
+    }
+    days, members, since = pl.Series(places % length), places // length, test.out_of_sample_from
     values = [None if np.isnan(one) else round(float(one), 8) for one in measured.values[places]]
     later = world.spine.dates.shift(-test.horizon)  # where a price is missing there is no exit, but its day has come
-    exits = pl.select(pl.coalesce(measured.known_dates, later)).to_series().gather(taken)
+    exits = pl.select(pl.coalesce(measured.known_dates.gather(pl.Series(places)), later.gather(days))).to_series()
     return pl.DataFrame(
         {
             "claim_id": [claim.id] * len(places),
             "claim_version": [version] * len(places),
             "outcome": [test.outcome.name] * len(places),
             "horizon_count": [test.horizon] * len(places),
-            "session_date": world.spine.dates.gather(taken),
-            "cutoff_at": world.spine.sessions["cutoff_at"].gather(taken),
+            "ticker": [test.sample.members[one] or WHOLE_MARKET for one in members],
+            "session_date": world.spine.dates.gather(days),
+            "cutoff_at": world.spine.sessions["cutoff_at"].gather(days),
             "exit_date": exits,
             "outcome_number": pl.Series(values, dtype=pl.Float64),
             "close_outcome_number": _beside(measured.close, places),
@@ -299,15 +240,9 @@ def _event_rows(world: World, claim: Claim, version: int, test: Trial) -> pl.Dat
             "is_own_cooldown": [
                 int(one) in counted.get(OWN, counted.get(SENSITIVITY, counted[HEADLINE])) for one in places
             ],
-            "is_out_of_sample": [
-                test.out_of_sample_from is not None and world.dates[one] >= test.out_of_sample_from for one in places
-            ],
+            "is_out_of_sample": [since is not None and test.sample.dates[one] >= since for one in places],
         }
     )
-
-
-def _head(values: pl.Series | None, count: int) -> pl.Series | None:
-    return None if values is None else values.head(count)
 
 
 def _beside(values: Any, places: Places) -> pl.Series:

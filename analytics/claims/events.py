@@ -29,3 +29,10 @@ def spaced(places: Places, cooldown: int) -> Places:
         found.append(int(places[at]))
         at = int(np.searchsorted(places, places[at] + cooldown))
     return np.array(found, dtype=np.int64)
+
+
+def spaced_in_blocks(places: Places, cooldown: int, length: int) -> Places:
+    """Return the same where blocks of `length` sessions are laid end to end: no block knows of the one before it."""
+    blocks = places // length
+    kept = [spaced(places[blocks == one], cooldown) for one in np.unique(blocks)]
+    return np.concatenate(kept) if kept else places

@@ -47,32 +47,68 @@ def parsed(text: str) -> ast.expr:
         raise ConfigError(f"condition {text!r} is no expression: {error.msg}") from None
 
 
-def names_in(text: str) -> set[str]:
+def names_in(text: str) -> frozenset[str]:
     """Return the features and parameters that an expression names."""
-    tree = parsed(text)
+    return _names(parsed(text))
+
+
+@cache
+def _names(tree: ast.expr) -> frozenset[str]:
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called}
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
 
 
-def evaluate(text: str, features: Mapping[str, Known], parameters: Parameters) -> pl.Series:
-    """Return TRUE, FALSE or NULL for each session; ConfigError names what an expression may not say."""
-    found = _plain(parsed(text), _Scope(text, features, parameters))
+Seen = dict[tuple[ast.expr, tuple[float, ...]], Any]
+"""What the parts of one expression came to, by the parameters that each names."""
+
+
+def evaluate(text: str, features: Mapping[str, Known], parameters: Parameters, seen: Seen | None = None) -> pl.Series:
+    """Return TRUE, FALSE or NULL for each session; ConfigError names what an expression may not say.
+
+    With `seen`, for the same features, no part is evaluated again that hangs on parameters of the same values.
+    """
+    found = _plain(parsed(text), _Scope(text, features, parameters, {} if seen is None else seen))
     if not isinstance(found, pl.Series) or found.dtype != pl.Boolean:
         raise ConfigError(f"condition {text!r}: expected a statement, such as vix > 35")
     return found
 
 
+def evaluate_number(text: str, features: Mapping[str, Known]) -> Known | pl.Series:
+    """Return a number for each session, with its periods where the expression has them."""
+    scope = _Scope(text, features, {}, {})
+    found = _value(parsed(text), scope)
+    if not isinstance(found, Known | pl.Series) or _is_statement(found):
+        raise scope.refused(parsed(text), "expected a number for each session")
+    return found
+
+
+def _is_statement(found: Known | pl.Series) -> bool:
+    values = found.values if isinstance(found, Known) else found
+    return values.dtype in (pl.Boolean, pl.String)
+
+
 class _Scope:
     """What the names of one expression stand for."""
 
-    def __init__(self, text: str, features: Mapping[str, Known], parameters: Parameters) -> None:
-        self.text, self.features, self.parameters = text, features, parameters
+    def __init__(self, text: str, features: Mapping[str, Known], parameters: Parameters, seen: Seen) -> None:
+        self.text, self.features, self.parameters, self.seen = text, features, parameters, seen
+
+    def of(self, node: ast.expr) -> tuple[float, ...]:
+        """Return the values of the parameters that a part names, in the order of their names."""
+        return tuple(self.parameters[name] for name in sorted(_names(node)) if name in self.parameters)
 
     def refused(self, node: ast.AST, what: str) -> ConfigError:
         return ConfigError(f"condition {self.text!r}: {ast.unparse(node)}: {what}")
 
 
 def _value(node: ast.expr, scope: _Scope) -> Any:
+    key = node, scope.of(node)
+    if key not in scope.seen:
+        scope.seen[key] = _evaluated(node, scope)
+    return scope.seen[key]
+
+
+def _evaluated(node: ast.expr, scope: _Scope) -> Any:
     match node:
         case ast.Constant(value=value) if isinstance(value, (int, float, str)) and not isinstance(value, bool):
             return value

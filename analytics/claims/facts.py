@@ -124,13 +124,16 @@ class Evidence:
 def evidence_sql(query: str, moment: datetime, observations: str = "marts.observations") -> str:
     """Return the whole query: `newest` is each period's newest vintage of the first provider, as known at `moment`.
 
-    A period on which providers differ by more than they may has none."""
+    A period on which providers differ by more than they may has none, nor has one of which nothing is left.
+    """
     at = f"timestamp '{moment}'"
     disputed = f"select series_id, period_date from marts.disagreements where is_disputed and known_at <= {at}"
+    # a row without a value is a day on which the source has none: it would count as a session
     newest = (
-        f"select series_id, period_date, value from {observations} where known_at <= {at} "
+        f"select * from (select series_id, period_date, value from {observations} where known_at <= {at} "
         f"and (series_id, period_date) not in ({disputed}) "
-        f"qualify row_number() over (partition by series_id, period_date order by provider_rank, {NEWEST_FIRST}) = 1"
+        f"qualify row_number() over (partition by series_id, period_date order by provider_rank, {NEWEST_FIRST}) = 1) "
+        "where value is not null"
     )
     body = query.replace("$moment", at)
     if "newest" not in body:
@@ -148,7 +151,7 @@ def fact_rows(evidence: Evidence) -> list[dict[str, Any]]:
         query = fact.query
         now = evidence.number(query, evidence.now) if query else None
         then = evidence.number(query, _moment(said)) if query and said else None
-        verdict, basis = _verdict(fact, then, now, is_simulated=evidence.is_simulated)
+        verdict, basis = verdict_of(fact, then, now, is_simulated=evidence.is_simulated)
         rows.append(
             {
                 "fact_id": fact.id,
@@ -175,12 +178,13 @@ def _moment(said: date) -> datetime:
     return datetime.combine(said, datetime.min.time()) + _MORNING_AFTER
 
 
-def _verdict(fact: Fact, then: float | None, now: float | None, *, is_simulated: bool) -> tuple[str, str]:
+def verdict_of(fact: Fact, then: float | None, now: float | None, *, is_simulated: bool) -> tuple[str, str]:
     """Return the verdict and what it rests on. A simulated market says nothing about the real one.
 
-    What was right as first known was right to say: the figure as known then counts, else the one known now.
+    What was right as first known was right to say: the figure as known then counts, else the one known now. What is no
+    longer known is disputed between providers since, and is no evidence.
     """
-    seen = then if then is not None else now
+    seen = None if now is None else then if then is not None else now
     if fact.verdict == "scope" or fact.number is None or seen is None or is_simulated:
         return fact.verdict, "public_record"
     return ("confirmed" if abs(seen - fact.number) <= fact.tolerance + 1e-9 else "refuted"), "data"

@@ -4,6 +4,7 @@ has none, and a statement about unknown values is neither true nor false. Nothin
 
 from __future__ import annotations
 
+import hashlib
 import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping
@@ -24,6 +25,11 @@ class Known:
     values: pl.Series
     periods: pl.Series | None = None
     sessions: pl.Series | None = None
+
+
+def of_series(values: pl.Series) -> str:
+    """Return the fingerprint of values in their order."""
+    return hashlib.sha256(values.hash().to_numpy().tobytes()).hexdigest()
 
 
 def own(x: Known) -> pl.Series:

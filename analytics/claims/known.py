@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _DECLARED: Final = Path(__file__).with_name("features.yml")
-_MARKET: Final = "market_known_daily"
+MARKET: Final = "market_known_daily"
 _ON_THE_DAY: Final = 0
 _UNKNOWN: Final = "unknown"
 
@@ -44,12 +45,19 @@ class Spine:
 
 def read_spine(con: duckdb.DuckDBPyConnection) -> Spine:
     """Return the sessions of marts.market_known_daily."""
-    return Spine(con.execute(f"select session_date, cutoff_at from marts.{_MARKET} order by session_date").pl())
+    return Spine(con.execute(f"select session_date, cutoff_at from marts.{MARKET} order by session_date").pl())
 
 
+@cache
 def declared_features() -> Mapping[str, Mapping[str, Any]]:
     """Return the entries of features.yml by name."""
     return read_mapping(_DECLARED, "features of claims")
+
+
+@cache
+def by_member() -> frozenset[str]:
+    """Return the features that each member of a panel has its own of, under `<feature>@<member>`."""
+    return frozenset(name for name, entry in declared_features().items() if "by" in entry)
 
 
 def available(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -60,7 +68,7 @@ def available(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
         "and database_name = current_database()"
     ).fetchall():
         columns.setdefault(table, []).append(column)
-    found = dict.fromkeys((*_with_date(columns.get(_MARKET, [])), *_derived(columns.get(_MARKET, []))), _MARKET)
+    found = dict.fromkeys((*_with_date(columns.get(MARKET, [])), *_derived(columns.get(MARKET, []))), MARKET)
     found |= dict.fromkeys(_CALENDAR, "sessions")
     for name, entry in declared_features().items():
         if _needed(entry) <= set(columns.get(entry["mart"], ())):
@@ -91,7 +99,7 @@ def read_features(con: duckdb.DuckDBPyConnection, spine: Spine, names: Iterable[
     wanted, there = sorted(set(names)), available(con)
     if missing := [name for name in wanted if name not in there]:
         raise ConfigError(f"no feature {', '.join(missing)} in the marts")
-    found = _of_market(con, spine, [name for name in wanted if there[name] == _MARKET])
+    found = _of_market(con, spine, [name for name in wanted if there[name] == MARKET])
     found |= {name: _CALENDAR[name](spine) for name in wanted if name in _CALENDAR}
     found |= _of_marts(con, spine, [name for name in wanted if name in declared_features()])
     return found
@@ -99,16 +107,18 @@ def read_features(con: duckdb.DuckDBPyConnection, spine: Spine, names: Iterable[
 
 def _needed(entry: Mapping[str, Any]) -> set[str]:
     """Return the columns of the mart without which a declared feature cannot be read."""
-    return set(entry["needs"]) if "needs" in entry else {entry["column"], entry["period"], entry["clock"]}
+    if "needs" in entry:
+        return set(entry["needs"])
+    return {entry[key] for key in ("column", "period", "clock", "by") if key in entry}
 
 
 def _of_market(con: duckdb.DuckDBPyConnection, spine: Spine, names: list[str]) -> dict[str, Known]:
     if not names:
         return {}
-    columns = [row[0] for row in con.execute(f"describe marts.{_MARKET}").fetchall()]
+    columns = [row[0] for row in con.execute(f"describe marts.{MARKET}").fetchall()]
     dates = _with_date(columns)
     listed = ", ".join(dict.fromkeys(f'"{column}"' for name in names for column in (name, dates.get(name, name))))
-    frame = con.execute(f"select {listed} from marts.{_MARKET} order by session_date").pl()
+    frame = con.execute(f"select {listed} from marts.{MARKET} order by session_date").pl()
     return {
         name: Known(frame[name], frame[dates[name]], spine.dates) if name in dates else Known(frame[name])
         for name in names
@@ -121,20 +131,25 @@ def _of_marts(con: duckdb.DuckDBPyConnection, spine: Spine, names: list[str]) ->
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, entry in entries.items():
         rows = entry.get("rows", f"select * from marts.{entry['mart']}")
-        key = (rows, entry["period"], entry["clock"], entry.get("where", "true"))
+        key = (rows, entry["period"], entry["clock"], entry.get("where", "true"), entry.get("by", ""))
         groups.setdefault(key, []).append(name)
     found = {}
-    for (rows_sql, period, clock, where), members in groups.items():
+    for (rows_sql, period, clock, where, by), members in groups.items():
         columns = ", ".join(f'{entries[name]["column"]} as "{name}"' for name in members)
+        if by:
+            columns += f", {by} as member"
         rows = con.execute(
             f"select {period} as period, {clock} as clock, {columns} from ({rows_sql}) "
             f"where ({where}) and {period} is not null and {clock} is not null"
         ).pl()
-        for name in members:
-            values = rows.select("period", "clock", pl.col(name).alias("value"))
-            if values["value"].dtype == pl.String:  # a state that is unknown is no state
-                values = values.with_columns(pl.when(pl.col("value") != _UNKNOWN).then(pl.col("value")))
-            found[name] = as_known(spine, values, entries[name].get("oldest_days", _ON_THE_DAY))
+        parts = rows.partition_by("member", as_dict=True).items() if by else [((None,), rows)]
+        for (member,), part in parts:
+            for name in members:
+                values = part.select("period", "clock", pl.col(name).alias("value"))
+                if values["value"].dtype == pl.String:  # a state that is unknown is no state
+                    values = values.with_columns(pl.when(pl.col("value") != _UNKNOWN).then(pl.col("value")))
+                key_name = name if member is None else f"{name}@{member}"
+                found[key_name] = as_known(spine, values, entries[name].get("oldest_days", _ON_THE_DAY))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from analytics.claims.definition import Outcome
-from analytics.claims.functions import Known
+from analytics.claims.functions import Known, of_series
 from analytics.claims.known import Spine
 from analytics.regimes.forward_returns import PENDING, forward_returns
 from ingest.errors import ConfigError
@@ -26,7 +27,7 @@ TOTAL_FROM: Final = 126
 _SESSIONS_A_YEAR: Final = 252
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """A measure of every session, NaN where there is none: not over yet (`is_pending`), or a price is missing."""
 
@@ -45,6 +46,9 @@ class Outcomes:
         self._returns = self._aligned(con.execute("select * from marts.forward_returns_daily").pl())
         self._of_fund = cache(self._fund_returns)
         self._made = cache(self._measure)
+        self._mark = cache(self._frame_mark)
+        self._prices = cache(self._read_prices)
+        self._calendar = cache(self._read_calendar)
         closes = con.execute("select session_date, sp500_close_index as close from marts.market_daily").pl()
         self._closes = self._aligned(closes)["close"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         self._dovish = con.execute(
@@ -55,6 +59,22 @@ class Outcomes:
         """Return the measure of each session of the spine."""
         return self._made(outcome, horizon)
 
+    def mark(self, outcome: Outcome) -> str:
+        """Return the fingerprint of what a measure is made from; the code that makes it is not in it."""
+        if outcome.kind == "dovish_event":
+            return of_series(self._dovish)
+        if outcome.is_of_feature:
+            return self._mark("") + of_series(self._values(outcome))
+        return "".join(self._mark(ticker or "") for ticker in (outcome.of, outcome.against))
+
+    def _frame_mark(self, ticker: str) -> str:
+        """Return the fingerprint of a fund's prices, or without a ticker of the index and its returns."""
+        if not ticker:
+            columns = [*self._returns.get_columns(), pl.Series(self._closes)]
+            return "".join(of_series(column) for column in columns)
+        frames = (self._prices(ticker), self._calendar())
+        return "".join(of_series(column) for frame in frames for column in frame.get_columns())
+
     def _aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
         return self._spine.sessions.select("session_date").join(
             frame, on="session_date", how="left", maintain_order="left"
@@ -63,7 +83,7 @@ class Outcomes:
     def _measure(self, outcome: Outcome, horizon: int) -> Measured:
         if outcome.kind == "dovish_event":
             return self._dovish_events(outcome.after_days or 0, horizon)
-        frame = self._returns if outcome.of is None or outcome.kind == "change" else self._of_fund(outcome.of)
+        frame = self._returns if outcome.of is None or outcome.is_of_feature else self._of_fund(outcome.of)
         exits = self._exits(frame, horizon)
         if outcome.kind in ("return", "absolute_return", "relative_return", "return_within"):
             return self._return(outcome, frame, horizon, exits)
@@ -75,8 +95,15 @@ class Outcomes:
             return self._later(_volatility_ahead(self._closes, horizon), horizon, exits)
         if outcome.kind == "max_drawdown":
             return self._later(_drawdown_ahead(self._closes, horizon), horizon, exits)
-        series = self._features[str(outcome.of)].values.cast(pl.Float64)
-        return self._later(_plain(series.shift(-horizon) - series), horizon, exits)
+        series = self._values(outcome)
+        later = series.shift(-horizon)
+        return self._later(_plain(later - series if outcome.kind == "change" else later / series - 1), horizon, exits)
+
+    def _values(self, outcome: Outcome) -> pl.Series:
+        known = self._features.get(str(outcome.of))
+        return (
+            pl.Series([None] * len(self._spine), dtype=pl.Float64) if known is None else known.values.cast(pl.Float64)
+        )
 
     def _return(self, outcome: Outcome, frame: pl.DataFrame, horizon: int, exits: pl.Series) -> Measured:
         values, close, total = (_doubles(frame, f"{word}return_{horizon}d_ratio") for word in ("", "close_", "total_"))
@@ -104,19 +131,26 @@ class Outcomes:
 
     def _fund_returns(self, ticker: str) -> pl.DataFrame:
         """Return what a fund did after each session, as forward_returns has it of the index."""
-        prices = self._con.execute(
+        prices = self._prices(ticker)
+        if prices.is_empty():
+            raise ConfigError(f"no prices of {ticker} in marts.prices_daily")
+        return self._aligned(forward_returns(self._spine.sessions, self._calendar(), prices))
+
+    def _read_prices(self, ticker: str) -> pl.DataFrame:
+        return self._con.execute(
             """
             select session_date, open_usd * close_split_adjusted_usd / nullif(close_usd, 0) as open,
                 low_usd * close_split_adjusted_usd / nullif(close_usd, 0) as low, close_split_adjusted_usd as close,
                 close_dividend_adjusted_usd as total, dividend_usd as dividend
-            from marts.prices_daily where ticker = ?
+            from marts.prices_daily where ticker = ? order by session_date
             """,
             [ticker],
         ).pl()
-        if prices.is_empty():
-            raise ConfigError(f"no prices of {ticker} in marts.prices_daily")
-        sessions = self._con.execute("select session_date, open_at, session_seq from marts.sessions").pl()
-        return self._aligned(forward_returns(self._spine.sessions, sessions, prices))
+
+    def _read_calendar(self) -> pl.DataFrame:
+        return self._con.execute(
+            "select session_date, open_at, session_seq from marts.sessions order by session_date"
+        ).pl()
 
     def _dovish_events(self, after_days: int, until_days: int) -> Measured:
         """Return 1 where the Fed did something dovish more than so many and at most so many days after the session."""
@@ -127,6 +161,22 @@ class Outcomes:
         end: date = self._spine.dates[-1]
         pending = (exits > end).to_numpy()
         return Measured(np.where(pending, np.nan, (last > first).astype(float)), pending, exits)
+
+
+def joined(parts: Sequence[Measured]) -> Measured:
+    """Return the measures of several members end to end."""
+
+    def beside(found: Sequence[Doubles | None]) -> Doubles | None:
+        there = [one for one in found if one is not None]
+        return np.concatenate(there) if len(there) == len(parts) else None
+
+    return Measured(
+        np.concatenate([one.values for one in parts]),
+        np.concatenate([one.is_pending for one in parts]),
+        pl.concat([one.known_dates for one in parts]),
+        beside([one.close for one in parts]),
+        beside([one.total for one in parts]),
+    )
 
 
 def _doubles(frame: pl.DataFrame, name: str) -> Doubles:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from analytics.claims.definition import Claim, register, sources
-from analytics.claims.engine import HEADLINE, Ledger, World, run
+from analytics.claims import inputs, kept
+from analytics.claims.definition import Claim, sources
+from analytics.claims.engine import HEADLINE, Ledger, run
 from analytics.claims.facts import Evidence, fact_rows, prediction_rows, verdicts_of_facts
 from analytics.claims.sentences import of_fact, of_forecast, of_test
 from analytics.claims.testing import RESAMPLES, SEED, SHIFTS
 from analytics.claims.verdicts import ENOUGH_EVENTS, FALSE_DISCOVERY_RATE, VERDICTS, by_chance, with_verdicts
+from analytics.claims.world import World
 from analytics.regimes.frames import schema_of
 from ingest.batch import CheckResult
 from warehouse.declared_tables import DeclaredTable, declared_table
-from warehouse.derived_table import DerivedTable, Rule, check, write
+from warehouse.derived_table import STAGE, DerivedTable, Rule, check, write
+from warehouse.lineage import state
 from warehouse.records import shown
 
 if TYPE_CHECKING:
@@ -71,6 +75,16 @@ RESULTS: Final = _table(
         " and (parameter_set in ('headline', 'none')) = (verdict is not null)",
     ),
 )
+REGRESSIONS: Final = _table(
+    "regressions",
+    Rule(
+        "regressions_say_why_they_are_missing",
+        "A figure is missing exactly when it says why, and lies in its interval.",
+        condition="(value_number is null) = (reason_text is not null)"
+        " and coalesce(value_number between low_number and high_number, true)",
+    ),
+)
+INPUTS: Final = _table("inputs")
 FACTS: Final = _table("facts")
 PREDICTIONS: Final = _table(
     "predictions",
@@ -81,22 +95,77 @@ PREDICTIONS: Final = _table(
     ),
 )
 METHOD: Final = _table("method")
-CLAIM_TABLES: Final = (CLAIMS, CONDITIONS, EVENTS, RESULTS, FACTS, PREDICTIONS, METHOD)
+CLAIM_TABLES: Final = (CLAIMS, CONDITIONS, EVENTS, RESULTS, REGRESSIONS, INPUTS, FACTS, PREDICTIONS, METHOD)
+DRAW: Final = "a_claim_left_as_it_was_equals_a_new_test"
+DRAW_TEXT: Final = "One of the claims of which no input has changed, drawn by the date, is what a new test gives."
+COMPARED: Final = (RESULTS, REGRESSIONS, CONDITIONS, EVENTS)
+"""What is made of the definitions and the marts alone."""
 CHECKS: Final = {rule.name: (table, rule) for table in CLAIM_TABLES for rule in table.checks}
 
 Versions = Mapping[str, tuple[int, datetime | None]]
 """Per claim the version of its definition and when that was first run."""
 
 
-def build_tables(con: duckdb.DuckDBPyConnection, *, user_folder: Path, now: datetime, run_id: str) -> Sequence[Claim]:
-    """Test every claim and write the tables; `now` is naive UTC. A definition that is new is registered first."""
-    claims = register(user_folder)
-    versions = registered(con, claims, now=now, run_id=run_id)
-    found = computed(con, claims, versions)
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a run made of the claims: what each was made from, which were left as they were, and the day's draw."""
+
+    marks: Mapping[str, str]
+    left: Sequence[str]
+    draw: CheckResult
+
+
+def build_tables(
+    con: duckdb.DuckDBPyConnection, claims: Sequence[Claim], *, now: datetime, run_id: str, test_all: str | None = None
+) -> Written:
+    """Test the claims whose inputs have changed and write the tables; `now` is naive UTC.
+
+    A definition that is new is registered first. `test_all` says why no claim may be left as it was.
+    """
+    registry = registered(con, claims, now=now, run_id=run_id)
+    versions = {claim_id: version for claim_id, (version, _) in registry.items()}
+    before = kept.take(con, CLAIM_TABLES, test_all)
+    world = World(con, claims)
+    marks = kept.marks_of(world, claims, versions)
+    same = [claim_id for claim_id, mark in marks.items() if before.get(claim_id) == mark]
+    rows = kept.Rows(con, same)
+    left = [claim_id for claim_id in same if claim_id in rows]
+    draw = _drawn(world, [one for one in claims if one.id in rows], versions, rows, now.date())
+    found = computed(con, world, claims, registry, rows)
     for table in CLAIM_TABLES:
         with shown(con, "claim_table", found[table]):
             write(con, table, "select * from claim_table")
-    return claims
+    state(con, CLAIMS.schema, inputs.lineage_of(found[INPUTS].to_dicts()))
+    return Written(marks, left, draw)
+
+
+def _drawn(
+    world: World, left: Sequence[Claim], versions: Mapping[str, int], rows: kept.Rows, today: date
+) -> CheckResult:
+    """Test one of the claims that are left anew, drawn by the day, and compare; passed where none is left."""
+    if not left:
+        return draw_result(0, "every claim was tested in this run")
+    claim = drawn(left, today)
+    ledger = run(world, [claim], versions)
+    differing = rows.differing(claim.id, frames_of(world, ledger))
+    if not differing:
+        return draw_result(0, f"drawn: {claim.id}")
+    return draw_result(
+        differing,
+        f"{claim.id}, left as it was: {differing} rows differ from a new test (`tidegauge run --full-build` makes one)",
+    )
+
+
+def drawn(left: Sequence[Claim], today: date) -> Claim:
+    """Return the claim that is drawn on a day."""
+    return left[int(hashlib.sha256(today.isoformat().encode()).hexdigest(), 16) % len(left)]
+
+
+def draw_result(differing: int, detail: str) -> CheckResult:
+    """Return the check of the draw."""
+    return CheckResult(
+        f"{RESULTS.schema}.{RESULTS.name}", DRAW, "error", not differing, differing, detail, STAGE, is_blocking=True
+    )
 
 
 def check_tables(con: duckdb.DuckDBPyConnection) -> list[CheckResult]:
@@ -127,22 +196,39 @@ def registered(con: duckdb.DuckDBPyConnection, claims: Sequence[Claim], *, now: 
 
 
 def computed(
-    con: duckdb.DuckDBPyConnection, claims: Sequence[Claim], versions: Versions
+    con: duckdb.DuckDBPyConnection,
+    world: World,
+    claims: Sequence[Claim],
+    versions: Versions,
+    left: kept.Rows | None = None,
 ) -> dict[DerivedTable, pl.DataFrame]:
     """Return the rows of every table, from the marts of `con`: the build file, or a release."""
-    world = World(con, claims)
-    ledger = run(world, claims, {claim_id: version for claim_id, (version, _) in versions.items()})
-    with_verdicts(ledger.results, universal={(one.id, days) for one in claims for days in one.universal_horizons})
+    ledger = run(world, claims, {claim_id: version for claim_id, (version, _) in versions.items()}, left)
+    with_verdicts(
+        ledger.results,
+        universal={(one.id, days) for one in claims for days in one.universal_horizons},
+        young={one.id for one in claims if one.waits_for_history},
+    )
     evidence = Evidence(con)
     facts, forecasts = fact_rows(evidence), prediction_rows(evidence)
+    tested = frames_of(world, ledger)
     return {
         CLAIMS: frame_of(CLAIMS, _claim_rows(claims, versions, ledger, facts, forecasts)),
-        CONDITIONS: _joined(CONDITIONS, ledger.conditions),
-        EVENTS: _with_known_at(world, _joined(EVENTS, ledger.events)),
-        RESULTS: frame_of(RESULTS, ledger.results),
+        **{table: tested[table.name] for table in COMPARED},
+        INPUTS: frame_of(INPUTS, inputs.rows_of(world, claims)),
         FACTS: frame_of(FACTS, facts),
         PREDICTIONS: frame_of(PREDICTIONS, forecasts),
         METHOD: frame_of(METHOD, _method_rows(ledger)),
+    }
+
+
+def frames_of(world: World, ledger: Ledger) -> dict[str, pl.DataFrame]:
+    """Return the rows of conditions, events and results in the columns of their tables, by the name of the table."""
+    return {
+        CONDITIONS.name: _joined(CONDITIONS, ledger.conditions),
+        EVENTS.name: _with_known_at(world, _joined(EVENTS, ledger.events)),
+        RESULTS.name: frame_of(RESULTS, ledger.results),
+        REGRESSIONS.name: frame_of(REGRESSIONS, ledger.regressions),
     }
 
 

@@ -9,24 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analytics.claims.definition import Outcome
-from analytics.claims.events import Places, spaced
+from analytics.claims.events import Places, spaced_in_blocks
 from analytics.claims.outcomes import Measured
-from analytics.regimes.statistics import (
-    Counts,
-    Doubles,
-    block_weights,
-    median_places,
-    percentile_interval,
-    wilson,
-    windows_that_fit,
-)
+from analytics.regimes.statistics import Doubles, percentile_interval, wilson, windows_that_fit
 
 RESAMPLES: Final = 10_000
 SHIFTS: Final = 5_000
@@ -42,17 +34,35 @@ _DEFAULT_THRESHOLDS: Final = {
 }
 
 Statistic = Callable[[Doubles], float]
+Draws = npt.NDArray[np.int16]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What a test looks at: per session of the spine its date, whether the condition is known, and its bucket."""
+    """What a test looks at: per session of the spine its date, whether the condition is known, and its bucket.
+
+    Of a panel these are the sessions of each member, in `blocks` of the same length laid end to end.
+    """
 
     dates: list[date]
     is_known: npt.NDArray[np.bool_]
     buckets: npt.NDArray[np.int64]
-    first: int
-    """Place of the first session of the sample."""
+    is_inside: npt.NDArray[np.bool_]
+    """Sessions of the sample: from the first one on which the condition is known."""
+    members: tuple[str, ...] = ("",)
+
+    @property
+    def length(self) -> int:
+        """Return the number of sessions of one block."""
+        return len(self.dates) // len(self.members)
+
+    def name(self, place: int) -> str:
+        """Return the session at a place, with the member whose it is."""
+        return f"{self.dates[place]} {self.members[place // self.length]}".rstrip()
+
+    def in_time(self, places: Places) -> list[int]:
+        """Return places by their date, those of one date by member."""
+        return sorted(places.tolist(), key=lambda place: (place % self.length, place))
 
 
 def bucket_of(drawdowns: Doubles) -> npt.NDArray[np.int64]:
@@ -76,58 +86,79 @@ class Trial:
     @property
     def events(self) -> Places:
         """Return the events that count: of the sample, far enough apart."""
-        return spaced(self.onsets[self.onsets >= self.sample.first], self.cooldown)
+        inside = self.onsets[self.sample.is_inside[self.onsets]]
+        return spaced_in_blocks(inside, self.cooldown, self.sample.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What does not hang on the events of a test: which sessions have a known condition and a finished outcome."""
+
+    is_over: npt.NDArray[np.bool_]
+    places: Places
+    base: Doubles
+    statistic: float | None
+    windows: int
+
+
+@lru_cache(maxsize=4)
+def ground_of(sample: Sample, measured: Measured, horizon: int, *, is_share: bool) -> Ground:
+    """Return the ground of a sample, the same for each cool-down and each cell of a grid."""
+    is_over = ~np.isnan(measured.values) & sample.is_known & sample.is_inside
+    places = np.flatnonzero(is_over)
+    base = measured.values[places]
+    middle = (float(np.mean(base)) if is_share else float(np.median(base))) if len(base) else None
+    windows = windows_that_fit(np.unique(places % sample.length), horizon)
+    return Ground(is_over, places, base, middle, windows)
+
+
+def _ground(test: Trial) -> Ground:
+    return ground_of(test.sample, test.measured, test.horizon, is_share=test.outcome.is_share)
 
 
 def figures_of(test: Trial) -> dict[str, Any]:
     """Return every figure of the reporting standard."""
-    values, sample = test.measured.values, test.sample
-    is_over = ~np.isnan(values) & sample.is_known
-    is_over[: sample.first] = False
-    places = np.flatnonzero(is_over)
+    values, sample, ground = test.measured.values, test.sample, _ground(test)
+    is_over, places, base = ground.is_over, ground.places, ground.base
     events = test.events
     complete = events[is_over[events]]
     pending = events[test.measured.is_pending[events]]
     unpriced = len(events) - len(complete) - len(pending)
-    statistic = _statistic(test.outcome)
-    base, seen = values[places], values[complete]
+    seen = values[complete]
     threshold = _threshold(test.outcome, base)
-    in_sample = np.arange(len(values)) >= sample.first
+    inside = np.flatnonzero(sample.is_inside)
     row: dict[str, Any] = {
-        "sample_start_date": sample.dates[sample.first] if sample.first < len(sample.dates) else None,
-        "sample_end_date": sample.dates[int(places[-1])] if len(places) else None,
-        "n_sessions": int(in_sample.sum()),
-        "n_unknown": int((in_sample & ~sample.is_known).sum()),
-        "n_events_raw": int((test.onsets >= sample.first).sum()),
+        "sample_start_date": sample.dates[int((inside % sample.length).min())] if len(inside) else None,
+        "sample_end_date": sample.dates[int((places % sample.length).max())] if len(places) else None,
+        "n_sessions": len(inside),
+        "n_unknown": int((sample.is_inside & ~sample.is_known).sum()),
+        "n_events_raw": int(sample.is_inside[test.onsets].sum()),
         "cooldown_sessions": test.cooldown,
         "n_events": len(complete),
         "n_pending": len(pending),
         "n_unpriced": unpriced,
-        "n_windows": windows_that_fit(places, test.horizon) if len(places) else 0,
-        "event_dates": ", ".join(str(sample.dates[one]) for one in events) or None,
+        "n_windows": ground.windows,
+        "event_dates": ", ".join(sample.name(one) for one in sample.in_time(events)) or None,
         "seed_number": SEED,
         "resamples_count": RESAMPLES,
         "shifts_count": SHIFTS,
         "hit_threshold_number": None if threshold is None else round(threshold, 8),
     }
-    row |= _described(seen, test.outcome, threshold) | _baselines(test, values, places, complete, threshold, statistic)
+    row |= _described(seen, test.outcome, threshold) | _baselines(test, ground, complete, threshold)
     row |= _variants(test, complete, threshold)
     row |= _out_of_sample(test, complete, pending, threshold)
-    row |= _chance(test, values, places, complete, statistic)
+    row |= _chance(test, places, complete)
     row["reason_text"] = _reason(len(complete), len(pending), len(events), len(places))
     return row
 
 
 def sign_of_effect(test: Trial) -> float | None:
     """Return how far the events are from all sessions in the claimed direction; None without an event."""
-    values, sample = test.measured.values, test.sample
-    is_over = ~np.isnan(values) & sample.is_known
-    is_over[: sample.first] = False
-    complete = test.events[is_over[test.events]]
-    if not len(complete):
+    ground, events = _ground(test), test.events
+    complete = events[ground.is_over[events]]
+    if not len(complete) or ground.statistic is None:
         return None
-    statistic = _statistic(test.outcome)
-    return _direction(test.outcome) * (statistic(values[complete]) - statistic(values[is_over]))
+    return _direction(test.outcome) * (_statistic(test.outcome)(test.measured.values[complete]) - ground.statistic)
 
 
 def _direction(outcome: Outcome) -> float:
@@ -173,7 +204,7 @@ def _described(seen: Doubles, outcome: Outcome, threshold: float | None) -> dict
 def _resampled(seen: Doubles, *, is_share: bool) -> Doubles:
     """Return the share, or the median, of each resample of the events."""
     if is_share:
-        found: Doubles = (seen @ _event_weights(len(seen))) / len(seen)
+        found: Doubles = seen[_draws(len(seen))].mean(axis=0)
         return found
     ranked = np.sort(seen)
     lower, upper = _middles(len(seen))
@@ -182,47 +213,42 @@ def _resampled(seen: Doubles, *, is_share: bool) -> Doubles:
 
 
 @cache
-def _middles(count: int) -> tuple[Places, Places]:
+def _middles(count: int) -> tuple[Draws, Draws]:
     """Return which of so many events in order lie in the middle of each resample: the same for all figures."""
-    return median_places(_event_weights(count))
+    ordered = np.sort(_draws(count).T, axis=1)
+    return ordered[:, (count - 1) // 2], ordered[:, count // 2]
 
 
-@cache
-def _event_weights(count: int) -> Counts:
-    """Return how often each event comes in each resample: runs of one are draws with replacement."""
-    return block_weights(count, 1, RESAMPLES, SEED)
+def _draws(count: int) -> Draws:
+    """Return which events each resample consists of, drawn with replacement: (count, RESAMPLES)."""
+    return np.random.default_rng(SEED).integers(0, count, size=(count, RESAMPLES)).astype(np.int16)
 
 
-def _baselines(
-    test: Trial,
-    values: Doubles,
-    places: Places,
-    complete: Places,
-    threshold: float | None,
-    statistic: Statistic,
-) -> dict[str, Any]:
+def _baselines(test: Trial, ground: Ground, complete: Places, threshold: float | None) -> dict[str, Any]:
     """Return what any session of the sample gives, and any session in the same drawdown, beside the differences."""
     names = ("baseline_ratio", "baseline_median", "matched_ratio", "matched_median", "effect", "effect_matched")
     row: dict[str, Any] = dict.fromkeys([*names, "effect_first_half", "effect_second_half"])
-    if not len(places) or threshold is None:
+    if ground.statistic is None or threshold is None:
         return row
-    outcome, base = test.outcome, values[places]
+    outcome, values, places, base = test.outcome, test.measured.values, ground.places, ground.base
+    statistic = _statistic(outcome)
     row["baseline_ratio"] = _rounded(float(_hits(base, outcome, threshold).mean()))
-    row["baseline_median"] = None if outcome.is_share else _rounded(statistic(base))
+    row["baseline_median"] = None if outcome.is_share else _rounded(ground.statistic)
     if not len(complete):
         return row
     seen = statistic(values[complete])
-    row["effect"] = _rounded(seen - statistic(base))
+    row["effect"] = _rounded(seen - ground.statistic)
     weights = _matched_weights(test.sample.buckets, places, complete)
     if weights is not None:
         row["matched_ratio"] = _rounded(float(_hits(base, outcome, threshold) @ weights))
         matched = float(base @ weights) if outcome.is_share else weighted_median(base, weights)
         row["matched_median"] = None if outcome.is_share else _rounded(matched)
         row["effect_matched"] = _rounded(seen - matched)
-    middle = places[len(places) // 2]
+    length = test.sample.length
+    middle = np.sort(places % length)[len(places) // 2]
     halves = {
-        "first": (complete[complete < middle], places[places < middle]),
-        "second": (complete[complete >= middle], places[places >= middle]),
+        "first": (complete[complete % length < middle], places[places % length < middle]),
+        "second": (complete[complete % length >= middle], places[places % length >= middle]),
     }
     for name, (half, all_half) in halves.items():
         if len(half) and len(all_half):
@@ -279,26 +305,45 @@ def _out_of_sample(test: Trial, complete: Places, pending: Places, threshold: fl
     }
 
 
-def _chance(
-    test: Trial, values: Doubles, places: Places, complete: Places, statistic: Statistic
-) -> dict[str, float | None]:
+def _chance(test: Trial, places: Places, complete: Places) -> dict[str, float | None]:
     """Return the p-values of the circular shift, in the claimed direction and in the opposite one."""
-    if not len(complete) or len(places) < 2:
+    values, length = test.measured.values, test.sample.length
+    columns = np.unique(places % length)
+    if not len(complete) or len(columns) < 2:
         return {"p_shift": None, "p_shift_opposite": None}
-    shifted = shifted_statistics(values[places], np.searchsorted(places, complete), is_share=test.outcome.is_share)
-    seen, way = statistic(values[complete]), _direction(test.outcome)
+    # of a panel every member is rotated by the same distance: what moves them together moves with them
+    laid = np.full((len(test.sample.members), len(columns)), np.nan)
+    laid[places // length, np.searchsorted(columns, places % length)] = values[places]
+    where = np.searchsorted(columns, complete % length)
+    shifted = shifted_statistics(laid, complete // length, where, is_share=test.outcome.is_share)
+    seen, way = _statistic(test.outcome)(values[complete]), _direction(test.outcome)
     return {
         "p_shift": _rounded((1 + int((way * shifted >= way * seen - 1e-12).sum())) / (1 + len(shifted))),
         "p_shift_opposite": _rounded((1 + int((way * shifted <= way * seen + 1e-12).sum())) / (1 + len(shifted))),
     }
 
 
-def shifted_statistics(values: Doubles, events: Places, *, is_share: bool, shifts: int = SHIFTS) -> Doubles:
-    """Return the statistic of the events, their spacing kept, rotated through the sample by random distances."""
-    distances = np.random.default_rng(SEED).integers(1, len(values), size=shifts)
-    drawn = values[(events[None, :] + distances[:, None]) % len(values)]
-    found: Doubles = drawn.mean(axis=1) if is_share else np.median(drawn, axis=1)
-    return found
+def shifted_statistics(
+    values: Doubles, members: Places, events: Places, *, is_share: bool, shifts: int = SHIFTS
+) -> Doubles:
+    """Return the statistic of the events, their spacing kept, rotated through the sample by random distances.
+
+    `values`: one row per member, one column per session; an event that comes to lie where a member has no value is
+    left out of that rotation, and a rotation without any event is none.
+    """
+    distances = np.random.default_rng(SEED).integers(1, values.shape[1], size=shifts)
+    places = events[None, :] + distances[:, None]
+    doubled = np.concatenate([values, values], axis=1)
+    drawn = doubled[members[None, :], places] if len(values) > 1 else doubled[0][places]
+    counts = (~np.isnan(drawn)).sum(axis=1) if len(values) > 1 else np.full(len(drawn), len(events))
+    drawn, counts = drawn[counts > 0], counts[counts > 0]
+    if is_share:
+        found: Doubles = np.nansum(drawn, axis=1) / counts
+        return found
+    drawn.sort(axis=1)  # short rows: sorted faster than partitioned; what is unknown comes last
+    rows = np.arange(len(drawn))
+    medians: Doubles = (drawn[rows, (counts - 1) // 2] + drawn[rows, counts // 2]) / 2
+    return medians
 
 
 def _reason(complete: int, pending: int, events: int, places: int) -> str | None:

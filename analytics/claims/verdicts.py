@@ -26,11 +26,14 @@ def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
     return found
 
 
-def with_verdicts(rows: list[dict[str, Any]], *, universal: Collection[tuple[str, int]]) -> None:
+def with_verdicts(
+    rows: list[dict[str, Any]], *, universal: Collection[tuple[str, int]], young: Collection[str] = ()
+) -> None:
     """Write q_value, q_value_opposite, verdict and verdict_reason into the rows of a release.
 
     Only rows of the set `headline` are tests of the release; the others show how the figures move and take its verdict
-    rule without a correction of their own, so they have none.
+    rule without a correction of their own, so they have none. `young` are claims whose history has just begun: they are
+    pending until there are events enough.
     """
     tests = [row for row in rows if row["parameter_set"] == "headline"]
     for name in ("p_shift", "p_shift_opposite"):
@@ -40,18 +43,22 @@ def with_verdicts(rows: list[dict[str, Any]], *, universal: Collection[tuple[str
     for row in rows:
         if row["parameter_set"] == "headline":
             row["verdict"], row["verdict_reason"] = verdict_of(
-                row, is_universal=(row["claim_id"], row["horizon_count"]) in universal
+                row,
+                is_universal=(row["claim_id"], row["horizon_count"]) in universal,
+                is_young=row["claim_id"] in young,
             )
         elif row.get("verdict") is None:
             row["verdict"], row["verdict_reason"] = None, "shown beside the headline test; it has no verdict of its own"
             row["q_value"] = row["q_value_opposite"] = None
 
 
-def verdict_of(row: dict[str, Any], *, is_universal: bool) -> tuple[Verdict, str]:
+def verdict_of(row: dict[str, Any], *, is_universal: bool, is_young: bool = False) -> tuple[Verdict, str]:
     """Return the verdict of one test and the reason in a plain sentence."""
     count = row["n_events"]
     if not count:
         return "pending", row["reason_text"] or "no event is over yet"
+    if is_young and count < ENOUGH_EVENTS:
+        return "pending", f"its history has just begun: {count} of {ENOUGH_EVENTS} events are over"
     if is_universal and row["hit_ratio"] is not None and row["hit_ratio"] < 1:
         missed = round((1 - row["hit_ratio"]) * count)
         return "refuted", f"stated as always; {missed} of {count} events went the other way"

@@ -7,6 +7,7 @@ TIDEGAUGE_LAKE, or by the ways of libpq (PGPASSWORD, .pgpass); the keys of S3 fr
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,20 @@ class LakeReader:
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the password behind when it goes to another process."""
         return type(self), (replace(self.lake, password=None), self.snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class LakeRun:
+    """The lake of a run, whose engine computes. `progress`: buckets done, of how many."""
+
+    lake: Lake
+    run_id: str
+    progress: Callable[[int, int], None] | None = None
+
+    @property
+    def folder(self) -> str:
+        """Where the files of this run are written."""
+        return staged_folder(self.lake, self.run_id)
 
 
 def _with_own_password(lake: Lake) -> Lake:

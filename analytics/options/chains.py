@@ -31,8 +31,12 @@ def files_to_read(con: duckdb.DuckDBPyConnection, done: str) -> list[tuple[str, 
 
 
 def chains_of(root: Root, file: str) -> Iterator[tuple[Underlying, pl.DataFrame]]:
-    """Yield the chains of a file, each of one underlying and moment. What the catalog does not have is a stock."""
-    frame = store_at(root).scan([file]).collect()
+    """Return the chains of a file, each of one underlying and moment. What the catalog does not have is a stock."""
+    return chains_in(store_at(root).scan([file]).collect())
+
+
+def chains_in(frame: pl.DataFrame) -> Iterator[tuple[Underlying, pl.DataFrame]]:
+    """Yield the chains among rows of a table, as chains_of does."""
     for (name, _), chain in frame.partition_by("underlying", "snapshot_at", as_dict=True, maintain_order=True).items():
         of = underlying_of(str(name))
         if of is not None:

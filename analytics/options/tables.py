@@ -6,26 +6,24 @@ there again; what expired from disk keeps what the older version said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import polars as pl
 
+from analytics.engines.engine import LOCAL
+from analytics.engines.on_lake import LakeRun
 from analytics.options.chains import chains_of, files_to_read
-from analytics.options.gamma import living, strikes_of, summary_of
-from ingest.catalog.underlyings import Underlying
-from ingest.clock import NEW_YORK
-from warehouse.own_tables import own_table
+from analytics.options.rows import DAILY, STRIKES, rows_of
 from warehouse.records import shown
 from warehouse.snapshot_store import Root
 
 METHOD: Final = 1
 """Raised where the same chain would give other figures."""
 
-FILES, DAILY, STRIKES = "options.gamma_files", "options.gamma_daily", "options.gamma_strikes"
+FILES: Final = "options.gamma_files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,24 @@ class OptionsUpdate:
 
 
 def update_options(
-    con: duckdb.DuckDBPyConnection, root: Root, *, progress: Callable[[int, int], None] | None = None
+    con: duckdb.DuckDBPyConnection,
+    root: Root,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    lake: LakeRun | None = None,
 ) -> OptionsUpdate:
-    """Bring options.* up to the snapshot files below `root`; a file at a time, each in a transaction of its own."""
+    """Bring options.* up to the snapshot files below `root`; a file at a time, each in a transaction of its own.
+
+    `lake`: its engine computes all files before the first transaction, unless it is this process.
+    """
     con.execute(f"delete from {FILES} where method_version <> ?", [METHOD])
     files = files_to_read(con, FILES)
+    ahead = _ahead(con, root, files, lake)
     chains = 0
     for done, (table_id, file) in enumerate(files):
         if progress is not None:
             progress(done, len(files))
-        found = [_rows(of, chain) for of, chain in chains_of(root, file)]
+        found = ahead.get(file) or [rows_of(of, chain) for of, chain in chains_of(root, file)]
         con.begin()
         try:
             for summary, strikes in found:
@@ -57,39 +63,18 @@ def update_options(
         except BaseException:
             con.rollback()
             raise
-        chains += len(found)
+        chains += sum(summary.height for summary, _ in found)
     return OptionsUpdate(len(files), chains)
 
 
-def _rows(of: Underlying, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the row of a chain and those of its strikes."""
-    snapshot_at: datetime = chain["snapshot_at"][0]
-    spot = float(chain["spot_usd"][0])
-    as_of = _new_york_day(snapshot_at)
-    contracts = living(chain, of)
-    strikes = strikes_of(contracts)
-    of_chain = {
-        "underlying": of.underlying,
-        "snapshot_at": snapshot_at,
-        "known_at": chain["known_at"].max(),
-    }
-    figures: dict[str, Any] = {
-        **of_chain,
-        "session_date": chain["session_date"][0],
-        "as_of_date": as_of,
-        "spot_usd": spot,
-        **summary_of(contracts, strikes, as_of, spot),
-    }
-    columns = {name: kind for name, kind, _ in own_table(DAILY).columns}
-    one_row = pl.DataFrame({name: [figures[name]] for name in columns})
-    named = [pl.lit(value).alias(name) for name, value in of_chain.items()]
-    return one_row, strikes.with_columns(named)
+def _ahead(
+    con: duckdb.DuckDBPyConnection, root: Root, files: Sequence[tuple[str, str]], lake: LakeRun | None
+) -> dict[str, list[tuple[pl.DataFrame, pl.DataFrame]]]:
+    if lake is None or lake.lake.engine == LOCAL or not files:
+        return {}
+    from analytics.options.bucketed import gamma_of_files
 
-
-def _new_york_day(moment: datetime) -> date:
-    from datetime import UTC
-
-    return moment.replace(tzinfo=UTC).astimezone(NEW_YORK).date()
+    return {file: [rows] for file, rows in gamma_of_files(con, root, files, lake).items()}
 
 
 def _keep(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:

@@ -30,7 +30,7 @@ def breadth(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]
     session: Session = context.resources.session
     with session.step():
         session.progress("computing breadth", 0, None)
-        lake = lake_run(session)
+        lake = lake_run(session, "computing breadth")
         wide, now = session.settings.wide_universe, session.settings.clock()
         update = update_breadth(session.con, wide=wide, now=now, lake=lake)
         if lake is not None:

@@ -7,6 +7,7 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, multi_as
 from analytics.options.chains import TABLES
 from orchestration.assets.own_tables import own_results, own_specs
 from orchestration.assets.table_facts import table_facts
+from orchestration.lake_breadth import lake_run
 from orchestration.session import Session
 
 OPTION_TABLES = {
@@ -31,6 +32,7 @@ def options(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]
             session.con,
             session.snapshots,
             progress=lambda done, of: session.progress("reading option chains", done, of),
+            lake=lake_run(session, "reading option chains"),
         )
         facts = table_facts(session, "options")
     metadata = {"files": update.files, "chains": update.chains}

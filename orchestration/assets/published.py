@@ -15,6 +15,7 @@ from dagster import (
 from dagster_dbt.asset_utils import get_manifest_and_translator_from_dbt_assets
 
 from analytics.claims.as_of import STATEMENTS
+from analytics.claims.tables import CLAIM_TABLES
 from analytics.regimes.tables import REGIME_TABLES
 from ingest.errors import AuditFailed
 from orchestration import audit, dbt_meta, drawn
@@ -30,6 +31,7 @@ from warehouse.published_table import RELEASED
 # Read when the assets are: what a mart says wrongly is found before a run, not at its end.
 PRESENTATION = dbt_meta.presentation(get_manifest_and_translator_from_dbt_assets([marts_assets])[0]).with_keys(
     {table.name: table.key for table in REGIME_TABLES}
+    | {f"{table.schema}.{table.name}": table.key for table in CLAIM_TABLES}
 )
 
 KEY = AssetKey(["published", "tidegauge"])

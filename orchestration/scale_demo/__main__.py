@@ -39,13 +39,13 @@ def demonstrate(root: Path) -> list[Compared]:
     _clear(root)
     moment = os.environ.get("TIDEGAUGE_NOW") or datetime.now(UTC).isoformat()
     before, after = Home(root / "without"), Home(root / "with")
-    _demo("without a lake", before, moment, {})
     _say("starting PostgreSQL, S3, Dask's scheduler and two workers on 127.0.0.1")
     with services.running(root / "services") as running:
         environment = running.environment
         guard(running.postgres.password, running.store.secret)
         _say(f"TIDEGAUGE_LAKE={running.setting}")
-        _demo("with the lake", after, moment, environment)
+        _demo("with the lake", after, moment, environment)  # first: what is wrong with the services shows here
+        _demo("without a lake", before, moment, {})
         os.environ.update(environment)  # the lake is read with the keys of the environment
         _say("comparing")
         return list(compared(before, after, lake_of(running.setting)))
@@ -106,7 +106,7 @@ def main() -> int:
     """Run the demonstration; see the module."""
     settings = load_settings()
     home = settings.home if "home" in settings.model_fields_set else HOME
-    signal.signal(signal.SIGTERM, _interrupted)
+    before = signal.signal(signal.SIGTERM, _interrupted)
     with guarded_streams():
         try:
             found = demonstrate(home.resolve() / "lake")
@@ -116,6 +116,8 @@ def main() -> int:
         except KeyboardInterrupt:
             print("scale-demo: interrupted; what it had started is stopped", file=sys.stderr)
             return 130
+        finally:
+            signal.signal(signal.SIGTERM, before)
         _report(found)
     return 0 if all(one.is_same for one in found) else 1
 

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from ingest.errors import QueryRefused
+from serving.explain.claims import event_inputs, formula_of, reads_of
 from serving.explain.inputs import Input, has_build
 from serving.explain.ledger import ledger_inputs
 from warehouse.published_table import KEYS, LINEAGE
@@ -26,7 +27,9 @@ PERIODS: Final = ("session_date", "week_date", "month_date", "quarter_date", "pe
 _CUTOFFS: Final = ("cutoff_at", "known_at")
 _OBSERVATIONS: Final = "marts.observations"
 _CALENDAR: Final = "marts.sessions"
+_SERIES: Final = "series_id"
 _DEEPEST: Final = 6
+_NO_SQL: Final = "No SQL made this column: its description says how it is computed."
 _KEYS: Final = (*PERIODS, "universe", "ticker", "category", "permid", "security_id")
 
 
@@ -63,17 +66,21 @@ def explained(con: duckdb.DuckDBPyConnection, mart: str, key: Sequence[str], col
     Raw rows are looked up where a database `warehouse` is attached.
     """
     name = mart.removeprefix("marts.")
-    columns = {one.name: one for one in _columns(con, name)}
+    path = path_of(name)
+    columns = {one.name: one for one in _columns(con, path)}
     if not columns:
         raise QueryRefused(f"there is no mart {name}; `tidegauge tables` lists them{_near(con, name)}")
     if column not in columns:
-        raise QueryRefused(f"marts.{name} has no column {column}; `tidegauge describe {name}` lists them")
+        raise QueryRefused(f"{path} has no column {column}; `tidegauge describe {name}` lists them")
     row = _row(con, name, key, columns)
     known_at = next((row[one] for one in (f"{column}_known_at", "known_at", *_CUTOFFS) if row.get(one)), None)
-    formula, found = _lineage(con, f"marts.{name}", column)
-    inputs = tuple(dict.fromkeys(_inputs(con, row, found, 0))) or tuple(ledger_inputs(con, name, column, row))
+    if path.startswith("claims."):
+        formula, inputs, notes = _of_claim(con, name, row)
+    else:
+        formula, found = _lineage(con, path, column)
+        inputs = tuple(dict.fromkeys(_inputs(con, row, found, 0))) or tuple(ledger_inputs(con, name, column, row))
+        notes = () if found else (_NO_SQL,)
     build_id, is_simulated = _one(con, "select build_id, is_simulated from meta.build")
-    notes = () if found else ("No SQL made this column: its description says how it is computed.",)
     return Explanation(
         mart=name,
         column=columns[column],
@@ -82,18 +89,38 @@ def explained(con: duckdb.DuckDBPyConnection, mart: str, key: Sequence[str], col
         formula=formula,
         known_at=known_at,
         inputs=inputs,
-        checks=tuple(_checks(con, name)),
+        checks=tuple(_checks(con, path)),
         build_id=build_id,
         is_simulated=is_simulated,
         notes=notes,
     )
 
 
+def _of_claim(
+    con: duckdb.DuckDBPyConnection, name: str, row: Mapping[str, Any]
+) -> tuple[str | None, tuple[Input, ...], tuple[str, ...]]:
+    """Return formula, inputs and notes of a cell of the claims: what the claim of that row reads, on its session."""
+    formula = formula_of(con, row)
+    inputs = list(event_inputs(con, name, row))
+    for path, wanted, chosen in reads_of(con, name, row):
+        if path == _OBSERVATIONS and _SERIES in chosen:
+            inputs += _observation(con, chosen[_SERIES], row.get("session_date"), row)
+        elif path != _CALENDAR:
+            inputs += _of_mart(con, path, wanted, {**row, **chosen}, 0)
+    notes = () if inputs else (_NO_SQL,)
+    return formula, tuple(dict.fromkeys(inputs)), notes
+
+
+def path_of(name: str) -> str:
+    """Return schema and name of a table: one without a schema is a mart."""
+    return name if "." in name else f"marts.{name}"
+
+
 def key_of(con: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
     """Return the key columns of a mart in their order; QueryRefused for one without."""
     rows = con.execute(f"select column_name from {KEYS.path} where mart = ? order by key_position", [mart]).fetchall()
     if not rows:
-        raise QueryRefused(f"marts.{mart} has no key: its rows cannot be named one by one")
+        raise QueryRefused(f"{path_of(mart)} has no key: its rows cannot be named one by one")
     return [row[0] for row in rows]
 
 
@@ -103,20 +130,22 @@ def key_of(con: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
 def _row(
     con: duckdb.DuckDBPyConnection, mart: str, values: Sequence[str], columns: Mapping[str, Column]
 ) -> dict[str, Any]:
-    names = key_of(con, mart)
+    names, source = key_of(con, mart), ".".join(map(quoted, path_of(mart).split(".")))
     if len(values) != len(names):
-        raise QueryRefused(f"a row of marts.{mart} is named by {', '.join(names)}; got {len(values)} of {len(names)}")
+        raise QueryRefused(
+            f"a row of {path_of(mart)} is named by {', '.join(names)}; got {len(values)} of {len(names)}"
+        )
     for ordered in permutations(values):
         wanted = " and ".join(
             f"{quoted(name)} = try_cast({text(value)} as {columns[name].dtype})"
             for name, value in zip(names, ordered, strict=True)
         )
-        found = _record(con, f"from marts.{quoted(mart)} where {wanted}")
+        found = _record(con, f"from {source} where {wanted}")
         if found is not None:
             return found
-    first, last = _one(con, f"select min({quoted(names[0])}), max({quoted(names[0])}) from marts.{quoted(mart)}")
+    first, last = _one(con, f"select min({quoted(names[0])}), max({quoted(names[0])}) from {source}")
     given = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-    raise QueryRefused(f"marts.{mart} has no row of {given}; {names[0]} is from {first} to {last}")
+    raise QueryRefused(f"{path_of(mart)} has no row of {given}; {names[0]} is from {first} to {last}")
 
 
 # -- inputs --------------------------------------------------------------------------------------------------------
@@ -195,9 +224,10 @@ def _of_mart(
         return
     chosen = " and ".join(f"{quoted(name)} = ?" for name in key)
     found = _record(con, f"from marts.{quoted(mart)} where {chosen} limit 1", [row[name] for name in key])
+    on = next((row[name] for name in key if name in PERIODS), row.get(key[0]))
     for name in wanted:
         value = None if found is None else found.get(name)
-        yield Input(f"{path}.{name}", "", row.get(key[0]), value)
+        yield Input(f"{path}.{name}", "", on, value)
         if found is not None and depth < _DEEPEST:
             yield from _inputs(con, found, _lineage(con, path, name)[1], depth + 1)
 
@@ -276,25 +306,27 @@ def _of_step(
 # -- the file ------------------------------------------------------------------------------------------------------
 
 
-def _columns(con: duckdb.DuckDBPyConnection, mart: str) -> Iterator[Column]:
+def _columns(con: duckdb.DuckDBPyConnection, path: str) -> Iterator[Column]:
     rows = con.execute(
         "select column_name, data_type, coalesce(comment, '') from duckdb_columns() "
-        "where database_name = 'tidegauge' and schema_name = 'marts' and table_name = ? order by column_index",
-        [mart],
+        "where database_name = 'tidegauge' and schema_name in ('marts', 'claims') "
+        "and schema_name || '.' || table_name = ? order by column_index",
+        [path],
     ).fetchall()
     return (Column(*row) for row in rows)
 
 
-def _checks(con: duckdb.DuckDBPyConnection, mart: str) -> Iterator[tuple[str, bool, str | None]]:
+def _checks(con: duckdb.DuckDBPyConnection, path: str) -> Iterator[tuple[str, bool, str | None]]:
     yield from con.execute(
         "select check_name, is_passed, detail from meta.quality where asset = ? order by is_passed, check_name",
-        [f"marts.{mart}"],
+        [path],
     ).fetchall()
 
 
 def _near(con: duckdb.DuckDBPyConnection, name: str) -> str:
     rows = con.execute(
-        "select table_name from duckdb_tables() where database_name = 'tidegauge' and schema_name = 'marts' "
+        "select case schema_name when 'claims' then 'claims.' else '' end || table_name as table_name "
+        "from duckdb_tables() where database_name = 'tidegauge' and schema_name in ('marts', 'claims') "
         "order by jaro_winkler_similarity(table_name, ?) desc, table_name limit 3",
         [name],
     ).fetchall()

@@ -7,7 +7,7 @@ from typing import Any
 
 from serving.cells import moment_cell
 from serving.explain.archived import Archived
-from serving.explain.cell import Explanation
+from serving.explain.cell import Explanation, path_of
 from serving.explain.inputs import Input
 from serving.query.documents import document_text
 
@@ -48,7 +48,7 @@ def as_json(one: Explanation, sources: Sources) -> str:
 def _lines(one: Explanation, sources: Sources) -> Iterator[str]:
     mark = "SIMULATED  " if one.is_simulated else ""
     key = ", ".join(f"{name} {value}" for name, value in one.key.items())
-    yield f"{mark}marts.{one.mart}.{one.column.name}, {key}: {_shown(one.value)}"
+    yield f"{mark}{path_of(one.mart)}.{one.column.name}, {key}: {_shown(one.value)}"
     yield f"  {one.column.description.removeprefix('SIMULATED. ')}"
     if one.formula is not None:
         yield f"formula   {one.formula}"

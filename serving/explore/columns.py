@@ -17,6 +17,7 @@ from serving.units import short_unit_of
 from warehouse.asof import without_past
 from warehouse.presentation import PERIOD_COLUMNS
 from warehouse.published_table import KEYS
+from warehouse.sql import quoted
 
 Kind = Literal["number", "flag", "state", "moment"]
 
@@ -29,6 +30,10 @@ _KINDS: Final[Mapping[str, Kind]] = {
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _UNIT_LENGTH: Final = 34
 _MARK: Final = "SIMULATED. "
+_NAME: Final = "case schema_name when 'marts' then table_name else schema_name || '.' || table_name end"
+_DRAWN: Final = "(schema_name = 'marts' or schema_name = 'claims' and table_name in ('conditions_daily', 'events'))"
+"""Of the claims what has a session: whether a condition holds, and what followed."""
+_NO_PAST: Final = "is about this release; of claims.results there is claims.results_as_of(moment)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,20 @@ class Mart:
     newest_of: tuple[str, ...]  # keys that are moments: of several rows the newest counts
     no_past: str | None  # why it cannot be read as of a moment
 
+    @property
+    def path(self) -> str:
+        """Return schema and name: one without a schema is a mart."""
+        return self.name if "." in self.name else f"marts.{self.name}"
+
+    @property
+    def source(self) -> str:
+        """Return the same as SQL."""
+        return ".".join(map(quoted, self.path.split(".")))
+
     def column(self, name: str) -> Column:
         found = self.columns.get(name)
         if found is None:
-            raise Refused(404, f"marts.{self.name} has no column {said(name)} that can be drawn")
+            raise Refused(404, f"{self.path} has no column {said(name)} that can be drawn")
         return found
 
 
@@ -80,15 +95,15 @@ def catalog_of(reading: Reading) -> Catalog:
     """Return the catalog of the release that is read."""
     described = dict(
         reading.rows(
-            "select table_name, coalesce(comment, '') from duckdb_tables() "
-            "where database_name = current_database() and schema_name = 'marts' order by table_name"
+            f"select {_NAME}, coalesce(comment, '') from duckdb_tables() "
+            f"where database_name = current_database() and {_DRAWN} order by schema_name desc, table_name"
         )
     )
     columns: dict[str, dict[str, Column]] = {name: {} for name in described}
     types: dict[str, dict[str, str]] = {name: {} for name in described}
     for mart, name, dtype, comment in reading.rows(
-        "select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() "
-        "where database_name = current_database() and schema_name = 'marts' order by table_name, column_index"
+        f"select {_NAME}, column_name, data_type, coalesce(comment, '') from duckdb_columns() "
+        f"where database_name = current_database() and {_DRAWN} order by table_name, column_index"
     ):
         if mart in columns:  # not a view
             types[mart][name] = dtype
@@ -145,7 +160,7 @@ def _mart(
         axis is not None and types[axis] == "DATE",
         tuple(one for one in others if one not in moments),
         moments,
-        lacking.get(name),
+        lacking.get(name) if "." not in name else _NO_PAST,
     )
 
 

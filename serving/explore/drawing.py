@@ -193,7 +193,7 @@ def _drawn(frame: pl.DataFrame, place: str, view: View, asked: Asked, mart: Mart
 def _note(view: View, mart: Mart, column: Column, x: list[Any], y: list[Any], *, is_past: bool) -> str | None:
     """Return what a person should know of a drawing that is not all it could be."""
     if view.moment is not None and not is_past:
-        return f"As published now: marts.{mart.name} cannot be read as of a moment. It {mart.no_past}."
+        return f"As published now: {mart.path} cannot be read as of a moment. It {mart.no_past}."
     if not x:
         return "No rows: nothing was known of these dates, or no row has this key."
     if all(value is None for value in y):
@@ -201,7 +201,7 @@ def _note(view: View, mart: Mart, column: Column, x: list[Any], y: list[Any], *,
     if column.kind == "state" and len({*y}) > _MOST_STATES:
         return f"{len({*y}):,} different texts: too many to draw. The download has them."
     if mart.axis is not None and not mart.key:
-        return f"marts.{mart.name} names no key: where a date has several rows, the last one is drawn."
+        return f"{mart.path} names no key: where a date has several rows, the last one is drawn."
     if mart.axis is None and len(x) > MOST_ROWS:
         return f"More than {MOST_ROWS} rows: choose by the key what is drawn."
     return None

@@ -87,14 +87,14 @@ def selection(con: duckdb.DuckDBPyConnection, mart: Mart, column: str, given: Ma
     for name in given:
         if name not in mart.selectors:
             has = f"it has {', '.join(mart.selectors)}" if mart.selectors else "it has none to choose"
-            raise Refused(400, f"marts.{mart.name} has no key {said(name)} to choose by; {has}")
+            raise Refused(400, f"{mart.path} has no key {said(name)} to choose by; {has}")
     missing = [name for name in mart.selectors if name not in given]
     if mart.axis is None or not missing:
         return dict(given)
     where, values = _where(mart, given.items())
     names = ", ".join(f"{quoted(name)}::varchar" for name in missing)
     row = con.execute(
-        f"select {names} from marts.{quoted(mart.name)} where {where} "
+        f"select {names} from {mart.source} where {where} "
         f"order by {quoted(column)} is null, {quoted(mart.axis)} desc, {', '.join(map(quoted, missing))} limit 1",
         values,
     ).fetchone()
@@ -107,7 +107,7 @@ def choices(con: duckdb.DuckDBPyConnection, mart: Mart, most: int) -> dict[str, 
     for name in mart.selectors:
         order = "desc" if mart.columns[name].dtype == "DATE" else "asc"
         rows = con.execute(
-            f"select v::varchar from (select distinct {quoted(name)} as v from marts.{quoted(mart.name)}) "
+            f"select v::varchar from (select distinct {quoted(name)} as v from {mart.source}) "
             f"where v is not null order by v {order} limit {most}"
         ).fetchall()
         found[name] = [value for (value,) in rows]
@@ -119,22 +119,22 @@ def key_of_row(con: duckdb.DuckDBPyConnection, mart: Mart, keys: Sequence[tuple[
     where, values = _where(mart, keys)
     at = f"{quoted(mart.axis)}::date" if mart.axis is not None else _label(mart)
     if not mart.key:
-        raise Refused(404, f"marts.{mart.name} has no key: its rows cannot be explained one by one")
+        raise Refused(404, f"{mart.path} has no key: its rows cannot be explained one by one")
     newest = ", ".join(f"{quoted(name)} desc" for name in (mart.axis or mart.key[0], *mart.newest_of))
     row = con.execute(
-        f"select {', '.join(f'{quoted(name)}::varchar' for name in mart.key)} from marts.{quoted(mart.name)} "
+        f"select {', '.join(f'{quoted(name)}::varchar' for name in mart.key)} from {mart.source} "
         f"where {where} and {at} = ? order by {newest} limit 1",
         [*values, x],
     ).fetchone()
     if row is None:
-        raise Refused(404, f"marts.{mart.name} has no row of {said(str(x))} as published now")
+        raise Refused(404, f"{mart.path} has no row of {said(str(x))} as published now")
     return [str(value) for value in row]
 
 
 def _read(con: duckdb.DuckDBPyConnection, wanted: Wanted) -> pl.DataFrame:
     mart = wanted.mart
     where, values = _where(mart, wanted.keys)
-    source = f"marts.{quoted(mart.name)}"
+    source = mart.source
     if wanted.moment is not None:
         source = f"marts.{quoted(f'{mart.name}_as_of')}(?::timestamp)"
         values = [wanted.moment, *values]

@@ -35,6 +35,9 @@ _SAYS_WHAT_HAPPENED: Final = {
     "meta.acceptances": "reason",
 }
 """Texts that may quote a figure beside the name of its series."""
+_ASKED_BY: Final = "evidence_sql"
+"""The query that gives the figures of a row: where it names a restricted series they are left out."""
+_ASKED: Final = ("known_then_number", "known_now_number", "evidence_number")
 
 
 class LeftOut(NamedTuple):
@@ -201,7 +204,10 @@ def _without_rows(con: duckdb.DuckDBPyConnection, table: Table, names: _Names) -
 
 
 def _without_quotes(con: duckdb.DuckDBPyConnection, table: Table, names: _Names) -> tuple[Table, list[LeftOut]]:
-    """Return the table with texts that no longer quote restricted figures, and in how many rows they did."""
+    """Return the table with texts that no longer quote restricted figures, and in how many rows they did.
+
+    What a query asked of a restricted series is left out of its row in the same way.
+    """
     columns, left_out = list(table.columns), []
     for place, column in enumerate(table.columns):
         sql = next(_unquoting(table, column, names), None)
@@ -211,13 +217,16 @@ def _without_quotes(con: duckdb.DuckDBPyConnection, table: Table, names: _Names)
         count = int(one(con, f"select count(*) from {table.source} where {table.where} and {differs}"))
         if count:
             columns[place] = column._replace(sql=sql)
-            left_out.append(LeftOut(table.path, "figures in texts", column.name, "", count))
+            what = "figures" if column.is_number else "figures in texts"
+            left_out.append(LeftOut(table.path, what, column.name, "", count))
     return replace(table, columns=tuple(columns)), left_out
 
 
 def _unquoting(table: Table, column: Column, names: _Names) -> Iterator[str]:
     """Yield the SQL of a column of texts that may quote a figure."""
     name = quoted(column.name)
+    if column.name in _ASKED and _ASKED_BY in table.names:
+        yield f"case when regexp_matches({quoted(_ASKED_BY)}, {text(names.pattern)}) then null else {name} end"
     held = next((quoted(one.name) for one in table.columns if one.name.endswith(_JSON) and "input" in one.name), None)
     if column.kind != "VARCHAR":
         return

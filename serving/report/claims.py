@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from math import log10
 from typing import TYPE_CHECKING, Any, Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from serving.report.drawing import TimeAxis, ValueAxis, drawing, line, time_marks, value_marks
+from serving.report.drawing import LEFT, RIGHT, TOP, WIDTH, TimeAxis, ValueAxis, drawing, line, time_marks
 from serving.report.phrases import ENGLISH, Phrases, phrases
 from serving.report.rendering import has_table, rendered, rows_of
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 AXIS: Final = "claims-years"
 _EVERY: Final = 10
 """One close in so many sessions is enough to see the market behind the events."""
+_FEW_LEVELS: Final = (1, 2, 5)
+_MORE_LEVELS: Final = (1, 1.5, 2, 3, 4, 5, 7)
+_POWERS: Final = range(1, 6)
 _KINDS: Final = {"hit": "up2", "miss": "down2", "pending": "un"}
 
 
@@ -39,12 +43,14 @@ def claims_page_section(con: duckdb.DuckDBPyConnection, words: Phrases | None = 
     results = _by_claim(rows_of(con, _RESULTS))
     events = _by_claim(rows_of(con, _EVENTS))
     facts, forecasts = (_by_claim(rows_of(con, query)) for query in (_FACTS, _FORECASTS))
+    beside = _by_claim(rows_of(con, _BESIDE)) if has_table(con, "claims", "regressions") else {}
     axis, values, closes = _market(con)
-    base = line(closes, axis, values, "l1") if closes else ""
+    base = _base(closes, axis, values, words) if closes else ""
     shown = [
         row
         | {
             "results": results.get(row["claim_id"], []),
+            "beside": beside.get(row["claim_id"], []),
             "facts": facts.get(row["claim_id"], []),
             "forecasts": forecasts.get(row["claim_id"], []),
             "drawing": _drawn(events.get(row["claim_id"], []), axis, values, base, words, closes),
@@ -116,6 +122,10 @@ join claims.results as r on r.claim_id = e.claim_id and r.outcome = e.outcome an
     and r.parameter_set = 'headline'
 where e.is_headline order by e.session_date
 """
+_BESIDE: Final = """
+select claim_id, regression_text, value_number, low_number, high_number, p_number from claims.regressions
+where kind <> 'correlation' and value_number is not null order by claim_id, regression
+"""
 _FACTS: Final = """
 select claim_id, source, said_date, said_text, said_zh_text, said_number, unit, public_record_text, known_then_number,
     known_now_number, verdict, verdict_basis from claims.facts order by fact_id
@@ -155,6 +165,33 @@ def _market(con: duckdb.DuckDBPyConnection) -> tuple[TimeAxis, ValueAxis, list[t
     return _axis(con), ValueAxis(low, high if high > low else low + 1, ()), rows
 
 
+def _base(closes: Sequence[tuple[date, float | None]], axis: TimeAxis, values: ValueAxis, words: Phrases) -> str:
+    """Return the market behind the events, with what its axis is."""
+    title = f'<text class="t" x="{LEFT + 4}" y="{TOP + 9}">{escape(words.say("S&P 500, scale of logarithms"))}</text>'
+    return f"{_level_marks(values)}{line(closes, axis, values, 'base')}{title}"
+
+
+def level_ticks(low: float, high: float) -> tuple[float, ...]:
+    """Return the levels to mark between two logarithms: 1, 2 and 5 with their zeros, more where these are few."""
+    for signs in (_FEW_LEVELS, _MORE_LEVELS):
+        found = tuple(sign * 10**power for power in _POWERS for sign in signs if low <= log10(sign) + power <= high)
+        if len(found) >= len(_FEW_LEVELS):
+            break
+    return found
+
+
+def _level_marks(values: ValueAxis) -> str:
+    """Return the marked levels of the index at the left, with lines across: the axis itself has their logarithms."""
+    drawn = ""
+    for level in level_ticks(values.low, values.high):
+        y = values.y(log10(level))
+        drawn += (
+            f'<path class="g" d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}"/>'
+            f'<text class="t" x="{LEFT - 4}" y="{y + 3:.1f}" text-anchor="end">{level:g}</text>'
+        )
+    return drawn
+
+
 def _drawn(
     events: Sequence[Row],
     axis: TimeAxis,
@@ -175,5 +212,5 @@ def _drawn(
         kind = _KINDS["pending" if event["state"] != "complete" else "hit" if event["is_hit"] else "miss"]
         x, y = axis.x(day), values.y(levels[near] or values.low)
         dots.append(f'<circle class="h {kind}" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{day}</title></circle>')
-    content = f'<use href="#{AXIS}"/>{value_marks(values, "left", has_grid=False)}{base}{"".join(dots)}'
+    content = f'<use href="#{AXIS}"/>{base}{"".join(dots)}'
     return drawing(content, str(words.say("Events of the claim on the S&amp;P 500")))

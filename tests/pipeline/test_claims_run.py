@@ -9,6 +9,11 @@ import duckdb
 import pytest
 
 from orchestration.claims_command import recompute
+from serving.explain.cell import explained
+from serving.explore.columns import catalog_of
+from serving.explore.frames import selection
+from serving.explore.published import Build, Reading
+from serving.explore.view import asked_of
 
 QUERY = (
     "select claim_id, claim_text, verdict, n_events, hit_ratio, hit_low_ratio, hit_high_ratio, baseline_ratio, p_shift "
@@ -32,7 +37,18 @@ def test_the_schema_is_whole_and_described(con):
         con.execute("select table_name, comment from duckdb_tables() where schema_name = 'claims'").fetchall()
     )
     assert set(tables) == {
-        *("claims", "conditions_daily", "definitions", "events", "facts", "method", "predictions", "results")
+        *(
+            "claims",
+            "conditions_daily",
+            "definitions",
+            "events",
+            "facts",
+            "inputs",
+            "method",
+            "predictions",
+            "regressions",
+            "results",
+        )
     }
     assert all(text.startswith("SIMULATED. ") for text in tables.values())
     bare = con.execute(
@@ -104,14 +120,90 @@ def test_as_of_then_knows_no_later_event_and_no_later_outcome(con):
 
 def test_conditions_of_a_truncated_file_are_those_of_the_whole_one(con):
     from analytics.claims.definition import read_definitions
-    from analytics.claims.engine import World
+    from analytics.claims.world import World
 
     claims, _ = read_definitions(con)
     world = World(con, claims)
     tested = [one for one in claims if one.kind == "test" and not world.missing(one)]
-    whole = {one.id: world.condition(one, str(one.condition), one.values) for one in tested}
+    whole = {one.id: world.conditions(one, str(one.condition), one.values) for one in tested}
     for until in (1500, 2900):
         cut = world.until(until)
         for one in tested:
-            found = cut.condition(one, str(one.condition), one.values)
-            assert found.to_list() == whole[one.id][:until].to_list(), one.id
+            found = cut.conditions(one, str(one.condition), one.values)
+            assert [x.to_list() for x in found] == [x[:until].to_list() for x in whole[one.id]], one.id
+
+
+def test_a_condition_is_explained_down_to_the_bytes(con):
+    query = "select session_date::varchar from claims.conditions_daily where claim_id = 'C-VOL-01' and is_true limit 1"
+    (day,) = con.execute(query).fetchone() or ("",)
+    found = explained(con, "claims.conditions_daily", ["C-VOL-01", day], "is_true")
+    assert found.formula == "vix_index > level (level = 35)"
+    by_path = {one.path: one for one in found.inputs}
+    assert by_path["marts.market_known_daily.vix_index"].value > 35
+    assert len(by_path["marts.observations vix_close"].payload_sha256 or "") == 64
+    assert found.checks
+    assert all(is_passed for _, is_passed, _ in found.checks)
+
+
+def test_an_event_is_explained_by_its_condition_and_what_followed(con):
+    key = con.execute(
+        "select claim_id, outcome, horizon_count::varchar, ticker, session_date::varchar, outcome_number"
+        " from claims.events where claim_id = 'C-VOL-01' and outcome = 'return' and horizon_count = 63"
+        " and state = 'complete' limit 1"
+    ).fetchone()
+    assert key is not None
+    found = explained(con, "claims.events", key[:5], "outcome_number")
+    values = {one.path: one.value for one in found.inputs}
+    assert values["marts.forward_returns_daily.return_63d_ratio"] == pytest.approx(key[5])
+    assert "marts.market_known_daily.vix_index" in values
+
+
+def test_a_result_is_explained_by_its_events(con):
+    row = con.execute(
+        "select claim_id, claim_version::varchar, parameter_set, outcome, horizon_count::varchar, n_events + n_pending"
+        " from claims.results where claim_id = 'C-TEC-07' and parameter_set = 'headline' and horizon_count = 63"
+    ).fetchone()
+    assert row is not None
+    found = explained(con, "claims.results", row[:5], "hit_ratio")
+    events = [one for one in found.inputs if one.path == "claims.events.outcome_number"]
+    assert len(events) == min(row[5], 60)
+    assert all(one.title.split(", ")[0] != "SPX" for one in events)
+
+
+def test_lineage_goes_from_claims_to_marts(con):
+    edges = con.execute(
+        "select table_path, column_name, input_path, input_column, input_use from meta.lineage"
+        " where starts_with(table_path, 'claims.')"
+    ).fetchall()
+    assert ("claims.conditions_daily", "is_true", "marts.market_known_daily", "vix_index", "part") in edges
+    assert ("claims.results", "hit_ratio", "claims.events", "outcome_number", "part") in edges
+    assert {use for *_, use in edges} == {"part"}
+    there = set(con.execute("select schema_name || '.' || table_name, column_name from duckdb_columns()").fetchall())
+    assert {(path, column) for _, _, path, column, _ in edges} - there == set()
+
+
+def test_conditions_and_events_can_be_drawn(con):
+    catalog = catalog_of(Reading(con, Build("", None, "SIMULATED", is_simulated=True, data_through_date=None)))
+    conditions = catalog.mart("claims.conditions_daily")
+    assert (conditions.axis, conditions.selectors, conditions.column("is_true").kind) == (
+        "session_date",
+        ("claim_id",),
+        "flag",
+    )
+    events = catalog.mart("claims.events")
+    assert set(events.selectors) == {"claim_id", "outcome", "horizon_count", "ticker"}
+    assert asked_of("claims.events.outcome_number;claim_id=C-VOL-01").mart == "claims.events"
+    assert selection(con, conditions, "is_true", {"claim_id": "C-VOL-01"}) == {"claim_id": "C-VOL-01"}
+
+
+def test_figures_of_facts_and_forecasts_come_out_of_the_query_in_their_row(con):
+    rows = con.execute(
+        "select fact_id, known_now_number, evidence_sql from claims.facts where evidence_sql is not null"
+        " union all select prediction_id, evidence_number, evidence_sql from claims.predictions"
+        " where evidence_number is not null"
+    ).fetchall()
+    assert len(rows) > 25
+    for name, figure, query in rows:
+        found = con.execute(query).fetchone()
+        seen = None if found is None or found[0] is None else pytest.approx(float(found[0]), abs=1e-6)
+        assert figure == seen, name

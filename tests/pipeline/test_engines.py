@@ -5,9 +5,12 @@ Each worker reads the panel from a real lake (DuckLake on PostgreSQL) by a conne
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +22,8 @@ from analytics.engines import on_dask, run_buckets
 from analytics.engines.on_lake import LakeReader, staged_folder
 from ingest.errors import EngineUnusable
 from ingest.settings import PROJECT_ROOT
-from tests.unit import dask_cluster, sail_server
+from orchestration.scale_demo.workers import Workers
+from tests.unit import sail_server
 from tests.unit.lakes import new_address, opened
 from tests.unit.panels import panel_of
 from tests.unit.postgres_server import PASSWORD, running
@@ -80,6 +84,16 @@ def differences(address, files, expected) -> tuple[int, int]:
         )
 
 
+@contextmanager
+def cluster_of(folder, address):
+    workers = Workers(folder, environment={"TIDEGAUGE_LAKE": address, "PYTHONPATH": str(PROJECT_ROOT)})
+    try:
+        workers.start()
+        yield workers
+    finally:
+        workers.stop()
+
+
 def slowly(rows: pl.DataFrame, seconds: float) -> pl.DataFrame:
     time.sleep(seconds)
     return features_kernel()(rows)
@@ -87,7 +101,7 @@ def slowly(rows: pl.DataFrame, seconds: float) -> pl.DataFrame:
 
 def test_dask_gives_the_same_rows_and_a_kill_costs_time_only(address, expected, tmp_path, monkeypatch):
     """One cluster for all: starting it is what costs."""
-    with dask_cluster.running(tmp_path, workers=2, TIDEGAUGE_LAKE=address) as cluster:
+    with cluster_of(tmp_path, address) as cluster:
         files = features(cluster.address, address)
         assert differences(address, files, expected) == (0, 0)
         assert sum(file.rows for file in files) > 100_000
@@ -95,10 +109,10 @@ def test_dask_gives_the_same_rows_and_a_kill_costs_time_only(address, expected, 
 
         def kill_a_worker(done, of):
             if done == 1:
-                cluster.workers[0].kill()
+                os.kill(cluster.workers[0].pid, signal.SIGKILL)
 
         files = features(cluster.address, address, partial(slowly, seconds=0.2), kill_a_worker)
-        assert cluster.workers[0].wait(10) == -9
+        assert not cluster.workers[0].is_running
         assert differences(address, files, expected) == (0, 0)
 
         def kill_the_scheduler(done, of):
@@ -108,7 +122,8 @@ def test_dask_gives_the_same_rows_and_a_kill_costs_time_only(address, expected, 
         gone = r"engine tcp://\S+: the scheduler went away during the work; nothing was registered"
         with pytest.raises(EngineUnusable, match=gone):
             features(cluster.address, address, partial(slowly, seconds=1), kill_the_scheduler)
-        assert PASSWORD not in cluster.log.read_text(errors="replace")
+        for process in (cluster.scheduler, *cluster.workers):
+            assert PASSWORD not in process.log.read_text(errors="replace")
     with pytest.raises(EngineUnusable, match=r"engine tcp://\S+: no scheduler answers there"):
         features(cluster.address, address)
 

@@ -13,6 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.claims.tables import CHECKS as CLAIM_CHECKS
+from analytics.claims.tables import DRAW
 from analytics.regimes.inputs import SERIES
 from analytics.regimes.knowledge import read_replay
 from analytics.regimes.ledger import reconstruct
@@ -65,7 +66,7 @@ def test_the_published_file_has_every_table_with_its_comments(demo_home: Path):
         checks = published.execute(
             "select check_name, is_passed from meta.quality where stage = 'regimes' order by 1"
         ).fetchall()
-        assert checks == [(name, True) for name in sorted(CHECKS | CLAIM_CHECKS)]
+        assert checks == [(name, True) for name in sorted([*CHECKS, *CLAIM_CHECKS, DRAW])]
 
 
 def test_each_session_has_a_row_and_each_dimension_is_known_on_most(con):

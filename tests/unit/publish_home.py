@@ -28,7 +28,11 @@ def publish_release(home: Home, build: str = "b1", *, generation: int = 1, adds_
 def _fill(con: duckdb.DuckDBPyConnection, build: str, generation: int) -> None:
     con.execute(
         f"""
-        create schema marts; create schema meta;
+        create schema marts; create schema meta; create schema claims;
+        create table claims.facts as from (values
+            ('a_spread', {SPREADS[1]}::double, 'select max(value) from newest where series_id = ''hy_oas'''),
+            ('a_rate', 4.33, 'select max(value) from newest where series_id = ''effr''')
+        ) as t(fact_id, known_now_number, evidence_sql);
         create table meta.build as select '{build}' as build_id, timestamp '2026-02-06 14:20:00.5' as built_at,
             'SIMULATED' as origin, true as is_simulated, date '2026-02-05' as data_through_date,
             {generation} as generation_count;

@@ -6,12 +6,12 @@ import pytest
 
 from analytics.breadth import in_lake
 from analytics.breadth.bucketed import feature_columns
-from analytics.breadth.in_lake import LakeRun
 from analytics.breadth.lake_state import held_state
 from analytics.breadth.lake_verify import buckets_in_lake, verified
 from analytics.breadth.tables import update_breadth
 from analytics.engines import bucket_of
 from analytics.engines.fingerprint import fingerprint_of
+from analytics.engines.on_lake import LakeRun
 from tests.unit.databases import empty_build
 from tests.unit.lakes import new_lake
 from tests.unit.postgres_server import running

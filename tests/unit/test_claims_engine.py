@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from analytics.claims.definition import Claim, Outcome, read_claims, register, sources
-from analytics.claims.events import onsets, spaced
+from analytics.claims.events import onsets, spaced, spaced_in_blocks
 from analytics.claims.expressions import evaluate, names_in
 from analytics.claims.functions import FUNCTIONS, Known
 from analytics.claims.known import Spine, as_known
@@ -207,7 +207,7 @@ def trial(values: list[float], events: list[int], claimed: str = "up", horizon: 
         [date(2020, 1, 1) + timedelta(days=place) for place in range(count)],
         np.ones(count, dtype=bool),
         np.array(more.get("buckets", [3] * count)),
-        0,
+        np.ones(count, dtype=bool),
     )
     outcome = Outcome(kind="return", claimed=claimed)  # type: ignore[arg-type]
     return Trial(outcome, horizon, 1, np.array(events, dtype=np.int64), measured, sample, more.get("since"))  # type: ignore[arg-type]
@@ -244,9 +244,43 @@ def test_buckets_of_drawdowns():
 
 def test_rotation_keeps_the_spacing_and_wraps():
     values = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-    found = set(shifted_statistics(values, np.array([0, 2]), is_share=False, shifts=200).tolist())
+    found = set(shifted_statistics(values[None, :], np.array([0, 0]), np.array([0, 2]), is_share=False, shifts=200))
     # {1,3} {2,4} {3,0} {4,1}: the mean of two is their median
     assert found == {2.0, 3.0, 1.5, 2.5}
+
+
+def test_members_of_a_panel_are_rotated_together_and_what_is_unknown_is_left_out():
+    values = np.array([[0.0, 1.0, 2.0, 3.0], [10.0, 11.0, np.nan, 13.0]])
+    members, events = np.array([0, 1]), np.array([0, 1])
+    found = shifted_statistics(values, members, events, is_share=False, shifts=200)
+    # by one: 1 and nothing; by two: 2 and 13; by three: 3 and 10
+    assert set(found) == {1.0, 7.5, 6.5}
+    assert set(shifted_statistics(values, members, events, is_share=True, shifts=200)) == {1.0, 7.5, 6.5}
+    nothing = np.array([[np.nan, np.nan, 1.0], [np.nan, np.nan, 1.0]])
+    assert len(shifted_statistics(nothing, np.array([0]), np.array([2]), is_share=False, shifts=50)) == 0
+
+
+def test_a_cooldown_ends_with_its_block():
+    # two members of ten sessions: 8 of the first and 1 of the second lie three places apart
+    assert spaced_in_blocks(np.array([2, 4, 8, 11, 13]), 5, 10).tolist() == [2, 8, 11]
+    assert spaced(np.array([2, 4, 8, 11, 13]), 5).tolist() == [2, 8, 13]
+    assert spaced_in_blocks(np.array([], dtype=np.int64), 5, 10).tolist() == []
+
+
+def test_figures_of_a_panel_are_those_of_its_members_together():
+    values = np.array([0.01, 0.02, 0.03, 0.04, -0.01, -0.02, -0.03, np.nan])
+    days = [date(2020, 1, 1) + timedelta(days=place) for place in range(4)]
+    measured = Measured(values, np.isnan(values), pl.Series(days * 2))
+    inside = np.array([False, True, True, True] + [True] * 4)
+    sample = Sample(days * 2, inside, np.array([3] * 8), inside, ("AA", "BB"))
+    events = np.array([2, 3, 5, 7])
+    row = figures_of(Trial(Outcome(kind="return", claimed="up"), 1, 1, events, measured, sample, None))
+    assert (row["n_events"], row["n_pending"], row["n_sessions"], row["n_windows"]) == (3, 1, 7, 4)
+    assert row["event_dates"] == "2020-01-02 BB, 2020-01-03 AA, 2020-01-04 AA, 2020-01-04 BB"
+    assert (row["median"], row["baseline_median"], row["hit_ratio"]) == (0.03, 0.005, round(2 / 3, 8))
+    # the middle session is 3 January: one event before it, of sessions 0.02, -0.01, -0.02; two from it on
+    assert row["effect_first_half"] == pytest.approx(-0.02 + 0.01)
+    assert row["effect_second_half"] == pytest.approx(0.035 - 0.03)
 
 
 def test_benjamini_hochberg_by_hand():
@@ -291,6 +325,15 @@ def row_of(**more: object) -> dict[str, object]:
 )
 def test_verdicts_by_the_rule(more: dict[str, object], verdict: str):
     assert verdict_of(row_of(**more), is_universal=False)[0] == verdict
+
+
+def test_a_history_that_has_just_begun_is_judged_when_there_are_events_enough():
+    row = row_of(n_events=19, hit_ratio=0.5)
+    assert verdict_of(row, is_universal=True, is_young=True) == (
+        "pending",
+        "its history has just begun: 19 of 20 events are over",
+    )
+    assert verdict_of(row | {"n_events": 20}, is_universal=False, is_young=True)[0] == "supported"
 
 
 def test_always_is_refuted_by_one_counter_example():

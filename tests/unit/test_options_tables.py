@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
 
-from analytics.options import tables
+from analytics.engines import BucketFile, Kernel, Reader, run_buckets
+from analytics.engines.on_lake import LakeRun
+from analytics.engines.work import Queries
+from analytics.options import bucketed, tables
 from analytics.options.implied_volatility_tables import update_at_the_money
 from analytics.options.tables import update_options
 from ingest.clock import naive_utc
@@ -21,6 +25,7 @@ from ingest.sources.cboe import cboe_chains
 from ingest.sources.user_file import user_chains
 from tests.unit.option_sample import FETCHED_AT, document, option, payload_of
 from warehouse.connection import migrate
+from warehouse.lake.setting import lake_of
 from warehouse.snapshots import land_snapshot, show_snapshots
 
 TABLE = dataset(cboe_chains.TABLE)
@@ -148,3 +153,33 @@ def test_a_snapshot_that_nobody_took_is_a_gap_once_the_next_was_due(con: duckdb.
     again = later + timedelta(minutes=5)
     land(con, home, seen=again, timestamp="2026-11-20 23:35:00")
     assert con.execute(gaps).fetchall() == missed  # each once
+
+
+def test_an_engine_of_the_lake_gives_the_same_rows(
+    con: duckdb.DuckDBPyConnection, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is a bucket; the engine is this process here, which computes it as a worker would."""
+    morning = {"timestamp": "2026-11-18 14:45:00", "last_trade_time": None, "price": 4000.0}
+    land(con, home, seen=FETCHED_AT - timedelta(hours=6), options=[option(last_trade_time=None)], **morning)
+    land(con, home)
+    update_options(con, home.snapshots)
+    expected = [con.execute(f"from {name} order by all").fetchall() for name in (tables.DAILY, tables.STRIKES)]
+    files = con.execute("select table_id, file from options.gamma_files order by file").fetchall()
+
+    def on_an_engine(engine: str, kernel: Kernel, reader: Reader, queries: Queries, **more: Any) -> list[BucketFile]:
+        return run_buckets("local", kernel, read_files, {key: of_disk(key) for key in queries}, **more)
+
+    def of_disk(key: str) -> str:
+        return f"from read_parquet('{home.snapshots / files[int(key)][1]}') order by random()"
+
+    monkeypatch.setattr(bucketed, "run_buckets", on_an_engine)
+    monkeypatch.setattr(bucketed, "newest_snapshot", lambda con: 1)
+    con.execute("delete from options.gamma_files; delete from options.gamma_daily; delete from options.gamma_strikes")
+    lake = lake_of(f"postgresql://u@127.0.0.1/lake?data={tmp_path / 'lake'}&engine=tcp://127.0.0.1:1")
+    found = update_options(con, home.snapshots, lake=LakeRun(lake, "run"))
+    assert found == tables.OptionsUpdate(2, 2)
+    assert [con.execute(f"from {name} order by all").fetchall() for name in (tables.DAILY, tables.STRIKES)] == expected
+
+
+def read_files() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()

@@ -50,6 +50,18 @@ def test_rows_of_restricted_series_are_left_out_and_counted(home):
     assert rows == {"marts.observations": ("hy_oas, move", 3), "marts.regime_known_episodes": ("hy_oas_bp", 1)}
 
 
+def test_what_was_asked_of_a_restricted_series_is_left_out_of_its_row(home, tmp_path):
+    figures = [one for one in gated(home).left_out if one.what == "figures"]
+    assert [(one.table_path, one.column_name, one.rows_count) for one in figures] == [
+        ("claims.facts", "known_now_number", 1)
+    ]
+    copy_to_folder(home, "csv", tmp_path)
+    (path,) = tmp_path.rglob("*facts*.csv")
+    held = path.read_text()
+    assert "a_rate,4.33" in held
+    assert "a_spread,," in held
+
+
 def test_texts_no_longer_quote_restricted_figures(home, tmp_path):
     texts = {(one.table_path, one.column_name) for one in gated(home).left_out if one.what == "figures in texts"}
     assert texts == {

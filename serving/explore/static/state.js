@@ -22,7 +22,7 @@ export function read(text) {
   const [path, ...chosen] = text.split(";");
   const made = /^(.*)~(level|change|percent|zscore|ratio)(\d+)?$/s.exec(path);
   const name = made ? made[1] : path;
-  const dot = name.indexOf(".");
+  const dot = name.indexOf(".", name.startsWith("claims.") ? 7 : 0);
   const keys = {};
   for (const one of chosen) {
     const equals = one.indexOf("=");
