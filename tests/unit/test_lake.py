@@ -152,6 +152,8 @@ def test_a_lake_is_attached_and_pinned(server, duck, tmp_path):
     attach(con, lake, name="before", snapshot=first)
     assert newest_snapshot(con, "before") == first < second == newest_snapshot(con)
     assert con.execute("from before.s.t").fetchall() == [(1,)]
+    with pytest.raises(LakeUnusable, match="has no snapshot 99 any more"):
+        attach(con, lake, name="gone", snapshot=99)
     with pytest.raises(duckdb.Error, match="read-only"):
         con.execute("insert into before.s.t values (3)")
     shown = str(con.execute("from duckdb_secrets()").fetchall() + con.execute("from duckdb_databases()").fetchall())

@@ -38,6 +38,7 @@ def attach(
 
     ConfigError where packages or keys are missing, LakeUnusable where the catalog cannot be used.
     """
+    assert not is_attached(con, name), f"bug: {name} is attached already"
     load_extensions(con, lake)
     create_secrets(con, lake, name)
     options = [f"data_path {text(lake.data)}", "data_inlining_row_limit 0"]
@@ -48,9 +49,13 @@ def attach(
     if snapshot is not None:
         options.append(f"snapshot_version {int(snapshot)}")
     address = text(f"ducklake:postgres:{lake.catalog}")
-    with lake_errors(lake):
-        con.execute(f"attach {address} as {quoted(name)} ({', '.join(options)})")
-        _require_format(con, lake, name)
+    try:
+        with lake_errors(lake):
+            con.execute(f"attach {address} as {quoted(name)} ({', '.join(options)})")
+            _require_format(con, lake, name)
+    except LakeUnusable:
+        detach(con, name)
+        raise
 
 
 def detach(con: duckdb.DuckDBPyConnection, name: str = "lake") -> None:
@@ -99,5 +104,4 @@ def _require_format(con: duckdb.DuckDBPyConnection, lake: Lake, name: str) -> No
         con, f"select value from {quoted(f'__ducklake_metadata_{name}')}.ducklake_metadata where key = 'version'"
     )
     if held != FORMAT:
-        detach(con, name)
         raise LakeUnusable(f"{lake.address}: its catalog has format {held} of DuckLake, this version needs {FORMAT}")

@@ -35,6 +35,8 @@ def _sentence(lake: Lake, said: str) -> str:
     if "does not match existing data path" in said:
         held = said.partition("in the catalog ")[2].split('"')[1]
         return f"{lake.address}: the data of this catalog lies in {held}, TIDEGAUGE_LAKE says data={lake.data}"
+    if "No snapshot found" in said:
+        return f"{lake.address} has no snapshot {said.rpartition(' ')[2]} any more: `tidegauge lake expire` forgot it"
     if "Unable to connect to Postgres" in said:
         return f"the lake's catalog ({lake.catalog}) cannot be reached: {said.rpartition('failed: ')[2]}"
     if "catalog version" in said.lower() or "DuckLake version" in said:
