@@ -16,6 +16,7 @@ from ingest.errors import ConfigError, HomeUnusable
 from ingest.home import Home, home_at
 from ingest.settings import PROJECT_ROOT, Settings, load_settings
 from orchestration.archive_check import archive_finding, snapshot_findings
+from orchestration.engine_check import engine_finding
 from orchestration.finding import Finding
 from orchestration.lake_check import lake_finding
 
@@ -73,7 +74,8 @@ def examine(*, full: bool = False) -> Iterator[Finding]:
         yield look(settings, home)
     yield archive_finding(home, full=full)
     lake, finding = lake_finding(settings, home)
-    yield from [finding] if finding is not None else []
+    engine = engine_finding(lake)
+    yield from (one for one in (finding, engine) if one is not None)
     if finding is None or finding.level != "bad":
         yield from snapshot_findings(home, lake, full=full)
     yield from _panels(settings, home)
