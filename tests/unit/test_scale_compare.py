@@ -44,14 +44,19 @@ def home_of(folder: Path, run: str, *changes: str) -> Home:
     return home
 
 
-def differences(folder: Path, *changes: str) -> list[Compared]:
-    found = list(compared(home_of(folder, "one"), home_of(folder, "two", *changes), None))
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return home_of(tmp_path_factory.mktemp("homes"), "one")
+
+
+def differences(one: Home, folder: Path, *changes: str) -> list[Compared]:
+    found = list(compared(one, home_of(folder, "two", *changes), None))
     assert len(found) == 5
-    return [one for one in found if not one.is_same]
+    return [table for table in found if not table.is_same]
 
 
-def test_homes_that_differ_by_nature_alone_are_the_same(tmp_path: Path):
-    assert differences(tmp_path) == []
+def test_homes_that_differ_by_nature_alone_are_the_same(one: Home, tmp_path: Path):
+    assert differences(one, tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -67,22 +72,22 @@ def test_homes_that_differ_by_nature_alone_are_the_same(tmp_path: Path):
         ("warehouse: alter table fred.observations add column extra int", "fred.observations", (0, 0)),
     ],
 )
-def test_every_difference_is_found(tmp_path: Path, change: str, name: str, only: tuple[int, int]):
-    (found,) = differences(tmp_path, change)
+def test_every_difference_is_found(one: Home, tmp_path: Path, change: str, name: str, only: tuple[int, int]):
+    (found,) = differences(one, tmp_path, change)
     assert name in found.name
     assert found.only == only
     assert next(told([found])).startswith(f"DIFFERS  {found.name}: ")
 
 
-def test_a_table_of_one_side_only_differs_unless_it_may(tmp_path: Path):
-    before = home_of(tmp_path, "one")
+def test_a_table_of_one_side_only_differs_unless_it_may(one: Home, tmp_path: Path):
     lake_tables = "tidegauge: create table meta.lake_fingerprints (a int); create table marts.more (a int)"
-    found = [one for one in compared(before, home_of(tmp_path, "two", lake_tables), None) if not one.is_same]
-    assert [(one.name, one.rows) for one in found] == [("published: marts.more", (None, 0))]
+    two = home_of(tmp_path, "two", lake_tables)
+    found = [(table.name, table.rows) for table in compared(one, two, None) if not table.is_same]
+    assert found == [("published: marts.more", (None, 0))]
 
 
-def test_what_was_compared_is_counted(tmp_path: Path):
-    lines = list(told(list(compared(home_of(tmp_path, "one"), home_of(tmp_path, "two"), None))))
+def test_what_was_compared_is_counted(one: Home, tmp_path: Path):
+    lines = list(told(list(compared(one, home_of(tmp_path, "two"), None))))
     assert lines == [
         "published file: 4 relations, 56 rows compared both ways, 0 relations differ",
         "build file: 1 relations, 20 rows compared both ways, 0 relations differ",
