@@ -24,9 +24,15 @@ TEXTS: Final = {
 """Columns in which what fits a pattern may differ, and nothing around it."""
 
 TABLES: Final = {
-    "meta.lake_fingerprints": "of the tables of a lake",
+    "meta.lake_fingerprints": "of the buckets of a lake",
+    "breadth.lake_fingerprints": "of the buckets of a lake",
+    "breadth.lake_state": "which snapshot of a lake has the features",
 }
-"""Tables that one side only may have."""
+"""Tables that only a lake fills."""
+
+CHECK_OF_A_LAKE: Final = "a_bucket_of_the_lake_equals_one_computed_here"
+CHECKS: Final = frozenset({"ops.checks", "meta.checks", "meta.quality"})
+"""Tables of checks, in which the one that only a lake has may be."""
 
 
 def may_differ(table: str, column: str) -> bool:
@@ -37,4 +43,5 @@ def may_differ(table: str, column: str) -> bool:
 def reasons() -> dict[str, str]:
     """Return everything that may differ, with its reason."""
     texts = {name: reason for name, (_, reason) in TEXTS.items()}
-    return {f"*.{name}": reason for name, reason in COLUMNS.items()} | FIGURES | texts | TABLES
+    checks = dict.fromkeys(sorted(CHECKS), f"the check {CHECK_OF_A_LAKE}")
+    return {f"*.{name}": reason for name, reason in COLUMNS.items()} | FIGURES | texts | TABLES | checks

@@ -115,10 +115,14 @@ def _compared(con: duckdb.DuckDBPyConnection, name: str, asked: list[str | None]
     counted = [None if one is None else _count(con, f"select count(*) from {one}") for one in asked]
     rows = (counted[0], counted[1])
     before, after = asked
-    if before is None or after is None:
-        return Compared(name, rows, (0, 0))
-    columns = [_columns(con, one) for one in (before, after)]
     table = _table(name)
+    if before is None or after is None or table in by_nature.TABLES:
+        return Compared(name, rows, (0, 0))
+    if table in by_nature.CHECKS:
+        before, after = (
+            f"(from {one} where check_name <> {text(by_nature.CHECK_OF_A_LAKE)})" for one in (before, after)
+        )
+    columns = [_columns(con, one) for one in (before, after)]
     alone = tuple(sorted(column for column in {*columns[0]} ^ {*columns[1]} if not by_nature.may_differ(table, column)))
     both = [column for column in columns[0] if column in columns[1] and not by_nature.may_differ(table, column)]
     listed = ", ".join(_shown(table, column) for column in both) or "1 as nothing"

@@ -93,13 +93,13 @@ def test_two_committers_at_once_lose_and_double_nothing(server: Server, tmp_path
         except duckdb.Error as error:
             failed.append(error)
 
-    writers = [threading.Thread(target=write, args=[days]) for days in (range(1, 5), range(5, 9))]
+    writers = [threading.Thread(target=write, args=[days]) for days in (range(1, 4), range(4, 7))]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     assert failed == []
-    assert held(looking) == [(day, 100) for day in range(9)]
+    assert held(looking) == [(day, 100) for day in range(7)]
     looking.close()
 
 
@@ -139,8 +139,8 @@ def read_beside_a_writer(lake: Lake, folder: Path, reads: int) -> tuple[int, int
 
 
 def test_readers_beside_a_writer_see_whole_commits(server: Server, tmp_path: Path):
-    agreed, _ = read_beside_a_writer(new_lake(server, tmp_path / "lake"), tmp_path, 60)
-    assert agreed == 60
+    agreed, _ = read_beside_a_writer(new_lake(server, tmp_path / "lake"), tmp_path, 30)
+    assert agreed == 30
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ create table marts.market_daily as
         null::double as gap_pct, 'nan'::double as odd
     from range(50) t(i);
 insert into marts.market_daily select * from marts.market_daily limit 1; -- a double row counts twice
+create table meta.checks as select '{run}' as run_id, 'rows_are_there' as check_name, true as is_passed;
 create table meta.build as select '{run}' as run_id, 'build of {run}' as build_id, 3 as tables_count;
 create table meta.regime_ledger as select 1 as n, '{{"run_id":"{run}","state":"calm"}}' as row_json;
 create macro snapshots.chains(moment := timestamp 'infinity') as table select i from range(3) t(i);
@@ -44,14 +45,19 @@ def home_of(folder: Path, run: str, *changes: str) -> Home:
     return home
 
 
-def differences(folder: Path, *changes: str) -> list[Compared]:
-    found = list(compared(home_of(folder, "one"), home_of(folder, "two", *changes), None))
-    assert len(found) == 5
-    return [one for one in found if not one.is_same]
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return home_of(tmp_path_factory.mktemp("homes"), "one")
 
 
-def test_homes_that_differ_by_nature_alone_are_the_same(tmp_path: Path):
-    assert differences(tmp_path) == []
+def differences(one: Home, folder: Path, *changes: str) -> list[Compared]:
+    found = list(compared(one, home_of(folder, "two", *changes), None))
+    assert len(found) == 6
+    return [table for table in found if not table.is_same]
+
+
+def test_homes_that_differ_by_nature_alone_are_the_same(one: Home, tmp_path: Path):
+    assert differences(one, tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -61,30 +67,34 @@ def test_homes_that_differ_by_nature_alone_are_the_same(tmp_path: Path):
         ("tidegauge: update marts.market_daily set gap_pct = 0 where vix_index = 1", "marts.market_daily", (1, 1)),
         ("tidegauge: delete from marts.market_daily where rowid = 50", "marts.market_daily", (1, 0)),
         ("tidegauge: insert into marts.market_daily from marts.market_daily limit 1", "marts.market_daily", (0, 1)),
+        ("tidegauge: update meta.checks set is_passed = false", "meta.checks", (1, 1)),
         ("tidegauge: update meta.build set tables_count = 4", "meta.build", (1, 1)),
         ("tidegauge: update meta.regime_ledger set row_json = replace(row_json, 'calm', 'wild')", "ledger", (1, 1)),
         ("warehouse: update fred.observations set value = null where period = 3", "fred.observations", (1, 1)),
         ("warehouse: alter table fred.observations add column extra int", "fred.observations", (0, 0)),
     ],
 )
-def test_every_difference_is_found(tmp_path: Path, change: str, name: str, only: tuple[int, int]):
-    (found,) = differences(tmp_path, change)
+def test_every_difference_is_found(one: Home, tmp_path: Path, change: str, name: str, only: tuple[int, int]):
+    (found,) = differences(one, tmp_path, change)
     assert name in found.name
     assert found.only == only
     assert next(told([found])).startswith(f"DIFFERS  {found.name}: ")
 
 
-def test_a_table_of_one_side_only_differs_unless_it_may(tmp_path: Path):
-    before = home_of(tmp_path, "one")
-    lake_tables = "tidegauge: create table meta.lake_fingerprints (a int); create table marts.more (a int)"
-    found = [one for one in compared(before, home_of(tmp_path, "two", lake_tables), None) if not one.is_same]
-    assert [(one.name, one.rows) for one in found] == [("published: marts.more", (None, 0))]
+def test_a_table_of_one_side_only_differs_unless_it_may(one: Home, tmp_path: Path):
+    lake_tables = (
+        "tidegauge: create table meta.lake_fingerprints (a int); create table marts.more (a int);"
+        f" insert into meta.checks values ('two', '{by_nature.CHECK_OF_A_LAKE}', true)"
+    )
+    two = home_of(tmp_path, "two", lake_tables)
+    found = [(table.name, table.rows) for table in compared(one, two, None) if not table.is_same]
+    assert found == [("published: marts.more", (None, 0))]
 
 
-def test_what_was_compared_is_counted(tmp_path: Path):
-    lines = list(told(list(compared(home_of(tmp_path, "one"), home_of(tmp_path, "two"), None))))
+def test_what_was_compared_is_counted(one: Home, tmp_path: Path):
+    lines = list(told(list(compared(one, home_of(tmp_path, "two"), None))))
     assert lines == [
-        "published file: 4 relations, 56 rows compared both ways, 0 relations differ",
+        "published file: 5 relations, 57 rows compared both ways, 0 relations differ",
         "build file: 1 relations, 20 rows compared both ways, 0 relations differ",
     ]
 
