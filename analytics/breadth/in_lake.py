@@ -25,7 +25,7 @@ import polars as pl
 from analytics.breadth.bucketed import FEATURES, ORDER, PANEL, feature_columns, features_kernel, panel_query
 from analytics.breadth.features import STANDARD
 from analytics.breadth.lake_state import FEATURES_TABLE, LakeState, held_state
-from analytics.breadth.panel import prices_of
+from analytics.breadth.panel import prices_of, prices_of_some
 from analytics.engines import BucketFile, Fingerprint, run_buckets
 from analytics.engines.buckets import BUCKET, BUCKETS, buckets_of
 from analytics.engines.engine import kind_of
@@ -111,7 +111,7 @@ def _whole(con: duckdb.DuckDBPyConnection, panel: Panel, run: LakeRun) -> LakeSt
     buckets = panel.buckets
     files: dict[str, str] = {}
     for some in _groups(buckets):
-        prices = prices_of(con, panel.membership.join(some, on="permid", how="semi"), panel.sessions, None)
+        prices = prices_of_some(con, panel.membership, some, panel.sessions)
         placed = prices.join(some, on="permid").sort(BUCKET, *ORDER)
         for (bucket,), rows in placed.partition_by(BUCKET, as_dict=True, maintain_order=True).items():
             name = _name(bucket)

@@ -10,7 +10,7 @@ import polars as pl
 
 from analytics.breadth.bucketed import ORDER, feature_columns, features_kernel, panel_query
 from analytics.breadth.lake_state import FEATURES_TABLE, held_state
-from analytics.breadth.panel import prices_of
+from analytics.breadth.panel import prices_of_some
 from analytics.breadth.tables import current_membership, inputs_changed
 from analytics.engines import Fingerprint
 from analytics.engines.buckets import BUCKET, buckets_of
@@ -59,7 +59,7 @@ def verified(con: duckdb.DuckDBPyConnection, buckets: Iterable[int], *, wide: bo
     placed = buckets_of(membership["permid"], "permid")
     for bucket in buckets:
         stocks = placed.filter(pl.col(BUCKET) == bucket)
-        rows = prices_of(con, membership.join(stocks, on="permid", how="semi"), sessions, None)
+        rows = prices_of_some(con, membership, stocks, sessions)
         computed = _computed(con, rows.join(stocks, on="permid"))
         where = f"(from lake.{FEATURES_TABLE} at (version => {state.snapshot}) where {BUCKET} = {int(bucket)})"
         held = fingerprint_of(con, feature_columns(), where)

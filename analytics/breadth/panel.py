@@ -23,6 +23,18 @@ SPLITS: Final = f"{serving('prices')[0].source}.splits"
 """Of the provider whose prices come first: the other's split file is its funds'."""
 
 
+def prices_of_some(
+    con: duckdb.DuckDBPyConnection, membership: pl.DataFrame, stocks: pl.DataFrame, sessions: pl.DataFrame
+) -> pl.DataFrame:
+    """Return prices_of for the stocks of `stocks` (permid) alone, over all sessions.
+
+    Who a price belongs to is decided among all that ever bore its ticker, so their stays are looked at too.
+    """
+    tickers = membership.join(stocks, on="permid", how="semi")["ticker"].unique()
+    sharing = membership.filter(pl.col("ticker").is_in(tickers.implode()))
+    return prices_of(con, sharing, sessions, None).join(stocks, on="permid", how="semi", maintain_order="left")
+
+
 def prices_of(
     con: duckdb.DuckDBPyConnection, membership: pl.DataFrame, sessions: pl.DataFrame, from_seq: int | None
 ) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from analytics.engines.on_lake import LakeRun
 from tests.unit.databases import empty_build
 from tests.unit.lakes import new_lake
 from tests.unit.postgres_server import running
-from tests.unit.test_breadth_tables import DAYS, NOW, TABLES, closes, landed, loaded, table
+from tests.unit.test_breadth_tables import DAYS, NOW, TABLES, closes, landed, loaded, members, table
 from tests.unit.test_panel_landing import price
 from warehouse.connection import migrate
 from warehouse.lake.attached import attach
@@ -77,12 +77,14 @@ def test_the_features_of_the_lake_are_those_of_the_file(both, monkeypatch):
     """One life of two homes, compared after each step: making them is what costs."""
     plain, con, lake = both
     monkeypatch.setattr(in_lake, "_TAIL_SESSIONS", 2)
+    monkeypatch.setattr(in_lake, "_STOCKS_AT_ONCE", 1)
 
     assert update_breadth(plain).extent == "nothing"
     update = update_breadth(con, lake=LakeRun(lake, "no prices at all"))
     assert (update.extent, update.feature_rows) == ("all", 0)
     assert [table(con, name) for name in TABLES] == [[], [], []]
 
+    on_both(both, members, ("BBB-2", DAYS[200], "BBB", None))  # a ticker that was borne before, by another stock
     on_both(both, loaded, len(DAYS) - 5)
     assert updated(both, "first")[1].extent == "all"
     assert updated(both, "nothing")[1].extent == "nothing"
@@ -112,7 +114,7 @@ def test_the_features_of_the_lake_are_those_of_the_file(both, monkeypatch):
     assert updated(both, "not as remembered")[1].extent == "all"
 
     verdicts = list(verified(con, buckets_in_lake(con), wide=False))
-    assert [one.is_equal for one in verdicts] == [True] * 3
+    assert [one.is_equal for one in verdicts] == [True] * 4
     assert {one.engine for one in verdicts} == {"local"}
     con.execute("update breadth.lake_fingerprints set sum_hash = '0' where bucket_seq = ?", [bucket_of("BBB")])
     assert not next(verified(con, [bucket_of("BBB")], wide=False)).is_equal
