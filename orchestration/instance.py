@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import sys
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ingest.home import Home
@@ -20,16 +21,16 @@ STATE_VARIABLE = "TIDEGAUGE_DAGSTER_HOME"
 """dagster.yaml reads every base_dir from it."""
 
 
-def open_instance(home: Home, shared: SecretStr | None = None) -> DagsterInstance:
+def open_instance(home: Home, shared: SecretStr | None = None) -> AbstractContextManager[DagsterInstance]:
     """Return the instance whose state lies in `home.dagster`, or in the database `shared`; a context manager.
 
     Its files are a log for people: one that is damaged is set aside and begun anew, and a warning says so.
     """
     if shared is not None:
-        from orchestration.shared_instance import open_shared
+        from orchestration.shared_instance import shared_instance
 
         os.environ[STATE_VARIABLE] = str(home.dagster.resolve())
-        return open_shared(shared)
+        return shared_instance(shared)
     from alembic.util import CommandError
     from dagster import DagsterInstance
     from sqlalchemy.exc import DatabaseError, OperationalError

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingest import secrets
-from ingest.errors import ConfigError
+from ingest.errors import ConfigError, HomeUnusable
 from ingest.home import Home
 from ingest.settings import load_settings
 from orchestration.instance import STATE_VARIABLE, dagster_environment, open_instance
@@ -74,9 +74,34 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(server: Se
     wrong = server.dsn(password="wr0ng-Secret-77")
     secrets.guard(wrong)
     with pytest.raises(ConfigError, match=f"setting {DSN_VARIABLE}: Dagster cannot use that database: ") as caught:
-        open_instance(home, SecretStr(wrong))
+        open_instance(home, SecretStr(wrong)).__enter__()
     assert "authentication failed" in str(caught.value)
     assert "Secret" not in str(caught.value)
+
+
+def test_a_database_that_goes_away_ends_a_run_in_words_and_one_that_comes_back_does_not(
+    server: Server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("dagster_postgres.utils.time.sleep", lambda _: None)
+    home, dsn = Home(tmp_path / "home").ensure(), SecretStr(server.dsn(database="dagster"))
+    with open_instance(home, dsn) as instance:
+        before = instance.get_runs_count()
+        server.stop()
+        server.start()
+        assert instance.get_runs_count() == before
+    server.stop()
+    with pytest.raises(ConfigError, match="Dagster cannot use that database"):
+        open_instance(home, dsn).__enter__()
+    server.start()
+    with pytest.raises(HomeUnusable, match=r"went away: .*What had landed is whole; run again"):
+        lose(server, home, dsn)
+    server.start()
+
+
+def lose(server: Server, home: Home, dsn: SecretStr) -> None:
+    with open_instance(home, dsn) as instance:
+        server.stop()
+        instance.get_runs_count()
 
 
 def test_dagsters_own_processes_find_the_shared_instance(server: Server, tmp_path, monkeypatch):
