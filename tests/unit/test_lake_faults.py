@@ -12,11 +12,13 @@ import duckdb
 import pytest
 
 from ingest import secrets
-from ingest.errors import TidegaugeError
+from ingest.errors import HomeUnusable, TidegaugeError
+from ingest.home import Home
 from orchestration.scale_demo import object_store
 from orchestration.scale_demo.object_store import ObjectStore
 from tests.unit.lakes import new_address, new_lake, opened
 from tests.unit.postgres_server import PASSWORD, Server, running
+from warehouse.connection import home_errors
 from warehouse.lake.commit import committing, register
 from warehouse.lake.setting import Lake, lake_of
 
@@ -235,3 +237,19 @@ def catalog_texts(server: Server, database: str) -> list[str]:
         for (table,) in tables
         for (text,) in server.asked(f'select t::text from "{table}" as t', database=database)
     ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Could not connect to server error for HTTP GET to 'http://db.example/tide/a.parquet'",
+        'Unable to connect to Postgres at "host=db.example": Connection refused',
+        "Failed to execute query: server closed the connection unexpectedly",
+    ],
+)
+def test_a_lake_that_goes_away_under_a_run_is_no_bug(tmp_path: Path, said: str):
+    with (
+        pytest.raises(HomeUnusable, match=r"the lake does not answer: .*What had landed is whole"),
+        home_errors(Home(tmp_path)),
+    ):
+        raise duckdb.IOException(said)
