@@ -11,7 +11,6 @@ import polars as pl
 
 from ingest.lazily import load_when_used
 from ingest.rules.rule import Rule
-from ingest.rules.said_once import say_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,15 +72,12 @@ def _expectation(rule: Rule) -> Any:
 def _any_frame() -> Any:
     """Return the batch definition that every frame is handed to: a context costs more to make than a suite to run."""
     import great_expectations as gx
-    from great_expectations import expectations as gxe
     from great_expectations.data_context.types.base import (
         DataContextConfig,
         InMemoryStoreBackendDefaults,
         ProgressBarsConfig,
     )
 
-    say_once(gxe.ExpectColumnPairValuesAToBeGreaterThanB)
-    say_once(gxe.ExpectColumnValuesToBeBetween)
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
         progress_bars=ProgressBarsConfig(globally=False),
