@@ -253,3 +253,17 @@ def test_a_lake_that_goes_away_under_a_run_is_no_bug(tmp_path: Path, said: str):
         home_errors(Home(tmp_path)),
     ):
         raise duckdb.IOException(said)
+
+
+def test_a_run_whose_lake_does_not_answer_at_its_start_says_that(tmp_path: Path, monkeypatch):
+    from ingest.settings import load_settings
+    from orchestration.session import open_session
+
+    monkeypatch.setenv("TIDEGAUGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TIDEGAUGE_LAKE", f"postgresql://tide@127.0.0.1:1/lake?data={tmp_path / 'lake'}")
+    with pytest.raises(HomeUnusable, match="cannot be reached"), open_session(load_settings()):
+        pytest.fail("there is no lake")
+    monkeypatch.setattr("orchestration.session.Session.begin", lambda _: {}["gone"])
+    monkeypatch.delenv("TIDEGAUGE_LAKE")
+    with pytest.raises(KeyError, match="gone"), open_session(load_settings()):
+        pytest.fail("it has not begun")
