@@ -234,8 +234,8 @@ def open_session(settings: Settings, progress: Progress = no_progress) -> Iterat
     session = Session(settings, home, catalog, run_id, started_at, progress, patience, lake)
     with WriterLock(home):
         try:
-            session.begin()
             with session.step():
+                session.begin()
                 yield session
         finally:
             session.finish()

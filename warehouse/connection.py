@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ingest.errors import AnotherWriter, HomeUnusable
+from ingest.errors import AnotherWriter, HomeUnusable, told
 from ingest.home import Home
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ _DAMAGED = (
     "Failure while replaying WAL",
 )
 _NAMED_FILE = re.compile(r'file "([^"]+)"')
+_LAKE_GONE = (
+    "for HTTP ",
+    "Unable to connect to Postgres",
+    "server closed the connection",
+    "terminating connection due to",
+)
+"""Of its store on S3 and of its catalog: nothing else of a build file asks a server."""
+
 _DISK_FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Out of disk")
 
 
@@ -133,6 +141,8 @@ def home_sentence(home: Home, error: Exception, read: Path | None = None) -> str
         return f"cannot write to {home.root}: it is read-only for this user. Set TIDEGAUGE_HOME to a folder you own."
     if isinstance(error, (NotADirectoryError, FileExistsError)):
         return f"{error.filename or home.root} cannot be used: a file stands where a folder should be. Move it away."
+    if isinstance(error, duckdb.Error) and any(sign in text for sign in _LAKE_GONE):
+        return f"the lake does not answer: {told(text)}. What had landed is whole; run again when it does"
     if is_damage(error):
         named = _NAMED_FILE.search(text)
         return _damage_sentence(home, Path(named[1].removesuffix(".wal")) if named else read or home.warehouse)

@@ -80,6 +80,7 @@ def test_services_that_fail_leave_nothing_partial_and_nothing_doubled(
         store_is_gone = _broken(ASKING, running.store.kill, env, logs[1], battered)
         assert store_is_gone == 5, told(logs[1])
         running.store.start()
+        time.sleep(10)  # it answers before it finds every object again
         first = victim_at(ASKING, env, logs[2])
         second = tidegauge("run", env=env, timeout=1200)
         assert second.returncode == 6, second.stderr

@@ -12,11 +12,13 @@ import duckdb
 import pytest
 
 from ingest import secrets
-from ingest.errors import TidegaugeError
+from ingest.errors import HomeUnusable, TidegaugeError
+from ingest.home import Home
 from orchestration.scale_demo import object_store
 from orchestration.scale_demo.object_store import ObjectStore
 from tests.unit.lakes import new_address, new_lake, opened
 from tests.unit.postgres_server import PASSWORD, Server, running
+from warehouse.connection import home_errors
 from warehouse.lake.commit import committing, register
 from warehouse.lake.setting import Lake, lake_of
 
@@ -235,3 +237,33 @@ def catalog_texts(server: Server, database: str) -> list[str]:
         for (table,) in tables
         for (text,) in server.asked(f'select t::text from "{table}" as t', database=database)
     ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Could not connect to server error for HTTP GET to 'http://db.example/tide/a.parquet'",
+        'Unable to connect to Postgres at "host=db.example": Connection refused',
+        "Failed to execute query: server closed the connection unexpectedly",
+    ],
+)
+def test_a_lake_that_goes_away_under_a_run_is_no_bug(tmp_path: Path, said: str):
+    with (
+        pytest.raises(HomeUnusable, match=r"the lake does not answer: .*What had landed is whole"),
+        home_errors(Home(tmp_path)),
+    ):
+        raise duckdb.IOException(said)
+
+
+def test_a_run_whose_lake_does_not_answer_at_its_start_says_that(tmp_path: Path, monkeypatch):
+    from ingest.settings import load_settings
+    from orchestration.session import open_session
+
+    monkeypatch.setenv("TIDEGAUGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TIDEGAUGE_LAKE", f"postgresql://tide@127.0.0.1:1/lake?data={tmp_path / 'lake'}")
+    with pytest.raises(HomeUnusable, match="cannot be reached"), open_session(load_settings()):
+        pytest.fail("there is no lake")
+    monkeypatch.setattr("orchestration.session.Session.begin", lambda _: {}["gone"])
+    monkeypatch.delenv("TIDEGAUGE_LAKE")
+    with pytest.raises(KeyError, match="gone"), open_session(load_settings()):
+        pytest.fail("it has not begun")
