@@ -68,12 +68,15 @@ def _execute(session: Session, job_name: JobName) -> None:
     from orchestration.dbt_state import keep_under
 
     keep_under(session.home.dbt)  # before the assets are imported, which need the parsed project
-    from orchestration.ahead import GATE_PACKAGES, import_ahead
     from orchestration.definitions import defs
     from orchestration.instance import open_instance
 
     if job_name == "daily":
-        import_ahead(*GATE_PACKAGES)
+        # Before any thread begins: imported beside Dagster, or a publisher, it met them half way through SQLAlchemy,
+        # whose parts import one another, and found modules that were not finished.
+        import ingest.rules.expectations  # noqa: F401, I001 - says what of the next is not loaded
+
+        import great_expectations  # noqa: F401
     with warnings.catch_warnings(), open_instance(session.home, session.settings.dagster_postgres_dsn) as instance:
         warnings.simplefilter("ignore")  # Dagster's notes on its own beta features
         try:
