@@ -43,7 +43,7 @@ def held_state(con: duckdb.DuckDBPyConnection) -> LakeState | None:
     if found is None or not _has(con, "duckdb_tables()", "table_name", "lake"):
         return None
     rows = con.execute(
-        f"select bucket_seq, rows_count, sum_hash, xor_hash, engine_name from {_FINGERPRINTS}"
+        f"select bucket_seq, bucket_rows_count, sum_hash, xor_hash, engine_name from {_FINGERPRINTS}"
     ).fetchall()
     fingerprints = {row[0]: Fingerprint(row[1], int(row[2], 16), int(row[3], 16)) for row in rows}
     snapshot, tail_from = found

@@ -64,7 +64,7 @@ def fetch(context: FetchContext) -> Iterator[Payload | SourceError]:
     if held is None:
         yield from _week(context, missing[0], "T1", headers)
         return
-    again = [max(held)] if held else []
+    again = [max(held)] if held and missing else []  # what was restated comes with a new week
     for done, week in enumerate([*missing, *again]):
         context.progress(f"off-exchange volume of {week}", done, len(missing) + len(again))
         # tier 2 first: where it fails, the week counts as not held and both are asked for again
