@@ -60,7 +60,7 @@ def in_mart_unit(rows: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
         try:
             known.append((series_id, unit, catalog.factor(unit, catalog.by_id(series_id).unit)))
         except KeyError:
-            continue
+            continue  # the rule on units refuses those, with their unit in the reason
     schema = {"series_id": pl.String, "unit": pl.String, "_factor": pl.Float64}
     factors = pl.DataFrame(known, schema=schema, orient="row")
     return (
