@@ -65,6 +65,15 @@ def guard_configured(environment: Mapping[str, str], env_file: Path) -> None:
         guard(*_configured(dotenv_values(env_file).items()))
 
 
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what is named as a key, or as an address that may hold one: for our own helpers."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not (_NAMED_LIKE_A_SECRET.search(name) or _NAMED_LIKE_AN_ADDRESS.search(name))
+    }
+
+
 def is_guarding() -> bool:
     """Say whether there is any secret to blot out."""
     return bool(_guarded)
