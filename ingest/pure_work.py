@@ -16,7 +16,7 @@ from ingest.reading import Module, Reading, read
 from ingest.rules.evidence import Evidence
 from ingest.second_process import JUDGE, READ, SecondProcess, Work, done
 
-SMALL: Final = 4 * 1024
+SMALL: Final = 1024
 """A shorter body is read sooner than it is sent."""
 
 LARGE: Final = 32 * 1024 * 1024

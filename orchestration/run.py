@@ -59,7 +59,9 @@ def _run(settings: Settings, job_name: JobName, progress: Progress) -> RunOutcom
         _patient_collector(),
         _second_process(settings, job_name) as second,
         open_session(settings, progress, second) as session,
+        warnings.catch_warnings(),
     ):
+        warnings.simplefilter("ignore")  # Dagster's notes on its own beta features, and what publishers' clients say
         progress("starting", 0, None)
         try:
             if second is not None:
@@ -89,8 +91,7 @@ def _execute(session: Session, job_name: JobName) -> None:
         import ingest.rules.expectations  # noqa: F401, I001 - says what of the next is not loaded
 
         import great_expectations  # noqa: F401
-    with warnings.catch_warnings(), open_instance(session.home, session.settings.dagster_postgres_dsn) as instance:
-        warnings.simplefilter("ignore")  # Dagster's notes on its own beta features
+    with open_instance(session.home, session.settings.dagster_postgres_dsn) as instance:
         try:
             defs.resolve_job_def(job_name).execute_in_process(
                 instance=instance,
