@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from orchestration.ingestion import SourceOutcome
     from orchestration.unchanged import Plan
+    from warehouse.copied_ahead import CopiedAhead
     from warehouse.lake.setting import Lake
     from warehouse.publish import PublishResult
     from warehouse.runs import RunState
@@ -57,6 +58,7 @@ class Session:
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
     plan: Plan | None = None
+    ahead: CopiedAhead | None = None
     release: PublishResult | None = None
     _failure: BaseException | None = None
     _connection: duckdb.DuckDBPyConnection | None = None
@@ -154,6 +156,8 @@ class Session:
         from warehouse.runs import finish_run
 
         reason = reason_of(self._failure) if self._failure is not None else None
+        if self.ahead is not None:
+            self.ahead.discard()
         try:
             finish_run(self.con, self.run_id, self._state(), self.settings.clock(), reason)
         except Exception:
