@@ -16,8 +16,8 @@ NATURAL: Final = 1
 
 def onsets(condition: pl.Series) -> Places:
     """Return the places at which the condition is TRUE and was not on the session before."""
-    before = condition.shift(1).fill_null(value=False)
-    found: Places = np.flatnonzero((condition & ~before).fill_null(value=False).to_numpy()).astype(np.int64)
+    held = condition.cast(pl.Float32).to_numpy() == 1  # NULL is NaN then, which equals nothing
+    found: Places = np.flatnonzero(held & ~np.concatenate([[False], held[:-1]])).astype(np.int64)
     return found
 
 

@@ -91,6 +91,8 @@ class Outcomes:
             values, close = (_doubles(frame, f"{word}max_adverse_{horizon}d_ratio") for word in ("", "close_"))
             pending = (frame[f"return_{horizon}d_reason"] == PENDING).fill_null(value=False).to_numpy()
             return Measured(values, pending, exits, close)
+        if outcome.kind == "best_return":
+            return self._best(horizon, exits)
         if outcome.kind == "realised_volatility":
             return self._later(_volatility_ahead(self._closes, horizon), horizon, exits)
         if outcome.kind == "max_drawdown":
@@ -98,6 +100,15 @@ class Outcomes:
         series = self._values(outcome)
         later = series.shift(-horizon)
         return self._later(_plain(later - series if outcome.kind == "change" else later / series - 1), horizon, exits)
+
+    def _best(self, horizon: int, exits: pl.Series) -> Measured:
+        """Return how far the highest close of the holding lies above its entry."""
+        opened = _highest(self._closes, horizon, after=1) / _doubles(self._returns, "entry_open_index") - 1
+        closed = _highest(self._closes, horizon, after=2) / _doubles(self._returns, "entry_close_index") - 1
+        is_by_close = (self._returns["entry_basis"] == "close").fill_null(value=False).to_numpy()
+        pending = (self._returns[f"return_{horizon}d_reason"] == PENDING).fill_null(value=False).to_numpy()
+        values = np.where(is_by_close, closed, opened)
+        return Measured(np.where(pending, np.nan, values), pending, exits, np.where(pending, np.nan, closed))
 
     def _values(self, outcome: Outcome) -> pl.Series:
         known = self._features.get(str(outcome.of))
@@ -121,9 +132,9 @@ class Outcomes:
         return Measured(values, pending, exits, close, total if horizon >= TOTAL_FROM else None)
 
     def _exits(self, frame: pl.DataFrame, horizon: int) -> pl.Series:
-        """Return the session at whose close each holding is over."""
-        name = f"exit_{horizon}d_date"
-        return frame[name] if name in frame.columns else self._spine.dates.shift(-horizon)
+        """Return the session at whose close each holding is over; where a price is missing, whose day has come."""
+        name, later = f"exit_{horizon}d_date", self._spine.dates.shift(-horizon)
+        return pl.select(pl.coalesce(frame[name], later)).to_series() if name in frame.columns else later
 
     def _later(self, values: Doubles, horizon: int, exits: pl.Series) -> Measured:
         pending = np.arange(len(values)) >= len(values) - horizon
@@ -199,6 +210,14 @@ def _windows(values: Doubles, length: int) -> Doubles:
     """Return for each place the values of the `length` sessions after it and its own first; NaN past the end."""
     filled = np.concatenate([values, np.full(length, np.nan)])
     found: Doubles = np.lib.stride_tricks.sliding_window_view(filled, length + 1)
+    return found
+
+
+def _highest(closes: Doubles, length: int, *, after: int) -> Doubles:
+    """Return the highest of `length` closes, the first of which is so many sessions after each one."""
+    found = np.full(len(closes), np.nan)
+    highest = _windows(closes, length - 1).max(axis=1)
+    found[: max(0, len(closes) - after)] = highest[after:]
     return found
 
 
