@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 import numpy as np
@@ -23,11 +24,10 @@ def onsets(condition: pl.Series) -> Places:
 
 def spaced(places: Places, cooldown: int) -> Places:
     """Return the places at least `cooldown` apart, greedy from the left: what a reader at the time would have taken."""
-    found: list[int] = []
-    at = 0
-    while at < len(places):
-        found.append(int(places[at]))
-        at = int(np.searchsorted(places, places[at] + cooldown))
+    ordered, found, at = places.tolist(), [], 0
+    while at < len(ordered):
+        found.append(ordered[at])
+        at = bisect_left(ordered, ordered[at] + cooldown, at)
     return np.array(found, dtype=np.int64)
 
 

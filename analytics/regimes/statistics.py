@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from itertools import pairwise
 from typing import Final
 
@@ -76,10 +77,11 @@ def windows_that_fit(positions: npt.NDArray[np.int64], length: int) -> int:
 
     Greedy from the left, which is the most there can be. `positions` are session numbers in order.
     """
+    places = positions.tolist()
     count, at = 0, 0
-    while at < len(positions):
+    while at < len(places):
         count += 1
-        at = int(np.searchsorted(positions, positions[at] + length))
+        at = bisect_left(places, places[at] + length, at)
     return count
 
 
@@ -126,7 +128,7 @@ def resampled_medians(values: Doubles, weights: Counts, rows: npt.NDArray[np.int
     the values are, all without it.
     """
     order = np.argsort(values, kind="stable")
-    ranked, drawn = values[order], weights[order if rows is None else rows[order]]
+    ranked, drawn = values[order], weights.take(order if rows is None else rows[order], axis=0)
     lower, upper = median_places(drawn)
     medians = (ranked[lower] + ranked[upper]) / 2
     medians[drawn[lower, np.arange(drawn.shape[1])] == 0] = np.nan  # what lies in the middle was drawn
@@ -159,7 +161,8 @@ def _reached(drawn: Counts, until: Counts, rank: Counts, resamples: npt.NDArray[
     before = np.where(block > 0, until[block - 1, np.arange(len(resamples))], 0)
     places = block * _BLOCK + np.arange(_BLOCK)[:, None]
     last = len(drawn) - 1
-    inside = np.where(places <= last, drawn[np.minimum(places, last), resamples], 0)
+    inside = drawn.ravel().take(np.minimum(places, last) * drawn.shape[1] + resamples)
+    inside[places > last] = 0
     inside[0] += before
     passed = (_add_up(inside) <= rank).sum(axis=0)
     reached: npt.NDArray[np.int64] = np.minimum(block * _BLOCK + passed, last)
