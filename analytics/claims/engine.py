@@ -187,24 +187,26 @@ def _condition_rows(world: World, claim: Claim, version: int, conditions: Condit
 
     Of a panel it is whether that of any member holds.
     """
-    condition = reduce(operator.or_, conditions)
-    unknown = [
-        pl.select(pl.when(_is_unknown(world.known(claim, name))).then(pl.lit(name))).to_series().alias(name)
-        for name in sorted(claim.features() & set(world.there))
-    ]
-    frame = pl.DataFrame({"session_date": world.spine.dates, "is_true": condition})
-    reasons = pl.DataFrame(unknown).select(pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)).to_series()
-    return frame.with_columns(
+    names = sorted(claim.features() & set(world.there))
+    unknown = {f"no_{name}": _is_unknown(world.known(claim, name)) for name in names}
+    named = [pl.when(f"no_{name}").then(pl.lit(name)) for name in names]
+    reasons = pl.concat_str(named, separator=", ", ignore_nulls=True) if named else pl.lit("")
+    frame = pl.DataFrame(
+        {"session_date": world.spine.dates, "is_true": reduce(operator.or_, conditions), **unknown}
+    ).filter(world.since(claim.starts))
+    return frame.select(
+        "session_date",
+        "is_true",
         pl.lit(claim.id).alias("claim_id"),
         pl.lit(version).alias("claim_version"),
         pl.when(pl.col("is_true").is_null())
         .then(
-            pl.when(pl.Series(reasons) != "")
-            .then(pl.lit("unknown at the cut-off: ") + pl.Series(reasons))
+            pl.when(reasons != "")
+            .then(pl.lit("unknown at the cut-off: ") + reasons)
             .otherwise(pl.lit("a value inside its window is missing, or the window is not full yet"))
         )
         .alias("reason_text"),
-    ).filter(pl.col("session_date") >= claim.starts)
+    )
 
 
 def _is_unknown(known: Sequence[Known]) -> pl.Series:

@@ -47,6 +47,7 @@ class Outcomes:
         self._of_fund = cache(self._fund_returns)
         self._made = cache(self._measure)
         self._mark = cache(self._frame_mark)
+        self._exits = cache(self._read_exits)
         self._prices = cache(self._read_prices)
         self._calendar = cache(self._read_calendar)
         closes = con.execute("select session_date, sp500_close_index as close from marts.market_daily").pl()
@@ -84,7 +85,7 @@ class Outcomes:
         if outcome.kind == "dovish_event":
             return self._dovish_events(outcome.after_days or 0, horizon)
         frame = self._returns if outcome.of is None or outcome.is_of_feature else self._of_fund(outcome.of)
-        exits = self._exits(frame, horizon)
+        exits = self._exits("" if frame is self._returns else str(outcome.of), horizon)
         if outcome.kind in ("return", "absolute_return", "relative_return", "return_within"):
             return self._return(outcome, frame, horizon, exits)
         if outcome.kind == "max_adverse":
@@ -131,10 +132,11 @@ class Outcomes:
             values, close, total = (_within(one, outcome) for one in (values, close, total))
         return Measured(values, pending, exits, close, total if horizon >= TOTAL_FROM else None)
 
-    def _exits(self, frame: pl.DataFrame, horizon: int) -> pl.Series:
+    def _read_exits(self, ticker: str, horizon: int) -> pl.Series:
         """Return the session at whose close each holding is over; where a price is missing, whose day has come."""
-        name, later = f"exit_{horizon}d_date", self._spine.dates.shift(-horizon)
-        return pl.select(pl.coalesce(frame[name], later)).to_series() if name in frame.columns else later
+        frame, name = self._of_fund(ticker) if ticker else self._returns, f"exit_{horizon}d_date"
+        later = pl.col("session_date").shift(-horizon)
+        return frame.select(pl.coalesce(name, later) if name in frame.columns else later).to_series()
 
     def _later(self, values: Doubles, horizon: int, exits: pl.Series) -> Measured:
         pending = np.arange(len(values)) >= len(values) - horizon
@@ -195,7 +197,7 @@ def _doubles(frame: pl.DataFrame, name: str) -> Doubles:
 
 
 def _plain(values: pl.Series) -> Doubles:
-    found: Doubles = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    found: Doubles = values.cast(pl.Float64).to_numpy()  # NULL is NaN there
     return found
 
 

@@ -241,14 +241,13 @@ def frame_of(table: DerivedTable, rows: Sequence[Mapping[str, Any]]) -> pl.DataF
 
 def _joined(table: DerivedTable, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     schema = schema_of(table.columns)
-    shaped = [
-        frame.select(
-            pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
-            for name, kind in schema.items()
-        )
-        for frame in frames
-    ]
-    return pl.concat(shaped) if shaped else pl.DataFrame(schema=schema)
+    if not frames:
+        return pl.DataFrame(schema=schema)
+    joined = pl.concat(frames, how="diagonal_relaxed")
+    return joined.select(
+        pl.col(name).cast(kind) if name in joined.columns else pl.lit(None, kind).alias(name)
+        for name, kind in schema.items()
+    )
 
 
 def _with_known_at(world: World, events: pl.DataFrame) -> pl.DataFrame:

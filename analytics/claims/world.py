@@ -55,11 +55,11 @@ class World:
         self.outcomes = Outcomes(con, self.spine, dict(self.features))  # what came of it is as it stands today
         self._hide_revised(con)
         closes = self.features[_INDEX].values.cast(pl.Float64)
-        drawdowns = (closes / closes.cum_max() - 1).fill_null(np.nan).to_numpy()
+        drawdowns = (closes / closes.cum_max() - 1).to_numpy()
         self.buckets = bucket_of(drawdowns)
         self.dates: list[date] = self.spine.dates.to_list()
         self.sources = sources()
-        self._since = cache(lambda start: self.spine.dates >= start)
+        self.since = cache(lambda start: self.spine.dates >= start)
         self._measured: dict[tuple[Outcome, int, tuple[str, ...]], Measured] = {}
 
     def _read_members(self, con: duckdb.DuckDBPyConnection, claim: Claim) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class World:
         """Return the world as it was after so many sessions: a condition must not differ in it."""
         cut = copy(self)
         cut.spine = Spine(self.spine.sessions.head(count))
-        cut._since = cache(lambda start: cut.spine.dates >= start)
+        cut.since = cache(lambda start: cut.spine.dates >= start)
         cut.features = {
             name: Known(x.values.head(count), _head(x.periods, count), _head(x.sessions, count))
             for name, x in self.features.items()
@@ -135,7 +135,7 @@ class World:
         self, claim: Claim, text: str, parameters: Mapping[str, float], seen: dict[str, Seen] | None = None
     ) -> Conditions:
         """Return the condition on each session, NULL before the claim's start, of each member; `seen` is by member."""
-        there = self._since(claim.starts)
+        there = self.since(claim.starts)
         names = [name for name in sorted(claim.features()) if name in by_member()]
         found = []
         for place, member in enumerate(self.members(claim)):
