@@ -165,12 +165,12 @@ def evidence_sql(query: str, moment: datetime) -> str:
 def fact_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the rows of claims.facts."""
     told, rows, register = sources(), [], facts()
-    of_now = {fact.id: evidence.number(fact.query, evidence.now) for fact in register if fact.query}
     of_then = {
         fact.id: evidence.number(fact.query, _moment(said))
         for fact in sorted(register, key=lambda one: one.source)
         if fact.query and (said := told[fact.source].said_date)
     }
+    of_now = {fact.id: evidence.number(fact.query, evidence.now) for fact in register if fact.query}
     for fact in register:
         said, query = told[fact.source].said_date, fact.query
         now, then = of_now.get(fact.id), of_then.get(fact.id)

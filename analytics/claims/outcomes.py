@@ -50,6 +50,7 @@ class Outcomes:
         self._exits = cache(self._read_exits)
         self._prices = cache(self._read_prices)
         self._calendar = cache(self._read_calendar)
+        self._mark_of_calendar = cache(lambda: "".join(of_series(one) for one in self._calendar().get_columns()))
         closes = con.execute("select session_date, sp500_close_index as close from marts.market_daily").pl()
         self._closes = self._aligned(closes)["close"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         self._dovish = con.execute(
@@ -73,8 +74,7 @@ class Outcomes:
         if not ticker:
             columns = [*self._returns.get_columns(), pl.Series(self._closes)]
             return "".join(of_series(column) for column in columns)
-        frames = (self._prices(ticker), self._calendar())
-        return "".join(of_series(column) for frame in frames for column in frame.get_columns())
+        return "".join(of_series(column) for column in self._prices(ticker).get_columns()) + self._mark_of_calendar()
 
     def _aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
         return self._spine.sessions.select("session_date").join(
