@@ -1,7 +1,8 @@
 """What Dagster's pages show of a table after a run: rows, newest day, and whether its figures are simulated.
 
 Row counts of tables come from DuckDB's catalog and newest days from one query over all tables, so that a run pays
-milliseconds. duckdb_columns() is not asked: it binds every view of the build file, which takes longer than the rest of the step.
+milliseconds. duckdb_columns() is not asked: it binds every view of the build file, which takes longer than the rest of
+the step.
 """
 
 from __future__ import annotations
