@@ -33,6 +33,7 @@ from warehouse.lake.setting import lake_of
 
 ROWS, WEEKS = 200_000, 52
 _EARLY = (1, 2)
+_WAYS = ("file", "lake")
 _MEMORY = {"memory_limit": "1500MB", "preserve_insertion_order": "false"}
 _WEEK = """
 select 'U' || lpad((i * 5000 // {rows})::varchar, 5, '0') as underlying, i as contract_number,
@@ -172,8 +173,8 @@ def main() -> None:
     with bench_folder() as folder:
         folder.chmod(0o755)  # PostgreSQL may run as somebody else
         points = curve(folder, rows, weeks, in_file)
-    print("| | | landing, s || aggregates, s || release, s || MB ||")
-    print("| weeks | million rows | file | lake | file | lake | file | lake | file | lake |")
+    ways = (f"{what}: {where}" for what in ("landing, s", "aggregates, s", "release, s", "MB") for where in _WAYS)
+    print(f"| weeks | million rows | {' | '.join(ways)} |")
     print("|---" * 10 + "|")
     for one in points:
         pairs = ((one.landing, 2), (one.aggregates, 2), (one.release, 3), (one.megabytes, 1))
