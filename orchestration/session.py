@@ -144,12 +144,11 @@ class Session:
     def _begin_lake(self, lake: Lake) -> None:
         """Prove that the lake is ours, and finish there what a run before did not."""
         from warehouse.lake.belonging import claim
-        from warehouse.lake.snapshots import adopt_files, create_tables, register_snapshots
+        from warehouse.lake.snapshots import bring_in, create_tables
 
         claim(self.con, self.home, lake)
         create_tables(self.con, lake)
-        adopt_files(self.con, self.snapshots, self.home.snapshots)
-        register_snapshots(self.con, self.snapshots)
+        bring_in(self.con, self.snapshots, self.home.snapshots, run_id=self.run_id, now=self.now)
 
     def finish(self) -> None:
         """Record how the run ended, and let go of the build file."""
