@@ -31,7 +31,7 @@ from warehouse.lake.setting import Lake
 from warehouse.lake.snapshots import register_snapshots
 from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY, RELEASED
+from warehouse.published_table import AS_OF, AS_OF_PARTS, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY, RELEASED
 from warehouse.releases import (
     STAMP,
     Release,
@@ -269,6 +269,7 @@ def _fill(
         }
         _write_rows(con, BUILD, [tuple(of_file[name] for name, *_ in BUILD.columns)])
         _write_rows(con, AS_OF, _readable(queries))
+        _write_rows(con, AS_OF_PARTS, _parts(queries))
         _write_rows(con, LINEAGE, lineage(con))
         for table in PUBLISH_TABLES:
             _comment(con, table, prefix)
@@ -282,6 +283,12 @@ def _fill(
 def _readable(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, bool, str]]:
     """Return the rows of meta.as_of: it says of marts how they are read at a moment."""
     return [(one.mart, one.select is not None, one.how) for one in queries if isinstance(one, AsOf)]
+
+
+def _parts(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, str, str]]:
+    """Return the rows of meta.as_of_parts."""
+    wide = [one for one in queries if isinstance(one, AsOf)]
+    return [(one.mart, ", ".join(part.columns), part.select) for one in wide for part in one.parts]
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: DeclaredTable, prefix: str) -> None:
