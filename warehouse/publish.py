@@ -32,7 +32,7 @@ from warehouse.lake.setting import Lake
 from warehouse.lake.snapshots import register_snapshots
 from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY
+from warehouse.published_table import AS_OF, AS_OF_PARTS, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY
 from warehouse.release_file import (
     SIMULATED_PREFIX,
     comment_on,
@@ -237,6 +237,7 @@ def _fill(
         }
         write_rows(con, BUILD, [tuple(of_file[name] for name, *_ in BUILD.columns)], _ALIAS)
         write_rows(con, AS_OF, _readable(queries), _ALIAS)
+        write_rows(con, AS_OF_PARTS, _parts(queries), _ALIAS)
         write_rows(con, LINEAGE, lineage(con), _ALIAS)
         for table in PUBLISH_TABLES:
             comment_on(con, table, _ALIAS, is_simulated=is_simulated)
@@ -251,6 +252,12 @@ def _fill(
 def _readable(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, bool, str]]:
     """Return the rows of meta.as_of: it says of marts how they are read at a moment."""
     return [(one.mart, one.select is not None, one.how) for one in queries if isinstance(one, AsOf)]
+
+
+def _parts(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, str, str]]:
+    """Return the rows of meta.as_of_parts."""
+    wide = [one for one in queries if isinstance(one, AsOf)]
+    return [(one.mart, ", ".join(part.columns), part.select) for one in wide for part in one.parts]
 
 
 def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str) -> None:
