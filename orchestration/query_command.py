@@ -36,7 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")
 _Raw = Annotated[
     bool, typer.Option("--raw", help="csv: no quote before text that a spreadsheet would run as a formula.")
 ]
-_Lake = Annotated[
+LakeBeside = Annotated[
     bool,
     typer.Option("--lake", help="Read the big tables too, as lake.<source>.<table>: the lake as the release had it."),
 ]
@@ -55,7 +55,7 @@ def query(
     output: Output = None,
     raw: _Raw = False,
     as_json: Json = False,
-    lake: _Lake = False,
+    lake: LakeBeside = False,
 ) -> None:
     """Read the published file. Read-only: no other file, no network, no settings.
 
@@ -63,7 +63,7 @@ def query(
     """
     from serving.query.querying import run_query
 
-    beside = _lake() if lake else None
+    beside = lake_of_settings() if lake else None
     run_query(home_of_settings(), _sql(sql, file), form_of(form, as_json=as_json), output, raw=raw, lake=beside)
 
 
@@ -78,7 +78,7 @@ def as_of(
     output: Output = None,
     raw: _Raw = False,
     as_json: Json = False,
-    lake: _Lake = False,
+    lake: LakeBeside = False,
 ) -> None:
     """Read the published file as it could be known at a moment: marts.<mart> in the SQL is the mart as of then.
 
@@ -92,7 +92,7 @@ def as_of(
         instant = moment_of(moment)
     except ValueError as error:
         raise QueryRefused(f"MOMENT: {error}") from None
-    beside = _lake() if lake else None
+    beside = lake_of_settings() if lake else None
     form_asked = form_of(form, as_json=as_json)
     run_query(home_of_settings(), _sql(sql, file), form_asked, output, moment=instant, raw=raw, lake=beside)
 
@@ -145,7 +145,7 @@ def home_of_settings() -> Home:
     return home_at(load_settings().home)
 
 
-def _lake() -> Lake:
+def lake_of_settings() -> Lake:
     """Return the lake of the settings; ConfigError where they name none."""
     from ingest.settings import load_settings
     from warehouse.lake.setting import configured

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.query_command import LakeBeside, lake_of_settings
+
 if TYPE_CHECKING:
     from ingest.home import Home
 
@@ -22,17 +24,20 @@ def register(app: typer.Typer) -> None:
     app.command()(shell)
 
 
-def shell(is_duckdb: _DuckDB = False) -> None:
+def shell(is_duckdb: _DuckDB = False, lake: LakeBeside = False) -> None:
     """Open a prompt on the published file. Read-only; .help says what there is, .as_of sets a moment.
 
     A new release is read from the next entry on. Without a terminal, entries are read from standard input.
     """
+    from ingest.errors import QueryRefused
     from ingest.home import home_at
     from ingest.settings import load_settings
     from serving.query.shell import Shell
 
+    if is_duckdb and lake:
+        raise QueryRefused("DuckDB's own shell would be handed the keys of the lake: --lake goes without --duckdb")
     home = home_at(load_settings().home)
-    session = Shell(home)
+    session = Shell(home, lake_of_settings() if lake else None)
     if is_duckdb:
         _duckdb_shell(home)
     raise typer.Exit(session.run(None if sys.stdin.isatty() else sys.stdin))

@@ -11,6 +11,8 @@ of the text stays as it was compiled. What a model declares (`as_of` of its `con
     as_of: {select: "…"}             a select of its own; in it `known.<relation>` is a relation as it was known,
                                      `stored.<mart>` its rows up to the moment, `marts.<mart>` all of them, and
                                      $moment the moment
+    as_of: {spine: "…"}              computed, on the days of this select, written like the one above: what is joined
+                                     to them can be left out where its columns are not asked for (as_of_spine.py)
     as_of: {none: "why"}             it has no past
 
 Without a declaration a mart is its stored rows by the first of CLOCKS that it has, and any other relation is computed.
@@ -21,11 +23,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 import duckdb
 
 from ingest.errors import ConfigError
+from warehouse.as_of_spine import Part, Wide
 
 COMPILED: Final = "intermediate.compiled"
 """What the build compiled, one row per relation: schema_name, name, as_of (JSON), sql_text."""
@@ -33,9 +37,9 @@ CLOCKS: Final = ("cutoff_at", "settled_at", "known_at")
 """Which column of a stored row says since when it stands: the first of these that a mart has."""
 MOMENT: Final = "$moment"
 """What stands for the moment in a select."""
-KINDS: Final = ("computed", "rows_by", "rows_of", "select", "none")
+KINDS: Final = ("computed", "rows_by", "rows_of", "select", "spine", "none")
 
-Kind = Literal["computed", "rows_by", "rows_of", "select", "none"]
+Kind = Literal["computed", "rows_by", "rows_of", "select", "spine", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +130,18 @@ class Relations:
         if rule.kind == "rows_by":
             return _rows(mart, rule.detail)
         known = _Known(self)
-        body = known.body("marts", mart)
-        ctes = ",\n".join(
-            f"{name} as {'materialized ' if is_shared else ''}(\n{text}\n)"
-            for name, (text, is_shared) in known.ctes.items()
-        )
-        return f"with {ctes}\nselect * from (\n{body}\n)" if ctes else body
+        return known.with_ctes(known.body("marts", mart))
+
+    def parts(self, mart: str) -> list[Part]:
+        """Return the selects of a mart by parts, each at $moment; none of a mart without a spine."""
+        if self.rule("marts", mart).kind != "spine":
+            return []
+        wide = Wide.of(mart, self.sql("marts", mart))
+        found = []
+        for columns in wide.parts():
+            known = _Known(self)
+            found.append(Part(columns, known.with_ctes(known.wide(mart, wide, columns))))
+        return found
 
     def sql(self, schema: str, name: str) -> str:
         """Return the select that made a relation."""
@@ -161,7 +171,23 @@ class _Known:
             raise ConfigError(f"{schema}.{name} {rule.detail}: no mart can be computed from it as of a moment")
         if rule.kind == "select":
             return self._replaced(rule.detail, by_hand=True)
+        if rule.kind == "spine":
+            return self.wide(name, Wide.of(name, self.relations.sql(schema, name)))
         return self._replaced(self.relations.sql(schema, name), by_hand=False)
+
+    def wide(self, mart: str, wide: Wide, columns: Sequence[str] | None = None) -> str:
+        """Return the select of a mart on the spine that it declares, of some of its columns."""
+        here = f"select '{mart}'"
+        spine = self._replaced(self.relations.rule("marts", mart).detail, by_hand=True)
+        return self._replaced(wide.text(here, columns), by_hand=False).replace(here, spine)
+
+    def with_ctes(self, body: str) -> str:
+        """Return a select with what it rests on before it."""
+        ctes = ",\n".join(
+            f"{name} as {'materialized ' if is_shared else ''}(\n{text}\n)"
+            for name, (text, is_shared) in self.ctes.items()
+        )
+        return f"with {ctes}\nselect * from (\n{body}\n)" if ctes else body
 
     def _replaced(self, text: str, *, by_hand: bool) -> str:
         """Return `text` with the names of relations replaced, and what they stand for in `ctes`."""
@@ -180,7 +206,7 @@ class _Known:
         cte = f"known_{name}"
         if cte not in self.ctes:
             schema = self.relations.schema_of(name) if schema == "known" else schema
-            is_shared = schema == "marts" and self.relations.rule(schema, name).kind == "computed"
+            is_shared = schema == "marts" and self.relations.rule(schema, name).kind in {"computed", "spine"}
             self.ctes[cte] = (self.body(schema, name), is_shared)
         return cte
 
@@ -194,6 +220,7 @@ def _rows(mart: str, clock: str) -> str:
     return f'select * from marts."{mart}" where "{clock}" <= {MOMENT}'
 
 
+@lru_cache(maxsize=256)  # the parts of a wide mart rest on the same texts
 def _relations(text: str) -> list[tuple[tuple[str, str], int, int]]:
     """Return the relations that `text` names with their schema: schema and name, where it starts and where it ends."""
     import sqlglot

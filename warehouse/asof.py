@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from ingest.clock import NEW_YORK, naive_utc
+from warehouse.as_of_spine import Part
 from warehouse.as_of_text import MOMENT, Relations, compiled_in
 from warehouse.published_table import AS_OF
 
@@ -62,6 +63,7 @@ class AsOf:
     select: str | None
     how: str
     columns: tuple[tuple[str, str | None], ...]  # name, comment
+    parts: tuple[Part, ...] = ()  # of a wide mart: the selects of few of its columns, at $moment
 
     def statements(self, build_id: str, prefix: str = "") -> list[str]:
         """Return the SQL that stores macro, view and comments; run it with the new file in use."""
@@ -123,7 +125,8 @@ def as_of_queries(con: duckdb.DuckDBPyConnection, tables: Sequence[Mart]) -> lis
             how = f"Stored rows with {rule.detail} up to then."
         else:
             how = "Computed as the mart is, over what was known by then."
-        found.append(AsOf(table.name, select and select.replace(MOMENT, _MOMENT), how, columns))
+        parts = tuple(relations.parts(table.name))
+        found.append(AsOf(table.name, select and select.replace(MOMENT, _MOMENT), how, columns, parts))
     return found
 
 

@@ -7,7 +7,7 @@ keys that are moments the newest counts. A mart whose key has no date is drawn r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from serving.explore.published import Reading
@@ -16,7 +16,7 @@ from serving.report.rendering import has_table
 from serving.units import short_unit_of
 from warehouse.asof import without_past
 from warehouse.presentation import PERIOD_COLUMNS
-from warehouse.published_table import KEYS
+from warehouse.published_table import AS_OF_PARTS, KEYS
 from warehouse.sql import quoted
 
 Kind = Literal["number", "flag", "state", "moment"]
@@ -60,6 +60,7 @@ class Mart:
     selectors: tuple[str, ...]
     newest_of: tuple[str, ...]  # keys that are moments: of several rows the newest counts
     no_past: str | None  # why it cannot be read as of a moment
+    parts: Mapping[str, str] = field(default_factory=dict)  # of a wide one: column, the select at $moment that has it
 
     @property
     def path(self) -> str:
@@ -113,12 +114,11 @@ def catalog_of(reading: Reading) -> Catalog:
                 columns[mart][name] = Column(name, dtype, kind, _unit(name, kind, told), told)
     keys = _keys(reading)
     lacking = without_past(reading.con)
-    return Catalog(
-        {
-            name: _mart(name, told.removeprefix(_MARK), columns[name], types[name], keys.get(name, ()), lacking)
-            for name, told in described.items()
-        }
-    )
+    marts = {
+        name: _mart(name, told.removeprefix(_MARK), columns[name], types[name], keys.get(name, ()), lacking)
+        for name, told in described.items()
+    }
+    return Catalog({**marts, **{name: replace(marts[name], parts=parts) for name, parts in _parts(reading).items()}})
 
 
 def as_document(catalog: Catalog) -> list[dict[str, Any]]:
@@ -184,6 +184,14 @@ def _keys(reading: Reading) -> dict[str, tuple[str, ...]]:
     if has_table(reading.con, "meta", KEYS.name):
         for mart, column in reading.rows(f"select mart, column_name from {KEYS.path} order by mart, key_position"):
             found[mart] = (*found.get(mart, ()), column)
+    return found
+
+
+def _parts(reading: Reading) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    if has_table(reading.con, AS_OF_PARTS.schema, AS_OF_PARTS.name):
+        for mart, columns, select in reading.rows(f"select mart, column_names, select_text from {AS_OF_PARTS.path}"):
+            found.setdefault(mart, {}).update(dict.fromkeys(columns.split(", "), select))
     return found
 
 

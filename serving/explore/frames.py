@@ -132,13 +132,32 @@ def key_of_row(con: duckdb.DuckDBPyConnection, mart: Mart, keys: Sequence[tuple[
 
 
 def _read(con: duckdb.DuckDBPyConnection, wanted: Wanted) -> pl.DataFrame:
+    """Read a frame; at a moment that of a wide mart by its parts, which have the same rows."""
     mart = wanted.mart
     where, values = _where(mart, wanted.keys)
-    source = mart.source
-    if wanted.moment is not None:
+    if wanted.moment is None:
+        return _rows(con, mart, mart.source, where, values, wanted.columns)
+    if not mart.parts.keys() >= {*wanted.columns, mart.axis} or mart.selectors:
         source = f"marts.{quoted(f'{mart.name}_as_of')}(?::timestamp)"
-        values = [wanted.moment, *values]
-    columns = ", ".join(_cast(mart, name) for name in wanted.columns)
+        return _rows(con, mart, source, where, [wanted.moment, *values], wanted.columns)
+    asked: dict[str, list[int]] = {}
+    for place, name in enumerate(wanted.columns):
+        asked.setdefault(mart.parts[name], []).append(place)
+    frames = []
+    for select, places in asked.items():
+        names = [wanted.columns[place] for place in places]
+        frame = _rows(con, mart, f"({select})", where, {"moment": wanted.moment}, names)
+        frames.append(frame.rename(dict(zip(map(str, range(len(places))), map(str, places), strict=True))))
+    whole = frames[0]
+    for frame in frames[1:]:
+        whole = whole.join(frame, on=X, how="left")
+    return whole.select(X, *map(str, range(len(wanted.columns))))
+
+
+def _rows(
+    con: duckdb.DuckDBPyConnection, mart: Mart, source: str, where: str, values: Any, names: Sequence[str]
+) -> pl.DataFrame:
+    columns = ", ".join(_cast(mart, name) for name in names)
     if mart.axis is None:
         order = ", ".join(quoted(name) for name in mart.key) or "1"
         sql = f"select {_label(mart)}, {columns} from {source} where {where} order by {order} limit {MOST_ROWS + 1}"
@@ -148,7 +167,7 @@ def _read(con: duckdb.DuckDBPyConnection, wanted: Wanted) -> pl.DataFrame:
         one = f"qualify row_number() over (partition by {day} order by {newest}) = 1" if newest else ""
         sql = f"select {day}, {columns} from {source} where {where} and {day} is not null {one} order by 1"
     frame = con.execute(sql, values).pl()
-    frame.columns = [X, *map(str, range(len(wanted.columns)))]  # by place: a mart may have a column of any name
+    frame.columns = [X, *map(str, range(len(names)))]  # by place: a mart may have a column of any name
     return frame.unique(X, keep="last", maintain_order=True)
 
 

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.clock import NEW_YORK
 from ingest.errors import QueryRefused, TidegaugeError
 from ingest.home import Home, nothing_published
 from serving.query.querying import Format, run_query
 from serving.query.terminal import say
+
+if TYPE_CHECKING:
+    from warehouse.lake.setting import Lake
 
 HELP: Final = """\
 SQL, on one line or several; a semicolon or an empty line ends it. Tables need no schema. Nothing can be written.
@@ -34,11 +37,12 @@ HISTORY_LINES: Final = 2000
 class Shell:
     """One session. `run` reads lines until they end and returns an exit code: that of the last entry that failed."""
 
-    def __init__(self, home: Home) -> None:
-        """Take the home; NothingPublished where it has no release."""
+    def __init__(self, home: Home, lake: Lake | None = None) -> None:
+        """Take the home, and the lake to read beside it; NothingPublished where the home has no release."""
         if not home.published.exists():
             raise nothing_published(home)
         self._home = home
+        self._lake = lake
         self._moment: datetime | None = None
         self._form: Format | None = None
         self._build = ""
@@ -109,7 +113,7 @@ class Shell:
             say("interrupted", sys.stderr)
 
     def _query(self, sql: str) -> None:
-        run_query(self._home, sql, self._form, moment=self._moment, is_quiet=True)
+        run_query(self._home, sql, self._form, moment=self._moment, is_quiet=True, lake=self._lake)
 
     # -- commands ----------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,10 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 360, 150
 LEFT, RIGHT, TOP, BOTTOM = 40, 40, 8, 18
-ROW: Final = 13
-"""Height of a row of cells."""
+ROW: Final = 20
+"""Height of a row of cells with its name."""
+NAME: Final = 11
+"""Of this the name has so much, above its cells: on them it could not be read."""
 
 Point: TypeAlias = tuple[date, float | None]
 
@@ -118,7 +120,7 @@ def sparkline(values: Sequence[float | None]) -> Markup:
 
 
 def strips(axis: TimeAxis, named: Sequence[tuple[str, Sequence[tuple[str, date, date]]]], label: str) -> Markup:
-    """Return a row of cells for each name; the kind of a cell is its class in the style sheet."""
+    """Return a row of cells below each name; the kind of a cell is its class in the style sheet."""
     bottom = TOP + len(named) * ROW
     drawn = [
         f'<path class="g" d="{"".join(f"M{_short(axis.x(day))},{TOP}V{bottom}" for day in axis.years)}"/>',
@@ -127,10 +129,10 @@ def strips(axis: TimeAxis, named: Sequence[tuple[str, Sequence[tuple[str, date, 
     for place, (name, spans) in enumerate(named):
         top = TOP + place * ROW
         drawn += [
-            f'<path class="h {kind}" d="{_rectangles(axis, found, top, ROW - 2)}"/>'
+            f'<path class="h {kind}" d="{_rectangles(axis, found, top + NAME, ROW - NAME - 2)}"/>'
             for kind, found in _by_name(spans).items()
         ]
-        drawn.append(f'<text class="t n" x="{LEFT + 2}" y="{_short(top + 8.5)}">{escape(name)}</text>')
+        drawn.append(f'<text class="t n" x="{LEFT}" y="{_short(top + NAME - 2)}">{escape(name)}</text>')
     return drawing("".join(drawn), label, bottom + BOTTOM)
 
 

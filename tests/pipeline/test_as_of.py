@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -66,6 +67,23 @@ def test_every_mart_at_the_moment_of_the_build_is_the_mart(published: Path, mart
     assert {mart: why for mart, is_readable, why in told if not is_readable} == {
         mart: why for mart, why in without_as_of().items() if mart in marts
     }
+
+
+def test_a_wide_mart_by_its_parts_has_the_rows_and_figures_of_its_macro(published: Path):
+    moment = datetime(2014, 3, 11, 13, 15)
+    with duckdb.connect(str(published), read_only=True) as con:
+        parts = con.execute("select mart, column_names, select_text from meta.as_of_parts").fetchall()
+        macros = {
+            mart: con.execute(f"from marts.{mart}_as_of(?)", [moment]).pl() for mart in {mart for mart, _, _ in parts}
+        }
+        for mart, columns, select in parts:
+            (unique,) = con.execute("select list(column_name) from meta.keys where mart = ?", [mart]).fetchone() or ()
+            names = columns.split(", ")
+            found = con.execute(select, {"moment": moment}).pl()
+            assert {*unique} < {*names}, "its key is of the spine"
+            assert found.sort(unique).select(names).equals(macros[mart].sort(unique).select(names)), (mart, columns)
+    listed = {name for mart, names, _ in parts if mart == "market_daily" for name in names.split(", ")}
+    assert listed == {*macros["market_daily"].columns}
 
 
 def test_nothing_known_later_shows(published: Path, marts: set[str]):

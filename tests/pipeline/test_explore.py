@@ -42,6 +42,18 @@ def test_every_mart_is_drawn(page: TestClient):
         assert all(set(line["keys"]) == set(mart["selectors"]) for line in lines if line["axis"] is not None)
 
 
+def test_a_wide_mart_is_read_by_its_parts(page: TestClient, demo_home: Path):
+    names = ["vix_index", "hy_oas_bp", "data_origin", "vix_band"]
+    asked = [("s", f"market_daily.{name}") for name in names]
+    lines = page.get("/api/view", params=[*asked, ("asof", "2014-03-10")]).json()["lines"]
+    with duckdb.connect(str(demo_home / "published" / "tidegauge.duckdb"), read_only=True) as con:
+        moment = "marts.new_york('2014-03-11 00:00')"
+        expected = con.execute(
+            f"select session_date::varchar, {', '.join(names)} from marts.market_daily_as_of({moment}) order by 1"
+        ).fetchall()
+    assert list(zip(lines[0]["x"], *(line["y"] for line in lines), strict=True)) == expected
+
+
 def test_as_of_is_what_the_macro_says(page: TestClient, demo_home: Path):
     asked = [("s", "carry_daily.carry_2y_bp"), ("s", "etf_flows_daily.flow_usd_mn;ticker=SPY"), ("asof", "2023-03-10")]
     carry, flows = page.get("/api/view", params=asked).json()["lines"]

@@ -400,11 +400,14 @@ def test_releases_are_followed_and_never_mixed(tmp_path: Path):
     for thread in threads:
         thread.start()
     for turn in range(12):
+        build_id = f"b{turn % 2 + 1}"
         waiting = tmp_path / "waiting.duckdb"
-        os.link(tmp_path / f"b{turn % 2 + 1}.duckdb", waiting)
+        os.link(tmp_path / f"{build_id}.duckdb", waiting)
         os.replace(waiting, home.published)
         waiting.unlink(missing_ok=True)
-        time.sleep(0.1)
+        before, until = len(answers), time.monotonic() + 30
+        while time.monotonic() < until and all(one["build"]["build_id"] != build_id for one in answers[before:]):
+            time.sleep(0.01)
     done.set()
     for thread in threads:
         thread.join()

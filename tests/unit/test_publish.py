@@ -123,7 +123,17 @@ def test_the_published_file_is_whole_read_only_and_described(home):
         "meta.freshness",
         *(
             f"meta.{name}"
-            for name in ("as_of", "build", "quality", "runs", "checks", "regime_ledger", "readings", "charts")
+            for name in (
+                "as_of",
+                "as_of_parts",
+                "build",
+                "quality",
+                "runs",
+                "checks",
+                "regime_ledger",
+                "readings",
+                "charts",
+            )
         ),
     }
     assert all(comments.values())

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,6 +21,7 @@ from serving.query.names import column_names, table_names
 from serving.query.shell import Shell
 from tests.cli import COMMAND, ROOT
 from tests.unit.query_home import publish_small, tree
+from warehouse.lake.setting import Lake
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,23 @@ def test_duckdbs_own_shell_is_locked(home: Home, tmp_path: Path, monkeypatch, ca
     assert "enable_external_access = false" in ran.stdout
     with duckdb.connect(str(home.published), read_only=True) as con:  # what it is given runs
         con.execute(ran.stdout.partition("-cmd ")[2].rpartition(";")[0])
+
+
+def test_the_lake_is_read_beside_the_file_at_every_entry(home: Home, monkeypatch, capsys):
+    asked: list[Any] = []
+    monkeypatch.setattr("serving.query.shell.run_query", lambda *_, lake, **__: asked.append(lake))
+    lake = Lake("postgresql://nobody@localhost/lake", "/nowhere")
+    assert Shell(home, lake).run(["from lake.cboe.option_quotes;", ".as_of 2023-03-13", "select 1;"]) == 0
+    assert asked == [lake, lake]
+    monkeypatch.setenv("TIDEGAUGE_HOME", str(home.root))
+    monkeypatch.delenv("TIDEGAUGE_LAKE", raising=False)
+    capsys.readouterr()
+    for arguments, told in (
+        (["--lake"], "--lake reads the lake that TIDEGAUGE_LAKE names"),
+        (["--lake", "--duckdb"], "--lake goes without --duckdb"),
+    ):
+        assert cli.call(["shell", *arguments]) != 0
+        assert told in capsys.readouterr().err
 
 
 def test_names_for_the_tab_key(home: Home, tmp_path: Path):
