@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 
 from ingest.archive import Archive
-from ingest.batch import Batch, PartOfPayloadChanged, Window
+from ingest.batch import Batch, Window
 from ingest.catalog import Catalog
 from ingest.clock import Clock, naive_utc
-from ingest.connector import (
-    FORMER,
-    STANDING,
-    FetchContext,
-    HasSecondOpinion,
-    Pair,
-    SourceModule,
-    TableModule,
-    no_progress,
-)
+from ingest.connector import FetchContext, Pair, no_progress
 from ingest.connectors import Connector
-from ingest.dataset import Dataset, dataset
+from ingest.dataset import Dataset
 from ingest.errors import SourceError, SymbolUnknown
-from ingest.gathering import archived_batches, fetched, parsed
+from ingest.gathering import archived_batches, fetched
 from ingest.patience import Patience
 from ingest.payload import Http, Payload
+from ingest.reading import Module, Reading, read
 from ingest.rules.doubles import dataset_key, one_row_each
+from ingest.second_process import Work, done
 from ingest.settings import Settings
 
-Module = SourceModule | TableModule
+Begin = Callable[[Connector, Module, Payload, Sequence[Pair]], Work[Reading]]
+"""Begins the reading of a payload: here, or in the second process."""
+
+
+def begun_here(connector: Connector, module: Module, payload: Payload, pairs: Sequence[Pair]) -> Work[Reading]:
+    """Read a payload at once."""
+    return done(read(connector, module, payload, pairs))
 
 
 def build_context(
@@ -65,17 +65,22 @@ def build_context(
 
 
 def collect(
-    connector: Connector, context: FetchContext, *, module: Module | None = None, begun_at: datetime | None = None
+    connector: Connector,
+    context: FetchContext,
+    *,
+    module: Module | None = None,
+    begun_at: datetime | None = None,
+    begin: Begin | None = None,
 ) -> Batch:
     """Ask one connector for everything it serves and return what came, with a problem for each thing that broke.
 
     A payload that breaks its contract is a problem and the others are kept. A SourceError raised by `fetch` ends the
     asking; what came before it is kept. Errors that are not about the source (HomeUnusable) are raised. Payloads are
     archived under the connector's name. `begun_at` (aware): the moment of the batch, where another than now; a rebuild
-    replays batches in the order of these moments.
+    replays batches in the order of these moments. `begin` says where payloads are read; here, one by one, without it.
     """
     asking = module or connector.module
-    gathered = _Gathered(connector, asking, context.pairs)
+    gathered = _Gathered(connector, asking, context.pairs, begin=begin or begun_here)
     fetched_at = begun_at or context.clock()
     context.http.begin(fetched_at.isoformat())
     if connector.name != connector.source:
@@ -158,6 +163,8 @@ class _Gathered:
     frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     windows: list[Window] = field(default_factory=list)
     payloads: list[Payload] = field(default_factory=list)
+    begin: Begin = begun_here
+    came: deque[SourceError | tuple[datetime, Work[Reading]]] = field(default_factory=deque)  # not counted yet
     problems: list[SourceError] = field(default_factory=list)
     unknown: list[SymbolUnknown] = field(default_factory=list)
     compared: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -166,41 +173,43 @@ class _Gathered:
 
     def fetch_failed(self, error: SourceError) -> None:
         """Take the error of one request, or of the whole fetch."""
-        self.problems.append(error)
-        self._miss({error.payload})
+        self.came.append(error)
 
     def take(self, payload: Payload) -> None:
-        """Parse one payload; keep its rows and windows, or the reason why there are none."""
+        """Read one payload, or have it read; what it gives counts in the order in which payloads came."""
         self.payloads.append(replace(payload, body=b"", bytes_count=len(payload.body)))
-        found = parsed(self.connector.name, payload, self._parse)
-        if isinstance(found, PartOfPayloadChanged):
-            self.problems.extend(found.problems)
-            self.doubtful |= found.groups
-            rows = found.rows
-        elif isinstance(found, SymbolUnknown) and payload.meta.get(STANDING) == FORMER:
-            self.unknown.append(found)
-            return
-        elif isinstance(found, SourceError):
-            self.problems.append(found)
-            self._miss({found.payload, *payload.meta.values(), *payload.meta.get("series", "").split(",")})
-            return
+        moment = naive_utc(payload.fetched_at)
+        self.came.append((moment, self.begin(self.connector, self.module, payload, self.pairs)))
+        while self.came and not (isinstance(self.came[0], tuple) and not self.came[0][1].done()):
+            self._take_next()
+
+    def _take_next(self) -> None:
+        came = self.came.popleft()
+        if isinstance(came, SourceError):
+            self.problems.append(came)
+            self._miss({came.payload})
         else:
-            rows = found
-        tables = {self.connector.table_ids[0]: rows} if isinstance(rows, pl.DataFrame) else rows
-        self._hold_to_contract(payload, tables)
-        if isinstance(self.module, HasSecondOpinion):
-            self.compared |= self.module.second_opinion(payload)
-        self.windows.extend(
-            window if window.table_id else replace(window, table_id=self.connector.table_ids[0])
-            for window in self.module.windows(payload, rows)  # type: ignore[arg-type]  # what this module's parse gave
-        )
-        moment = pl.lit(naive_utc(payload.fetched_at), dtype=pl.Datetime("us"))
-        for table_id, frame in tables.items():
+            moment, reading = came
+            self._keep(reading.result(), moment)
+
+    def _keep(self, found: Reading, fetched_at: datetime) -> None:
+        self.problems.extend(found.problems)
+        self.doubtful |= found.doubtful
+        if found.unknown is not None:
+            self.unknown.append(found.unknown)
+        if found.missed is not None:
+            self._miss(found.missed)
+        self.compared |= found.compared
+        self.windows.extend(found.windows)
+        moment = pl.lit(fetched_at, dtype=pl.Datetime("us"))
+        for table_id, frame in found.tables.items():
             if not frame.is_empty():
                 self.frames.setdefault(table_id, []).append(frame.with_columns(moment.alias("fetched_at")))
 
     def batch(self, fetched_at: datetime) -> Batch:
-        """Return everything as one batch."""
+        """Return everything as one batch, once all is read."""
+        while self.came:
+            self._take_next()
         return Batch(
             source=self.connector.source,
             tables={table.id: self._rows(table) for table in self.connector.tables},
@@ -213,12 +222,7 @@ class _Gathered:
             compared=dict(self.compared),
         )
 
-    def _parse(self, payload: Payload) -> pl.DataFrame | Mapping[str, pl.DataFrame]:
-        if self.connector.has_series:
-            return cast(SourceModule, self.module).parse(payload, self.pairs)
-        return cast(TableModule, self.module).parse(payload)
-
-    def _miss(self, names: set[str]) -> None:
+    def _miss(self, names: Set[str]) -> None:
         """Note which groups are incomplete: those named, by id or by the publisher's code; all series where none is."""
         self.is_whole = False
         self.doubtful |= names
@@ -260,15 +264,3 @@ class _Gathered:
 
     def _series(self) -> set[str]:
         return {series.id for series, _ in self.pairs}
-
-    def _hold_to_contract(self, payload: Payload, tables: Mapping[str, pl.DataFrame]) -> None:
-        """Raise on what only a bug of ours can cause: another table, other columns, series not asked for."""
-        for table_id, rows in tables.items():
-            if table_id not in self.connector.table_ids:
-                raise ValueError(f"bug: parse of {self.connector.name}: {payload.name} returned {table_id}")
-            if dict(rows.schema) != dict(dataset(table_id).rows_schema):
-                raise TypeError(f"bug: {self.connector.name}: {payload.name}: {table_id} has {rows.schema}")
-            if self.connector.has_series and (strangers := set(rows["series_id"].unique()) - self._series()):
-                raise ValueError(
-                    f"bug: parse of {self.connector.name}: {payload.name} returned {sorted(strangers, key=str)}"
-                )

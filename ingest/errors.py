@@ -47,6 +47,16 @@ class TidegaugeError(Exception):
     def __init__(self, *told: object) -> None:
         super().__init__(*(blotted(part) if isinstance(part, str) else part for part in told))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross to another process as it is: a subclass is made of other arguments than the sentence that it keeps."""
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
+
+def _as_it_was(kind: type[TidegaugeError], args: tuple[object, ...], held: dict[str, object]) -> TidegaugeError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(held)
+    return error
+
 
 class ConfigError(TidegaugeError):
     """Settings or catalog cannot be used as they are written."""

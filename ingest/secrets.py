@@ -65,6 +65,15 @@ def guard_configured(environment: Mapping[str, str], env_file: Path) -> None:
         guard(*_configured(dotenv_values(env_file).items()))
 
 
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what is named as a key, or as an address that may hold one: for our own helpers."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not (_NAMED_LIKE_A_SECRET.search(name) or _NAMED_LIKE_AN_ADDRESS.search(name))
+    }
+
+
 def is_open_address(name: str, value: str) -> bool:
     """Say whether the value of a setting is an address that has no password."""
     return bool(_NAMED_LIKE_AN_ADDRESS.search(name)) and "://" in value and not any(_password_of(value))

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     full_build: bool = Field(
         default=False, description="Build every mart and test every claim, also those that nothing new feeds."
     )
+    second_process: bool = Field(
+        default=True, description="Parse and judge in a second process, where a daily run has more than one core."
+    )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
     sec_requests_per_run: int = Field(
         default=600,

@@ -66,7 +66,7 @@ def gate_with_snapshots(
         name: judge_snapshot(one, batch.tables[name], now, rows_before(one), answers_before)
         for name, one in daily.items()
     }
-    rest = replace(batch, tables={name: rows for name, rows in batch.tables.items() if name not in daily})
+    rest = kept_in_rows(batch)
     others = gate(rest) if rest.tables else GateResult({}, {}, (), None)
     reasons = [one.held_back for one in judged.values() if one.held_back]
     accepted = dict(others.accepted) | {name: one.accepted for name, one in judged.items()}
@@ -80,6 +80,12 @@ def gate_with_snapshots(
         "; ".join(text for text in (others.held_back, *reasons) if text) or None,
         others.pages,
     )
+
+
+def kept_in_rows(batch: Batch) -> Batch:
+    """Return the batch without its snapshot tables: what the gate of rows is asked to judge."""
+    tables = {name: rows for name, rows in batch.tables.items() if not dataset(name).is_in_daily_files}
+    return batch if len(tables) == len(batch.tables) else replace(batch, tables=tables)
 
 
 def snapshot_checks(table: Dataset) -> dict[str, str]:

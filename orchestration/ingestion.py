@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tidegauge.ingestion")
 
+Gate = Callable[[Batch], GateResult]
+
 KEPT_QUALITY_RUNS: Final = 30
 """So many runs keep their pages of Great Expectations; what they say stays in ops.checks."""
 
@@ -64,9 +66,9 @@ def attempted(session: Session, connector: Connector, work: Callable[[], SourceO
     return _land(session, nothing, GateResult({}, {}, (), None))
 
 
-def land_batch(session: Session, batch: Batch) -> SourceOutcome:
-    """Check what a connector brought, and land what is sound."""
-    return _land(session, batch, judge(session.con, batch, session.catalog))
+def land_batch(session: Session, batch: Batch, gate: Gate | None = None) -> SourceOutcome:
+    """Check what a connector brought, and land what is sound. `gate` is as `judge` wants it."""
+    return _land(session, batch, judge(session.con, batch, session.catalog, gate))
 
 
 def require_time(session: Session, connector: Connector) -> None:
@@ -84,16 +86,23 @@ def require_own_upstream(session: Session) -> None:
         )
 
 
-def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> GateResult:
-    """Return the gate's judgement of a batch, at the moment it was fetched, beside what is held."""
-    from ingest.gate import gate
+def judge(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog, gate: Gate | None = None) -> GateResult:
+    """Return the gate's judgement of a batch, at the moment it was fetched, beside what is held.
+
+    `gate` judges what is kept in rows; without one it is judged here.
+    """
     from ingest.snapshot_gate import gate_with_snapshots
-    from warehouse.evidence import evidence
     from warehouse.snapshots import answers_by_group, rows_by_day
+
+    def gate_here(rows: Batch) -> GateResult:
+        from ingest.gate import gate
+        from warehouse.evidence import evidence
+
+        return gate(rows, catalog, evidence(con, rows, catalog), batch.fetched_at)
 
     return gate_with_snapshots(
         batch,
-        lambda rows: gate(rows, catalog, evidence(con, rows, catalog), batch.fetched_at),
+        gate or gate_here,
         lambda table: rows_by_day(con, table),
         batch.fetched_at,
         lambda table, within: answers_by_group(con, table, within),

@@ -14,6 +14,7 @@ from ingest.settings import Settings
 from orchestration.session import Progress, Session, no_progress, open_session
 
 if TYPE_CHECKING:
+    from ingest.second_process import SecondProcess
     from orchestration.ingestion import SourceOutcome
     from warehouse.publish import PublishResult
 
@@ -54,9 +55,22 @@ def run_marts(settings: Settings, progress: Progress = no_progress) -> RunOutcom
 
 def _run(settings: Settings, job_name: JobName, progress: Progress) -> RunOutcome:
     began = time.perf_counter()
-    with _patient_collector(), open_session(settings, progress) as session:
+    with (
+        _patient_collector(),
+        _second_process(settings, job_name) as second,
+        open_session(settings, progress, second) as session,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # Dagster's notes on its own beta features, and what publishers' clients say
         progress("starting", 0, None)
-        _execute(session, job_name)
+        try:
+            if second is not None:
+                from orchestration.asking import ask_ahead
+
+                ask_ahead(session)
+            _execute(session, job_name)
+        finally:
+            session.patience.end()
     assert session.release is not None  # the job ends with the release, or raises
     failed = sum(not check.passed for check in session.checks)
     return RunOutcome(session.run_id, session.release, session.outcomes, failed, time.perf_counter() - began)
@@ -71,14 +85,13 @@ def _execute(session: Session, job_name: JobName) -> None:
     from orchestration.definitions import defs
     from orchestration.instance import open_instance
 
-    if job_name == "daily":
+    if job_name == "daily" and session.second is None:
         # Before any thread begins: imported beside Dagster, or a publisher, it met them half way through SQLAlchemy,
         # whose parts import one another, and found modules that were not finished.
         import ingest.rules.expectations  # noqa: F401, I001 - says what of the next is not loaded
 
         import great_expectations  # noqa: F401
-    with warnings.catch_warnings(), open_instance(session.home, session.settings.dagster_postgres_dsn) as instance:
-        warnings.simplefilter("ignore")  # Dagster's notes on its own beta features
+    with open_instance(session.home, session.settings.dagster_postgres_dsn) as instance:
         try:
             defs.resolve_job_def(job_name).execute_in_process(
                 instance=instance,
@@ -89,6 +102,24 @@ def _execute(session: Session, job_name: JobName) -> None:
             )
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _second_process(settings: Settings, job_name: JobName) -> Iterator[SecondProcess | None]:
+    """Start the process that reads and judges, where the run has something to judge and a core for it."""
+    from ingest.second_process import usable_cores
+
+    if job_name != "daily" or not settings.second_process or usable_cores() == 1:
+        yield None
+        return
+    from ingest.catalog import load_catalog
+    from ingest.pure_work import start
+
+    second = start(load_catalog())
+    try:
+        yield second
+    finally:
+        second.close()
 
 
 @contextmanager

@@ -26,6 +26,8 @@ from ingest.settings import Origin, Settings
 if TYPE_CHECKING:
     import duckdb
 
+    from ingest.second_process import SecondProcess
+    from orchestration.asking import Asking
     from orchestration.ingestion import SourceOutcome
     from orchestration.unchanged import Plan
     from warehouse.copied_ahead import CopiedAhead
@@ -54,6 +56,8 @@ class Session:
     progress: Progress = no_progress
     patience: Patience = field(default_factory=Patience)
     lake: Lake | None = None
+    second: SecondProcess | None = None  # it knows the catalog
+    asking: Asking | None = None  # begun, and nothing landed yet
     outcomes: dict[str, SourceOutcome] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
@@ -215,8 +219,10 @@ def keep_apart(home: Home, origin: Origin) -> None:
 
 
 @contextmanager
-def open_session(settings: Settings, progress: Progress = no_progress) -> Iterator[Session]:
-    """Lock the home, begin a run, and end it whatever happens.
+def open_session(
+    settings: Settings, progress: Progress = no_progress, second: SecondProcess | None = None
+) -> Iterator[Session]:
+    """Lock the home, begin a run, and end it whatever happens. `second` reads and judges; without it the run does.
 
     HomeUnusable, AnotherWriter, ConfigError (ClockBehind when the clock was set back): nothing was touched.
     """
@@ -234,7 +240,7 @@ def open_session(settings: Settings, progress: Progress = no_progress) -> Iterat
     lake = lake_for(home, settings)
     run_id = f"{naive_utc(started_at):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
     patience = Patience(settings.run_deadline_seconds)
-    session = Session(settings, home, catalog, run_id, started_at, progress, patience, lake)
+    session = Session(settings, home, catalog, run_id, started_at, progress, patience, lake, second)
     with WriterLock(home):
         try:
             with session.step():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final
 
 import duckdb
 import polars as pl
 
-from ingest.batch import Batch
+from ingest.batch import Batch, observations_of
 from ingest.catalog import Catalog
 from ingest.dataset import Dataset, dataset, serving
 from ingest.rules.declared import rules_of
@@ -42,6 +43,24 @@ def evidence(con: duckdb.DuckDBPyConnection, batch: Batch, catalog: Catalog) -> 
         preferred = _closes(con, before, came).unique(["ticker", "session_date"], keep="first", maintain_order=True)
     second = _others(con, batch, catalog) if "others" in needs else none.others
     return Evidence(held, splits, closes, preferred, second)
+
+
+def tables_of_evidence(table_ids: Iterable[str], source: str, catalog: Catalog) -> set[str]:
+    """Return the raw tables that `evidence` may read for a batch of these tables, whatever the batch has in it.
+
+    A batch's snapshot tables are judged beside their own files alone.
+    """
+    own = {table_id: dataset(table_id) for table_id in table_ids}
+    in_rows = (table for table in own.values() if not table.is_in_daily_files)
+    needs = {role: name for table in in_rows for role, name in rules_of(table).needs.items()}
+    alike = [table.id for role in ("splits", "closes") if role in needs for table in serving(needs[role])]
+    others = (
+        observations_of(provider.source)
+        for series, _ in (catalog.of_source(source) if "others" in needs else ())
+        if has_level(series)
+        for provider in series.published_by
+    )
+    return {*own, *alike, *others}
 
 
 def _held(con: duckdb.DuckDBPyConnection, table: Dataset, rows: pl.DataFrame) -> pl.DataFrame:

@@ -51,6 +51,14 @@ def validate(measures: pl.DataFrame, rules: Sequence[Rule], name: str, pages: di
     return [_verdict(rule, by_name[rule.name]) for rule in rules]
 
 
+def warm() -> None:
+    """Load what `validate` needs, before there is anything to validate."""
+    import great_expectations  # noqa: F401
+
+    _any_frame()
+    _view()
+
+
 def _expectation(rule: Rule) -> Any:
     from great_expectations import expectations as gxe
 

@@ -38,6 +38,7 @@ def settings_of(home: Path, standin: StandIn, now: datetime | None = None, key: 
         fred_api_key=SecretStr(key) if key else None,
         contact="ann@example.org",
         sec_requests_per_run=20,
+        second_process=False,  # commands have one; here its start would cost more than it saves
     )
 
 

@@ -35,6 +35,8 @@ class Run:
     asked: list[str] = field(default_factory=list)
     landed: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    second: None = None
+    asking: Any = None
     landed_before: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def progress(self, what: str, done: int, of: int | None) -> None:
@@ -63,7 +65,7 @@ def run(tmp_path, monkeypatch):
 
 
 def asks(monkeypatch, work) -> None:
-    monkeypatch.setattr(ingest.collect, "collect", lambda one, context, begun_at: work(one))
+    monkeypatch.setattr(ingest.collect, "collect", lambda one, context, begun_at, begin: work(one))
 
 
 def batch(one) -> Any:
