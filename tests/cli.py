@@ -13,6 +13,8 @@ from orchestration.dbt_state import PREPARED, content_key
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "orchestration.cli"]
+TWO = {"TIDEGAUGE_SECOND_PROCESS": "1"}
+"""What a run has to be given to work in two processes, as it does for users."""
 
 
 def environment(home: Path, *, upstream: str | None = None, now: datetime | None = None, **more: str) -> dict[str, str]:
@@ -21,6 +23,7 @@ def environment(home: Path, *, upstream: str | None = None, now: datetime | None
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("TIDEGAUGE_", "FRED_", "DAGSTER", "PYTEST"))}
     clean["TIDEGAUGE_HOME"] = str(home)
     clean["TIDEGAUGE_RETRY_WAIT_SECONDS"] = "0.01"
+    clean["TIDEGAUGE_SECOND_PROCESS"] = "0"  # it starts for three seconds of processor, in each of the small runs
     if upstream:
         clean["TIDEGAUGE_UPSTREAM"] = upstream
         clean["TIDEGAUGE_ORIGIN"] = "SIMULATED"

@@ -9,7 +9,7 @@ import pytest
 from pytest_socket import enable_socket, socket_allow_hosts
 
 from ingest import secrets
-from tests.cli import environment, tidegauge
+from tests.cli import TWO, environment, tidegauge
 from tests.shared import built_once
 
 TESTS = Path(__file__).parent
@@ -88,7 +88,7 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def build(folder: Path) -> None:
         home = folder / "home"
-        ran = tidegauge("demo", env=environment(home), timeout=840)  # within pytest's own limit, on a busy machine too
+        ran = tidegauge("demo", env=environment(home, **TWO), timeout=840)  # within pytest's own limit, on a busy machine too
         assert ran.returncode == 0, (
             f"tidegauge demo failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
         )

@@ -16,7 +16,7 @@ from ingest.home import Home
 from orchestration.run import run_daily
 from simulator import Market, StandIn
 from simulator.simulate import simulate
-from tests.cli import environment, start
+from tests.cli import TWO, environment, start
 from tests.pipeline.placed import settings_of
 from tests.pipeline.readers import Answer, read_during
 
@@ -87,7 +87,7 @@ def build_next(folder: Path, served: Market, first: Ran) -> None:
     home, log = first.copy_to(folder / "home"), folder / "run.log"
     with StandIn(served, NEXT) as standin:
         began = time.perf_counter()
-        running = start("run", env=environment(home.root, upstream=standin.url, now=NEXT), log=log)
+        running = start("run", env=environment(home.root, upstream=standin.url, now=NEXT, **TWO), log=log)
         try:
             answers = read_during(running, home.published)
         finally:

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from simulator import Market, StandIn
-from tests.cli import environment, start, tidegauge
+from tests.cli import TWO, environment, start, tidegauge
 from tests.pipeline.small import NEXT, NEXT_SESSION, Ran
 
 RAW = """
@@ -64,7 +64,7 @@ def survive(
     """Return what landed in a home whose runs were killed, and in one that was left alone."""
     battered = first.copy_to(tmp_path / "battered").root
     with StandIn(market, NEXT) as upstream:
-        env = environment(battered, upstream=upstream.url, now=NEXT)
+        env = environment(battered, upstream=upstream.url, now=NEXT, **TWO)
         dice, killed = random.Random(seed), 0
         for number in range(kills):
             victim = start("run", env=env, log=tmp_path / f"victim-{number}.log")

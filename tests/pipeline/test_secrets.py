@@ -20,7 +20,7 @@ import duckdb
 
 from simulator import StandIn
 from simulator.simulate import simulate
-from tests.cli import ROOT, environment
+from tests.cli import ROOT, TWO, environment
 
 NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
 SENT = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -129,7 +129,7 @@ def test_keys_that_publishers_send_back_are_found_nowhere(tmp_path: Path):
     market = simulate(NOW.date(), members=40)
     with StandIn(market, NOW) as upstream:
         plant(upstream)
-        env = environment(home, upstream=upstream.url, now=NOW, FRED_API_KEY=SENT, PYTHONPATH=str(ROOT))
+        env = environment(home, upstream=upstream.url, now=NOW, FRED_API_KEY=SENT, PYTHONPATH=str(ROOT), **TWO)
         ran = subprocess.run(
             [sys.executable, "-m", "orchestration.cli", "run"],
             cwd=place,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import environment, tidegauge
+from tests.cli import TWO, environment, tidegauge
 from tests.shared import built_once
 
 
@@ -15,7 +15,7 @@ def real_home(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """Run `tidegauge real` once into a folder of its own and return that home."""
 
     def build(folder: Path) -> None:
-        ran = tidegauge("real", env=environment(folder / "home", TIDEGAUGE_REAL_DATA=str(real_data)), timeout=840)
+        ran = tidegauge("real", env=environment(folder / "home", TIDEGAUGE_REAL_DATA=str(real_data), **TWO), timeout=840)
         assert ran.returncode == 0, (
             f"tidegauge real failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
         )
