@@ -65,6 +65,11 @@ def guard_configured(environment: Mapping[str, str], env_file: Path) -> None:
         guard(*_configured(dotenv_values(env_file).items()))
 
 
+def is_open_address(name: str, value: str) -> bool:
+    """Say whether the value of a setting is an address that has no password."""
+    return bool(_NAMED_LIKE_AN_ADDRESS.search(name)) and "://" in value and not any(_password_of(value))
+
+
 def is_guarding() -> bool:
     """Say whether there is any secret to blot out."""
     return bool(_guarded)

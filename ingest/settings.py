@@ -86,9 +86,10 @@ class Settings(BaseSettings):
     )
 
     def model_post_init(self, _context: Any) -> None:
-        """Guard every key that these settings hold."""
-        held = (getattr(self, name) for name in type(self).model_fields)
-        secrets.guard(*(value.get_secret_value() for value in held if isinstance(value, SecretStr)))
+        """Guard every key that these settings hold; an address without a password is none, and is to be read."""
+        held = ((name, getattr(self, name)) for name in type(self).model_fields)
+        values = ((name, value.get_secret_value()) for name, value in held if isinstance(value, SecretStr))
+        secrets.guard(*(value for name, value in values if not secrets.is_open_address(name, value)))
 
     @property
     def contact_agent(self) -> str | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ingest.settings import Settings
     from warehouse.accepted import Held
     from warehouse.records import LandingResult
+    from warehouse.snapshot_store import SnapshotStore
 
 _Source = Annotated[str | None, typer.Argument(help="A source as the list names it.")]
 _Group = Annotated[str | None, typer.Argument(help='A series, ticker or fund as the list names it; "" for the whole.')]
@@ -136,16 +137,22 @@ def _value(row: dict[str, Any] | None, name: str) -> str:
 def _let_in(source: str | None, group: str | None, reason: str) -> None:
     """Land the answers that wait and print what landed."""
     from ingest.catalog import load_catalog
-    from orchestration.session import held_origin
+    from orchestration.session import held_origin, lake_for
     from warehouse.accepted import waiting
     from warehouse.connection import writer
+    from warehouse.lake.snapshots import register_snapshots
     from warehouse.recorded import require_clock
+    from warehouse.snapshot_store import store_in
 
     settings = _settings()
     home = _home(settings).ensure()
     settings = settings.model_copy(update={"origin": held_origin(home) or settings.origin})
     require_clock(home, settings.clock())
-    with writer(home) as con:
+    lake = lake_for(home, settings)
+    store = store_in(home.snapshots, lake)
+    with writer(home, lake) as con:
+        if lake is not None:
+            register_snapshots(con, store)  # what a killed run left to be done
         held = waiting(con, source, group)
         if not held:
             raise NothingHeld(_nothing(source, group))
@@ -153,7 +160,9 @@ def _let_in(source: str | None, group: str | None, reason: str) -> None:
         ordered = sorted(held, key=lambda one: (one.batch_at, one.source))
         for (batch_at, connector), together in groupby(ordered, key=lambda one: (one.batch_at, one.source)):
             several = list(together)
-            result = _land(con, home, settings, load_catalog(), connector, batch_at, several, reason)
+            result = _land(con, home, settings, load_catalog(), connector, batch_at, several, reason, store)
+            if lake is not None:
+                register_snapshots(con, store)
             _say(_sentence(connector, several, result))
     _say("The marts have it with the next run, or with `tidegauge publish`.")
 
@@ -167,6 +176,7 @@ def _land(
     batch_at: datetime,
     held: Sequence[Held],
     reason: str,
+    store: SnapshotStore,
 ) -> LandingResult:
     from ingest.archive import Archive
     from ingest.collect import replay
@@ -189,6 +199,7 @@ def _land(
         accepted_by=getpass.getuser(),
         run_id=f"accept-{uuid.uuid4().hex[:8]}",
         now=settings.clock(),
+        snapshots=store,
     )
 
 

@@ -165,10 +165,11 @@ def status(as_json: AsJson = False) -> None:
     """Per source and mart: newest period, age, expected by, state, last error."""
     from orchestration.status_page import say_status, show_status
 
+    settings = _settings()
     if as_json:
-        say_status(_home(_settings()))
+        say_status(_home(settings), settings)
     else:
-        show_status(_home(_settings()), _console())
+        show_status(_home(settings), _console(), settings)
 
 
 register_states(app)

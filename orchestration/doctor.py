@@ -282,16 +282,21 @@ def _panels(settings: Settings, home: Home) -> Iterator[Finding]:
     import duckdb
 
     from ingest.registry import users_own
+    from orchestration.session import lake_for
     from warehouse.connection import is_writer_active
+    from warehouse.lake.errors import LakeUnusable
     from warehouse.panel_status import panel_status
     from warehouse.status import build_file
 
     try:
-        with build_file(home, is_active=is_writer_active(home)) as con:
+        with build_file(home, is_active=is_writer_active(home), lake=lake_for(home, settings)) as con:
             held = "select 1 from duckdb_tables() where table_name = 'panel_lacks'"
             if con is None or not con.execute(held).fetchone():
                 return
             found = panel_status(con, settings.clock())
+    except (ConfigError, LakeUnusable):
+        yield Finding("panels", "note", "prices are in the lake, which cannot be read", "See what is said of the lake.")
+        return
     except (duckdb.Error, HomeUnusable) as error:
         seen = f"{home.warehouse} cannot be read: {str(error).splitlines()[0]}"
         yield Finding("panels", "bad", seen, "Run `tidegauge rebuild`.", HomeUnusable.exit_code)

@@ -75,8 +75,6 @@ def explain(words: _Words, as_json: _Json = False) -> None:
 
 def _published(home: Home, lake: Lake | None) -> duckdb.DuckDBPyConnection:
     """Open the published file, and beside it the build file where no run is writing, with the lake of the release."""
-    from contextlib import suppress
-
     import duckdb
 
     from warehouse.connection import is_writer_active
@@ -86,8 +84,11 @@ def _published(home: Home, lake: Lake | None) -> duckdb.DuckDBPyConnection:
     if home.warehouse.exists() and not is_writer_active(home):
         con.execute(f"attach {text(str(home.warehouse))} as warehouse (read_only)")
         if lake is not None:
+            from warehouse.lake.attached import attach
             from warehouse.lake.reading import attach_release
 
-            with suppress(QueryRefused):  # a release from before the lake needs none
+            try:
                 attach_release(con, lake)
+            except QueryRefused:  # a release from before the lake, which the build file has by now
+                attach(con, lake, read_only=True)
     return con

@@ -211,7 +211,7 @@ def _land(session: Session, batch: Batch, gated: GateResult) -> SourceOutcome:
     with home_errors(session.home):
         landing = land(session.con, batch, gated, session.catalog, session.run_id, now, snapshots=session.snapshots)
         if session.lake is not None and set(gated.accepted) & set(snapshot_tables()):
-            register_snapshots(session.con, session.snapshots)
+            register_snapshots(session.con, session.snapshots, gated.accepted.keys())
         keep_pages(session, gated.pages)
     outcome = SourceOutcome(batch.name, landing, [*gated.checks, *landing.checks], landing.error)
     session.outcomes[batch.name] = outcome

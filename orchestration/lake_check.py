@@ -29,25 +29,56 @@ def lake_finding(settings: Settings, home: Home) -> tuple[Lake | None, Finding |
     if lake is None:
         return None, None
     try:
-        return lake, _seen(lake)
+        return lake, _seen(lake, home)
     except TidegaugeError as error:
         return lake, Finding("lake", "bad", str(error), "", error.exit_code)
 
 
-def _seen(lake: Lake) -> Finding:
+def lake_loss(settings: Settings, home: Home) -> str | None:
+    """Return what is wrong with the lake of a home as a sentence; None where nothing is, or where it has none."""
+    from warehouse.lake.belonging import has_lake
+
+    if not has_lake(home):
+        return None
+    from orchestration.session import lake_for
+
+    try:
+        lake = lake_for(home, settings)
+        assert lake is not None  # or lake_for said so
+        _newest(lake, home)
+    except TidegaugeError as error:
+        return str(error)
+    return None
+
+
+def _newest(lake: Lake, home: Home) -> int | None:
+    """Return the newest snapshot of the lake, None where it is still to be made; LakeUnusable says what is wrong."""
     import duckdb
 
-    from warehouse.lake.attached import FORMAT, attach, newest_snapshot
-    from warehouse.lake.errors import LakeMissing
+    from warehouse.lake.attached import attach, newest_snapshot
+    from warehouse.lake.belonging import has_lake, require_ours
+    from warehouse.lake.errors import LakeLost, LakeMissing
 
     with duckdb.connect() as con:
         try:
             attach(con, lake, read_only=True)
         except LakeMissing:
-            _require_writable(lake)
-            return Finding("lake", "note", f"{lake.address}: none yet", "The first run makes it.")
-        snapshot = newest_snapshot(con)
+            if has_lake(home):
+                raise LakeLost(f"{lake.address} has nothing of this home any more: {LakeLost.remedy}") from None
+            return None
+        require_ours(con, home, lake)
+        return newest_snapshot(con)
+
+
+def _seen(lake: Lake, home: Home) -> Finding:
+    import duckdb
+
+    from warehouse.lake.attached import FORMAT
+
+    snapshot = _newest(lake, home)
     _require_writable(lake)
+    if snapshot is None:
+        return Finding("lake", "note", f"{lake.address}: none yet", "The first run makes it.")
     seen = f"{lake.address}: snapshot {snapshot}, format {FORMAT}, DuckDB {duckdb.__version__}, data can be written"
     return Finding("lake", "good", seen)
 

@@ -49,6 +49,7 @@ def plan(settings: Settings, catalog: Catalog, home: Home) -> list[HostPlan]:
     Connectors that have landed are asked for what is new; the others for everything. While another run writes, nothing
     counts as landed. HomeUnusable for a build file that cannot be read.
     """
+    from orchestration.session import lake_for
     from warehouse.connection import is_writer_active
     from warehouse.status import build_file
 
@@ -57,7 +58,7 @@ def plan(settings: Settings, catalog: Catalog, home: Home) -> list[HostPlan]:
     kilobytes: dict[str, float] = defaultdict(float)
     names: dict[str, list[str]] = defaultdict(list)
     landed, symbols = frozenset[str](), 0
-    with build_file(home, is_active=is_writer_active(home)) as con:
+    with build_file(home, is_active=is_writer_active(home), lake=lake_for(home, settings)) as con:
         if con is not None and (landed := _landed(con)):
             symbols = _symbols(con, today, settings)
     for connector in CONNECTORS:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from orchestration.ingestion import SourceOutcome
     from orchestration.unchanged import Plan
+    from warehouse.copied_ahead import CopiedAhead
     from warehouse.lake.setting import Lake
     from warehouse.publish import PublishResult
     from warehouse.runs import RunState
@@ -57,6 +58,7 @@ class Session:
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
     plan: Plan | None = None
+    ahead: CopiedAhead | None = None
     release: PublishResult | None = None
     _failure: BaseException | None = None
     _connection: duckdb.DuckDBPyConnection | None = None
@@ -142,18 +144,19 @@ class Session:
     def _begin_lake(self, lake: Lake) -> None:
         """Prove that the lake is ours, and finish there what a run before did not."""
         from warehouse.lake.belonging import claim
-        from warehouse.lake.snapshots import adopt_files, create_tables, register_snapshots
+        from warehouse.lake.snapshots import bring_in, create_tables
 
         claim(self.con, self.home, lake)
         create_tables(self.con, lake)
-        adopt_files(self.con, self.snapshots, self.home.snapshots)
-        register_snapshots(self.con, self.snapshots)
+        bring_in(self.con, self.snapshots, self.home.snapshots, run_id=self.run_id, now=self.now)
 
     def finish(self) -> None:
         """Record how the run ended, and let go of the build file."""
         from warehouse.runs import finish_run
 
         reason = reason_of(self._failure) if self._failure is not None else None
+        if self.ahead is not None:
+            self.ahead.discard()
         try:
             finish_run(self.con, self.run_id, self._state(), self.settings.clock(), reason)
         except Exception:

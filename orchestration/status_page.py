@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,9 @@ ERROR_LENGTH = 160
 _PAGE = re.compile(r"[\s:]*<[!?/a-zA-Z].*$", re.DOTALL)
 
 
-def show_status(home: Home, console: Console) -> None:
+def show_status(home: Home, console: Console, settings: Settings) -> None:
     """Print sources, marts and series of `home`; NothingPublished when there is nothing."""
-    from warehouse.status import status
-
-    found = status(home)
+    found = _status(home, settings)
     _show_build(found, console)
     if found.note:
         console.print(escape(found.note))
@@ -48,12 +46,21 @@ def show_status(home: Home, console: Console) -> None:
         console.print(f"[yellow]sessions without a snapshot, lost for good:[/] {escape(sentence)}")
 
 
-def say_status(home: Home) -> None:
-    """Print what `show_status` shows as one JSON document; moments are UTC."""
-    from serving.query.documents import say_json
+def _status(home: Home, settings: Settings) -> Status:
+    """Return the state of a home; what is wrong with its lake is in the note."""
+    from orchestration.lake_check import lake_loss
     from warehouse.status import status
 
     found = status(home)
+    notes = [note for note in (found.note, lake_loss(settings, home)) if note is not None]
+    return replace(found, note="; ".join(notes) or None)
+
+
+def say_status(home: Home, settings: Settings) -> None:
+    """Print what `show_status` shows as one JSON document; moments are UTC."""
+    from serving.query.documents import say_json
+
+    found = _status(home, settings)
     last = None if found.last_run is None else dict(zip(("run_id", "state", "reason"), found.last_run, strict=True))
     say_json({**asdict(found), "last_run": last})
 

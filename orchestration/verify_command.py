@@ -36,6 +36,7 @@ def verify_lake(settings: Settings) -> list[str]:
     from ingest.home import home_at
     from orchestration.session import lake_for
     from warehouse.connection import WriterLock, connect, home_errors
+    from warehouse.lake.belonging import require_ours
 
     home = home_at(settings.home)
     held = lake_for(home, settings)
@@ -46,6 +47,7 @@ def verify_lake(settings: Settings) -> list[str]:
     with WriterLock(home), home_errors(home):
         con = connect(home, held)
         try:
+            require_ours(con, home, held)
             buckets = buckets_in_lake(con)
             verdicts = list(verified(con, buckets, wide=settings.wide_universe))
         finally:

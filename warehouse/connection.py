@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
 from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
@@ -206,10 +205,10 @@ def connect(home: Home, lake: Lake | None = None) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def writer(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+def writer(home: Home, lake: Lake | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Lock the home, open the build file with its schema up to date, and close both at the end."""
     with WriterLock(home):
-        con = connect(home)
+        con = connect(home, lake)
         try:
             with home_errors(home):
                 migrate(con)
@@ -248,10 +247,13 @@ def _migrations() -> Iterator[tuple[str, str, Callable[[duckdb.DuckDBPyConnectio
     """Yield name, text and doing of each part: tables of our own, what moves older rows into them, raw tables."""
     # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
     from warehouse.ddl import raw_ddl
+    from warehouse.lake.wide_prices import apply_ddl
     from warehouse.own_tables import bring_up, own_tables
 
     for table in own_tables():
         yield f"table {table.schema}.{table.name}", repr(table), partial(bring_up, table=table)
     moves = ((path.name, path.read_text(encoding="utf-8")) for path in sorted(SCHEMA_FOLDER.glob("*.sql")))
-    for name, text in chain(moves, raw_ddl()):
+    for name, text in moves:
         yield name, text, methodcaller("execute", text)
+    for name, text in raw_ddl():
+        yield name, text, partial(apply_ddl, name=name, ddl=text)

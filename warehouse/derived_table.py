@@ -7,15 +7,19 @@ docs/tables.md all read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import duckdb
 
 from ingest.batch import CheckResult
 from warehouse.declared_tables import DeclaredTable
+from warehouse.records import shown
 from warehouse.sql import quoted, text
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Severity = Literal["error", "warn"]
 
@@ -62,7 +66,19 @@ def write(con: duckdb.DuckDBPyConnection, table: DerivedTable, select: str) -> N
     The table and its comments are written anew only where they differ from the declaration: each comment is a
     statement of its own.
     """
-    if is_as_declared(con, table):
+    _write(con, table, select, is_there=table in as_declared(con, [table]))
+
+
+def write_frames(con: duckdb.DuckDBPyConnection, frames: Mapping[DerivedTable, pl.DataFrame]) -> None:
+    """Replace the rows of each table by those of its frame."""
+    there = as_declared(con, frames)
+    for table, frame in frames.items():
+        with shown(con, "derived_rows", frame):
+            _write(con, table, "select * from derived_rows", is_there=table in there)
+
+
+def _write(con: duckdb.DuckDBPyConnection, table: DerivedTable, select: str, *, is_there: bool) -> None:
+    if is_there:
         con.execute(f"delete from {table.path}")
     else:
         columns = ", ".join(f"{quoted(name)} {kind}" for name, kind, _ in table.columns)
@@ -74,19 +90,28 @@ def write(con: duckdb.DuckDBPyConnection, table: DerivedTable, select: str) -> N
     con.execute(f"insert into {table.path} by name {select}")
 
 
-def is_as_declared(con: duckdb.DuckDBPyConnection, table: DerivedTable) -> bool:
-    """Say whether a table is there with the columns and comments of its declaration."""
-    comment = con.execute(
-        "select comment from duckdb_tables() where schema_name = ? and table_name = ?"
-        " and database_name = current_database()",
-        [table.schema, table.name],
-    ).fetchone()
-    columns = con.execute(
-        "select column_name, lower(data_type), comment from duckdb_columns() where schema_name = ? and table_name = ?"
-        " and database_name = current_database() order by column_index",
-        [table.schema, table.name],
+def as_declared(con: duckdb.DuckDBPyConnection, tables: Collection[DerivedTable]) -> set[DerivedTable]:
+    """Return the tables that are there with the columns and comments of their declaration.
+
+    Each question walks through all columns of the database, so they are asked about together.
+    """
+    named = {f"{table.schema}.{table.name}": table for table in tables}
+    chosen = "database_name = current_database() and list_contains(?, schema_name || '.' || table_name)"
+    comments = con.execute(
+        f"select schema_name || '.' || table_name, comment from duckdb_tables() where {chosen}", [[*named]]
     ).fetchall()
-    return comment == (table.comment,) and tuple(columns) == table.columns
+    columns: dict[str, list[tuple[str, str, str | None]]] = {}
+    for name, *column in con.execute(
+        "select schema_name || '.' || table_name, column_name, lower(data_type), comment from duckdb_columns()"
+        f" where {chosen} order by column_index",
+        [[*named]],
+    ).fetchall():
+        columns.setdefault(name, []).append((column[0], column[1], column[2]))
+    return {
+        named[name]
+        for name, comment in comments
+        if comment == named[name].comment and tuple(columns[name]) == named[name].columns
+    }
 
 
 STAGE: Final = "regimes"

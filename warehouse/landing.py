@@ -24,6 +24,7 @@ from warehouse.accepted import Held, honoured, only, record_accepted, record_hel
 from warehouse.answer import Answer
 from warehouse.fetched import Stamp, record_answers, record_gaps, record_refused, record_shrinkages
 from warehouse.keyed import Keyed
+from warehouse.lake.wide_prices import move_out, rows_go_to
 from warehouse.records import (
     LandingResult,
     Shrinkage,
@@ -36,7 +37,7 @@ from warehouse.records import (
     state_of,
 )
 from warehouse.runs import record_checks
-from warehouse.snapshot_store import Root
+from warehouse.snapshot_store import Root, store_at
 from warehouse.snapshots import land_snapshots
 from warehouse.unsound import refused_groups, refused_sentence
 
@@ -65,6 +66,7 @@ def land(
         landing = _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now)))
         result = daily.added_to(landing.run(now))
         record_source_run(con, batch.name, result, received=received, run_id=run_id, now=naive_utc(now))
+        _move_out(con, snapshots, batch, run_id, now)
     return result
 
 
@@ -79,6 +81,7 @@ def land_accepted(
     accepted_by: str,
     run_id: str,
     now: datetime,
+    snapshots: Root | None = None,
 ) -> LandingResult:
     """Record that a person accepted `held`, all of this batch, and land what it says of their groups. `now` is aware.
 
@@ -87,7 +90,9 @@ def land_accepted(
     with _transaction(con):
         record_accepted(con, held, reason=reason, accepted_by=accepted_by, now=naive_utc(now))
         batch, gated = only(batch, gated, {one.group for one in held})
-        return _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now))).run(now)
+        result = _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now))).run(now)
+        _move_out(con, snapshots, batch, run_id, now)
+    return result
 
 
 def landing_checks(table: Dataset) -> dict[str, str]:
@@ -96,6 +101,12 @@ def landing_checks(table: Dataset) -> dict[str, str]:
     if not table.must_reach_newest:
         del checks[absence.BEHIND_CHECK]
     return checks
+
+
+def _move_out(con: duckdb.DuckDBPyConnection, snapshots: Root | None, batch: Batch, run_id: str, now: datetime) -> None:
+    """Move prices beyond the core universe into files of the lake: the last thing that the transaction does."""
+    store = None if snapshots is None else store_at(snapshots)
+    move_out(con, store, batch.tables, run_id=run_id, now=naive_utc(now))
 
 
 @contextmanager
@@ -236,7 +247,7 @@ class _Landing:
     def _insert(self, table: Dataset) -> None:
         self.con.execute(
             f"""
-            insert into {table.id} by name
+            insert into {rows_go_to(self.con, table)} by name
             select * exclude (kind), $provider as provider, $now as loaded_at, $run_id as run_id
             from landing_vintages order by {", ".join(table.key_names)}, known_at
             """,

@@ -14,6 +14,10 @@ NEWEST_FIRST: Final = "known_at desc, loaded_at desc, payload_sha256 desc"
 """The order of vintages of one key."""
 
 
+IN_FILE: Final = "_in_file"
+"""What is added to the name of a raw table for the part of it that the build file keeps where a lake has the rest."""
+
+
 def latest_of(table_id: str) -> str:
     """Return the name of a raw table's view of newest vintages: `yahoo.prices_latest`."""
     return f"{table_id}_latest"

@@ -105,9 +105,10 @@ def state(con: duckdb.DuckDBPyConnection, schema: str, inputs: Iterable[tuple[st
     Every input is a part of a figure made of several."""
     _room_for_stated(con)
     con.execute(f"delete from {STATED} where schema_name = ?", [schema])
-    rows = [(schema, table, column, *path.split("."), of, "part") for table, column, path, of in inputs]
+    rows = [(table, column, *path.split("."), of) for table, column, path, of in inputs]
     if rows:
-        con.executemany(f"insert into {STATED} values (?, ?, ?, ?, ?, ?, ?)", rows)
+        columns = ", ".join(["unnest(?)"] * 5)
+        con.execute(f"insert into {STATED} select ?, {columns}, 'part'", [schema, *map(list, zip(*rows, strict=True))])
 
 
 def _room_for_stated(con: duckdb.DuckDBPyConnection) -> None:

@@ -92,6 +92,13 @@ def wanted_tickers(con: duckdb.DuckDBPyConnection, today: date, *, wide: bool = 
     return sorted({row[0] for row in rows} | own | set(listed))
 
 
+def core_tickers(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Return all tickers that the index has had, our funds and watched symbols; nothing while no member is known."""
+    rows = con.execute(f"with {_STAYS} select distinct ticker from stays where ticker is not null").fetchall()
+    own = {fund.ticker for fund in load_funds()} | {one.ticker for one in load_watched()}
+    return frozenset(row[0] for row in rows) | own if rows else frozenset()
+
+
 def former_tickers(con: duckdb.DuckDBPyConnection, today: date) -> frozenset[str]:
     """Return the tickers of the index under which no member is left, our funds and watched symbols excepted."""
     rows = con.execute(

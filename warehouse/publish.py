@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,15 +22,26 @@ from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
 from ingest.settings import Origin
 from warehouse.asof import AsOf, as_of_queries, new_york_statements
+from warehouse.built import Relation
 from warehouse.connection import connect, home_errors
-from warehouse.declared_tables import Column, DeclaredTable
+from warehouse.copied_ahead import CopiedAhead
+from warehouse.declared_tables import DeclaredTable
 from warehouse.keepsakes import keepsake_queries
 from warehouse.lake.attached import newest_snapshot
 from warehouse.lake.setting import Lake
 from warehouse.lake.snapshots import register_snapshots
 from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, AS_OF_PARTS, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY, RELEASED
+from warehouse.published_table import AS_OF, AS_OF_PARTS, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY
+from warehouse.release_file import (
+    SIMULATED_PREFIX,
+    comment_on,
+    copy_table,
+    create_schemas,
+    release_file,
+    released_tables,
+    write_rows,
+)
 from warehouse.releases import (
     STAMP,
     Release,
@@ -51,17 +61,10 @@ from warehouse.snapshot_store import store_in
 from warehouse.snapshot_views import SnapshotMacro, snapshot_macros
 from warehouse.sql import one as _one
 from warehouse.sql import quoted as _quoted
-from warehouse.sql import text as _text
 
 __all__ = ["PublishResult", "Release", "publish", "releases", "rollback"]
 
-STORAGE_VERSION: Final = "v1.0.0"
-"""Drivers of DuckDB 1.x and 2.x open it."""
-
-SIMULATED_PREFIX: Final = "SIMULATED. "
-
 _ALIAS: Final = "tidegauge"
-_ROWS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +88,30 @@ def publish(
     presentation: Presentation | None = None,
     macros: Sequence[str] = (),
     lake: Lake | None = None,
+    ahead: CopiedAhead | None = None,
 ) -> PublishResult:
     """Publish the marts of the build file, unless the current release already says the same.
 
     The caller holds WriterLock and has audited the build file. `now` is aware. Keeps the last `keep` releases.
     `presentation` goes into meta.readings and meta.charts; `macros` are statements that run in the new file, of tables
-    that it has. With `lake` its newest snapshot is named. HomeUnusable when the disk is full or read-only; the
-    published file is then what it was. Releases and a published file that cannot be read are set aside or replaced:
-    they stop nothing.
+    that it has. With `lake` its newest snapshot is named. What `ahead`, which is finished, has is not copied again.
+    HomeUnusable when the disk is full or read-only; the published file is then what it was. Releases and a published
+    file that cannot be read are set aside or replaced: they stop nothing.
     """
     start = time.perf_counter()
     shown = presentation or Presentation()
     with home_errors(home):
         home.releases.mkdir(parents=True, exist_ok=True)
         home.published.parent.mkdir(parents=True, exist_ok=True)
-        sweep(home)
+        if ahead is None:
+            sweep(home)  # a copy made ahead did, and would be swept away
         set_aside_damaged(home)
         con = connect(home, lake)
         try:
             store = store_in(home.snapshots, lake)
             if lake is not None:
                 register_snapshots(con, store)
-            tables = _tables(con)
+            tables = released_tables(con)
             follow(con)
             queries: list[AsOf | SnapshotMacro] = [*as_of_queries(con, tables)]
             queries += snapshot_macros(con, store, TABLES)
@@ -131,8 +136,10 @@ def publish(
                 "lake_snapshot": None if lake is None else newest_snapshot(con),
                 "lake_address": None if lake is None else lake.address,
             }
-            with _new_file(con, unfinished(path)):
-                _fill(con, tables, queries, build, shown, macros)
+            if ahead is not None:
+                ahead.path.rename(unfinished(path))
+            with release_file(con, unfinished(path), _ALIAS):
+                _fill(con, tables, queries, build, shown, macros, ahead.relations if ahead else frozenset())
         finally:
             con.close()
         _check_opens(unfinished(path), build_id, tables)
@@ -150,7 +157,7 @@ def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
     replaced = build_of(home.published)
     if replaced is None or replaced.data_through_date is None:
         return
-    through = _data_through(con, _tables(con))
+    through = _data_through(con, released_tables(con))
     if through is None or through < replaced.data_through_date:
         raise AuditFailed(
             f"audit failed: the new build ends on {through or 'no day'}, release {replaced.build_id} that it would "
@@ -160,35 +167,6 @@ def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
 
 
 # -- what is copied ----------------------------------------------------------------------------------------------
-
-
-def _tables(con: duckdb.DuckDBPyConnection) -> list[DeclaredTable]:
-    """Return tables and views of a release, with comments, in order of name."""
-    relations = con.execute(
-        f"""
-        select schema_name, table_name, comment from duckdb_tables()
-        where database_name = current_database() and {IN_RELEASE} and not internal
-        union all
-        select schema_name, view_name, comment from duckdb_views()
-        where database_name = current_database() and {IN_RELEASE} and not internal
-        order by all
-        """
-    ).fetchall()
-    columns = con.execute(
-        f"""
-        select schema_name, table_name, column_name, data_type, comment from duckdb_columns()
-        where database_name = current_database() and {IN_RELEASE} and not internal
-        order by schema_name, table_name, column_index
-        """
-    ).fetchall()
-    found: dict[tuple[str, str], list[Column]] = {}
-    for schema, table, *column in columns:
-        found.setdefault((schema, table), []).append(Column(*column))
-    return [
-        DeclaredTable(schema, name, comment, tuple(found[schema, name]))
-        for schema, name, comment in relations
-        if not (schema == "meta" and name in {table.name for table in PUBLISH_TABLES})
-    ]
 
 
 def _fingerprint(
@@ -226,17 +204,6 @@ def _content(con: duckdb.DuckDBPyConnection, table: DeclaredTable, columns: list
     return found
 
 
-@contextmanager
-def _new_file(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
-    """Attach a new file at `path`, and close it once it is filled."""
-    con.execute(f"attach {_text(str(path))} as {_ALIAS} (storage_version '{STORAGE_VERSION}')")
-    try:
-        yield
-        con.execute(f"checkpoint {_ALIAS}")
-    finally:
-        con.execute(f"detach {_ALIAS}")
-
-
 def _fill(
     con: duckdb.DuckDBPyConnection,
     tables: list[DeclaredTable],
@@ -244,35 +211,37 @@ def _fill(
     build: Mapping[str, Any],
     presentation: Presentation,
     macros: Sequence[str],
+    are_copied: Collection[Relation],
 ) -> None:
     """Copy everything in one transaction: each of hundreds of comments would wait for the disk on its own."""
     source = _quoted(_one(con, "select current_database()"))
-    prefix = SIMULATED_PREFIX if build["is_simulated"] else ""
+    is_simulated = build["is_simulated"]
     con.begin()
     try:
-        con.execute("; ".join(f"create schema {_ALIAS}.{schema}" for schema in RELEASED))
+        create_schemas(con, _ALIAS)
         rows_count = 0
         for table in tables:
-            con.execute(f"create table {_ALIAS}.{table.path} as from {source}.{table.path}")
-            _comment(con, table, prefix)
+            if (table.schema, table.name) not in are_copied:
+                copy_table(con, table, _ALIAS, is_simulated=is_simulated)
             if table.schema == "marts":
                 rows_count += int(_one(con, f"select count(*) from {_ALIAS}.{table.path}"))
         _write_quality(con, source, str(build["run_id"]))
         _write_keepsakes(con)
         for table, rows in presentation.rows().items():
-            _write_rows(con, table, rows)
+            write_rows(con, table, rows, _ALIAS)
         of_file = {
             **build,
             "data_through_date": _data_through(con, tables, f"{_ALIAS}."),
             "tables_count": sum(table.schema == "marts" for table in tables),
             "rows_count": rows_count,
         }
-        _write_rows(con, BUILD, [tuple(of_file[name] for name, *_ in BUILD.columns)])
-        _write_rows(con, AS_OF, _readable(queries))
-        _write_rows(con, AS_OF_PARTS, _parts(queries))
-        _write_rows(con, LINEAGE, lineage(con))
+        write_rows(con, BUILD, [tuple(of_file[name] for name, *_ in BUILD.columns)], _ALIAS)
+        write_rows(con, AS_OF, _readable(queries), _ALIAS)
+        write_rows(con, AS_OF_PARTS, _parts(queries), _ALIAS)
+        write_rows(con, LINEAGE, lineage(con), _ALIAS)
         for table in PUBLISH_TABLES:
-            _comment(con, table, prefix)
+            comment_on(con, table, _ALIAS, is_simulated=is_simulated)
+        prefix = SIMULATED_PREFIX if is_simulated else ""
         _write_as_of(con, source, queries, str(build["build_id"]), prefix, macros)
         con.commit()
     except BaseException:
@@ -289,15 +258,6 @@ def _parts(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, str, str]
     """Return the rows of meta.as_of_parts."""
     wide = [one for one in queries if isinstance(one, AsOf)]
     return [(one.mart, ", ".join(part.columns), part.select) for one in wide for part in one.parts]
-
-
-def _comment(con: duckdb.DuckDBPyConnection, table: DeclaredTable, prefix: str) -> None:
-    text = prefix + (table.comment or "")
-    if text:
-        con.execute(f"comment on table {_ALIAS}.{table.path} is {_text(text)}")
-    for column, _, comment in table.columns:
-        if comment:
-            con.execute(f"comment on column {_ALIAS}.{table.path}.{_quoted(column)} is {_text(comment)}")
 
 
 def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str) -> None:
@@ -320,15 +280,6 @@ def _write_keepsakes(con: duckdb.DuckDBPyConnection) -> None:
     """Copy what a rebuild could not compute again. The selects name tables of the build file, which is in use."""
     for path, query in keepsake_queries():
         con.execute(f"create table {_ALIAS}.{path} as {query}")
-
-
-def _write_rows(con: duckdb.DuckDBPyConnection, table: DeclaredTable, rows: list[tuple[Any, ...]]) -> None:
-    columns = ", ".join(f"{name} {kind}" for name, kind, _ in table.columns)
-    con.execute(f"create table {_ALIAS}.{table.path} ({columns})")
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[start : start + _ROWS_AT_ONCE]
-        places = ", ".join([f"({', '.join('?' * len(table.columns))})"] * len(some))
-        con.execute(f"insert into {_ALIAS}.{table.path} values {places}", [cell for row in some for cell in row])
 
 
 def _write_as_of(

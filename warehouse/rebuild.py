@@ -11,15 +11,19 @@ import duckdb
 
 from ingest.batch import Batch, GateResult
 from ingest.catalog import Catalog
-from ingest.dataset import DATASETS
+from ingest.clock import naive_utc
+from ingest.dataset import DATASETS, Dataset
 from ingest.errors import AuditFailed
 from ingest.home import Home
 from warehouse.connection import connect, home_errors, is_damage, migrate
 from warehouse.keepsakes import ACCEPTED, CARRIED_OVER, Recovered, newest_keeper, recover
 from warehouse.lake.belonging import claim
+from warehouse.lake.commit import Commit
 from warehouse.lake.setting import Lake
-from warehouse.lake.snapshots import create_tables, register_snapshots
+from warehouse.lake.snapshots import create_tables, register_snapshots, set_out
+from warehouse.lake.wide_prices import in_file, is_divided, wide_tables
 from warehouse.landing import land
+from warehouse.latest import IN_FILE
 from warehouse.lived import KEPT_ON_REBUILD, LEDGER
 from warehouse.published_table import ACCEPTANCES
 from warehouse.releases import build_of, set_aside
@@ -113,6 +117,8 @@ def rebuild(
             rows = sum(_rows(con, table) for table in _RAW)
             compared = _compare_and_carry_over(con, home, store) if is_sound else None
             recovered = None if is_sound else _recovered(con, home)
+            if lake is not None:
+                set_out(con, store, run_id=run_id, now=naive_utc(now))
         except AuditFailed:
             con.close()
             fresh.warehouse.replace(rebuilt)
@@ -166,7 +172,7 @@ def _is_sound(path: Path) -> bool:
                 "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
             ).fetchall()
             for (table,) in held:
-                if table in _RAW or table in CARRIED_OVER or table == LEDGER:
+                if table.removesuffix(IN_FILE) in _RAW or table in CARRIED_OVER or table == LEDGER:
                     con.execute(f"select bit_xor(hash(one)) from {table} as one").fetchall()
     except duckdb.Error as error:
         if is_damage(error):
@@ -215,6 +221,8 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home, store: S
         raw = [table for table in _RAW if table in held]  # an old file may be from before a table
         for table in raw:
             _compare(con, table)
+        rows = sum(_rows(con, table, "old_file.") for table in raw)
+        rows += sum(_compare_divided(con, table, store) for table in wide_tables() if table.id not in held)
         if INDEX in held:
             compare_snapshots(con, store)
         for table in CARRIED_OVER:
@@ -226,7 +234,7 @@ def _compare_and_carry_over(con: duckdb.DuckDBPyConnection, home: Home, store: S
             con.execute(f"insert into {table} by name {old} except all {new}")
         if LEDGER in held:
             con.execute(f"insert into {LEDGER} by name select * from old_file.{LEDGER} where {KEPT_ON_REBUILD}")
-        return sum(_rows(con, table, "old_file.") for table in raw)
+        return rows
     finally:
         con.execute("detach old_file")
 
@@ -244,12 +252,36 @@ def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     ]
 
 
-def _compare(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    ours, theirs = (f"select {_RAW[table]} from {prefix}{table}" for prefix in ("", "old_file."))
-    for what, query in (
+def _compare_divided(con: duckdb.DuckDBPyConnection, table: Dataset, store: SnapshotStore) -> int:
+    """Compare a table of which the old file has a part in the lake, and return how many rows agree.
+
+    Of a lake that was lost only the number of its rows is known.
+    """
+    if not is_divided(con, table, "old_file"):
+        return 0  # from before the table
+    indexed = f"from old_file.{INDEX} where table_id = {text(table.id)}"
+    files: list[tuple[str, int]] = con.execute(f"select distinct file, rows_count {indexed}").fetchall()
+    if Commit(con, "lake").files_of(table.id) == {store.address(file) for file, _ in files}:
+        _compare(con, table.id)
+        return _rows(con, table.id)
+    _compare(con, table.id, in_file(table.id), is_part=True)
+    held = _rows(con, in_file(table.id), "old_file.") + sum(count for _, count in files)
+    if (given := _rows(con, table.id)) != held:
+        raise AuditFailed(
+            f"rebuild: {table.id}: the old file and its lake, whose files are not all there, had {held:,} rows, the "
+            f"archive gives {given:,}. The old file stays; the new one is warehouse_rebuilt.duckdb beside it."
+        )
+    return held
+
+
+def _compare(con: duckdb.DuckDBPyConnection, table: str, old: str | None = None, *, is_part: bool = False) -> None:
+    """Compare a table with the old file's, or with a part of it that has another name."""
+    ours, theirs = (f"select {_RAW[table]} from {name}" for name in (table, f"old_file.{old or table}"))
+    ways = (
         ("the old file has a row that the archive does not give", f"{theirs} except all {ours}"),
         ("the archive gives a row that the old file does not have", f"{ours} except all {theirs}"),
-    ):
+    )
+    for what, query in ways[:1] if is_part else ways:
         found = con.execute(f"select *, count(*) over () from ({query}) order by all limit 1").fetchone()
         if found is not None:
             *row, known_at, basis, count = found

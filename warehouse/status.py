@@ -13,18 +13,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from ingest.errors import NothingPublished
 from ingest.home import Home, elsewhere
 from warehouse.connection import home_errors, is_writer_active
+from warehouse.latest import IN_FILE
 from warehouse.sql import text
+
+if TYPE_CHECKING:
+    from warehouse.lake.setting import Lake
 
 _TRIES: Final = 3
 _WAIT_SECONDS: Final = 0.1
 _NAMED: Final = 20
+_INDEXED: Final = (
+    "(select coalesce(sum(rows_count), 0)::bigint from ops.snapshot_files where table_id = {} and part = 'accepted')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +126,19 @@ def status(home: Home) -> Status:
 
 
 @contextmanager
-def build_file(home: Home, *, is_active: bool) -> Iterator[duckdb.DuckDBPyConnection | None]:
-    """Open the build file read-only; None when it is not there or a writer has it, HomeUnusable when it is damaged."""
+def build_file(home: Home, *, is_active: bool, lake: Lake | None = None) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """Open the build file read-only; None when it is not there or a writer has it, HomeUnusable when it is damaged.
+
+    With `lake`, for whoever reads prices, the lake is beside it; LakeUnusable where it does not answer, or was lost.
+    """
     con = None if is_active or not home.warehouse.exists() else _opened(home)
     try:
+        if con is not None and lake is not None:
+            from warehouse.lake.attached import attach
+            from warehouse.lake.belonging import require_ours
+
+            attach(con, lake, read_only=True)
+            require_ours(con, home, lake)
         yield con
     finally:
         if con is not None:
@@ -173,13 +189,23 @@ def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, date |
         f"""
         select table_id from {_answers(con)} where source = {text(desk)}
         union
-        select schema_name || '.' || table_name from duckdb_tables() where schema_name = {text(desk)}
+        select schema_name || '.' || replace(table_name, {text(IN_FILE)}, '') from duckdb_tables()
+        where schema_name = {text(desk)}
         """
     ).fetchall()
     newest = con.execute(f"select max(newest_period) from ops.source_runs where source = {text(desk)}")
     (period,) = newest.fetchone() or (None,)
-    counts = [con.execute(f"select count(*) from {table}").fetchone() or (0,) for (table,) in tables]
-    return sum(count for (count,) in counts), period
+    return sum(_rows(con, table) for (table,) in tables), period
+
+
+def _rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return the rows of a table; of one with a part in a lake by the index, for to ask the lake would take longest."""
+    query = f"select count(*) from {table}"
+    schema, name = table.split(".")
+    if _has(con, schema, f"{name}{IN_FILE}"):
+        query = f"select count(*) + {_INDEXED.format(text(table))} from {table}{IN_FILE}"
+    found = con.execute(query).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _answers(con: duckdb.DuckDBPyConnection) -> str:

@@ -29,6 +29,7 @@ Way = Literal["up", "down"]
 Kind = Literal["test", "fact", "forecast", "untestable"]
 OutcomeKind = Literal[
     "return",
+    "best_return",
     "max_adverse",
     "max_drawdown",
     "absolute_return",
@@ -117,6 +118,8 @@ class Outcome(Strict):
             raise ValueError("return_within takes low and high")
         if self.kind in _NEEDS_OF and self.of is None:
             raise ValueError(f"{self.kind} takes `of`")
+        if self.kind == "best_return" and self.of is not None:
+            raise ValueError("best_return is of the index")
         return self
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from analytics.claims.expressions import Seen
 from analytics.claims.functions import Known
 from analytics.claims.testing import Sample, Trial, figures_of, sign_of_effect
 from analytics.claims.world import Conditions, World
+from analytics.regimes.statistics import Doubles
 
 if TYPE_CHECKING:
     from analytics.claims.kept import Rows
@@ -79,16 +81,21 @@ def _run_one(world: World, claim: Claim, version: int, ledger: Ledger) -> None:
         return
     ledger.regressions += regressions.rows_of(world, claim, version)
     ledger.conditions.append(_condition_rows(world, claim, version, conditions))
+    same = _onset_columns(world, claim, version, sample, began)
     cells = [world.onsets(world.conditions(claim, claim.condition, cell, seen)) for cell in claim.grid()]
     for outcome in claim.outcomes:
         for horizon in claim.horizons:
             headline = _test(world, claim, sample, began, outcome, horizon, _headline_cooldown(claim, horizon))
             shares = _grid(world, claim, sample, cells, outcome, horizon)
+            figures: dict[bytes, dict[str, Any]] = {}
             for name, cooldown in _cooldowns(claim, horizon).items():
                 test = _test(world, claim, sample, began, outcome, horizon, cooldown)
-                row = _named(claim, version, name, outcome, horizon) | figures_of(test)
+                events = test.events.tobytes()  # rare events lie as far apart for the one cool-down as for the other
+                if events not in figures:
+                    figures[events] = figures_of(test)
+                row = _named(claim, version, name, outcome, horizon) | figures[events] | {"cooldown_sessions": cooldown}
                 ledger.results.append(row | (shares if name == HEADLINE else _NO_GRID))
-            ledger.events.append(_event_rows(world, claim, version, headline))
+            ledger.events.append(_event_rows(claim, same, headline))
             for placebo in claim.placebos:
                 ledger.results.append(_placebo(world, claim, version, placebo.name, outcome, horizon))
 
@@ -180,24 +187,26 @@ def _condition_rows(world: World, claim: Claim, version: int, conditions: Condit
 
     Of a panel it is whether that of any member holds.
     """
-    condition = reduce(operator.or_, conditions)
-    unknown = [
-        pl.select(pl.when(_is_unknown(world.known(claim, name))).then(pl.lit(name))).to_series().alias(name)
-        for name in sorted(claim.features() & set(world.there))
-    ]
-    frame = pl.DataFrame({"session_date": world.spine.dates, "is_true": condition})
-    reasons = pl.DataFrame(unknown).select(pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)).to_series()
-    return frame.with_columns(
+    names = sorted(claim.features() & set(world.there))
+    unknown = {f"no_{name}": _is_unknown(world.known(claim, name)) for name in names}
+    named = [pl.when(f"no_{name}").then(pl.lit(name)) for name in names]
+    reasons = pl.concat_str(named, separator=", ", ignore_nulls=True) if named else pl.lit("")
+    frame = pl.DataFrame(
+        {"session_date": world.spine.dates, "is_true": reduce(operator.or_, conditions), **unknown}
+    ).filter(world.since(claim.starts))
+    return frame.select(
+        "session_date",
+        "is_true",
         pl.lit(claim.id).alias("claim_id"),
         pl.lit(version).alias("claim_version"),
         pl.when(pl.col("is_true").is_null())
         .then(
-            pl.when(pl.Series(reasons) != "")
-            .then(pl.lit("unknown at the cut-off: ") + pl.Series(reasons))
+            pl.when(reasons != "")
+            .then(pl.lit("unknown at the cut-off: ") + reasons)
             .otherwise(pl.lit("a value inside its window is missing, or the window is not full yet"))
         )
         .alias("reason_text"),
-    ).filter(pl.col("session_date") >= claim.starts)
+    )
 
 
 def _is_unknown(known: Sequence[Known]) -> pl.Series:
@@ -205,47 +214,53 @@ def _is_unknown(known: Sequence[Known]) -> pl.Series:
     return reduce(operator.and_, (one.values.is_null() for one in known))
 
 
-def _event_rows(world: World, claim: Claim, version: int, test: Trial) -> pl.DataFrame:
-    """Return every onset with its outcome, and under which cool-downs it counts."""
-    places = test.onsets
-    measured = test.measured
-    length = test.sample.length
-    counted = {
-        name: set(spaced_in_blocks(places, size, length).tolist())
-        for name, size in _cooldowns(claim, test.horizon).items()
+def _onset_columns(world: World, claim: Claim, version: int, sample: Sample, places: Places) -> dict[str, pl.Series]:
+    """Return of every onset what is the same for each outcome and horizon."""
+    days, members = places % sample.length, (places // sample.length).tolist()
+    since = world.sources[claim.source].out_of_sample_from
+    return {
+        "claim_id": pl.Series([claim.id] * len(places), dtype=pl.String),
+        "claim_version": pl.Series([version] * len(places), dtype=pl.Int64),
+        "ticker": pl.Series([sample.members[one] or WHOLE_MARKET for one in members], dtype=pl.String),
+        "session_date": world.spine.dates[days],
+        "cutoff_at": world.spine.sessions["cutoff_at"][days],
+        "is_out_of_sample": pl.Series(
+            [since is not None and sample.dates[one] >= since for one in places.tolist()], dtype=pl.Boolean
+        ),
     }
-    days, members, since = pl.Series(places % length), places // length, test.out_of_sample_from
-    values = [None if np.isnan(one) else round(float(one), 8) for one in measured.values[places]]
-    later = world.spine.dates.shift(-test.horizon)  # where a price is missing there is no exit, but its day has come
-    exits = pl.select(pl.coalesce(measured.known_dates.gather(pl.Series(places)), later.gather(days))).to_series()
+
+
+def _event_rows(claim: Claim, onsets: dict[str, pl.Series], test: Trial) -> pl.DataFrame:
+    """Return every onset with its outcome, and under which cool-downs it counts."""
+    places, measured, length = test.onsets, test.measured, test.sample.length
+    counted = {name: spaced_in_blocks(places, size, length) for name, size in _cooldowns(claim, test.horizon).items()}
+    by_21 = counted.get(SENSITIVITY, counted[HEADLINE])
+    values = _beside(measured.values, places)
+    states = [
+        "pending" if is_pending else "complete" if is_over else "unpriced"
+        for is_pending, is_over in zip(
+            measured.is_pending[places].tolist(), values.is_not_null().to_list(), strict=True
+        )
+    ]
     return pl.DataFrame(
         {
-            "claim_id": [claim.id] * len(places),
-            "claim_version": [version] * len(places),
-            "outcome": [test.outcome.name] * len(places),
-            "horizon_count": [test.horizon] * len(places),
-            "ticker": [test.sample.members[one] or WHOLE_MARKET for one in members],
-            "session_date": world.spine.dates.gather(days),
-            "cutoff_at": world.spine.sessions["cutoff_at"].gather(days),
-            "exit_date": exits,
-            "outcome_number": pl.Series(values, dtype=pl.Float64),
+            **onsets,
+            "outcome": pl.Series([test.outcome.name] * len(places), dtype=pl.String),
+            "horizon_count": pl.Series([test.horizon] * len(places), dtype=pl.Int64),
+            "exit_date": measured.known_dates[places],
+            "outcome_number": values,
             "close_outcome_number": _beside(measured.close, places),
             "total_outcome_number": _beside(measured.total, places),
-            "state": [
-                "pending" if measured.is_pending[one] else "complete" if value is not None else "unpriced"
-                for one, value in zip(places, values, strict=True)
-            ],
-            "is_headline": [int(one) in counted[HEADLINE] for one in places],
-            "is_cooldown_21": [int(one) in counted.get(SENSITIVITY, counted[HEADLINE]) for one in places],
-            "is_own_cooldown": [
-                int(one) in counted.get(OWN, counted.get(SENSITIVITY, counted[HEADLINE])) for one in places
-            ],
-            "is_out_of_sample": [since is not None and test.sample.dates[one] >= since for one in places],
+            "state": pl.Series(states, dtype=pl.String),
+            "is_headline": np.isin(places, counted[HEADLINE]),
+            "is_cooldown_21": np.isin(places, by_21),
+            "is_own_cooldown": np.isin(places, counted.get(OWN, by_21)),
         }
     )
 
 
-def _beside(values: Any, places: Places) -> pl.Series:
+def _beside(values: Doubles | None, places: Places) -> pl.Series:
     if values is None:
         return pl.Series([None] * len(places), dtype=pl.Float64)
-    return pl.Series([None if np.isnan(one) else round(float(one), 8) for one in values[places]], dtype=pl.Float64)
+    told = [None if isnan(one) else round(one, 8) for one in values[places].tolist()]
+    return pl.Series(told, dtype=pl.Float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 import numpy as np
@@ -16,18 +17,17 @@ NATURAL: Final = 1
 
 def onsets(condition: pl.Series) -> Places:
     """Return the places at which the condition is TRUE and was not on the session before."""
-    before = condition.shift(1).fill_null(value=False)
-    found: Places = np.flatnonzero((condition & ~before).fill_null(value=False).to_numpy()).astype(np.int64)
+    held = condition.cast(pl.Float32).to_numpy() == 1  # NULL is NaN then, which equals nothing
+    found: Places = np.flatnonzero(held & ~np.concatenate([[False], held[:-1]])).astype(np.int64)
     return found
 
 
 def spaced(places: Places, cooldown: int) -> Places:
     """Return the places at least `cooldown` apart, greedy from the left: what a reader at the time would have taken."""
-    found: list[int] = []
-    at = 0
-    while at < len(places):
-        found.append(int(places[at]))
-        at = int(np.searchsorted(places, places[at] + cooldown))
+    ordered, found, at = places.tolist(), [], 0
+    while at < len(ordered):
+        found.append(ordered[at])
+        at = bisect_left(ordered, ordered[at] + cooldown, at)
     return np.array(found, dtype=np.int64)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -85,12 +86,14 @@ class Prediction(Strict):
         return (low is None or figure >= low) and (high is None or figure <= high)
 
 
-def facts() -> list[Fact]:
+@cache
+def facts() -> Sequence[Fact]:
     """Return the facts of the register."""
     return [checked(Fact, one, f"{_FACTS.name}: {one.get('id')}") for one in read_yaml(_FACTS, "facts of claims")]
 
 
-def predictions() -> list[Prediction]:
+@cache
+def predictions() -> Sequence[Prediction]:
     """Return the forecasts of the register."""
     found = read_yaml(_PREDICTIONS, "forecasts of claims")
     return [checked(Prediction, one, f"{_PREDICTIONS.name}: {one.get('id')}") for one in found]
@@ -108,6 +111,7 @@ class Evidence:
         con.execute(
             f"create or replace temp table {_HELD} as select * from marts.observations where series_id in ({listed})"
         )
+        self._newest_at: datetime | None = None
         row = con.execute("select max(session_date), max(cutoff_at) from marts.market_known_daily").fetchone()
         assert row is not None
         self.newest: date = row[0]
@@ -116,28 +120,43 @@ class Evidence:
         self.is_simulated = origin is not None and origin[0] == "SIMULATED"
 
     def number(self, query: str, moment: datetime) -> float | None:
-        """Return the figure of a query as known at `moment` (naive UTC); None where there is none."""
-        found = self._con.execute(evidence_sql(query, moment, _HELD)).fetchone()
+        """Return the figure of a query as known at `moment` (naive UTC); None where there is none.
+
+        What stood at a moment is found once for all queries in a row about it.
+        """
+        if moment != self._newest_at:
+            self._con.execute(f"create or replace temp table newest as {newest_sql(moment, _HELD)}")
+            self._newest_at = moment
+        found = self._con.execute(query.replace("$moment", _stamp(moment))).fetchone()
         return None if found is None or found[0] is None else round(float(found[0]), 6)
 
 
-def evidence_sql(query: str, moment: datetime, observations: str = "marts.observations") -> str:
-    """Return the whole query: `newest` is each period's newest vintage of the first provider, as known at `moment`.
+def _stamp(moment: datetime) -> str:
+    return f"timestamp '{moment}'"
+
+
+def newest_sql(moment: datetime, observations: str = "marts.observations") -> str:
+    """Return the select of each period's newest vintage of the first provider, as known at `moment`.
 
     A period on which providers differ by more than they may has none, nor has one of which nothing is left.
     """
-    at = f"timestamp '{moment}'"
+    at = _stamp(moment)
     disputed = f"select series_id, period_date from marts.disagreements where is_disputed and known_at <= {at}"
     # a row without a value is a day on which the source has none: it would count as a session
-    newest = (
+    return (
         f"select * from (select series_id, period_date, value from {observations} where known_at <= {at} "
         f"and (series_id, period_date) not in ({disputed}) "
         f"qualify row_number() over (partition by series_id, period_date order by provider_rank, {NEWEST_FIRST}) = 1) "
         "where value is not null"
     )
-    body = query.replace("$moment", at)
+
+
+def evidence_sql(query: str, moment: datetime) -> str:
+    """Return the whole query, as it runs on a release: with what `newest` is at `moment`."""
+    body = query.replace("$moment", _stamp(moment))
     if "newest" not in body:
         return body
+    newest = newest_sql(moment)
     if body.startswith("with "):
         return f"with newest as ({newest}), {body.removeprefix('with ')}"
     return f"with newest as ({newest}) {body}"
@@ -145,12 +164,16 @@ def evidence_sql(query: str, moment: datetime, observations: str = "marts.observ
 
 def fact_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the rows of claims.facts."""
-    told, rows = sources(), []
-    for fact in facts():
-        said = told[fact.source].said_date
-        query = fact.query
-        now = evidence.number(query, evidence.now) if query else None
-        then = evidence.number(query, _moment(said)) if query and said else None
+    told, rows, register = sources(), [], facts()
+    of_then = {
+        fact.id: evidence.number(fact.query, _moment(said))
+        for fact in sorted(register, key=lambda one: one.source)
+        if fact.query and (said := told[fact.source].said_date)
+    }
+    of_now = {fact.id: evidence.number(fact.query, evidence.now) for fact in register if fact.query}
+    for fact in register:
+        said, query = told[fact.source].said_date, fact.query
+        now, then = of_now.get(fact.id), of_then.get(fact.id)
         verdict, basis = verdict_of(fact, then, now, is_simulated=evidence.is_simulated)
         rows.append(
             {

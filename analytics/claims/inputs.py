@@ -74,7 +74,7 @@ def _of_outcome(world: World, outcome: Outcome, horizon: int) -> Iterator[_Sourc
         for fund in (outcome.of, outcome.against):
             chosen = "" if fund in (None, "each") else f"ticker = {fund}"
             yield (_PRICES, "close_split_adjusted_usd", chosen) if fund else (_RETURNS, f"return_{horizon}d_ratio", "")
-    elif outcome.kind in ("realised_volatility", "max_drawdown"):
+    elif outcome.kind in ("realised_volatility", "max_drawdown", "best_return"):
         yield "marts.market_daily", "sp500_close_index", ""
     elif outcome.kind == "max_adverse":
         yield _RETURNS, f"max_adverse_{horizon}d_ratio", ""

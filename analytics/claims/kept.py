@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ import polars as pl
 
 from analytics.claims.definition import Claim
 from analytics.claims.functions import Known, of_series
-from warehouse.derived_table import DerivedTable, is_as_declared
+from warehouse.derived_table import DerivedTable, as_declared
 
 if TYPE_CHECKING:
     from analytics.claims.engine import Ledger
@@ -39,14 +39,14 @@ _ENGINE: Final = (
 )
 
 
-def take(con: duckdb.DuckDBPyConnection, tables: Iterable[DerivedTable], test_all: str | None) -> dict[str, str]:
+def take(con: duckdb.DuckDBPyConnection, tables: Collection[DerivedTable], test_all: str | None) -> dict[str, str]:
     """Return what the last sound run tested, and forget it: until this run is sound, nothing is known.
 
     Nothing may be left where `test_all` says why, or where a table is not as it is declared.
     """
     rows = con.execute(f"select claim_id, input_sha256 from {TABLE}").fetchall()
     con.execute(f"delete from {TABLE}")
-    if test_all is not None or not all(is_as_declared(con, table) for table in tables):
+    if test_all is not None or len(as_declared(con, tables)) < len(tables):
         return {}
     return dict(rows)
 
@@ -54,7 +54,9 @@ def take(con: duckdb.DuckDBPyConnection, tables: Iterable[DerivedTable], test_al
 def keep(con: duckdb.DuckDBPyConnection, marks: Mapping[str, str], *, now: datetime, run_id: str) -> None:
     """Record what the claims of a run that passed its checks were made from."""
     if marks:
-        con.executemany(f"insert into {TABLE} values (?, ?, ?, ?)", [[*one, now, run_id] for one in marks.items()])
+        con.execute(
+            f"insert into {TABLE} select unnest(?), unnest(?), ?, ?", [[*marks], [*marks.values()], now, run_id]
+        )
 
 
 def marks_of(world: World, claims: Iterable[Claim], versions: Mapping[str, int]) -> dict[str, str]:

@@ -160,19 +160,22 @@ def as_known(spine: Spine, rows: pl.DataFrame, oldest_days: int) -> Known:
     """
     dates = spine.dates.to_physical().cast(pl.Int64).to_numpy()
     cutoffs = spine.sessions["cutoff_at"].cast(pl.Datetime("us")).to_physical().to_numpy()
-    ordered = rows.with_columns(pl.col("clock").cast(pl.Datetime("us")), pl.col("period").cast(pl.Date))
-    periods = ordered["period"].to_physical().cast(pl.Int64).to_numpy()
-    clocks = ordered["clock"].to_physical().to_numpy()
+    rows = rows.with_columns(rows["clock"].cast(pl.Datetime("us")), rows["period"].cast(pl.Date))
+    periods = rows["period"].to_physical().cast(pl.Int64).to_numpy()
+    clocks = rows["clock"].to_physical().to_numpy()
     places = np.maximum(np.searchsorted(cutoffs, clocks, "left"), np.searchsorted(dates, periods, "left"))
     order = np.lexsort((clocks, periods, places))
     order = order[places[order] < len(dates)]
     is_newest = periods[order] >= np.maximum.accumulate(periods[order]) if len(order) else np.zeros(0, dtype=bool)
     order = order[is_newest]
     seen = np.searchsorted(places[order], np.arange(len(dates)), "right") - 1
-    taken = pl.Series([int(order[one]) if one >= 0 else None for one in seen], dtype=pl.Int64)
-    values, found = ordered["value"].gather(taken), ordered["period"].gather(taken)
-    is_recent = (spine.dates - found).dt.total_days() <= oldest_days
-    return Known(pl.select(pl.when(is_recent).then(values)).to_series(), found, spine.dates)
+    place = pl.col("place")
+    taken = pl.when(place >= 0).then(place)
+    found = pl.DataFrame({"own": spine.dates, "place": np.append(order, -1)[seen]}).select(
+        "own", period=pl.lit(rows["period"]).gather(taken), value=pl.lit(rows["value"]).gather(taken)
+    )
+    is_recent = (pl.col("own") - pl.col("period")).dt.total_days() <= oldest_days
+    return Known(found.select(pl.when(is_recent).then("value"))["value"], found["period"], spine.dates)
 
 
 def _month(spine: Spine) -> Known:
@@ -187,15 +190,10 @@ def _next_month(spine: Spine) -> Known:
 def _third_friday(spine: Spine) -> Known:
     """1 on the session of a monthly expiry: the third Friday, or the Thursday before where that is a holiday."""
     dates = spine.dates
-    third = dates.dt.month_start().map_elements(_third, return_dtype=pl.Date)
-    is_last = (dates <= third) & (spine.sessions["cutoff_at"].cast(pl.Date) > third)
-    return Known(is_last.cast(pl.Float64), dates, dates)
-
-
-def _third(first: Any) -> Any:
-    from datetime import timedelta
-
-    return first + timedelta(days=(4 - first.weekday()) % 7 + 14)
+    first = pl.col("session_date").dt.month_start()
+    third = first + pl.duration(days=(12 - first.dt.weekday()) % 7 + 14)
+    is_last = (pl.col("session_date") <= third) & (pl.col("cutoff_at").cast(pl.Date) > third)
+    return Known(spine.sessions.select(is_last.cast(pl.Float64).alias("value"))["value"], dates, dates)
 
 
 _CALENDAR: Final = {"session_month": _month, "next_session_month": _next_month, "is_expiry_session": _third_friday}

@@ -47,8 +47,10 @@ class Outcomes:
         self._of_fund = cache(self._fund_returns)
         self._made = cache(self._measure)
         self._mark = cache(self._frame_mark)
+        self._exits = cache(self._read_exits)
         self._prices = cache(self._read_prices)
         self._calendar = cache(self._read_calendar)
+        self._mark_of_calendar = cache(lambda: "".join(of_series(one) for one in self._calendar().get_columns()))
         closes = con.execute("select session_date, sp500_close_index as close from marts.market_daily").pl()
         self._closes = self._aligned(closes)["close"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         self._dovish = con.execute(
@@ -72,8 +74,7 @@ class Outcomes:
         if not ticker:
             columns = [*self._returns.get_columns(), pl.Series(self._closes)]
             return "".join(of_series(column) for column in columns)
-        frames = (self._prices(ticker), self._calendar())
-        return "".join(of_series(column) for frame in frames for column in frame.get_columns())
+        return "".join(of_series(column) for column in self._prices(ticker).get_columns()) + self._mark_of_calendar()
 
     def _aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
         return self._spine.sessions.select("session_date").join(
@@ -84,13 +85,15 @@ class Outcomes:
         if outcome.kind == "dovish_event":
             return self._dovish_events(outcome.after_days or 0, horizon)
         frame = self._returns if outcome.of is None or outcome.is_of_feature else self._of_fund(outcome.of)
-        exits = self._exits(frame, horizon)
+        exits = self._exits("" if frame is self._returns else str(outcome.of), horizon)
         if outcome.kind in ("return", "absolute_return", "relative_return", "return_within"):
             return self._return(outcome, frame, horizon, exits)
         if outcome.kind == "max_adverse":
             values, close = (_doubles(frame, f"{word}max_adverse_{horizon}d_ratio") for word in ("", "close_"))
             pending = (frame[f"return_{horizon}d_reason"] == PENDING).fill_null(value=False).to_numpy()
             return Measured(values, pending, exits, close)
+        if outcome.kind == "best_return":
+            return self._best(horizon, exits)
         if outcome.kind == "realised_volatility":
             return self._later(_volatility_ahead(self._closes, horizon), horizon, exits)
         if outcome.kind == "max_drawdown":
@@ -98,6 +101,15 @@ class Outcomes:
         series = self._values(outcome)
         later = series.shift(-horizon)
         return self._later(_plain(later - series if outcome.kind == "change" else later / series - 1), horizon, exits)
+
+    def _best(self, horizon: int, exits: pl.Series) -> Measured:
+        """Return how far the highest close of the holding lies above its entry."""
+        opened = _highest(self._closes, horizon, after=1) / _doubles(self._returns, "entry_open_index") - 1
+        closed = _highest(self._closes, horizon, after=2) / _doubles(self._returns, "entry_close_index") - 1
+        is_by_close = (self._returns["entry_basis"] == "close").fill_null(value=False).to_numpy()
+        pending = (self._returns[f"return_{horizon}d_reason"] == PENDING).fill_null(value=False).to_numpy()
+        values = np.where(is_by_close, closed, opened)
+        return Measured(np.where(pending, np.nan, values), pending, exits, np.where(pending, np.nan, closed))
 
     def _values(self, outcome: Outcome) -> pl.Series:
         known = self._features.get(str(outcome.of))
@@ -120,10 +132,11 @@ class Outcomes:
             values, close, total = (_within(one, outcome) for one in (values, close, total))
         return Measured(values, pending, exits, close, total if horizon >= TOTAL_FROM else None)
 
-    def _exits(self, frame: pl.DataFrame, horizon: int) -> pl.Series:
-        """Return the session at whose close each holding is over."""
-        name = f"exit_{horizon}d_date"
-        return frame[name] if name in frame.columns else self._spine.dates.shift(-horizon)
+    def _read_exits(self, ticker: str, horizon: int) -> pl.Series:
+        """Return the session at whose close each holding is over; where a price is missing, whose day has come."""
+        frame, name = self._of_fund(ticker) if ticker else self._returns, f"exit_{horizon}d_date"
+        later = pl.col("session_date").shift(-horizon)
+        return frame.select(pl.coalesce(name, later) if name in frame.columns else later).to_series()
 
     def _later(self, values: Doubles, horizon: int, exits: pl.Series) -> Measured:
         pending = np.arange(len(values)) >= len(values) - horizon
@@ -184,7 +197,7 @@ def _doubles(frame: pl.DataFrame, name: str) -> Doubles:
 
 
 def _plain(values: pl.Series) -> Doubles:
-    found: Doubles = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    found: Doubles = values.cast(pl.Float64).to_numpy()  # NULL is NaN there
     return found
 
 
@@ -199,6 +212,14 @@ def _windows(values: Doubles, length: int) -> Doubles:
     """Return for each place the values of the `length` sessions after it and its own first; NaN past the end."""
     filled = np.concatenate([values, np.full(length, np.nan)])
     found: Doubles = np.lib.stride_tricks.sliding_window_view(filled, length + 1)
+    return found
+
+
+def _highest(closes: Doubles, length: int, *, after: int) -> Doubles:
+    """Return the highest of `length` closes, the first of which is so many sessions after each one."""
+    found = np.full(len(closes), np.nan)
+    highest = _windows(closes, length - 1).max(axis=1)
+    found[: max(0, len(closes) - after)] = highest[after:]
     return found
 
 

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from analytics.claims import inputs, kept
+from analytics.claims.chance import RESAMPLES, SEED, SHIFTS
 from analytics.claims.definition import Claim, sources
 from analytics.claims.engine import HEADLINE, Ledger, run
 from analytics.claims.facts import Evidence, fact_rows, prediction_rows, verdicts_of_facts
 from analytics.claims.sentences import of_fact, of_forecast, of_test
-from analytics.claims.testing import RESAMPLES, SEED, SHIFTS
 from analytics.claims.verdicts import ENOUGH_EVENTS, FALSE_DISCOVERY_RATE, VERDICTS, by_chance, with_verdicts
 from analytics.claims.world import World
 from analytics.regimes.frames import schema_of
 from ingest.batch import CheckResult
 from warehouse.declared_tables import DeclaredTable, declared_table
-from warehouse.derived_table import STAGE, DerivedTable, Rule, check, write
+from warehouse.derived_table import STAGE, DerivedTable, Rule, check, write_frames
 from warehouse.lineage import state
-from warehouse.records import shown
 
 if TYPE_CHECKING:
     import duckdb
@@ -132,9 +131,7 @@ def build_tables(
     left = [claim_id for claim_id in same if claim_id in rows]
     draw = _drawn(world, [one for one in claims if one.id in rows], versions, rows, now.date())
     found = computed(con, world, claims, registry, rows)
-    for table in CLAIM_TABLES:
-        with shown(con, "claim_table", found[table]):
-            write(con, table, "select * from claim_table")
+    write_frames(con, found)
     state(con, CLAIMS.schema, inputs.lineage_of(found[INPUTS].to_dicts()))
     return Written(marks, left, draw)
 
@@ -244,14 +241,13 @@ def frame_of(table: DerivedTable, rows: Sequence[Mapping[str, Any]]) -> pl.DataF
 
 def _joined(table: DerivedTable, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     schema = schema_of(table.columns)
-    shaped = [
-        frame.select(
-            pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
-            for name, kind in schema.items()
-        )
-        for frame in frames
-    ]
-    return pl.concat(shaped) if shaped else pl.DataFrame(schema=schema)
+    if not frames:
+        return pl.DataFrame(schema=schema)
+    joined = pl.concat(frames, how="diagonal_relaxed")
+    return joined.select(
+        pl.col(name).cast(kind) if name in joined.columns else pl.lit(None, kind).alias(name)
+        for name, kind in schema.items()
+    )
 
 
 def _with_known_at(world: World, events: pl.DataFrame) -> pl.DataFrame:

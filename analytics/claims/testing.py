@@ -6,35 +6,30 @@ Every item of the reporting standard is a column of the row that `figures_of` re
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from analytics.claims.chance import RESAMPLES, SEED, SHIFTS, Line, interval_of, line_of, shifted_statistics
 from analytics.claims.definition import Outcome
 from analytics.claims.events import Places, spaced_in_blocks
 from analytics.claims.outcomes import Measured
-from analytics.regimes.statistics import Doubles, percentile_interval, wilson, windows_that_fit
+from analytics.regimes.statistics import Doubles, wilson, windows_that_fit
 
-RESAMPLES: Final = 10_000
-SHIFTS: Final = 5_000
-SEED: Final = 20260207
 BUCKETS: Final = (-0.20, -0.10, -0.05)
 """Edges of the drawdown from the highest close so far; panics come in drawdowns, so like is compared with like."""
 _DEFAULT_THRESHOLDS: Final = {
     "return": 0.0,
+    "best_return": 0.0,
     "relative_return": 0.0,
     "change": 0.0,
     "max_adverse": -0.05,
     "max_drawdown": -0.10,
 }
-
-Statistic = Callable[[Doubles], float]
-Draws = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,15 +89,56 @@ class Trial:
         return spaced_in_blocks(inside, self.cooldown, self.sample.length)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
     """What does not hang on the events of a test: which sessions have a known condition and a finished outcome."""
 
+    sample: Sample
     is_over: npt.NDArray[np.bool_]
     places: Places
     base: Doubles
-    statistic: float | None
+    is_share: bool
     windows: int
+
+    @cached_property
+    def statistic(self) -> float | None:
+        """Return the share, or the median, of all sessions; None where there is none."""
+        return _statistic(self.base, is_share=self.is_share) if len(self.base) else None
+
+    @cached_property
+    def order(self) -> Places:
+        """Return the places of the outcomes by size."""
+        return np.argsort(self.base, kind="stable")
+
+    @cached_property
+    def middle(self) -> int:
+        """Return the session that begins the second half of the sample."""
+        return int(np.sort(self.places % self.sample.length)[len(self.places) // 2])
+
+    @cached_property
+    def halves(self) -> tuple[float | None, float | None]:
+        """Return the share, or the median, of all sessions of each half."""
+        is_first = self.places % self.sample.length < self.middle
+        first, second = (
+            _statistic(self.base[half], is_share=self.is_share) if half.any() else None
+            for half in (is_first, ~is_first)
+        )
+        return first, second
+
+    @cached_property
+    def columns(self) -> Places:
+        """Return the sessions on which any member has an outcome."""
+        return self.sample.days(self.places)
+
+    @cached_property
+    def line(self) -> Line:
+        """Return the outcomes as they are rotated: all members by the same distance, as what moves them together."""
+        if len(self.sample.members) == 1:
+            return line_of(self.base[None, :], self.order)
+        laid = np.full((len(self.sample.members), len(self.columns)), np.nan)
+        length = self.sample.length
+        laid[self.places // length, np.searchsorted(self.columns, self.places % length)] = self.base
+        return line_of(laid)
 
 
 @lru_cache(maxsize=4)
@@ -111,9 +147,8 @@ def ground_of(sample: Sample, measured: Measured, horizon: int, *, is_share: boo
     is_over = ~np.isnan(measured.values) & sample.is_known & sample.is_inside
     places = np.flatnonzero(is_over)
     base = measured.values[places]
-    middle = (float(np.mean(base)) if is_share else float(np.median(base))) if len(base) else None
     windows = windows_that_fit(sample.days(places), horizon)
-    return Ground(is_over, places, base, middle, windows)
+    return Ground(sample, is_over, places, base, is_share, windows)
 
 
 def _ground(test: Trial) -> Ground:
@@ -151,7 +186,7 @@ def figures_of(test: Trial) -> dict[str, Any]:
     row |= _described(seen, test.outcome, threshold) | _baselines(test, ground, complete, threshold)
     row |= _variants(test, complete, threshold)
     row |= _out_of_sample(test, complete, pending, threshold)
-    row |= _chance(test, places, complete)
+    row |= _chance(test, ground, complete)
     row["reason_text"] = _reason(len(complete), len(pending), len(events), len(places))
     return row
 
@@ -162,15 +197,19 @@ def sign_of_effect(test: Trial) -> float | None:
     complete = events[ground.is_over[events]]
     if not len(complete) or ground.statistic is None:
         return None
-    return _direction(test.outcome) * (_statistic(test.outcome)(test.measured.values[complete]) - ground.statistic)
+    seen = _statistic(test.measured.values[complete], is_share=test.outcome.is_share)
+    return _direction(test.outcome) * (seen - ground.statistic)
 
 
 def _direction(outcome: Outcome) -> float:
     return 1.0 if outcome.claimed == "up" else -1.0
 
 
-def _statistic(outcome: Outcome) -> Statistic:
-    return (lambda values: float(np.mean(values))) if outcome.is_share else (lambda values: float(np.median(values)))
+def _statistic(values: Doubles, *, is_share: bool) -> float:
+    if is_share:
+        return float(np.mean(values))
+    ordered = np.sort(values)  # numpy's own median takes longer to begin than a few events to sort
+    return float((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
 
 
 def _threshold(outcome: Outcome, base: Doubles) -> float | None:
@@ -200,32 +239,9 @@ def _described(seen: Doubles, outcome: Outcome, threshold: float | None) -> dict
         figures = (np.median(seen), seen.mean(), seen.min(), seen.max(), *np.quantile(seen, [0.25, 0.75]))
         row |= {name: _rounded(float(one)) for name, one in zip(names, figures, strict=True)}
     row |= {"hit_ratio": _rounded(hit), "hit_low_ratio": _rounded(low), "hit_high_ratio": _rounded(high)}
-    interval = percentile_interval(_resampled(seen, is_share=outcome.is_share))
-    row["bootstrap_low"], row["bootstrap_high"] = (_rounded(one) for one in interval or (None, None))
+    interval = interval_of(seen, is_share=outcome.is_share)
+    row["bootstrap_low"], row["bootstrap_high"] = (_rounded(one) for one in interval)
     return row
-
-
-def _resampled(seen: Doubles, *, is_share: bool) -> Doubles:
-    """Return the share, or the median, of each resample of the events."""
-    if is_share:
-        found: Doubles = seen[_draws(len(seen))].mean(axis=0)
-        return found
-    ranked = np.sort(seen)
-    lower, upper = _middles(len(seen))
-    medians: Doubles = (ranked[lower] + ranked[upper]) / 2
-    return medians
-
-
-@cache
-def _middles(count: int) -> tuple[Draws, Draws]:
-    """Return which of so many events in order lie in the middle of each resample: the same for all figures."""
-    ordered = np.sort(_draws(count).T, axis=1)
-    return ordered[:, (count - 1) // 2], ordered[:, count // 2]
-
-
-def _draws(count: int) -> Draws:
-    """Return which events each resample consists of, drawn with replacement: (count, RESAMPLES)."""
-    return np.random.default_rng(SEED).integers(0, count, size=(count, RESAMPLES)).astype(np.int16)
 
 
 def _baselines(test: Trial, ground: Ground, complete: Places, threshold: float | None) -> dict[str, Any]:
@@ -234,29 +250,24 @@ def _baselines(test: Trial, ground: Ground, complete: Places, threshold: float |
     row: dict[str, Any] = dict.fromkeys([*names, "effect_first_half", "effect_second_half"])
     if ground.statistic is None or threshold is None:
         return row
-    outcome, values, places, base = test.outcome, test.measured.values, ground.places, ground.base
-    statistic = _statistic(outcome)
+    outcome, values, base = test.outcome, test.measured.values, ground.base
     row["baseline_ratio"] = _rounded(float(_hits(base, outcome, threshold).mean()))
     row["baseline_median"] = None if outcome.is_share else _rounded(ground.statistic)
     if not len(complete):
         return row
-    seen = statistic(values[complete])
+    seen = _statistic(values[complete], is_share=outcome.is_share)
     row["effect"] = _rounded(seen - ground.statistic)
-    weights = _matched_weights(test.sample.buckets, places, complete)
+    weights = _matched_weights(test.sample.buckets, ground.places, complete)
     if weights is not None:
         row["matched_ratio"] = _rounded(float(_hits(base, outcome, threshold) @ weights))
-        matched = float(base @ weights) if outcome.is_share else weighted_median(base, weights)
+        matched = float(base @ weights) if outcome.is_share else weighted_median(base, weights, ground.order)
         row["matched_median"] = None if outcome.is_share else _rounded(matched)
         row["effect_matched"] = _rounded(seen - matched)
-    length = test.sample.length
-    middle = np.sort(places % length)[len(places) // 2]
-    halves = {
-        "first": (complete[complete % length < middle], places[places % length < middle]),
-        "second": (complete[complete % length >= middle], places[places % length >= middle]),
-    }
-    for name, (half, all_half) in halves.items():
-        if len(half) and len(all_half):
-            row[f"effect_{name}_half"] = _rounded(statistic(values[half]) - statistic(values[all_half]))
+    is_first = complete % test.sample.length < ground.middle
+    for name, half, of_all in zip(("first", "second"), (is_first, ~is_first), ground.halves, strict=True):
+        if half.any() and of_all is not None:
+            seen = _statistic(values[complete[half]], is_share=outcome.is_share)
+            row[f"effect_{name}_half"] = _rounded(seen - of_all)
     return row
 
 
@@ -272,9 +283,10 @@ def _matched_weights(buckets: npt.NDArray[np.int64], places: Places, complete: P
     return weights
 
 
-def weighted_median(values: Doubles, weights: Doubles) -> float:
-    """Return the least value up to which the weights come to half of their sum."""
-    order = np.argsort(values, kind="stable")
+def weighted_median(values: Doubles, weights: Doubles, order: Places | None = None) -> float:
+    """Return the least value up to which the weights come to half of their sum; `order`: their places by size."""
+    if order is None:
+        order = np.argsort(values, kind="stable")
     until = np.cumsum(weights[order])
     return float(values[order][int(np.searchsorted(until, until[-1] / 2 - 1e-12))])
 
@@ -285,7 +297,7 @@ def _variants(test: Trial, complete: Places, threshold: float | None) -> dict[st
     for name, values in (("close", test.measured.close), ("total", test.measured.total)):
         seen = np.array([]) if values is None else values[complete][~np.isnan(values[complete])]
         is_there = len(seen) > 0 and threshold is not None
-        row[f"{name}_median"] = _rounded(_statistic(test.outcome)(seen)) if is_there else None
+        row[f"{name}_median"] = _rounded(_statistic(seen, is_share=test.outcome.is_share)) if is_there else None
         row[f"{name}_hit_ratio"] = (
             _rounded(float(_hits(seen, test.outcome, threshold).mean())) if is_there and threshold is not None else None
         )
@@ -302,63 +314,25 @@ def _out_of_sample(test: Trial, complete: Places, pending: Places, threshold: fl
         "out_of_sample_from_date": since,
         "n_events_out_of_sample": len(fresh),
         "n_pending_out_of_sample": sum(since is not None and dates[one] >= since for one in pending),
-        "out_of_sample_median": _rounded(_statistic(test.outcome)(seen)) if is_there else None,
+        "out_of_sample_median": _rounded(_statistic(seen, is_share=test.outcome.is_share)) if is_there else None,
         "out_of_sample_hit_ratio": (
             _rounded(float(_hits(seen, test.outcome, threshold).mean())) if is_there and threshold is not None else None
         ),
     }
 
 
-def _chance(test: Trial, places: Places, complete: Places) -> dict[str, float | None]:
+def _chance(test: Trial, ground: Ground, complete: Places) -> dict[str, float | None]:
     """Return the p-values of the circular shift, in the claimed direction and in the opposite one."""
-    values, length = test.measured.values, test.sample.length
-    columns = test.sample.days(places)
-    if not len(complete) or len(columns) < 2:
+    values, length, is_share = test.measured.values, test.sample.length, test.outcome.is_share
+    if not len(complete) or len(ground.columns) < 2:
         return {"p_shift": None, "p_shift_opposite": None}
-    # of a panel every member is rotated by the same distance: what moves them together moves with them
-    laid = np.full((len(test.sample.members), len(columns)), np.nan)
-    laid[places // length, np.searchsorted(columns, places % length)] = values[places]
-    where = np.searchsorted(columns, complete % length)
-    shifted = shifted_statistics(laid, complete // length, where, is_share=test.outcome.is_share)
-    seen, way = _statistic(test.outcome)(values[complete]), _direction(test.outcome)
+    where = np.searchsorted(ground.columns, complete % length)
+    shifted = shifted_statistics(ground.line, complete // length, where, is_share=is_share)
+    seen, way = _statistic(values[complete], is_share=is_share), _direction(test.outcome)
     return {
         "p_shift": _rounded((1 + int((way * shifted >= way * seen - 1e-12).sum())) / (1 + len(shifted))),
         "p_shift_opposite": _rounded((1 + int((way * shifted <= way * seen + 1e-12).sum())) / (1 + len(shifted))),
     }
-
-
-def shifted_statistics(
-    values: Doubles, members: Places, events: Places, *, is_share: bool, shifts: int = SHIFTS
-) -> Doubles:
-    """Return the statistic of the events, their spacing kept, rotated through the sample by random distances.
-
-    `values`: one row per member, one column per session; an event that comes to lie where a member has no value is
-    left out of that rotation, and a rotation without any event is none.
-    """
-    distances = np.random.default_rng(SEED).integers(1, values.shape[1], size=shifts)
-    places = events[None, :] + distances[:, None]
-    doubled = np.concatenate([values, values], axis=1)
-    if len(values) == 1:
-        drawn = doubled[0][places]
-        if is_share:
-            found: Doubles = drawn.mean(axis=1)
-            return found
-        drawn.sort(axis=1)  # short rows: sorted faster than partitioned
-        return _between(drawn[:, (len(events) - 1) // 2], drawn[:, len(events) // 2])
-    drawn = doubled[members[None, :], places]
-    counts = (~np.isnan(drawn)).sum(axis=1)
-    drawn, counts = drawn[counts > 0], counts[counts > 0]
-    if is_share:
-        shares: Doubles = np.nansum(drawn, axis=1) / counts
-        return shares
-    drawn.sort(axis=1)  # what is unknown comes last
-    rows = np.arange(len(drawn))
-    return _between(drawn[rows, (counts - 1) // 2], drawn[rows, counts // 2])
-
-
-def _between(lower: Doubles, upper: Doubles) -> Doubles:
-    found: Doubles = (lower + upper) / 2
-    return found
 
 
 def _reason(complete: int, pending: int, events: int, places: int) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import copy
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -34,6 +35,8 @@ _REVISED: Final[Mapping[str, str]] = {
 ALL: Final = ("",)
 """The one member of a claim that is no panel: the market."""
 
+_UNKNOWN: Final = pl.Series([None], dtype=pl.Boolean)
+
 Conditions = tuple[pl.Series, ...]
 """A condition on each session, one for each member."""
 
@@ -52,10 +55,11 @@ class World:
         self.outcomes = Outcomes(con, self.spine, dict(self.features))  # what came of it is as it stands today
         self._hide_revised(con)
         closes = self.features[_INDEX].values.cast(pl.Float64)
-        drawdowns = (closes / closes.cum_max() - 1).fill_null(np.nan).to_numpy()
+        drawdowns = (closes / closes.cum_max() - 1).to_numpy()
         self.buckets = bucket_of(drawdowns)
         self.dates: list[date] = self.spine.dates.to_list()
         self.sources = sources()
+        self.since = cache(lambda start: self.spine.dates >= start)
         self._measured: dict[tuple[Outcome, int, tuple[str, ...]], Measured] = {}
 
     def _read_members(self, con: duckdb.DuckDBPyConnection, claim: Claim) -> tuple[str, ...]:
@@ -90,6 +94,7 @@ class World:
         """Return the world as it was after so many sessions: a condition must not differ in it."""
         cut = copy(self)
         cut.spine = Spine(self.spine.sessions.head(count))
+        cut.since = cache(lambda start: cut.spine.dates >= start)
         cut.features = {
             name: Known(x.values.head(count), _head(x.periods, count), _head(x.sessions, count))
             for name, x in self.features.items()
@@ -130,13 +135,13 @@ class World:
         self, claim: Claim, text: str, parameters: Mapping[str, float], seen: dict[str, Seen] | None = None
     ) -> Conditions:
         """Return the condition on each session, NULL before the claim's start, of each member; `seen` is by member."""
-        there = self.spine.dates >= claim.starts
+        there = self.since(claim.starts)
         names = [name for name in sorted(claim.features()) if name in by_member()]
         found = []
         for place, member in enumerate(self.members(claim)):
             features = {**self.features, **{name: self.known(claim, name)[place] for name in names}}
             one = evaluate(text, features, parameters, None if seen is None else seen.setdefault(member, {}))
-            found.append(one.zip_with(there, pl.Series([None], dtype=pl.Boolean)))
+            found.append(one.zip_with(there, _UNKNOWN))
         return tuple(found)
 
     def sample(self, claim: Claim, conditions: Conditions) -> Sample:

@@ -26,6 +26,7 @@ from analytics.regimes.statistics import (
     Doubles,
     block_weights,
     percentile_interval,
+    quantile,
     resampled_medians,
     wilson,
     windows_that_fit,
@@ -235,7 +236,8 @@ def _summary(results: Doubles, worst: Doubles) -> dict[str, float | None]:
     lowest = worst[~np.isnan(worst)]
     figures: dict[str, float | None] = dict.fromkeys(("median", "p25", "p75", "hit_rate", "worst_median", "worst_p10"))
     if len(results):
-        p25, median, p75 = np.quantile(results, [0.25, 0.5, 0.75])
+        ranked = np.sort(results)
+        p25, median, p75 = (quantile(ranked, share) for share in (0.25, 0.5, 0.75))
         hits = int((results > 0).sum())
         figures |= {
             "median": _rounded(median),
@@ -244,7 +246,8 @@ def _summary(results: Doubles, worst: Doubles) -> dict[str, float | None]:
             "hit_rate": hits / len(results),
         }
     if len(lowest):
-        p10, middle = np.quantile(lowest, [0.1, 0.5])
+        ranked = np.sort(lowest)
+        p10, middle = quantile(ranked, 0.1), quantile(ranked, 0.5)
         figures |= {"worst_median": _rounded(middle), "worst_p10": _rounded(p10)}
     return figures
 

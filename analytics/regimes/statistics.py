@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from itertools import pairwise
 from typing import Final
 
@@ -76,10 +77,11 @@ def windows_that_fit(positions: npt.NDArray[np.int64], length: int) -> int:
 
     Greedy from the left, which is the most there can be. `positions` are session numbers in order.
     """
+    places = positions.tolist()
     count, at = 0, 0
-    while at < len(positions):
+    while at < len(places):
         count += 1
-        at = int(np.searchsorted(positions, positions[at] + length))
+        at = bisect_left(places, places[at] + length, at)
     return count
 
 
@@ -126,7 +128,7 @@ def resampled_medians(values: Doubles, weights: Counts, rows: npt.NDArray[np.int
     the values are, all without it.
     """
     order = np.argsort(values, kind="stable")
-    ranked, drawn = values[order], weights[order if rows is None else rows[order]]
+    ranked, drawn = values[order], weights.take(order if rows is None else rows[order], axis=0)
     lower, upper = median_places(drawn)
     medians = (ranked[lower] + ranked[upper]) / 2
     medians[drawn[lower, np.arange(drawn.shape[1])] == 0] = np.nan  # what lies in the middle was drawn
@@ -139,32 +141,45 @@ def median_places(drawn: Counts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     `drawn` is (number of values, resamples): how often each comes in each.
     """
     # counted by blocks of values first: to count up to each value of each resample takes three times as long
-    until = _add_up(np.add.reduceat(drawn, range(0, len(drawn), _BLOCK), dtype=np.int16))
-    totals = until[-1]
-    return _reached(drawn, until, (totals - 1) // 2), _reached(drawn, until, totals // 2)
+    until = np.empty((-(-len(drawn) // _BLOCK), drawn.shape[1]), dtype=np.int16)
+    for block, counted in enumerate(until):  # numpy's own reduceat takes ten times as long
+        np.add.reduce(drawn[block * _BLOCK : (block + 1) * _BLOCK], axis=0, dtype=np.int16, out=counted)
+    totals = _add_up(until)[-1]
+    lower = _reached(drawn, until, (totals - 1) // 2, np.arange(drawn.shape[1]))
+    upper, even = lower.copy(), np.flatnonzero(totals % 2 == 0)
+    upper[even] = _reached(drawn, until[:, even], totals[even] // 2, even)
+    return lower, upper
 
 
 _BLOCK: Final = 32
 
 
-def _reached(drawn: Counts, until: Counts, rank: Counts) -> npt.NDArray[np.int64]:
-    """Return for each resample the value with which more than `rank` are counted; `until`: counts up to each block."""
-    resamples = np.arange(drawn.shape[1])
+def _reached(drawn: Counts, until: Counts, rank: Counts, resamples: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the value with which more than `rank` are counted, for some of the resamples; `until`: counts up to each
+    block in those."""
     block = np.minimum((until <= rank).sum(axis=0), len(until) - 1)
-    before = np.where(block > 0, until[block - 1, resamples], 0)
+    before = np.where(block > 0, until[block - 1, np.arange(len(resamples))], 0)
     places = block * _BLOCK + np.arange(_BLOCK)[:, None]
     last = len(drawn) - 1
-    inside = np.where(places <= last, drawn[np.minimum(places, last), resamples], 0)
+    inside = drawn.ravel().take(np.minimum(places, last) * drawn.shape[1] + resamples)
+    inside[places > last] = 0
     inside[0] += before
     passed = (_add_up(inside) <= rank).sum(axis=0)
     reached: npt.NDArray[np.int64] = np.minimum(block * _BLOCK + passed, last)
     return reached
 
 
+def quantile(ranked: Doubles, share: float) -> float:
+    """Return the point below which a share of the values lies, between ranks linearly: numpy.quantile of values in
+    order, to the last bit and without the time it takes to begin."""
+    place = share * (len(ranked) - 1)
+    first = int(place)
+    before, after, beyond = ranked[first], ranked[min(first + 1, len(ranked) - 1)], place - first
+    step = after - before
+    return float(before + step * beyond if beyond < 0.5 else after - step * (1 - beyond))
+
+
 def percentile_interval(statistics: Doubles) -> tuple[float, float] | None:
     """Return the 2.5 % and 97.5 % points of the resampled statistics; those that are NaN are left out."""
-    known = statistics[~np.isnan(statistics)]
-    if not len(known):
-        return None
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
+    ranked = np.sort(statistics[~np.isnan(statistics)])
+    return (quantile(ranked, 0.025), quantile(ranked, 0.975)) if len(ranked) else None

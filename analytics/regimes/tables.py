@@ -18,9 +18,8 @@ from analytics.regimes.ledger import LedgerUpdate
 from analytics.regimes.truth import TRUTH_TABLES
 from analytics.watchlists.tables import WATCHLIST_TABLES, build_watchlists
 from ingest.batch import CheckResult
-from warehouse.derived_table import DerivedTable, Rule, check, count, result, write
+from warehouse.derived_table import DerivedTable, Rule, check, count, result, write, write_frames
 from warehouse.lived import MODEL_VERSION
-from warehouse.records import shown
 from warehouse.sql import text
 
 REGIME_TABLES: Final[tuple[DerivedTable, ...]] = (REGIME_DAILY, *FOLLOWED_TABLES, *WATCHLIST_TABLES)
@@ -57,9 +56,7 @@ def build_tables(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -
     """Write marts.regime_daily from the ledger and all that follows from it; return the tables that exist now."""
     write(con, REGIME_DAILY, regime_daily_sql())
     found = derive(con, truth=truth)
-    for table, frame in found.items():
-        with shown(con, "regime_table", frame):
-            write(con, table, "select * from regime_table")
+    write_frames(con, found)
     for table in FOLLOWED_TABLES:
         if table not in found:
             con.execute(f"drop table if exists {table.path}")

@@ -12,9 +12,10 @@ from orchestration.assets.described import Described
 from orchestration.assets.table_facts import with_facts
 from orchestration.dbt_state import content_key, keep_under
 from orchestration.session import Session
-from orchestration.unchanged import plan_build
+from orchestration.unchanged import plan_build, relation_of
 from warehouse.as_of_text import keep_compiled
 from warehouse.built import has_failed_since
+from warehouse.copied_ahead import CopiedAhead
 
 
 @dbt_assets(
@@ -56,6 +57,19 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             made = {one.node_id: one.text for one in results if one.evaluated_at is None and one.is_ok}
             plan.keep(session.con, made, session.now, session.run_id)
         session.built(whole=not context.is_subset)
+        if session.is_built and _is_news(session):
+            session.ahead = CopiedAhead(
+                session.con,
+                session.home,
+                {relation_of(node) for node in plan.project.nodes.values() if node["resource_type"] == "model"},
+                is_simulated=session.settings.origin == "SIMULATED",
+            )
+
+
+def _is_news(session: Session) -> bool:
+    """Say whether something landed in this run: without it the release will most likely stay what it is."""
+    landed = (outcome.landing for outcome in session.outcomes.values())
+    return any(one.rows_new or one.rows_changed or one.rows_withdrawn for one in landed)
 
 
 def _why_all(session: Session, *, is_subset: bool) -> str | None:

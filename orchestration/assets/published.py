@@ -71,6 +71,8 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
         elif not session.settings.accept_loss:
             require_no_shorter(session.home, session.con)
             require_no_loss(session.con, session.home)
+        if session.ahead is not None:
+            session.ahead.finish()
         session.let_go()
         release = session.release = publish(
             session.home,
@@ -82,6 +84,7 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
             presentation=PRESENTATION,
             macros=STATEMENTS,
             lake=session.lake,
+            ahead=session.ahead,
         )
     yield MaterializeResult(
         metadata={

@@ -1,19 +1,21 @@
 """What Dagster's pages show of a table after a run: rows, newest day, and whether its figures are simulated.
 
-Row counts come from DuckDB's catalog and newest days from one query over all tables, so that a run pays milliseconds.
-duckdb_columns() is not asked: it binds every view of the build file, which takes longer than the rest of the step.
+Row counts of tables come from DuckDB's catalog and newest days from one query over all tables, so that a run pays
+milliseconds. duckdb_columns() is not asked: it binds every view of the build file, which takes longer than the rest of
+the step.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from dagster import AssetExecutionContext, MetadataValue, Output
 
 from warehouse.presentation import PERIOD_COLUMNS
+from warehouse.published_table import RELEASED
 
 if TYPE_CHECKING:
     from ingest.dataset import Dataset
@@ -46,6 +48,7 @@ def table_facts(session: Session, *schemas: str) -> Facts:
     ).fetchall()
     origin = origin_of(session)
     found = {path: {ROW_COUNT: rows, **origin} for path, rows, _ in tables}
+    found |= {path: {ROW_COUNT: rows, **origin} for path, rows in _rows_of_views(session, schemas)}
     dated = {path: day for path, _, sql in tables if (day := _period_of(sql))}
     if dated:
         asked = ", ".join(f"(select max({day}) from {path})" for path, day in dated.items())  # noqa: S608  # our names
@@ -53,6 +56,17 @@ def table_facts(session: Session, *schemas: str) -> Facts:
             if day is not None:
                 found[path][NEWEST_DAY] = str(day)
     return found
+
+
+def _rows_of_views(session: Session, schemas: Collection[str]) -> list[tuple[str, int]]:
+    """Return the views that are in a release, as "schema.name", and how many rows each shows."""
+    views = session.con.execute(
+        "select schema_name || '.' || view_name from duckdb_views()"
+        " where database_name = current_database() and list_contains($1, schema_name)",
+        [[schema for schema in schemas if schema in RELEASED]],
+    ).fetchall()
+    counted = " union all ".join(f"select '{path}', count(*) from {path}" for (path,) in views)  # noqa: S608  # our names
+    return session.con.execute(counted).fetchall() if counted else []
 
 
 def rows_of(session: Session, table: Dataset) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from warehouse.lake.setting import lake_of
 
 HOME: Final = Path("data/scale-demo")
 _MARKER: Final = "made-by-scale-demo.txt"
-_OURS: Final = ("TIDEGAUGE_LAKE", "TIDEGAUGE_HOME", "TIDEGAUGE_NOW")
+_OURS: Final = ("TIDEGAUGE_LAKE", "TIDEGAUGE_HOME", "TIDEGAUGE_NOW", "TIDEGAUGE_WIDE_UNIVERSE")
 
 
 def demonstrate(root: Path) -> list[Compared]:
@@ -54,7 +54,8 @@ def demonstrate(root: Path) -> list[Compared]:
 def _demo(which: str, home: Home, moment: str, environment: Mapping[str, str]) -> None:
     """Run `tidegauge demo` in a process of its own; what it prints goes to a file, its progress to the terminal."""
     clean = {name: value for name, value in os.environ.items() if name not in _OURS}
-    own = {"TIDEGAUGE_HOME": str(home.root), "TIDEGAUGE_NOW": moment}
+    # The wide universe: prices beyond the core are what a lake has of them.
+    own = {"TIDEGAUGE_HOME": str(home.root), "TIDEGAUGE_NOW": moment, "TIDEGAUGE_WIDE_UNIVERSE": "1"}
     log = home.root.with_suffix(".log")
     _say(f"the demo {which}: home {home.root}")
     start = time.monotonic()

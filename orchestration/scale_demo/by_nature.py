@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from warehouse.lake.wide_prices import in_file, wide_tables
+
 COLUMNS: Final = {
     "build_id": "names the build: its moment and the hash of its tables",
     "run_id": "names the run",
@@ -27,12 +29,18 @@ TABLES: Final = {
     "meta.lake_fingerprints": "of the buckets of a lake",
     "breadth.lake_fingerprints": "of the buckets of a lake",
     "breadth.lake_state": "which snapshot of a lake has the features",
+    **{in_file(table.id): f"the part of {table.id} that is not in a lake" for table in wide_tables()},
 }
-"""Tables that only a lake fills."""
+"""Tables that only a lake fills, or brings about."""
 
 CHECK_OF_A_LAKE: Final = "a_bucket_of_the_lake_equals_one_computed_here"
-CHECKS: Final = frozenset({"ops.checks", "meta.checks", "meta.quality"})
-"""Tables of checks, in which the one that only a lake has may be."""
+_CHECKS: Final = f"check_name <> '{CHECK_OF_A_LAKE}'"
+_PRICES: Final = ", ".join(f"'{table.id}'" for table in wide_tables())
+ROWS: Final = {
+    **{name: (_CHECKS, f"the check {CHECK_OF_A_LAKE}") for name in ("ops.checks", "meta.checks", "meta.quality")},
+    "ops.snapshot_files": (f"table_id not in ({_PRICES})", "the files of prices in a lake"),
+}
+"""Tables of which only rows that meet a condition are compared, and what the others are."""
 
 
 def may_differ(table: str, column: str) -> bool:
@@ -43,5 +51,5 @@ def may_differ(table: str, column: str) -> bool:
 def reasons() -> dict[str, str]:
     """Return everything that may differ, with its reason."""
     texts = {name: reason for name, (_, reason) in TEXTS.items()}
-    checks = dict.fromkeys(sorted(CHECKS), f"the check {CHECK_OF_A_LAKE}")
-    return {f"*.{name}": reason for name, reason in COLUMNS.items()} | FIGURES | texts | TABLES | checks
+    rows = {name: reason for name, (_, reason) in ROWS.items()}
+    return {f"*.{name}": reason for name, reason in COLUMNS.items()} | FIGURES | texts | TABLES | rows

@@ -118,10 +118,8 @@ def _compared(con: duckdb.DuckDBPyConnection, name: str, asked: list[str | None]
     table = _table(name)
     if before is None or after is None or table in by_nature.TABLES:
         return Compared(name, rows, (0, 0))
-    if table in by_nature.CHECKS:
-        before, after = (
-            f"(from {one} where check_name <> {text(by_nature.CHECK_OF_A_LAKE)})" for one in (before, after)
-        )
+    if table in by_nature.ROWS:
+        before, after = (f"(from {one} where {by_nature.ROWS[table][0]})" for one in (before, after))
     columns = [_columns(con, one) for one in (before, after)]
     alone = tuple(sorted(column for column in {*columns[0]} ^ {*columns[1]} if not by_nature.may_differ(table, column)))
     both = [column for column in columns[0] if column in columns[1] and not by_nature.may_differ(table, column)]

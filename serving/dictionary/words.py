@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from serving.units import unit_of as named_unit
-from warehouse.publish import SIMULATED_PREFIX
+from warehouse.release_file import SIMULATED_PREFIX
 
 _STATED: Final = re.compile(
     r"(?:Percentile|Percentage points|Percent|USD|EUR|JPY|CNY|Index|Ratio|Basis points|Standard deviations|Number"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,18 +21,33 @@ import pytest
 from analytics.breadth.bucketed import ORDER, feature_columns, features_kernel, panel_query
 from analytics.engines import on_dask, run_buckets
 from analytics.engines.on_lake import LakeReader, staged_folder
+from analytics.options import bucketed
+from analytics.options.bucketed import gamma_kernel
+from ingest.dataset import dataset
 from ingest.errors import EngineUnusable
 from ingest.settings import PROJECT_ROOT
+from ingest.sources.cboe import cboe_chains
 from orchestration.engine_check import engine_finding
 from orchestration.scale_demo.workers import Workers
-from tests.unit import sail_server
+from tests.unit import sail_server, spark_server
 from tests.unit.lakes import new_address, opened
+from tests.unit.option_sample import FETCHED_AT, document, option, payload_of
 from tests.unit.panels import panel_of
 from tests.unit.postgres_server import PASSWORD, running
+from warehouse.lake.attached import newest_snapshot
 from warehouse.lake.commit import register
 from warehouse.lake.setting import lake_of
+from warehouse.snapshot_views import file_columns
 
 STOCKS, SESSIONS, BUCKETS = 200, 600, 8
+CHAINS = dataset(cboe_chains.TABLE)
+EARLY = {"last_trade_time": None, "price": 4000.0}
+CALL, PUT = (option(name, last_trade_time=None) for name in ("SPX261218C04000000", "SPX261218P04000000"))
+SNAPSHOTS = (
+    {},
+    {"timestamp": "2026-11-18 14:45:00", "options": [CALL], **EARLY},
+    {"timestamp": "2026-11-18 15:45:00", "options": [CALL, {**PUT, "open_interest": 700.0}], **EARLY},
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +64,40 @@ def address(tmp_path_factory):
             panel.filter(pl.col("bucket") == bucket).write_parquet(file)
         with opened(lake) as con:
             register(con, "breadth.prices", files, comment="a made-up panel")
+            register(con, CHAINS.id, chain_files(folder / "data" / "chains"), comment="made-up chains")
         yield address
+
+
+def chain_files(folder) -> list[str]:
+    """Write three snapshots of a chain as landing does."""
+    folder.mkdir()
+    names = [name for name, _ in file_columns(CHAINS)]
+    files = []
+    for hours, changes in enumerate(SNAPSHOTS):
+        seen = (FETCHED_AT - timedelta(hours=hours)).replace(tzinfo=None)
+        rows = cboe_chains.parse(payload_of(document(**changes)))[CHAINS.id].select(names)
+        files.append(str(folder / f"{hours}.parquet"))
+        rows.with_columns(known_at=pl.lit(seen, pl.Datetime("us")), known_basis=pl.lit("captured")).write_parquet(
+            files[-1]
+        )
+    return files
+
+
+def gamma(engine, address) -> list:
+    """Return files of dealers' gamma, a bucket for each snapshot."""
+    lake = lake_of(address)
+    with opened(lake, read_only=True) as con:
+        snapshot = newest_snapshot(con)
+        found = con.execute(f"select distinct filename from lake.{CHAINS.id} order by 1").fetchall()
+    return run_buckets(
+        engine,
+        gamma_kernel,
+        LakeReader(lake, snapshot),
+        {f"{at}": f"select * from lake.{CHAINS.id} where filename = '{file}'" for at, (file,) in enumerate(found)},
+        order=bucketed.ORDER,
+        columns=bucketed.columns(),
+        folder=staged_folder(lake, "gamma"),
+    )
 
 
 def features(engine, address, kernel=None, progress=None, run_id="run"):
@@ -74,9 +123,9 @@ def expected(address):
     return features("local", address)
 
 
-def differences(address, files, expected) -> tuple[int, int]:
+def differences(address, files, expected, columns=None) -> tuple[int, int]:
     """Return how many rows are only in the one and only in the other: every column, NULLs too."""
-    names = ", ".join(name for name, _ in feature_columns())
+    names = ", ".join(name for name, _ in columns or feature_columns())
     one, other = (f"select {names} from read_parquet({[file.file for file in held]})" for held in (files, expected))
     with opened(lake_of(address)) as con:
         return tuple(
@@ -111,6 +160,11 @@ def test_dask_gives_the_same_rows_and_a_kill_costs_time_only(address, expected, 
         assert sum(file.rows for file in files) > 100_000
         assert [file.fingerprint for file in files] == [file.fingerprint for file in expected]
 
+        of_gamma, ours = gamma(cluster.address, address), gamma("local", address)
+        assert differences(address, of_gamma, ours, bucketed.columns()) == (0, 0)
+        assert all(file.rows > 1 for file in of_gamma)
+        assert not {file.worker for file in of_gamma} & {file.worker for file in ours}
+
         def kill_a_worker(done, of):
             if done == 1:
                 os.kill(cluster.workers[0].pid, signal.SIGKILL)
@@ -143,6 +197,19 @@ def test_the_spark_api_gives_the_same_rows(address, expected, tmp_path):
             features(engine, address, broken)
     with pytest.raises(EngineUnusable, match=r"engine sc://\S+: no server answers there"):
         features(engine, address)
+
+
+@pytest.mark.slow
+def test_spark_itself_gives_the_same_rows(address, expected, tmp_path):
+    """The same API before a JVM, and two executors beside it."""
+    with spark_server.running(tmp_path, TIDEGAUGE_LAKE=address) as engine:
+        files = features(engine, address)
+        assert differences(address, files, expected) == (0, 0)
+        assert [file.fingerprint for file in files] == [file.fingerprint for file in expected]
+        assert len({file.worker for file in files}) > 1
+        with pytest.raises(EngineUnusable, match="no such price"):
+            features(engine, address, broken)
+    assert PASSWORD not in (tmp_path / "spark.log").read_text(errors="replace")
 
 
 def broken(rows: pl.DataFrame) -> pl.DataFrame:

@@ -37,11 +37,12 @@ def test_a_table_shows_its_rows_and_its_newest_day(con):
         "marts.carry_daily": {"dagster/row_count": 2, "newest_day": "2026-02-05"},
         "marts.empty_weekly": {"dagster/row_count": 0},
         "marts.undated": {"dagster/row_count": 1},
+        "marts.carry_daily_at": {"dagster/row_count": 2},
     }
     raw = SimpleNamespace(id="marts.carry_daily", is_in_daily_files=False)
     assert rows_of(session(con), raw) == {"dagster/row_count": 2}
     files = SimpleNamespace(id="marts.carry_daily_at", is_in_daily_files=True)
-    assert rows_of(session(con), files) == {}, "a view is not counted"
+    assert rows_of(session(con), files) == {}, "files are not counted"
 
 
 def test_figures_that_are_no_markets_are_marked(con):

@@ -8,13 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from analytics.claims.chance import RESAMPLES, SEED, interval_of, line_of, shifted_statistics
 from analytics.claims.definition import Claim, Outcome, read_claims, register, sources
 from analytics.claims.events import onsets, spaced, spaced_in_blocks
 from analytics.claims.expressions import evaluate, names_in
 from analytics.claims.functions import FUNCTIONS, Known
 from analytics.claims.known import Spine, as_known
-from analytics.claims.outcomes import Measured
-from analytics.claims.testing import Sample, Trial, bucket_of, figures_of, shifted_statistics, weighted_median
+from analytics.claims.outcomes import Measured, _highest
+from analytics.claims.testing import Sample, Trial, bucket_of, figures_of, weighted_median
 from analytics.claims.verdicts import benjamini_hochberg, by_chance, verdict_of, with_verdicts
 from ingest.errors import ConfigError
 
@@ -242,9 +243,35 @@ def test_buckets_of_drawdowns():
     assert bucket_of(drawdowns).tolist() == [3, 3, 2, 2, 1, 1, 0, 0, -1]
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 16, 39])
+def test_the_interval_of_resampled_medians_is_that_of_all_of_them(count: int):
+    seen = np.sort(np.random.default_rng(count).normal(size=count).round(1))  # some are equal
+    drawn = np.random.default_rng(SEED).integers(0, count, size=(count, RESAMPLES))
+    assert interval_of(seen, is_share=False) == tuple(np.quantile(np.median(seen[drawn], axis=0), [0.025, 0.975]))
+    shares = (seen > 0).astype(float)
+    assert interval_of(shares, is_share=True) == tuple(np.quantile(shares[drawn].mean(axis=0), [0.025, 0.975]))
+
+
+def test_rotations_are_those_of_the_outcomes_themselves():
+    values = np.random.default_rng(1).normal(size=300)
+    events = np.array([3, 40, 41, 120, 250, 299])
+    distances = np.random.default_rng(SEED).integers(1, 300, size=400)
+    found = shifted_statistics(line_of(values[None, :]), events * 0, events, is_share=False, shifts=400)
+    assert found.tolist() == [np.median(values[(events + one) % 300]) for one in distances]
+
+
+def test_the_best_of_a_holding_begins_with_its_entry():
+    closes = np.array([10.0, 11.0, 14.0, 12.0, 13.0, np.nan, 15.0, 16.0])
+    assert _highest(closes, 2, after=1)[:3].tolist() == [14.0, 14.0, 13.0]
+    assert np.isnan(_highest(closes, 2, after=1)[3:5]).all()  # a price is missing
+    assert _highest(closes, 2, after=2)[:2].tolist() == [14.0, 13.0]
+    assert np.isnan(_highest(closes, 3, after=2)[4:]).all()  # not over
+
+
 def test_rotation_keeps_the_spacing_and_wraps():
     values = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-    found = set(shifted_statistics(values[None, :], np.array([0, 0]), np.array([0, 2]), is_share=False, shifts=200))
+    line, events = line_of(values[None, :]), np.array([0, 2])
+    found = set(shifted_statistics(line, np.array([0, 0]), events, is_share=False, shifts=200))
     # {1,3} {2,4} {3,0} {4,1}: the mean of two is their median
     assert found == {2.0, 3.0, 1.5, 2.5}
 
@@ -252,12 +279,12 @@ def test_rotation_keeps_the_spacing_and_wraps():
 def test_members_of_a_panel_are_rotated_together_and_what_is_unknown_is_left_out():
     values = np.array([[0.0, 1.0, 2.0, 3.0], [10.0, 11.0, np.nan, 13.0]])
     members, events = np.array([0, 1]), np.array([0, 1])
-    found = shifted_statistics(values, members, events, is_share=False, shifts=200)
+    found = shifted_statistics(line_of(values), members, events, is_share=False, shifts=200)
     # by one: 1 and nothing; by two: 2 and 13; by three: 3 and 10
     assert set(found) == {1.0, 7.5, 6.5}
-    assert set(shifted_statistics(values, members, events, is_share=True, shifts=200)) == {1.0, 7.5, 6.5}
+    assert set(shifted_statistics(line_of(values), members, events, is_share=True, shifts=200)) == {1.0, 7.5, 6.5}
     nothing = np.array([[np.nan, np.nan, 1.0], [np.nan, np.nan, 1.0]])
-    assert len(shifted_statistics(nothing, np.array([0]), np.array([2]), is_share=False, shifts=50)) == 0
+    assert len(shifted_statistics(line_of(nothing), np.array([0]), np.array([2]), is_share=False, shifts=50)) == 0
 
 
 def test_a_cooldown_ends_with_its_block():

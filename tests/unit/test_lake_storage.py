@@ -35,6 +35,7 @@ from warehouse.lake import retention
 from warehouse.lake import snapshots as lake_snapshots
 from warehouse.lake.attached import attach, newest_snapshot
 from warehouse.lake.belonging import claim, require_lake
+from warehouse.lake.errors import LakeLost
 from warehouse.lake.setting import Lake, lake_of
 from warehouse.lake.snapshots import adopt_files, create_tables, register_snapshots
 from warehouse.landing import land
@@ -281,6 +282,12 @@ def test_a_release_reads_the_lake_as_it_was(server, home, tmp_path, capsys, monk
     with pytest.raises(duckdb.Error, match="permission denied"):
         con.execute("create table lake.main.mine as select 1 as x")
     con.close()
+
+    # a lake that was lost
+    with server.connect(dbname=database, autocommit=True) as catalog:
+        catalog.execute("drop schema public cascade; create schema public")
+    with pytest.raises(LakeLost, match="has nothing that this release was made from: set TIDEGAUGE_LAKE to the right"):
+        asked(home, COUNT, lake, capsys)
 
 
 def test_the_same_on_s3(server, home, monkeypatch, capsys):

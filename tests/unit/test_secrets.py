@@ -129,6 +129,15 @@ def test_what_could_not_is(value: str) -> None:
     assert secrets.blotted(f"<{value}>") == "<***>"
 
 
+def test_an_address_without_a_password_can_be_read(tmp_path: Path) -> None:
+    secrets.forget()
+    place = "db.example/lake?data=/srv/lake"
+    Settings(_env_file=None, home=tmp_path, lake=f"postgresql://tide@{place}")
+    assert secrets.blotted(place) == place
+    Settings(_env_file=None, home=tmp_path, lake=f"postgresql://tide:Secret-42x@{place}")
+    assert secrets.blotted(f"postgresql://tide:Secret-42x@{place}") == "***"
+
+
 def test_a_key_too_short_to_be_guarded_is_never_sent(tmp_path: Path) -> None:
     class Context:
         settings = Settings(_env_file=None, home=tmp_path, fred_api_key="short")

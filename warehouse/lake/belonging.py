@@ -15,7 +15,7 @@ import duckdb
 
 from ingest.errors import ConfigError
 from ingest.home import Home
-from warehouse.lake.errors import lake_errors
+from warehouse.lake.errors import LakeLost, lake_errors
 from warehouse.lake.setting import Lake
 from warehouse.sql import text
 
@@ -29,6 +29,30 @@ def require_lake(home: Home, lake: Lake | None) -> None:
         raise ConfigError(
             f"the big tables of {home.root} are in the lake {held['address']}: set TIDEGAUGE_LAKE; nothing was touched"
         )
+
+
+def require_ours(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> None:
+    """LakeLost where the attached lake has nothing of a home that has put tables there, or is another home's."""
+    kept = _held(home)
+    if kept is None:
+        return
+    with lake_errors(lake):
+        found = _marked(con)
+    if found is None or found[0] != kept["home_id"]:
+        whose = "has nothing of this home any more" if found is None else f"is the lake of another home ({found[1]})"
+        raise LakeLost(f"{lake.address} {whose}: {LakeLost.remedy}")
+
+
+def has_lake(home: Home) -> bool:
+    """Say whether a home has put tables into a lake."""
+    return _path(home).exists()
+
+
+def require_marked(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """LakeLost where the attached lake has no home: whatever was in it is gone."""
+    with lake_errors(lake):
+        if _marked(con) is None:
+            raise LakeLost(f"{lake.address} has nothing that this release was made from: {LakeLost.remedy}")
 
 
 def claim(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> None:

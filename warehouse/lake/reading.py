@@ -8,6 +8,8 @@ import duckdb
 
 from ingest.errors import ConfigError, QueryRefused
 from warehouse.lake.attached import attach
+from warehouse.lake.belonging import require_marked
+from warehouse.lake.errors import LakeLost, LakeMissing
 from warehouse.lake.setting import Lake
 
 COLUMNS: Final = ("lake_snapshot", "lake_address")
@@ -17,14 +19,18 @@ def attach_release(con: duckdb.DuckDBPyConnection, lake: Lake) -> int:
     """Attach the lake to a connection to a published file (database `tidegauge`); return the snapshot that is read.
 
     QueryRefused where the release was made without a lake, ConfigError where with another one, LakeUnusable where its
-    snapshot was expired.
+    snapshot was expired, LakeLost where nothing is there.
     """
     snapshot, address = release_of(con)
     if snapshot is None:
         raise QueryRefused("this release was made without a lake: leave out --lake")
     if address is None or _place(address) != _place(lake.address):
         raise ConfigError(f"this release was made from the lake {address}, TIDEGAUGE_LAKE names {lake.address}")
-    attach(con, lake, snapshot=snapshot)
+    try:
+        attach(con, lake, snapshot=snapshot)
+    except LakeMissing:
+        raise LakeLost(f"{lake.address} has nothing that this release was made from: {LakeLost.remedy}") from None
+    require_marked(con, lake)
     return snapshot
 
 

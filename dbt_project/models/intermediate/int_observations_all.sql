@@ -1,4 +1,3 @@
-{{ config(materialized='view') }}
 select
     u.*,
     -- weeks, months and longer have no calendar: they count as dated

@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 select
     series_id,
     period_date,

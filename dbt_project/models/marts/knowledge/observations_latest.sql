@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 {#- One row per series and period, without what only the build needs. -#}
 select
     series_id,

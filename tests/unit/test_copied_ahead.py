@@ -1,0 +1,118 @@
+"""Tables of a release copied while the rest is computed: the same release, or nothing left of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest.errors import HomeUnusable
+from ingest.home import Home
+from warehouse import copied_ahead
+from warehouse.connection import connect, migrate
+from warehouse.copied_ahead import CopiedAhead
+from warehouse.publish import publish
+
+NOW = datetime(2026, 3, 6, 22, 30, tzinfo=UTC)
+EARLY = {("marts", "spreads"), ("marts", "newest"), ("meta", "freshness")}
+BUILT = """
+    create schema marts; create schema meta; create schema claims;
+    create table marts.spreads as
+        select date '2026-03-02' + i::int as session_date, i * 1.5 as hy_oas_bp from range(9) t(i);
+    comment on table marts.spreads is 'Spreads; of ''high yield''.';
+    comment on column marts.spreads.hy_oas_bp is 'bp';
+    create view marts.newest as select max(session_date) as session_date from marts.spreads;
+    comment on view marts.newest is 'The newest.';
+    create table meta.freshness as select 'hy_oas' as series_id, 'fred' as provider, 'fresh' as state;
+    create table marts.regimes as select date '2026-03-02' as session_date, 'calm' as state;
+    comment on table marts.regimes is 'Regimes.';
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home").ensure()
+    with connect(home) as con:
+        migrate(con)
+        con.execute(BUILT)
+    return home
+
+
+def begun(home: Home, *, then: str = "") -> CopiedAhead:
+    """Copy what is early, and meanwhile let the build file change."""
+    with connect(home) as con:
+        ahead = CopiedAhead(con, home, EARLY, is_simulated=True)
+        if then:
+            con.execute(then)
+        ahead.finish()
+    return ahead
+
+
+def published(home: Home, ahead: CopiedAhead | None = None) -> Path:
+    return publish(
+        home, run_id="r", now=NOW, origin="SIMULATED", code_version="1", keep=3, ahead=ahead
+    ).path  # fmt: skip
+
+
+def content(path: Path) -> list[tuple[object, ...]]:
+    """Everything that a reader sees of the file: tables, columns, comments, rows."""
+    with duckdb.connect(str(path), read_only=True) as con:
+        tables = con.execute("select schema_name, table_name, comment from duckdb_tables() order by all").fetchall()
+        columns = con.execute(
+            "select schema_name, table_name, column_name, data_type, comment from duckdb_columns()"
+            " where not internal order by all"
+        ).fetchall()
+        rows = [
+            (schema, table, *con.execute(f"from {schema}.{table} order by all").fetchall())
+            for schema, table, _ in tables
+        ]
+    return [*tables, *columns, *rows]
+
+
+def test_the_release_is_the_same(home, tmp_path):
+    other = Home(tmp_path / "other").ensure()
+    with connect(other) as con:
+        migrate(con)
+        con.execute(BUILT)
+    assert content(published(home, begun(home))) == content(published(other))
+    assert sorted(path.suffix for path in home.releases.iterdir()) == [".duckdb", ".sha256"]
+
+
+def test_what_changes_afterwards_is_copied_by_the_publication_alone(home):
+    ahead = begun(home, then="insert into marts.regimes values (date '2026-03-03', 'storm')")
+    with duckdb.connect(str(published(home, ahead)), read_only=True) as con:
+        assert con.execute("select count(*) from marts.regimes").fetchone() == (2,)
+        assert con.execute("select rows_count from meta.build").fetchone() == (9 + 1 + 2,)
+
+
+def test_a_copy_that_is_not_wanted_leaves_nothing(home):
+    first = published(home)
+    ahead = begun(home)
+    assert published(home, ahead) == first, "the content is the same: the release stays"
+    ahead.discard()
+    assert sorted(path.name for path in home.releases.iterdir()) == [first.name, f"{first.name}.sha256"]
+
+
+def test_a_copy_that_is_under_way_is_stopped(home):
+    with connect(home) as con:
+        con.execute(
+            "create or replace view marts.newest as select count(*) as n from range(100000000000) where range % 7 = 3"
+        )
+        ahead = CopiedAhead(con, home, EARLY, is_simulated=True)
+        ahead.discard()
+    assert not list(home.releases.iterdir())
+
+
+def test_a_full_disk_is_said_when_the_copy_is_asked_for(home, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(copied_ahead, "copy_table", full)
+    with connect(home) as con:
+        ahead = CopiedAhead(con, home, EARLY, is_simulated=True)
+        with pytest.raises(HomeUnusable, match="is full"):
+            ahead.finish()
+        ahead.discard()
+    assert not list(home.releases.iterdir())
