@@ -177,12 +177,13 @@ def _peak_gb() -> float:
 
 
 def _build(folder: Path) -> tuple[duckdb.DuckDBPyConnection, Path]:
-    from warehouse.connection import SCHEMA_FOLDER
+    from warehouse.own_tables import bring_up, own_table
 
     folder.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect(str(folder / "build.duckdb"))
     con.execute("create schema ops; create schema quarantine")
-    con.execute((SCHEMA_FOLDER / "010_snapshots.sql").read_text(encoding="utf-8"))
+    for name in ("ops.snapshot_files", "ops.snapshot_expired"):
+        bring_up(con, own_table(name))
     return con, folder / "snapshots"
 
 
