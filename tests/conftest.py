@@ -88,7 +88,8 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def build(folder: Path) -> None:
         home = folder / "home"
-        ran = tidegauge("demo", env=environment(home, **TWO), timeout=840)  # within pytest's own limit, on a busy machine too
+        # within pytest's own limit, on a busy machine too
+        ran = tidegauge("demo", env=environment(home, **TWO), timeout=840)
         assert ran.returncode == 0, (
             f"tidegauge demo failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
         )

@@ -15,7 +15,9 @@ def real_home(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """Run `tidegauge real` once into a folder of its own and return that home."""
 
     def build(folder: Path) -> None:
-        ran = tidegauge("real", env=environment(folder / "home", TIDEGAUGE_REAL_DATA=str(real_data), **TWO), timeout=840)
+        ran = tidegauge(
+            "real", env=environment(folder / "home", TIDEGAUGE_REAL_DATA=str(real_data), **TWO), timeout=840
+        )
         assert ran.returncode == 0, (
             f"tidegauge real failed with {ran.returncode}:\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
         )
