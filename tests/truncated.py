@@ -38,7 +38,7 @@ def regimes_without_what_came_later(build: Path, cutoff: datetime, copy: Path) -
         with duckdb.connect(str(copy)) as con:
             for table in (*(f"{source}.observations" for source in SOURCES), *DATED_PANEL):
                 con.execute(f"delete from {table} where known_at > ?", [cutoff])
-            con.execute("delete from intermediate.int_observations where known_at > ?", [cutoff])
+            con.execute("delete from intermediate.int_observations_all where known_at > ?", [cutoff])
             con.execute("delete from marts.disagreements where known_at > ?", [cutoff])
             update_breadth(con, now=cutoff.replace(tzinfo=UTC))
             _build_panel_marts(con, cutoff)
