@@ -109,8 +109,17 @@ def listens(port: int) -> bool:
 
 
 def _end_with_us(number: signal.Signals) -> Callable[[], None] | None:
-    """Return what makes the child get `number` when this process is gone, killed for example."""
+    """Return what makes the child get `number` when this process is gone, killed for example.
+
+    And heed it: a child inherits which signals are ignored or blocked here (a library may have done so).
+    """
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)  # loaded here: a child between fork and exec should do as little as possible
-    return lambda: libc.prctl(_DIE_WITH_PARENT, int(number))
+
+    def prepare() -> None:
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
+        libc.prctl(_DIE_WITH_PARENT, int(number))
+
+    return prepare

@@ -65,7 +65,8 @@ def test_postgres_keeps_its_data_when_it_is_killed_and_started_again(folder: Pat
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_services_end_when_whoever_began_them_is_killed(folder: Path):
     script = (
-        "import sys, time; from pathlib import Path; from orchestration.scale_demo.process import Process;"
+        "import signal, time; from pathlib import Path; from orchestration.scale_demo.process import Process;"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN);"  # which the service must not inherit
         f"print(Process('sleeper', ['sleep', '60'], Path({str(folder)!r})).pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
