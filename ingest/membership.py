@@ -214,12 +214,14 @@ def with_permid(prices: pl.DataFrame, membership: pl.DataFrame) -> pl.DataFrame:
     before it joined; the first bearer has everything before.
     """
     former_end = pl.col("end_date_exclusive").shift(1).over("ticker")
+    is_first = pl.int_range(pl.len()).over("ticker") == 0
     owners = (
-        membership.sort("ticker", "start_date")
-        .with_columns(owned_from=former_end.fill_null(date.min))
+        membership.sort("ticker", "start_date", "permid")
+        # of a stay that follows one without an end (the stock is in two universes) nothing is said here
+        .with_columns(owned_from=pl.when(is_first).then(pl.lit(date.min)).otherwise(former_end))
         .group_by("ticker", "permid")
-        .agg(pl.col("owned_from").min())
-        .sort("ticker", "owned_from")
+        .agg(pl.coalesce(pl.col("owned_from").min(), pl.col("start_date").min()))
+        .sort("ticker", "owned_from", "permid")
     )
     return (
         prices.sort("ticker", "session_date")

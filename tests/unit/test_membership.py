@@ -65,3 +65,19 @@ def test_yahoo_writes_share_classes_with_a_hyphen():
 def test_another_shape_is_refused(body):
     with pytest.raises(SourceChanged):
         read_membership(body)
+
+
+def test_a_ticker_of_two_bearers_stays_with_the_second_where_it_is_in_two_universes():
+    stays = pl.DataFrame(
+        {
+            "permid": ["RCYL", "RCYL-2022", "RCYL-2022"],
+            "ticker": ["RCYL"] * 3,
+            "start_date": [date(2011, 10, 3), date(2022, 3, 21), date(2026, 11, 2)],
+            "end_date_exclusive": [date(2021, 3, 22), None, None],
+        }
+    )
+    days = [date(2021, 3, 19), date(2021, 12, 6), date(2026, 11, 27)]
+    prices = pl.DataFrame({"ticker": ["RCYL"] * 3, "session_date": days})
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        found = with_permid(prices, stays[order]).sort("session_date")
+        assert found["permid"].to_list() == ["RCYL", "RCYL-2022", "RCYL-2022"]
