@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ingest.settings import PROJECT_ROOT
+from tests.unit.ports import free_port, wait_for
 
 
 @contextmanager
@@ -21,9 +20,7 @@ def running(folder: Path, **environment: str) -> Iterator[str]:
     """Start a server with some variables and yield its address; skip where Sail is not installed."""
     pytest.importorskip("pysail")
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     told = {**os.environ, "POLARS_MAX_THREADS": "1", "PYTHONPATH": path, **environment}
     command = [sys.executable, "-m", "pysail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
@@ -31,15 +28,7 @@ def running(folder: Path, **environment: str) -> Iterator[str]:
     with log.open("w") as out:
         server = subprocess.Popen(command, cwd=folder, env=told, stdout=out, stderr=out)
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"no Sail: {log.read_text(errors='replace')}") from None
-                time.sleep(0.1)
+        wait_for(port, server, log, 60)
         yield f"sc://127.0.0.1:{port}"
     finally:
         server.kill()

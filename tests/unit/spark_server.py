@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ingest.settings import PROJECT_ROOT
+from tests.unit.ports import free_port, wait_for
 
 MASTER = "local-cluster[2,1,1024]"
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -27,9 +26,7 @@ def running(folder: Path, **environment: str) -> Iterator[str]:
     home = os.environ.get("SPARK_HOME")
     if home is None or shutil.which("java") is None:
         pytest.skip("SPARK_HOME is not set, or java is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     told = {
         **os.environ,
         "POLARS_MAX_THREADS": "1",
@@ -54,15 +51,7 @@ def running(folder: Path, **environment: str) -> Iterator[str]:
             [*command, "spark-internal"], cwd=folder, env=told, stdout=out, stderr=out, start_new_session=True
         )
     try:
-        deadline = time.monotonic() + 240
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"no Spark: {log.read_text(errors='replace')[-3000:]}") from None
-                time.sleep(0.5)
+        wait_for(port, server, log, 240)
         yield f"sc://127.0.0.1:{port}"
     finally:
         os.killpg(server.pid, signal.SIGTERM)  # its executors are of its group

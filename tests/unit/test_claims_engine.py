@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -13,7 +14,7 @@ from analytics.claims.definition import Claim, Outcome, read_claims, register, s
 from analytics.claims.events import onsets, spaced, spaced_in_blocks
 from analytics.claims.expressions import evaluate, names_in
 from analytics.claims.functions import FUNCTIONS, Known
-from analytics.claims.known import Spine, as_known
+from analytics.claims.known import Spine, as_known, declared_features
 from analytics.claims.outcomes import Measured, _highest
 from analytics.claims.testing import Sample, Trial, bucket_of, figures_of, weighted_median
 from analytics.claims.verdicts import benjamini_hochberg, by_chance, verdict_of, with_verdicts
@@ -177,6 +178,24 @@ def test_a_session_sees_the_greatest_period_that_stood_by_its_cutoff():
     found = as_known(spine, rows, oldest_days=1)
     assert found.values.to_list() == [1.0, 1.0, 2.0, None]
     assert found.periods.to_list() == [date(2020, 1, 6), date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 7)]
+
+
+@pytest.mark.parametrize("feature", ["inverse_flow_usd_mn", "leveraged_long_3x_usd_mn"])
+def test_a_sum_over_funds_hangs_on_no_order(feature: str):
+    sums = []
+    for order in ("asc", "desc"):
+        with duckdb.connect() as con:
+            con.execute(
+                f"""
+                create schema marts;
+                create table marts.leveraged_etf_daily as
+                select date '2020-01-06' as session_date, timestamp '2020-01-07' as settled_at, true as is_inverse,
+                    3 as leverage_ratio, x as flow_usd_mn, x as net_assets_usd_mn
+                from unnest([0.1::double, 0.2, 0.3]) as t(x) order by x {order}
+                """
+            )
+            sums.append(con.execute(declared_features()[feature]["rows"]).fetchone()[1])
+    assert sums == [0.6, 0.6]
 
 
 # ---- events --------------------------------------------------------------------------------------------------------
