@@ -126,7 +126,7 @@ class _Cut:
         opened = begin = 0
         place = "with"
         for token in tokens:
-            word = token.text.upper()
+            word = sql[token.start : token.end + 1].upper()  # with its quotes: '(' opens nothing
             depth -= word == ")"
             if depth == 0 and place == "with" and word == ")":
                 self.ctes.append(sql[opened : token.start])

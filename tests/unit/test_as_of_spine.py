@@ -97,6 +97,13 @@ def test_whole_and_by_parts_it_is_the_same(con):
         assert found.select(part.columns).equals(whole.select(part.columns))
 
 
+@pytest.mark.parametrize("quoted", ["'('", "')'", "','", "'from'", "'left'", '"(" || $$from$$'])
+def test_what_stands_in_quotes_is_no_word_of_the_select(quoted: str):
+    wide = Wide.of("wide", WIDE.replace("'made up' as origin", f"{quoted} as origin".replace('"("', 's."("')))
+    assert [*wide.columns] == ["day", "level", "change", "thrice", "price", "product", "note", "origin"]
+    assert [*wide.joins] == ["l", "t", "p", "n"]
+
+
 def test_a_part_reads_nothing_that_it_does_not_need():
     level, thrice, price, product, note = (part.select for part in relations().parts("wide"))
     assert [name for name in ("prices", "doubled", "notes") if name in level] == []
