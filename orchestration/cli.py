@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import AbstractContextManager
 from itertools import chain
@@ -367,7 +368,9 @@ def _usage(error: Any) -> str:
 
 def main() -> None:
     """Be the console script `tidegauge`."""
-    sys.exit(call())
+    code = call()
+    gc.freeze()  # at its end Python looks for garbage among all that was ever imported: a second or two of a run
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,15 @@ hong_kong, shanghai    sessions of the stock exchange. The mainland's holidays a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from ingest.catalog.exchange_sessions import FIRST_DAYS, FIRST_YEAR, exchange_sessions, last_known_year
 
 CalendarName = Literal[
     "nyse",
@@ -38,14 +40,6 @@ CalendarName = Literal[
     "every_day",
 ]
 
-FIRST_YEAR = 1990
-_EXCHANGES = {"nyse": "XNYS", "tokyo": "XTKS", "hong_kong": "XHKG", "shanghai": "XSHG"}
-_FIRST_DAYS = {
-    "nyse": date(FIRST_YEAR, 1, 1),
-    "tokyo": date(2000, 1, 1),
-    "hong_kong": date(FIRST_YEAR, 1, 1),
-    "shanghai": date(1999, 1, 1),
-}
 _SESSION_COLUMNS = (
     "session_date",
     "open_at",
@@ -71,27 +65,9 @@ _FIRST_JUNETEENTH_OF_MARKETS = 2022  # made a holiday on the Thursday before the
 _QUOTED_WITHOUT_EXCHANGE = (date(2020, 10, 1),)  # the Tokyo exchange's computers failed; bonds traded
 
 
-def last_known_year() -> int:
-    """Return the last year whose holidays are known here."""
-    return datetime.now(UTC).year + 2  # how far ahead holidays are known, not a "now" of the run
-
-
-@cache
-def _exchange(name: str):  # type: ignore[no-untyped-def]  # exchange_calendars ships no types
-    import exchange_calendars
-
-    for year in range(last_known_year(), FIRST_YEAR, -1):
-        try:
-            return exchange_calendars.get_calendar(_EXCHANGES[name], start=_FIRST_DAYS[name], end=date(year, 12, 31))
-        except ValueError:  # its holidays are not recorded so far ahead
-            if year < datetime.now(UTC).year - 1:
-                raise
-    raise AssertionError(name)
-
-
 def _closed_on_exchange(name: str) -> list[date]:
-    sessions = _exchange(name).sessions.to_numpy().astype("datetime64[D]")
-    weekdays = np.arange(np.datetime64(_FIRST_DAYS[name]), sessions[-1] + 1)
+    sessions = exchange_sessions(name)["session_date"].to_numpy().astype("datetime64[D]")
+    weekdays = np.arange(np.datetime64(FIRST_DAYS[name]), sessions[-1] + 1)
     closed: list[date] = np.setdiff1d(weekdays[np.is_busday(weekdays)], sessions).tolist()
     return [day for day in closed if name != "tokyo" or day not in _QUOTED_WITHOUT_EXCHANGE]
 
@@ -174,18 +150,7 @@ def nyse_sessions(first: date, last: date) -> pl.DataFrame:
     session: what was known "the next morning, before the open"); close_cutoff_at (16:15 New York on the session);
     session_seq (1 for the first NYSE session of FIRST_YEAR, so that it never depends on `first`).
     """
-    calendar = _exchange("nyse")
-    schedule = calendar.schedule
-    days = [stamp.date() for stamp in schedule.index]
-    early = {stamp.date() for stamp in calendar.early_closes}
-    frame = pl.DataFrame(
-        {
-            "session_date": days,
-            "open_at": pl.Series(schedule["open"].dt.tz_convert(None).to_numpy()).cast(pl.Datetime("us")),
-            "close_at": pl.Series(schedule["close"].dt.tz_convert(None).to_numpy()).cast(pl.Datetime("us")),
-            "is_early_close": [day in early for day in days],
-        }
-    ).with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("session_seq"))
+    frame = exchange_sessions("nyse").with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("session_seq"))
     frame = frame.with_columns(
         _new_york_at(pl.col("session_date").shift(-1), 9, 15).alias("cutoff_at"),
         _new_york_at(pl.col("session_date"), 16, 15).alias("close_cutoff_at"),
