@@ -16,6 +16,7 @@ from serving.explore.frames import selection
 from serving.explore.published import Build, Reading
 from serving.explore.view import asked_of
 from tests.recomputed_facts import differences
+from tests.recomputed_reasons import Release, conditions, events, results
 
 QUERY = (
     "select claim_id, claim_text, verdict, n_events, hit_ratio, hit_low_ratio, hit_high_ratio, baseline_ratio, p_shift "
@@ -221,6 +222,47 @@ def test_a_changed_figure_of_a_fact_is_noticed(published, tmp_path):
             "spx_2026_02_06: known_then_number",
             "vix_records: scope by data does not follow from its figures",
         ]
+
+
+def test_every_reason_comes_out_of_the_marts_of_the_published_file(con):
+    release = Release(con)
+    assert list(conditions(release)) == []
+    assert list(events(release)) == []
+    assert list(results(release)) == []
+    assert {row[0] for row in con.execute("select distinct state from claims.events").fetchall()} >= {
+        *("complete", "pending"),
+    }
+
+
+def test_a_changed_reason_is_noticed(published, tmp_path):
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(published.read_bytes())
+    copy.chmod(0o644)
+    with duckdb.connect(str(copy)) as con:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(
+            """
+            update claims.conditions_daily set reason_text = 'unknown at the cut-off: vix_index'
+            where (claim_id, session_date) in (
+                select claim_id, min(session_date) from claims.conditions_daily
+                where is_true is null and reason_text not like '%vix_index%' group by claim_id order by claim_id limit 1
+            );
+            update claims.events set state = 'pending', outcome_number = null, outcome_known_at = null
+            where (claim_id, outcome, horizon_count, ticker, session_date) in (
+                select claim_id, outcome, horizon_count, ticker, session_date from claims.events
+                where state = 'complete' and not is_headline and not is_cooldown_21 and not is_own_cooldown
+                order by all limit 1
+            );
+            update claims.results set verdict_reason = 'no event is over yet'
+            where verdict_reason = 'the condition never began to hold' and horizon_count = 63
+            """
+        )
+        changed = con.execute("select count(*) from claims.results where verdict_reason = 'no event is over yet'")
+        (count,) = changed.fetchone() or (0,)
+        release = Release(con)
+        assert len(list(conditions(release))) == 1
+        assert len(list(events(release))) == 1
+        assert count == len(list(results(release))) > 0
 
 
 def test_figures_of_forecasts_come_out_of_the_query_in_their_row(con):

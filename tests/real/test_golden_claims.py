@@ -11,7 +11,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from tests import recomputed_reasons
 from tests.recomputed_facts import differences
+from tests.recomputed_reasons import Release
 
 PERCENT = 0.00501
 """Shares were given in whole percent, of medians a tenth of one."""
@@ -254,6 +256,13 @@ def test_figures_that_were_said_are_held_against_the_data(published):
     # the recorded copies begin after the first print of December: what stands now does not decide
     assert found["consumer_credit_december"] == ("confirmed", pytest.approx(15.9, abs=0.05))
     assert found["card_rates"] == ("scope", pytest.approx(20.97, abs=0.001))
+
+
+def test_every_reason_comes_out_of_the_marts_of_the_published_file(published):
+    release = Release(published)
+    assert list(recomputed_reasons.conditions(release)) == []
+    assert list(recomputed_reasons.events(release)) == []
+    assert list(recomputed_reasons.results(release)) == []
 
 
 def test_figures_that_were_said_come_out_of_the_published_file_alone(published):
