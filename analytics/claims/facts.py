@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -135,13 +135,11 @@ class Evidence:
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
         queries = [one.query for one in facts()] + [one.query for one in predictions()]
-        named = sorted({name for query in queries for name in _SAID.findall(query)})
-        listed = ", ".join(f"'{name}'" for name in named)
         # each query would look at every observation again
         con.execute(
-            f"create or replace temp table {_HELD} as select * from marts.observations where series_id in ({listed})"
+            f"create or replace temp table {_HELD} as select series_id, period_date, value, known_at, known_basis, "
+            f"provider_rank, loaded_at, payload_sha256 from marts.observations where series_id in ({_listed(queries)})"
         )
-        self._newest_is: tuple[datetime, Counted] | None = None
         row = con.execute("select max(session_date), max(cutoff_at) from marts.market_known_daily").fetchone()
         assert row is not None
         self.newest: date = row[0]
@@ -149,16 +147,32 @@ class Evidence:
         origin = con.execute("select any_value(data_origin) from marts.market_daily").fetchone()
         self.is_simulated = origin is not None and origin[0] == "SIMULATED"
 
-    def number(self, query: str, moment: datetime, count: Counted = "agreed") -> float | None:
-        """Return the figure of a query as known at `moment` (naive UTC); None where there is none.
+    def numbers(
+        self, queries: Mapping[str, str], moment: datetime, count: Counted = "agreed"
+    ) -> dict[str, float | None]:
+        """Return the figure of each query as known at `moment` (naive UTC); None where there is none."""
+        if not queries:
+            return {}
+        # what stood at the moment is found once, of the series that these queries name
+        held = f"(select * from {_HELD} where series_id in ({_listed(queries.values())}))"
+        self._con.execute(f"create or replace temp table newest as {newest_sql(moment, count, held)}")
+        return {name: self._number(query.replace("$moment", _stamp(moment))) for name, query in queries.items()}
 
-        What stood at a moment is found once for all queries in a row about it.
-        """
-        if (moment, count) != self._newest_is:
-            self._con.execute(f"create or replace temp table newest as {newest_sql(moment, count, _HELD)}")
-            self._newest_is = moment, count
-        found = self._con.execute(query.replace("$moment", _stamp(moment))).fetchone()
+    def _number(self, query: str) -> float | None:
+        found = self._con.execute(query).fetchone()
         return None if found is None or found[0] is None else round(float(found[0]), 6)
+
+    def disputed(self) -> set[str]:
+        """Return the series with values on which providers differ by more than they may."""
+        found = self._con.execute("select distinct series_id from marts.disagreements where is_disputed").fetchall()
+        return {row[0] for row in found}
+
+
+def _listed(queries: Iterable[str]) -> str:
+    """Return the names in quotes of some queries, series among them, as SQL lists them."""
+    return (
+        ", ".join(f"'{name}'" for name in sorted({name for query in queries for name in _SAID.findall(query)})) or "''"
+    )
 
 
 def _stamp(moment: datetime) -> str:
@@ -198,17 +212,19 @@ def evidence_sql(query: str, moment: datetime) -> str:
 def fact_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the rows of claims.facts."""
     told, rows, register = sources(), [], facts()
-    of_then = {
-        fact.id: evidence.number(fact.query, _moment(said), "seen_then")
-        for fact in sorted(register, key=lambda one: one.source)
-        if (said := told[fact.source].said_date)
-    }
-    of_now = {fact.id: evidence.number(fact.query, evidence.now) for fact in register}
-    disputed = {
-        fact.id
+    of_then: dict[str, float | None] = {}
+    for source, one in told.items():
+        if one.said_date is not None:
+            asked = {fact.id: fact.query for fact in register if fact.source == source}
+            of_then |= evidence.numbers(asked, _moment(one.said_date), "seen_then")
+    of_now = evidence.numbers({fact.id: fact.query for fact in register}, evidence.now)
+    names = evidence.disputed()
+    missing = {
+        fact.id: fact.query
         for fact in register
-        if of_now[fact.id] is None and evidence.number(fact.query, evidence.now, "all") is not None
+        if of_now[fact.id] is None and names.intersection(_SAID.findall(fact.query))
     }
+    disputed = {name for name, found in evidence.numbers(missing, evidence.now, "all").items() if found is not None}
     for fact in register:
         said = told[fact.source].said_date
         now, then = of_now[fact.id], of_then.get(fact.id)
@@ -272,8 +288,10 @@ def verdict_of(fact: Fact, then: float | None, now: float | None, *, is_simulate
 def prediction_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the rows of claims.predictions."""
     rows = []
+    made = {one.id: one.query for one in predictions() if evidence.newest > one.made}
+    figures = evidence.numbers(made, evidence.now)
     for one in predictions():
-        figure = evidence.number(one.query, evidence.now) if evidence.newest > one.made else None
+        figure = figures.get(one.id)
         state = _state(one, figure, evidence.newest)
         rows.append(
             {
