@@ -16,7 +16,7 @@ import polars as pl
 from analytics.claims import regressions
 from analytics.claims.definition import Claim, Outcome
 from analytics.claims.events import Places, spaced_in_blocks
-from analytics.claims.expressions import Seen
+from analytics.claims.expressions import Seen, names_in
 from analytics.claims.functions import Known
 from analytics.claims.testing import Sample, Trial, figures_of, sign_of_effect
 from analytics.claims.world import Conditions, World
@@ -185,9 +185,9 @@ def _untested(claim: Claim, version: int, why: str) -> dict[str, Any]:
 def _condition_rows(world: World, claim: Claim, version: int, conditions: Conditions) -> pl.DataFrame:
     """Return the condition of each session from the claim's start on, and why it is unknown where it is.
 
-    Of a panel it is whether that of any member holds.
+    What only a placebo or a measure reads is no reason. Of a panel it is whether that of any member holds.
     """
-    names = sorted(claim.features() & set(world.there))
+    names = sorted(names_in(claim.condition or "") - set(claim.parameters))
     unknown = {f"no_{name}": _is_unknown(world.known(claim, name)) for name in names}
     named = [pl.when(f"no_{name}").then(pl.lit(name)) for name in names]
     reasons = pl.concat_str(named, separator=", ", ignore_nulls=True) if named else pl.lit("")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from pydantic import model_validator
 
 from analytics.claims.definition import Strict, sources
 from ingest.yaml_files import checked, read_yaml
@@ -21,35 +23,63 @@ _PREDICTIONS: Final = Path(__file__).with_name("predictions.yml")
 _MORNING_AFTER: Final = timedelta(days=1, hours=14)
 """What was said on a day was said by its morning after, before the market opened in New York."""
 _HELD: Final = "claim_observations"
+_ROUNDED: Final = 1e-9
+Counted = Literal["agreed", "seen_then", "all"]
+"""Which values count: those on which providers agree; of these what was seen at the moment, and not loaded later, when
+it may have been revised; or all."""
+_DISPUTED: Final = "providers differ on it by more than they may: no evidence"
 _SAID: Final = re.compile(r"'([a-z][a-z0-9_]*)'")
 _INDEX: Final = "select period_date, value from newest where series_id = 'sp500_close' and period_date between"
 
 
 class Fact(Strict):
-    """A figure that was said. It is held against `sql`, or against one period of one series."""
+    """A figure that was said. It is held against what `sql` gives, or against one period of one series.
+
+    `compared_as` says how: about (within the tolerance), at_least (what was said is true of any figure from there on),
+    then (as about, but by what was known when it was said alone: later figures are revised), lower_bound (the true
+    figure is at least the one of this data, which can refute and never confirm) or beside (another thing, which bears
+    on it and decides nothing). `evidence` says what the figure is where it is not the very thing that was said, `needs`
+    what it would take where it is missing.
+    """
 
     id: str
     claim: str | None = None
     source: str
     said: str
     zh: str
-    number: float | None = None
-    unit: str | None = None
+    number: float
+    unit: str
     tolerance: float = 0.0
     record: str
     verdict: Literal["confirmed", "refuted", "scope"]
+    compared_as: Literal["about", "at_least", "then", "lower_bound", "beside"] = "about"
     series: str | None = None
     period: date | None = None
     sql: str | None = None
-    is_scope: bool = False
+    evidence: str | None = None
+    needs: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_query(self) -> Self:
+        if (self.series is None) == (self.sql is None) or (self.series is None) != (self.period is None):
+            raise ValueError("give `sql`, or `series` and `period`: each figure has one query")
+        if self.evidence is None and self.compared_as not in ("about", "at_least"):
+            raise ValueError(f"compared_as {self.compared_as}: `evidence` says what the figure of this data is")
+        return self
 
     @property
-    def query(self) -> str | None:
-        """Return the select over `newest` that gives the figure; None where this data has nothing of it."""
-        if self.series is not None:
-            where = f"series_id = '{self.series}' and period_date = date '{self.period}'"
-            return f"select max(value) from newest where {where}"
-        return self.sql
+    def query(self) -> str:
+        """Return the select over `newest` and the marts that gives the figure, NULL where this data has none."""
+        if self.sql is not None:
+            return self.sql
+        where = f"series_id = '{self.series}' and period_date = date '{self.period}'"
+        return f"select max(value) from newest where {where}"
+
+    @property
+    def lacking(self) -> str:
+        """Return in a sentence what it would take for a figure."""
+        named = ", ".join(dict.fromkeys(_SAID.findall(self.query)))
+        return self.needs or f"values of {named}" + (f" of {self.period}" if self.period else " of the days asked for")
 
 
 class Prediction(Strict):
@@ -104,14 +134,12 @@ class Evidence:
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
-        queries = [one.query for one in facts() if one.query] + [one.query for one in predictions()]
-        named = sorted({name for query in queries for name in _SAID.findall(query)})
-        listed = ", ".join(f"'{name}'" for name in named)
+        queries = [one.query for one in facts()] + [one.query for one in predictions()]
         # each query would look at every observation again
         con.execute(
-            f"create or replace temp table {_HELD} as select * from marts.observations where series_id in ({listed})"
+            f"create or replace temp table {_HELD} as select series_id, period_date, value, known_at, known_basis, "
+            f"provider_rank, loaded_at, payload_sha256 from marts.observations where series_id in ({_listed(queries)})"
         )
-        self._newest_at: datetime | None = None
         row = con.execute("select max(session_date), max(cutoff_at) from marts.market_known_daily").fetchone()
         assert row is not None
         self.newest: date = row[0]
@@ -119,33 +147,52 @@ class Evidence:
         origin = con.execute("select any_value(data_origin) from marts.market_daily").fetchone()
         self.is_simulated = origin is not None and origin[0] == "SIMULATED"
 
-    def number(self, query: str, moment: datetime) -> float | None:
-        """Return the figure of a query as known at `moment` (naive UTC); None where there is none.
+    def numbers(
+        self, queries: Mapping[str, str], moment: datetime, count: Counted = "agreed"
+    ) -> dict[str, float | None]:
+        """Return the figure of each query as known at `moment` (naive UTC); None where there is none."""
+        if not queries:
+            return {}
+        # what stood at the moment is found once, of the series that these queries name
+        held = f"(select * from {_HELD} where series_id in ({_listed(queries.values())}))"
+        self._con.execute(f"create or replace temp table newest as {newest_sql(moment, count, held)}")
+        return {name: self._number(query.replace("$moment", _stamp(moment))) for name, query in queries.items()}
 
-        What stood at a moment is found once for all queries in a row about it.
-        """
-        if moment != self._newest_at:
-            self._con.execute(f"create or replace temp table newest as {newest_sql(moment, _HELD)}")
-            self._newest_at = moment
-        found = self._con.execute(query.replace("$moment", _stamp(moment))).fetchone()
+    def _number(self, query: str) -> float | None:
+        found = self._con.execute(query).fetchone()
         return None if found is None or found[0] is None else round(float(found[0]), 6)
+
+    def disputed(self) -> set[str]:
+        """Return the series with values on which providers differ by more than they may."""
+        found = self._con.execute("select distinct series_id from marts.disagreements where is_disputed").fetchall()
+        return {row[0] for row in found}
+
+
+def _listed(queries: Iterable[str]) -> str:
+    """Return the names in quotes of some queries, series among them, as SQL lists them."""
+    return (
+        ", ".join(f"'{name}'" for name in sorted({name for query in queries for name in _SAID.findall(query)})) or "''"
+    )
 
 
 def _stamp(moment: datetime) -> str:
     return f"timestamp '{moment}'"
 
 
-def newest_sql(moment: datetime, observations: str = "marts.observations") -> str:
+def newest_sql(moment: datetime, count: Counted = "agreed", observations: str = "marts.observations") -> str:
     """Return the select of each period's newest vintage of the first provider, as known at `moment`.
 
-    A period on which providers differ by more than they may has none, nor has one of which nothing is left.
+    A period of which nothing is left has none, nor, unless all values count, one on which providers differ by more
+    than they may.
     """
     at = _stamp(moment)
     disputed = f"select series_id, period_date from marts.disagreements where is_disputed and known_at <= {at}"
+    counted = "" if count == "all" else f"and (series_id, period_date) not in ({disputed}) "
+    if count == "seen_then":
+        counted += "and known_basis <> 'latest_only' "
     # a row without a value is a day on which the source has none: it would count as a session
     return (
-        f"select * from (select series_id, period_date, value from {observations} where known_at <= {at} "
-        f"and (series_id, period_date) not in ({disputed}) "
+        f"select * from (select series_id, period_date, value from {observations} where known_at <= {at} {counted}"
         f"qualify row_number() over (partition by series_id, period_date order by provider_rank, {NEWEST_FIRST}) = 1) "
         "where value is not null"
     )
@@ -165,16 +212,23 @@ def evidence_sql(query: str, moment: datetime) -> str:
 def fact_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the rows of claims.facts."""
     told, rows, register = sources(), [], facts()
-    of_then = {
-        fact.id: evidence.number(fact.query, _moment(said))
-        for fact in sorted(register, key=lambda one: one.source)
-        if fact.query and (said := told[fact.source].said_date)
+    of_then: dict[str, float | None] = {}
+    for source, one in told.items():
+        if one.said_date is not None:
+            asked = {fact.id: fact.query for fact in register if fact.source == source}
+            of_then |= evidence.numbers(asked, _moment(one.said_date), "seen_then")
+    of_now = evidence.numbers({fact.id: fact.query for fact in register}, evidence.now)
+    names = evidence.disputed()
+    missing = {
+        fact.id: fact.query
+        for fact in register
+        if of_now[fact.id] is None and names.intersection(_SAID.findall(fact.query))
     }
-    of_now = {fact.id: evidence.number(fact.query, evidence.now) for fact in register if fact.query}
+    disputed = {name for name, found in evidence.numbers(missing, evidence.now, "all").items() if found is not None}
     for fact in register:
-        said, query = told[fact.source].said_date, fact.query
-        now, then = of_now.get(fact.id), of_then.get(fact.id)
-        verdict, basis = verdict_of(fact, then, now, is_simulated=evidence.is_simulated)
+        said = told[fact.source].said_date
+        now, then = of_now[fact.id], of_then.get(fact.id)
+        verdict, undecided = verdict_of(fact, then, now, is_simulated=evidence.is_simulated)
         rows.append(
             {
                 "fact_id": fact.id,
@@ -188,10 +242,13 @@ def fact_rows(evidence: Evidence) -> list[dict[str, Any]]:
                 "public_record_text": fact.record,
                 "known_then_number": then,
                 "known_now_number": now,
-                "tolerance_number": fact.tolerance if fact.number is not None else None,
+                "tolerance_number": fact.tolerance,
+                "compared_as": fact.compared_as,
                 "verdict": verdict,
-                "verdict_basis": basis,
-                "evidence_sql": evidence_sql(query, evidence.now) if query else None,
+                "verdict_basis": "data" if undecided is None else "public_record",
+                "reason_text": _DISPUTED if fact.id in disputed else undecided,
+                "evidence_text": fact.evidence,
+                "evidence_sql": evidence_sql(fact.query, evidence.now),
             }
         )
     return rows
@@ -201,23 +258,40 @@ def _moment(said: date) -> datetime:
     return datetime.combine(said, datetime.min.time()) + _MORNING_AFTER
 
 
-def verdict_of(fact: Fact, then: float | None, now: float | None, *, is_simulated: bool) -> tuple[str, str]:
-    """Return the verdict and what it rests on. A simulated market says nothing about the real one.
+def verdict_of(fact: Fact, then: float | None, now: float | None, *, is_simulated: bool) -> tuple[str, str | None]:
+    """Return the verdict, and why it is that of the public record; None where this data decides.
 
     What was right as first known was right to say: the figure as known then counts, else the one known now. What is no
     longer known is disputed between providers since, and is no evidence.
     """
-    seen = None if now is None else then if then is not None else now
-    if fact.verdict == "scope" or fact.number is None or seen is None or is_simulated:
-        return fact.verdict, "public_record"
-    return ("confirmed" if abs(seen - fact.number) <= fact.tolerance + 1e-9 else "refuted"), "data"
+    if now is None:
+        return fact.verdict, f"not held: {fact.lacking}"
+    if is_simulated:
+        return fact.verdict, "a simulated market says nothing about the real one"
+    if fact.verdict == "scope":
+        return fact.verdict, "different things under one name: no figure decides"
+    if fact.compared_as == "beside":
+        return fact.verdict, "the figure of this data is another thing, which decides nothing"
+    if fact.compared_as == "then" and then is None:
+        return fact.verdict, "what was known when it was said is not held, and the figure known now has been revised"
+    over = (now if then is None else then) - fact.number
+    tolerance = fact.tolerance + _ROUNDED
+    if fact.compared_as == "lower_bound":
+        if over > tolerance:
+            return "refuted", None
+        return fact.verdict, "the figure of this data is a lower bound, and not above what was said"
+    if fact.compared_as == "at_least":
+        return ("confirmed" if over >= -tolerance else "refuted"), None
+    return ("confirmed" if abs(over) <= tolerance else "refuted"), None
 
 
 def prediction_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the rows of claims.predictions."""
     rows = []
+    made = {one.id: one.query for one in predictions() if evidence.newest > one.made}
+    figures = evidence.numbers(made, evidence.now)
     for one in predictions():
-        figure = evidence.number(one.query, evidence.now) if evidence.newest > one.made else None
+        figure = figures.get(one.id)
         state = _state(one, figure, evidence.newest)
         rows.append(
             {

@@ -84,7 +84,15 @@ REGRESSIONS: Final = _table(
     ),
 )
 INPUTS: Final = _table("inputs")
-FACTS: Final = _table("facts")
+FACTS: Final = _table(
+    "facts",
+    Rule(
+        "facts_have_a_query_and_say_why_no_figure_decides",
+        "A fact has a query, and where data decides a figure; else it says why the public record stands.",
+        condition="evidence_sql is not null and (verdict_basis = 'data') = (reason_text is null)"
+        " and (verdict_basis = 'public_record' or known_now_number is not null)",
+    ),
+)
 PREDICTIONS: Final = _table(
     "predictions",
     Rule(

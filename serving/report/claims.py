@@ -126,10 +126,7 @@ _BESIDE: Final = """
 select claim_id, regression_text, value_number, low_number, high_number, p_number from claims.regressions
 where kind <> 'correlation' and value_number is not null order by claim_id, regression
 """
-_FACTS: Final = """
-select claim_id, source, said_date, said_text, said_zh_text, said_number, unit, public_record_text, known_then_number,
-    known_now_number, verdict, verdict_basis from claims.facts order by fact_id
-"""
+_FACTS: Final = "from claims.facts order by fact_id"  # every column that the release has
 _FORECASTS: Final = """
 select claim_id, prediction_text, prediction_zh_text, made_date, expires_date, state, evidence_number
 from claims.predictions order by prediction_id

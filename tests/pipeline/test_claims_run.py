@@ -8,12 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from analytics.claims.facts import facts
 from orchestration.claims_command import recompute
 from serving.explain.cell import explained
 from serving.explore.columns import catalog_of
 from serving.explore.frames import selection
 from serving.explore.published import Build, Reading
 from serving.explore.view import asked_of
+from tests.recomputed_facts import differences
+from tests.recomputed_reasons import Release, conditions, events, results
 
 QUERY = (
     "select claim_id, claim_text, verdict, n_events, hit_ratio, hit_low_ratio, hit_high_ratio, baseline_ratio, p_shift "
@@ -196,13 +199,77 @@ def test_conditions_and_events_can_be_drawn(con):
     assert selection(con, conditions, "is_true", {"claim_id": "C-VOL-01"}) == {"claim_id": "C-VOL-01"}
 
 
-def test_figures_of_facts_and_forecasts_come_out_of_the_query_in_their_row(con):
+def test_facts_come_out_of_the_published_file_alone(con):
+    rows = con.execute("select fact_id, evidence_sql, verdict_basis, reason_text from claims.facts").fetchall()
+    assert {name for name, *_ in rows} == {one.id for one in facts()}
+    assert all(query for _, query, *_ in rows)
+    assert all((basis == "data") == (why is None) for *_, basis, why in rows)
+    assert list(differences(con)) == []
+
+
+def test_a_changed_figure_of_a_fact_is_noticed(published, tmp_path):
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(published.read_bytes())
+    copy.chmod(0o644)
+    with duckdb.connect(str(copy)) as con:
+        con.execute(
+            "update claims.facts set known_now_number = known_now_number + 1 where fact_id = 'spx_2025_11_21';"
+            "update claims.facts set known_then_number = known_then_number + 1 where fact_id = 'spx_2026_02_06';"
+            "update claims.facts set verdict_basis = 'data' where fact_id = 'vix_records'"
+        )
+        assert [line.split(" is ")[0] for line in differences(con)] == [
+            "spx_2025_11_21: known_now_number",
+            "spx_2026_02_06: known_then_number",
+            "vix_records: scope by data does not follow from its figures",
+        ]
+
+
+def test_every_reason_comes_out_of_the_marts_of_the_published_file(con):
+    release = Release(con)
+    assert list(conditions(release)) == []
+    assert list(events(release)) == []
+    assert list(results(release)) == []
+    assert {row[0] for row in con.execute("select distinct state from claims.events").fetchall()} >= {
+        *("complete", "pending"),
+    }
+
+
+def test_a_changed_reason_is_noticed(published, tmp_path):
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(published.read_bytes())
+    copy.chmod(0o644)
+    with duckdb.connect(str(copy)) as con:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(
+            """
+            update claims.conditions_daily set reason_text = 'unknown at the cut-off: vix_index'
+            where (claim_id, session_date) in (
+                select claim_id, min(session_date) from claims.conditions_daily
+                where is_true is null and reason_text not like '%vix_index%' group by claim_id order by claim_id limit 1
+            );
+            update claims.events set state = 'pending', outcome_number = null, outcome_known_at = null
+            where (claim_id, outcome, horizon_count, ticker, session_date) in (
+                select claim_id, outcome, horizon_count, ticker, session_date from claims.events
+                where state = 'complete' and not is_headline and not is_cooldown_21 and not is_own_cooldown
+                order by all limit 1
+            );
+            update claims.results set verdict_reason = 'no event is over yet'
+            where verdict_reason = 'the condition never began to hold' and horizon_count = 63
+            """
+        )
+        changed = con.execute("select count(*) from claims.results where verdict_reason = 'no event is over yet'")
+        (count,) = changed.fetchone() or (0,)
+        release = Release(con)
+        assert len(list(conditions(release))) == 1
+        assert len(list(events(release))) == 1
+        assert count == len(list(results(release))) > 0
+
+
+def test_figures_of_forecasts_come_out_of_the_query_in_their_row(con):
     rows = con.execute(
-        "select fact_id, known_now_number, evidence_sql from claims.facts where evidence_sql is not null"
-        " union all select prediction_id, evidence_number, evidence_sql from claims.predictions"
-        " where evidence_number is not null"
+        "select prediction_id, evidence_number, evidence_sql from claims.predictions where evidence_number is not null"
     ).fetchall()
-    assert len(rows) > 25
+    assert rows
     for name, figure, query in rows:
         found = con.execute(query).fetchone()
         seen = None if found is None or found[0] is None else pytest.approx(float(found[0]), abs=1e-6)

@@ -11,6 +11,10 @@ import duckdb
 import numpy as np
 import pytest
 
+from tests import recomputed_reasons
+from tests.recomputed_facts import differences
+from tests.recomputed_reasons import Release
+
 PERCENT = 0.00501
 """Shares were given in whole percent, of medians a tenth of one."""
 TENTH = 0.000501
@@ -247,3 +251,27 @@ def test_figures_that_were_said_are_held_against_the_data(published):
     assert found["spx_2026_02_06"][0] == "confirmed"
     # two providers differ on that day: it is no evidence, and the public record stands
     assert found["vix_2026_02_06"] == ("confirmed", None)
+    # consumer prices rose fastest in the year to June 2022
+    assert found["inflation_peak_2022"] == ("refuted", -4)
+    # the recorded copies begin after the first print of December: what stands now does not decide
+    assert found["consumer_credit_december"] == ("confirmed", pytest.approx(15.9, abs=0.05))
+    assert found["card_rates"] == ("scope", pytest.approx(20.97, abs=0.001))
+
+
+def test_every_reason_comes_out_of_the_marts_of_the_published_file(published):
+    release = Release(published)
+    assert list(recomputed_reasons.conditions(release)) == []
+    assert list(recomputed_reasons.events(release)) == []
+    assert list(recomputed_reasons.results(release)) == []
+
+
+def test_figures_that_were_said_come_out_of_the_published_file_alone(published):
+    assert list(differences(published)) == []
+    basis = dict(published.execute("select fact_id, verdict_basis from claims.facts").fetchall())
+    by_data = {name for name, one in basis.items() if one == "data"}
+    assert len(by_data) == 19
+    reasons = dict(published.execute("select fact_id, reason_text from claims.facts").fetchall())
+    assert {name for name, why in reasons.items() if why is None} == by_data
+    assert reasons["consumer_credit_december"].startswith("what was known when it was said is not held")
+    assert reasons["vix_2026_02_06"].startswith("providers differ")
+    assert reasons["top10_2000"] == "not held: user_files/top10_weight_pct.csv with the months of 2000"

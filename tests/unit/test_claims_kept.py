@@ -186,6 +186,24 @@ def test_a_panel_is_many_funds_in_one_claim(con: duckdb.DuckDBPyConnection):
     assert con.execute("select kind, n_pairs from claims.regressions").fetchall() == [("slope", COUNT - 5)]
 
 
+def test_what_ends_after_the_last_session_is_pending_though_its_close_is_there(con: duckdb.DuckDBPyConnection):
+    last = date(2020, 1, 1) + timedelta(days=COUNT - 1)
+    priced = "select return_5d_ratio is not null from marts.forward_returns_daily where exit_5d_date = ?"
+    assert con.execute(priced, [last]).fetchall() == [(True,)]
+    con.execute("delete from marts.market_known_daily where session_date = ?", [last])  # before its cut-off
+    build(con, [claim("C-A-08", "session_month >= 1", starts=last - timedelta(days=5))])
+    query = "select session_date, state, exit_date, outcome_number, outcome_known_at from claims.events"
+    assert con.execute(query).fetchall() == [(last - timedelta(days=5), "pending", last, None, None)]
+
+
+def test_what_only_a_placebo_reads_is_no_reason(con: duckdb.DuckDBPyConnection):
+    day = date(2020, 5, 5)
+    con.execute("update marts.market_known_daily set vix_index = null, hy_oas_bp = null where session_date = ?", [day])
+    build(con, [claim("C-A-09", "hy_oas_bp > 400", placebos=[{"name": "other", "condition": "vix_index > 20"}])])
+    query = "select session_date, reason_text from claims.conditions_daily where is_true is null"
+    assert con.execute(query).fetchall() == [(day, "unknown at the cut-off: hy_oas_bp")]
+
+
 def test_a_new_definition_or_wording_is_tested(con: duckdb.DuckDBPyConnection):
     build(con, CLAIMS[:2])
     words = CLAIMS[0].text.model_copy(update={"en": "In other words."})

@@ -6,10 +6,13 @@ with rates as (
         'card_delinquency_30dpd_banks': 'dpd30'
     }, period="date_trunc('quarter', period_date)::date", named='quarter_date', of_values=true) }}
 ),
--- summed as decimals: of any sum of doubles the last digit goes by the order of the rows, and a mean of 64 rates printed to
--- two digits is often a tie at the sixth, which would show it
+-- the sum of decimals is exact: of doubles, with Kahan's correction too, the last digit goes by the order of the rows,
+-- and a rounding at a tie shows it
 fed_funds as (
-    select date_trunc('quarter', period_date)::date as quarter_date, sum(value::decimal(18, 6)) / count(value) as effr, max(known_at) as known_at
+    select
+        date_trunc('quarter', period_date)::date as quarter_date,
+        avg(value::decimal(18, 6)) as effr,
+        max(known_at) as known_at
     from {{ ref('int_observations_latest') }}
     where series_id = 'effr'
     group by 1
