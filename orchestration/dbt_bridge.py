@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -119,27 +119,52 @@ def build(
     events: list[dict[str, Any]] = []
     named = plan.selected() if plan is not None else None
     chosen = _selection(context, manifest, translator) if plan is None or named is None else _planned(plan, named)
-    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"]
-    arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
     left = [] if plan is None else [*_left_results(plan, manifest)]
     shown = {} if plan is None else left_events(plan, manifest, translator, context)
     if named == []:
         yield from _in_order(shown, manifest)
         return left
-    parsed = _parse()
-    with _environment(warehouse), _with_lake(lake):
-        try:
-            ran = _invoke(arguments, state().folder, parsed, _keep_results(events, on_progress))
-        finally:
-            _close_connections()
-    if ran.result is None:
-        raise AuditFailed(f"dbt could not build: {_first_line(ran.exception)}") from ran.exception
+    results = _results(chosen, warehouse, variables, lake, _keep_results(events, on_progress))
     for event in events:
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         name = event["data"]["node_info"]["unique_id"]
         shown[name] = message.to_default_asset_events(manifest, translator, context=context)
     yield from _in_order(shown, manifest)
-    return left + [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
+    return left + results
+
+
+def run_models(
+    warehouse: Path,
+    models: Collection[str] | None,
+    variables: Mapping[str, str],
+    on_progress: Callable[[str, int, int | None], None],
+) -> None:
+    """Build seeds and models in a build file, and no test: `models` and what they rest on, None for all of them.
+
+    AuditFailed names the first model that could not be built.
+    """
+    chosen = [] if models is None else ["--select", *(f"+{name}" for name in sorted(models))]
+    chosen += ["--exclude-resource-type", "test"]
+    callback = _keep_results([], on_progress, "building the marts")
+    for failed in (one for one in _results(chosen, warehouse, variables, None, callback) if not one.is_ok):
+        raise AuditFailed(f"dbt could not build {failed.asset}: {failed.message or failed.status}")
+
+
+def _results(
+    chosen: list[str], warehouse: Path, variables: Mapping[str, str], lake: Lake | None, keep: Callable[[Any], None]
+) -> list[NodeResult]:
+    """Build what is chosen and return how each node fared; AuditFailed when it could not even start."""
+    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"]
+    arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
+    parsed = _parse()
+    with _environment(warehouse), _with_lake(lake):
+        try:
+            ran = _invoke(arguments, state().folder, parsed, keep)
+        finally:
+            _close_connections()
+    if ran.result is None:
+        raise AuditFailed(f"dbt could not build: {_first_line(ran.exception)}") from ran.exception
+    return [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
 
 
 def _planned(plan: Plan, named: list[str]) -> list[str]:
@@ -250,7 +275,9 @@ def _selection(context: AssetExecutionContext, manifest: Mapping[str, Any], tran
 
 
 def _keep_results(
-    events: list[dict[str, Any]], on_progress: Callable[[str, int, int | None], None]
+    events: list[dict[str, Any]],
+    on_progress: Callable[[str, int, int | None], None],
+    what: str = "building and testing the marts",
 ) -> Callable[[Any], None]:
     """Return dbt's callback: it keeps the events that Dagster shows and tells how far the build is."""
     from dbt_common.events.functions import msg_to_dict
@@ -260,7 +287,7 @@ def _keep_results(
             events.append(msg_to_dict(event))
             # dbt counts in `total` for models and in `num_models` for tests
             of = getattr(event.data, "total", None) or getattr(event.data, "num_models", None)
-            on_progress("building and testing the marts", event.data.index, of)
+            on_progress(what, event.data.index, of)
 
     return keep
 

@@ -77,6 +77,17 @@ def keep_under(root: Path) -> None:
     _root = root
 
 
+@contextmanager
+def kept_under(root: Path) -> Iterator[None]:
+    """Let dbt write below `root`, and afterwards where it did before."""
+    global _root  # as keep_under
+    before, _root = _root, root
+    try:
+        yield
+    finally:
+        _root = before
+
+
 def state() -> State:
     """Return where the project as it is now is parsed to."""
     key = content_key()

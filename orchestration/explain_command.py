@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.errors import QueryRefused
+from ingest.errors import AuditFailed, QueryRefused
 
 if TYPE_CHECKING:
     import duckdb
 
     from ingest.home import Home
+    from ingest.settings import Settings
+    from serving.explain.cell import Explanation
+    from serving.explain.recomputed import Again
     from warehouse.lake.setting import Lake
 
 
@@ -37,6 +40,13 @@ _Words = Annotated[
         help="The mart, the values of its key, the column.", metavar="MART KEY... COLUMN", autocompletion=_complete
     ),
 ]
+_Recompute = Annotated[
+    bool,
+    typer.Option(
+        "--recompute",
+        help="Compute the whole mart again from the archived answers and compare the cell; 3 where it differs.",
+    ),
+]
 _Json = Annotated[bool, typer.Option("--json", help="For programs; moments are UTC.")]
 
 
@@ -45,11 +55,11 @@ def register(app: typer.Typer) -> None:
     app.command()(explain)
 
 
-def explain(words: _Words, as_json: _Json = False) -> None:
+def explain(words: _Words, recompute: _Recompute = False, as_json: _Json = False) -> None:
     """Say where one cell comes from: formula, inputs with both clocks, the archived bytes of each, checks.
 
     For example: explain net_liquidity_daily 2023-03-15 net_liquidity_usd_bn. Each input is parsed again from its
-    archived answer and compared.
+    archived answer and compared; with --recompute the cell itself is too, by the code of a run, in a file apart.
     """
     from ingest.archive import Archive
     from ingest.home import home_at, nothing_published
@@ -68,9 +78,36 @@ def explain(words: _Words, as_json: _Json = False) -> None:
         raise nothing_published(home)
     with _published(home, configured(settings)) as con:
         found = explained(con, words[0], words[1:-1], words[-1])
+        again = _recomputed(settings, home, con, found) if recompute else None
     answers = Answers(Archive(home.archive))
     sources = [(one, answers.of(one)) for one in found.inputs]
-    say(page.as_json(found, sources) if as_json else page.as_text(found, sources))
+    say(page.as_json(found, sources, again) if as_json else page.as_text(found, sources, again))
+    if again is not None and not again.is_equal:
+        raise typer.Exit(AuditFailed.exit_code)
+
+
+def _recomputed(settings: Settings, home: Home, con: duckdb.DuckDBPyConnection, found: Explanation) -> Again:
+    import duckdb
+
+    from orchestration.progress import ConsoleProgress
+    from orchestration.recomputing import recomputed
+    from orchestration.version import code_version
+    from serving.explain.cell import path_of
+    from serving.explain.recomputed import Again, value_again
+
+    with ConsoleProgress() as progress, recomputed(settings, home, con, [path_of(found.mart)], progress) as made:
+        with duckdb.connect(str(made.path), read_only=True) as apart:
+            has_row, value = value_again(apart, found.mart, found.key, found.column.name)
+        return Again(
+            published=found.value,
+            value=value,
+            has_row=has_row,
+            evaluated_at=made.release.evaluated_at,
+            code_version=made.release.code_version,
+            code_version_now=code_version(),
+            publishers=made.publishers,
+            answers_count=made.answers_count,
+        )
 
 
 def _published(home: Home, lake: Lake | None) -> duckdb.DuckDBPyConnection:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from ingest.catalog import Catalog, load_catalog
-from ingest.connectors import SERIES_CONNECTORS, TABLE_CONNECTORS
+from ingest.connectors import CONNECTORS, SERIES_CONNECTORS, TABLE_CONNECTORS, Connector
 from ingest.errors import HomeUnusable
 from ingest.home import Home, home_at
 from ingest.settings import Settings
@@ -52,7 +52,7 @@ def rebuild_home(
         archive = Archive(home.archive, lost=lost if accept_loss else None)
         done = rebuild(
             home,
-            _batches(archive, catalog, progress),
+            archived_in_order(archive, catalog, progress),
             lambda con, batch: judge(con, batch, catalog),
             catalog,
             run_id="rebuild",
@@ -97,16 +97,22 @@ def _tell_loss(home: Home, tell: Callable[[str], None], *, accept_loss: bool) ->
         )
 
 
-def _batches(archive: Archive, catalog: Catalog, progress: Progress) -> Iterator[Batch]:
-    """Yield every batch by the time it was fetched, series before other tables: some are judged beside others' rows."""
+def archived_in_order(
+    archive: Archive, catalog: Catalog, progress: Progress, connectors: Collection[Connector] = CONNECTORS
+) -> Iterator[Batch]:
+    """Yield every batch of the connectors by the time it was fetched, series before other tables.
+
+    Some are judged beside others' rows.
+    """
     from ingest.collect import replay
 
     # Of one moment the order is that of a run, which asks the sources by name; merge keeps the order of its inputs.
     series = [
         replay(archive, one, catalog.of_source(one.source))
         for one in sorted(SERIES_CONNECTORS, key=lambda one: one.name)
+        if one in connectors
     ]
-    tables = [replay(archive, one) for one in TABLE_CONNECTORS]
+    tables = [replay(archive, one) for one in TABLE_CONNECTORS if one in connectors]
     merged = chain(*(heapq.merge(*group, key=lambda batch: batch.fetched_at) for group in (series, tables)))
     for done, batch in enumerate(merged, start=1):
         progress(f"replaying {batch.name}", done, None)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -94,11 +95,15 @@ class Session:
         """The moment of the run's clock, naive UTC."""
         return naive_utc(self.settings.clock())
 
+    @cached_property
+    def evaluated_at(self) -> datetime:
+        """The moment that the marts take as now, naive UTC: one for all of them, though the clock goes on."""
+        return self.now
+
     @property
     def variables(self) -> dict[str, str]:
         """What dbt is told about this run."""
-        run_at = self.now.isoformat(sep=" ", timespec="microseconds")
-        return {"run_at": run_at, "origin": self.settings.origin, "run_id": self.run_id}
+        return dbt_variables(self.evaluated_at, self.settings.origin, self.run_id)
 
     @property
     def simulated_truth(self) -> Path | None:
@@ -176,6 +181,11 @@ class Session:
         if self.release is not None:
             return self.release.state
         return "built" if self.is_built else "unchanged"
+
+
+def dbt_variables(evaluated_at: datetime, origin: str, run_id: str) -> dict[str, str]:
+    """Return what dbt is told about a run that takes `evaluated_at` (naive UTC) as now."""
+    return {"run_at": evaluated_at.isoformat(sep=" ", timespec="microseconds"), "origin": origin, "run_id": run_id}
 
 
 def reason_of(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -61,7 +62,7 @@ def recover(con: duckdb.DuckDBPyConnection, release: Release) -> Recovered:
     """Take the keepsakes of `release` into the build file `con`, which has none of them yet."""
     build = build_of(release.path)
     assert build is not None
-    with _attached(con, release):
+    with _attached(con, release.path):
         for table, copy in CARRIED_OVER.items():
             if not _has(con, copy):  # the release is older than the table
                 continue
@@ -79,6 +80,14 @@ def recover(con: duckdb.DuckDBPyConnection, release: Release) -> Recovered:
         runs = int(one(con, f"select count(distinct run_id) from kept.{RUNS.path}"))
         rows = int(one(con, f"select count(*) from kept.{REGIME_LEDGER.path}"))
     return Recovered(release.build_id, build.built_at, runs, rows)
+
+
+def take_decisions(con: duckdb.DuckDBPyConnection, release: Path) -> None:
+    """Take what a person let in, and the claims as they were first registered, out of a release into a new file."""
+    with _attached(con, release):
+        for table, copy in ((ACCEPTED, ACCEPTANCES), ("claim.definitions", DEFINITIONS)):
+            if _has(con, copy):
+                con.execute(f"insert into {table} by name select * from kept.{copy.path}")
 
 
 def _has(con: duckdb.DuckDBPyConnection, table: DeclaredTable) -> bool:
@@ -109,8 +118,8 @@ def _keeps(release: Release) -> bool:
 
 
 @contextmanager
-def _attached(con: duckdb.DuckDBPyConnection, release: Release) -> Iterator[None]:
-    con.execute(f"attach {text(str(release.path))} as kept (read_only)")
+def _attached(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    con.execute(f"attach {text(str(path))} as kept (read_only)")
     try:
         yield
     finally:

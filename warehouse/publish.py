@@ -89,10 +89,12 @@ def publish(
     macros: Sequence[str] = (),
     lake: Lake | None = None,
     ahead: CopiedAhead | None = None,
+    evaluated_at: datetime | None = None,
 ) -> PublishResult:
     """Publish the marts of the build file, unless the current release already says the same.
 
-    The caller holds WriterLock and has audited the build file. `now` is aware. Keeps the last `keep` releases.
+    The caller holds WriterLock and has audited the build file. `now` is aware; `evaluated_at` (naive UTC) is the moment
+    that the marts were computed for. Keeps the last `keep` releases.
     `presentation` goes into meta.readings and meta.charts; `macros` are statements that run in the new file, of tables
     that it has. With `lake` its newest snapshot is named. What `ahead`, which is finished, has is not copied again.
     HomeUnusable when the disk is full or read-only; the published file is then what it was. Releases and a published
@@ -128,6 +130,7 @@ def publish(
             build = {
                 "build_id": build_id,
                 "built_at": naive_utc(now),
+                "evaluated_at": evaluated_at,
                 "run_id": run_id,
                 "code_version": code_version,
                 "origin": origin,

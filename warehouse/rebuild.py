@@ -113,7 +113,7 @@ def rebuild(
                 create_tables(con, lake)
             is_sound = _is_sound(home.warehouse)
             _take_acceptances(con, home, is_sound=is_sound)
-            count = _replay(con, store, batches, gate, catalog, run_id, now)
+            count = land_again(con, store, batches, gate, catalog, run_id=run_id)
             rows = sum(_rows(con, table) for table in _RAW)
             compared = _compare_and_carry_over(con, home, store) if is_sound else None
             recovered = None if is_sound else _recovered(con, home)
@@ -189,19 +189,25 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _replay(
+def land_again(
     con: duckdb.DuckDBPyConnection,
     store: SnapshotStore,
     batches: Iterable[Batch],
     gate: Gate,
     catalog: Catalog,
+    *,
     run_id: str,
-    now: datetime,
 ) -> int:
+    """Judge and land batches, in the order they were fetched, in a file that has none; return how many there were.
+
+    Each lands at the moment of its last answer, as in its run: of two vintages known at one moment the one that landed
+    later counts, and how late a source was is measured on what landed after its first batch.
+    """
     count = 0
     show_snapshots(con, store)
     for batch in batches:
-        land(con, batch, gate(con, batch), catalog, run_id, now, snapshots=store)
+        at = max((batch.fetched_at, *(payload.fetched_at for payload in batch.payloads)))
+        land(con, batch, gate(con, batch), catalog, run_id, at, snapshots=store)
         count += 1
     return count
 

@@ -32,7 +32,7 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
         audit.require_answers(list(session.outcomes.values()))
         keep_under(session.home.dbt)
         manifest, _ = dbt_bridge.manifest_of(context)
-        variables = session.variables  # once: on a running clock it is another moment each time
+        variables = session.variables
         plan = session.plan = plan_build(
             session.con,
             manifest,

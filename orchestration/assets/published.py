@@ -78,6 +78,7 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
             session.home,
             run_id=session.run_id,
             now=session.settings.clock(),
+            evaluated_at=session.evaluated_at,
             origin=session.settings.origin,
             code_version=code_version(),
             keep=session.settings.keep_releases,

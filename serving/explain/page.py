@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from serving.cells import moment_cell
 from serving.explain.archived import Archived
 from serving.explain.cell import Explanation, path_of
 from serving.explain.inputs import Input
+from serving.explain.recomputed import Again
 from serving.query.documents import document_text
 
 _SHOWN_FAILURES = 5
@@ -16,13 +18,14 @@ _SHOWN_FAILURES = 5
 Sources = list[tuple[Input, Archived | None]]
 
 
-def as_text(one: Explanation, sources: Sources) -> str:
+def as_text(one: Explanation, sources: Sources, again: Again | None = None) -> str:
     """Return the explanation as lines for a terminal; moments are New York's."""
-    return "\n".join(_lines(one, sources))
+    return "\n".join((*_lines(one, sources), *(_again_lines(again) if again else ())))
 
 
-def document(one: Explanation, sources: Sources) -> dict[str, Any]:
+def document(one: Explanation, sources: Sources, again: Again | None = None) -> dict[str, Any]:
     """Return the explanation as a document; moments are UTC."""
+    recomputed = {"recomputed": {**asdict(again), "is_equal": again.is_equal}} if again else {}
     return {
         "mart": one.mart,
         "column": one.column.name,
@@ -37,12 +40,13 @@ def document(one: Explanation, sources: Sources) -> dict[str, Any]:
         "build_id": one.build_id,
         "is_simulated": one.is_simulated,
         "notes": one.notes,
+        **recomputed,
     }
 
 
-def as_json(one: Explanation, sources: Sources) -> str:
+def as_json(one: Explanation, sources: Sources, again: Again | None = None) -> str:
     """Return the explanation as JSON; moments are UTC."""
-    return document_text(document(one, sources))
+    return document_text(document(one, sources, again))
 
 
 def _lines(one: Explanation, sources: Sources) -> Iterator[str]:
@@ -88,11 +92,28 @@ def _input_lines(one: Input, answer: Archived | None) -> Iterator[str]:
         yield f"          {same if answer.is_same else 'NOT what the archived bytes give when they are parsed again'}"
 
 
+def _again_lines(again: Again) -> Iterator[str]:
+    value = _exact(again.value) if again.has_row else "no such row"
+    yield f"again     {value}, the published value is {_exact(again.published)}: {_verdict(again)}"
+    many = f"{again.answers_count:,} archived answers of {len(again.publishers)} publishers"
+    yield f"          computed from {many}, as of {moment_cell(again.evaluated_at)} New York"
+    if again.code_version != again.code_version_now:
+        yield f"          by {again.code_version_now}; {again.code_version} built the release"
+
+
+def _verdict(again: Again) -> str:
+    return "equal" if again.is_equal else "DIFFERS"
+
+
 def _record(one: Input, answer: Archived | None) -> dict[str, Any]:
     found = {name: getattr(one, name) for name in Input.__dataclass_fields__}
     if answer is not None:
         found["archived"] = {name: getattr(answer, name) for name in Archived.__dataclass_fields__}
     return found
+
+
+def _exact(value: Any) -> str:
+    return "no value" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
 def _shown(value: Any) -> str:

@@ -83,12 +83,13 @@ def ask(path: Path, query: str) -> list[tuple]:
 
 
 def test_the_published_file_is_whole_read_only_and_described(home):
-    result = publish_now(home)
+    result = publish_now(home, evaluated_at=datetime(2026, 3, 6, 22, 29))
     assert result.state == "published"
     assert ask(home.published, "select * from meta.build") == [
         (
             result.build_id,
             "2026-03-06 22:30:00",
+            "2026-03-06 22:29:00",
             "run 1",
             "0.1.0",
             "LIVE",

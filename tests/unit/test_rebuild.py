@@ -56,7 +56,7 @@ def home(tmp_path: Path) -> Home:
 def rows(home: Home) -> list[tuple]:
     con = connect(home)
     found = con.execute(
-        "select series_id, period_date, value, known_at, known_basis from fred.observations order by all"
+        "select series_id, period_date, value, known_at, known_basis, loaded_at from fred.observations order by all"
     ).fetchall()
     con.close()
     return found
