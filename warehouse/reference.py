@@ -10,7 +10,8 @@ import duckdb
 import polars as pl
 
 from ingest.catalog import Catalog
-from ingest.catalog.calendars import FIRST_YEAR, last_known_year, nyse_sessions, working_days
+from ingest.catalog.calendars import nyse_sessions, working_days
+from ingest.catalog.exchange_sessions import FIRST_YEAR, last_known_year
 from ingest.catalog.frequency import MONTHS, is_period
 from ingest.catalog.funds import load_funds
 from ingest.catalog.models import Provider, Series

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from ingest.batch import Window
-from ingest.catalog.calendars import FIRST_YEAR
+from ingest.catalog.exchange_sessions import FIRST_YEAR
 from ingest.clock import NEW_YORK
 from ingest.connector import FetchContext, Pair
 from ingest.errors import SourceChanged, SourceError, SourceUnavailable
