@@ -12,6 +12,7 @@ from orchestration.assets import (
     marts_assets,
     options,
     published,
+    reference,
     regimes,
     report,
 )
@@ -25,7 +26,16 @@ daily = define_asset_job(
 marts = define_asset_job(
     "marts",
     selection=AssetSelection.assets(
-        breadth, options, implied_volatility, marts_assets, regimes, claims, published, report
+        # a rebuilt warehouse has none, and sessions go on where nobody is asked
+        reference,
+        breadth,
+        options,
+        implied_volatility,
+        marts_assets,
+        regimes,
+        claims,
+        published,
+        report,
     ),
     executor_def=in_process_executor,
     description="Build the marts from what has landed, audit, publish, report.",

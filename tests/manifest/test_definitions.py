@@ -164,7 +164,7 @@ def test_jobs():
     assert marts.executor_def.name == "in_process"
     marts_steps = {node.name for node in marts.nodes}
     assert "sources" not in marts_steps, "the job marts asks no source"
-    assert {"breadth", "options"} <= marts_steps
+    assert {"reference", "breadth", "options"} <= marts_steps
     assert {node.name for node in defs.resolve_job_def("snapshots").nodes} == {"sources"}
 
 

@@ -122,6 +122,7 @@ def test_the_next_run_is_good(home: Home, standin: StandIn, what: str) -> None:
 @pytest.mark.parametrize("how", [lambda path: path.unlink(), zeroed, cut], ids=["gone", "zeroed", "cut"])
 def test_a_lost_warehouse_comes_back_with_what_was_said(home: Home, standin: StandIn, how) -> None:
     before = kept(home)
+    market = asked(home, "select * from marts.market_daily order by all", home.published)
     assert before[0], "mornings were lived"
     how(home.warehouse)
     ran = command(home, standin, "rebuild")
@@ -130,6 +131,8 @@ def test_a_lost_warehouse_comes_back_with_what_was_said(home: Home, standin: Sta
     again = command(home, standin, "publish")
     assert again.returncode == 0, again.stdout + again.stderr
     assert kept(home)[0] == before[0]
+    assert market
+    assert asked(home, "select * from marts.market_daily order by all", home.published) == market
 
 
 def test_the_clock_set_back_ten_days_is_refused(home: Home, standin: StandIn) -> None:
