@@ -3,8 +3,9 @@
 
 {#- What a change over n sessions starts from: the newest own value at or before the session n back, at most 5 calendar days
     older than that session; else NULL. `column` must be NULL on a session without a value of its own (a carried one is
-    none), so that a change ends at an own value too. The session n back is counted by number, so rows may be missing:
-    `then_date` is its date where its row may be. Rows before the frame cannot serve: 5 days contain no more than 5 sessions. -#}
+    none), so that a change ends at an own value too. The session n back is counted by number: where its row may be missing, as of
+    a fund that did not trade, `then_date` is its date (`with_dates_back`); without one such a change would be NULL. Rows before
+    the frame cannot serve: 5 days contain no more than 5 sessions. -#}
 {% macro base_before(column, sessions_count, seq='session_seq', day='session_date', then_date=none, partition_by=none) -%}
 {%- set by = "over (" ~ ("partition by " ~ partition_by ~ " " if partition_by else "") ~ "order by " ~ seq ~ " range between " -%}
 {%- set nearby = by ~ (sessions_count + 5) ~ " preceding and " ~ sessions_count ~ " preceding)" -%}
@@ -14,6 +15,21 @@ case
         - last_value(case when {{ column }} is not null then {{ day }} end ignore nulls) {{ nearby }} <= 5
         then last_value({{ column }} ignore nulls) {{ nearby }}
 end
+{%- endmacro %}
+
+
+{#- A relation with a column date_<n> for each of `sessions_counts`: the day of the session n back, also where the relation has no
+    row of it. -#}
+{% macro with_dates_back(relation, sessions, sessions_counts) -%}
+select
+    r.*,
+    {%- for count in sessions_counts %}
+    then_{{ count }}.session_date as date_{{ count }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ relation }} as r
+{%- for count in sessions_counts %}
+left join {{ sessions }} as then_{{ count }} on r.session_seq - {{ count }} = then_{{ count }}.session_seq
+{%- endfor %}
 {%- endmacro %}
 
 
