@@ -29,15 +29,18 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
             """
             create table sessions as
                 select day::date as session_date, row_number() over (order by day) as session_seq
-                from range(timestamp '2025-01-06', timestamp '2025-07-01', interval 1 day) as t(day) where isodow(day) < 6;
+                from range(timestamp '2025-01-06', timestamp '2025-07-01', interval 1 day) as t(day)
+                where isodow(day) < 6;
             create table prices_daily (ticker varchar, session_date date, known_at timestamp, split_factor_ratio double,
                 open_usd double, high_usd double, low_usd double, close_split_adjusted_usd double,
                 volume_split_adjusted_shares double, close_dividend_adjusted_usd double);
-            create table etf_flows_daily (ticker varchar, session_date date, flow_pct double, flow_settled_at timestamp);
+            create table etf_flows_daily (ticker varchar, session_date date, flow_pct double,
+                flow_settled_at timestamp);
             create table credit_daily (session_date date, ig_oas_bp double, ig_oas_known_at timestamp);
             create table liquidity_conditions_daily (session_date date, spy_amihud_21d_bp_per_usd_bn double,
                 spy_corwin_schultz_21d_bp double, known_at timestamp);
-            create table int_observations_latest (series_id varchar, period_date date, value double, known_at timestamp);
+            create table int_observations_latest (series_id varchar, period_date date, value double,
+                known_at timestamp);
             """
         )
         yield con
@@ -70,7 +73,7 @@ def test_a_proxy_goes_on_where_a_fund_did_not_trade_63_sessions_back(con: duckdb
 
 
 def test_a_close_more_than_five_days_older_is_no_base(con: duckdb.DuckDBPyConnection) -> None:
-    """LQD has 100 on Monday 6 January (1). The sixth session after the second is Wednesday: its base may be 6 days old."""
+    """LQD has 100 on Monday 6 January (1) and no other close before the 16th."""
     priced(con, "IEF", dict.fromkeys(range(1, 20), 100.0))
     priced(con, "LQD", {1: 100.0, 9: 101.0, 10: 102.0, 11: 103.0})
     # 5 back from 9, 10 and 11: Thursday 9, Friday 10 and Monday 13 January, 3, 4 and 7 days after the close
