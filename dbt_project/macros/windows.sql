@@ -3,9 +3,8 @@
 
 {#- What a change over n sessions starts from: the newest own value at or before the session n back, at most 5 calendar days
     older than that session; else NULL. `column` must be NULL on a session without a value of its own (a carried one is
-    none), so that a change ends at an own value too. The session n back is counted by number: where its row may be missing, as of
-    a fund that did not trade, `then_date` is its date (`with_dates_back`); without one such a change would be NULL. Rows before
-    the frame cannot serve: 5 days contain no more than 5 sessions. -#}
+    none), so that a change ends at an own value too. The session n back is counted by number, so rows may be missing:
+    `then_date` is its date where its row may be. Rows before the frame cannot serve: 5 days contain no more than 5 sessions. -#}
 {% macro base_before(column, sessions_count, seq='session_seq', day='session_date', then_date=none, partition_by=none) -%}
 {%- set by = "over (" ~ ("partition by " ~ partition_by ~ " " if partition_by else "") ~ "order by " ~ seq ~ " range between " -%}
 {%- set nearby = by ~ (sessions_count + 5) ~ " preceding and " ~ sessions_count ~ " preceding)" -%}
@@ -18,8 +17,8 @@ end
 {%- endmacro %}
 
 
-{#- A relation with a column date_<n> for each of `sessions_counts`: the day of the session n back, also where the relation has no
-    row of it. -#}
+{#- A relation with a column date_<n> for each of `sessions_counts`: the day of the session n back. It is the `then_date` of
+    base_before where rows may be missing, as of a fund that did not trade: without it such a change would be NULL. -#}
 {% macro with_dates_back(relation, sessions, sessions_counts) -%}
 select
     r.*,
