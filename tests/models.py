@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import jinja2
 import yaml
@@ -12,6 +14,11 @@ DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
 MODELS = {path.stem: path for path in sorted((DBT_PROJECT / "models").rglob("*.sql"))}
 _MACROS = [path for path in sorted((DBT_PROJECT / "macros").glob("*.sql")) if path.stem != "reconciliation"]
 _VARIABLES = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+_RETURNS: Final = re.compile(
+    r"\{% macro (?P<name>\w+)\((?P<named>[\w, ]*)\) -?%\}\s*\{\{ return\((?P<value>.*?)\) \}\}\s*\{%-? endmacro %\}",
+    re.DOTALL,
+)
+"""A macro that is one value: dbt has return(), Jinja makes text of every macro."""
 
 
 def model_sql(name: str, relations: Mapping[str, str], run_at: str = "null::timestamp") -> str:
@@ -28,4 +35,12 @@ def model_sql(name: str, relations: Mapping[str, str], run_at: str = "null::time
         "config": lambda **_: "",
         "var": {**_VARIABLES, "origin": "SIMULATED"}.__getitem__,
     }
-    return environment.from_string("".join(macros.values()) + MODELS[name].read_text(encoding="utf-8")).render()
+    texts = "".join(macros.values())
+    environment.globals |= {found["name"]: _value_of(environment, found) for found in _RETURNS.finditer(texts)}
+    return environment.from_string(_RETURNS.sub("", texts) + MODELS[name].read_text(encoding="utf-8")).render()
+
+
+def _value_of(environment: jinja2.Environment, found: re.Match[str]) -> Callable[..., Any]:
+    value = environment.compile_expression(found["value"])
+    names = [name.strip() for name in found["named"].split(",") if name.strip()]
+    return lambda *given: value(dict(zip(names, given, strict=True)))

@@ -59,7 +59,9 @@ def declared_table(path: Path, name: str, **figures: object) -> DeclaredTable:
     entry = _entries(path)[name]
     schema, _, table = name.partition(".")
     columns = tuple(_columns(entry["columns"], figures))
-    return DeclaredTable(schema, table, entry["comment"], columns, tuple(entry.get("key", ())))
+    comment = entry["comment"]
+    told = None if comment is None else comment.format(**figures)
+    return DeclaredTable(schema, table, told, columns, tuple(entry.get("key", ())))
 
 
 @cache

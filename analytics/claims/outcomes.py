@@ -45,7 +45,7 @@ class Outcomes:
         self._con, self._spine, self._features = con, spine, features
         self._returns = self._aligned(con.execute("select * from marts.forward_returns_daily").pl())
         self._of_fund = cache(self._fund_returns)
-        self._made = cache(lambda outcome, horizon: self._over(self._measure(outcome, horizon)))
+        self._made = cache(lambda outcome, horizon: self._over(self._measure(outcome, horizon), horizon))
         self._mark = cache(self._frame_mark)
         self._exits = cache(self._read_exits)
         self._prices = cache(self._read_prices)
@@ -102,14 +102,20 @@ class Outcomes:
         later = series.shift(-horizon)
         return self._later(_plain(later - series if outcome.kind == "change" else later / series - 1), horizon, exits)
 
-    def _over(self, found: Measured) -> Measured:
-        """Make what ends after the last session pending: its price may be there, its cut-off has not come."""
+    def _over(self, found: Measured, horizon: int) -> Measured:
+        """Make what ends after the last session pending: its price may be there, its cut-off has not come.
+
+        From close to close, and with dividends, a holding begins at the close after the cut-off and ends a session
+        later than from the open.
+        """
         end: date = self._spine.dates[-1]
         late = (found.known_dates > end).fill_null(value=False).to_numpy()
-        values, close, total = (
-            None if one is None else np.where(late, np.nan, one) for one in (found.values, found.close, found.total)
+        count = len(found.values)
+        late_by_close = late | (np.arange(count) + 1 + horizon >= count)
+        close, total = (
+            None if one is None else np.where(late_by_close, np.nan, one) for one in (found.close, found.total)
         )
-        assert values is not None
+        values = np.where(late, np.nan, found.values)
         return Measured(values, found.is_pending | late, found.known_dates, close, total)
 
     def _best(self, horizon: int, exits: pl.Series) -> Measured:

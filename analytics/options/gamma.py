@@ -12,14 +12,15 @@ looked at; where there is no zero between them there is no flip.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from analytics.options import black_scholes as bs
-from ingest.catalog.calendars import busday_calendar
+from ingest.catalog.calendars import busday_calendar, nyse_sessions
 from ingest.catalog.underlyings import Underlying
 from ingest.clock import NEW_YORK, naive_utc
 
@@ -32,7 +33,7 @@ _CONTRACT_UNITS: Final = 100.0
 _A_PERCENT: Final = 0.01
 _USD_BN: Final = 1e9
 _BISECTIONS: Final = 60
-_AM, _PM = time(9, 30), time(16, 0)
+_OPEN, _USUAL_CLOSE = time(9, 30), time(16, 0)
 _COMPARED: Final = 0.1  # contracts with a strike so near the price have a gamma whose four decimals say something
 _COMPARED_YEARS: Final = 5 / bs.BUSINESS_DAYS_IN_YEAR
 
@@ -40,19 +41,30 @@ _COMPARED_YEARS: Final = 5 / bs.BUSINESS_DAYS_IN_YEAR
 def living(chain: pl.DataFrame, of: Underlying) -> pl.DataFrame:
     """Return the contracts of one snapshot that can still be held and are for 100 units, in order of their symbols.
 
-    One that settles at the open ends at 09:30 New York on its last day, the others at 16:00: publishers list series for
-    a while after. An adjusted series (a digit behind its root) is for another number of units.
+    One that settles at the open ends at 09:30 New York on its last day, the others as that day's session closes, which
+    is 13:00 on a half day: publishers list series for a while after. An adjusted series (a digit behind its root) is
+    for another number of units.
     """
     snapshot_at: datetime = chain["snapshot_at"][0]
-    ends = {day: (_end(day, _AM), _end(day, _PM)) for day in chain["expiry_date"].unique().to_list()}
-    at_open = pl.col("expiry_date").replace_strict({day: pair[0] for day, pair in ends.items()})
-    at_close = pl.col("expiry_date").replace_strict({day: pair[1] for day, pair in ends.items()})
-    end = pl.when(pl.col("root").is_in(list(of.am_roots))).then(at_open).otherwise(at_close)
-    return chain.filter((end > snapshot_at) & ~pl.col("root").str.contains(r"\d$")).sort("option_symbol")
+    today = new_york_day(snapshot_at)
+    at_open, at_close = _ends(today)
+    end = pl.when(pl.col("root").is_in(list(of.am_roots))).then(pl.lit(at_open)).otherwise(pl.lit(at_close))
+    ends_today = pl.col("expiry_date") == today
+    is_living = (pl.col("expiry_date") > today) | (ends_today & (end > snapshot_at))
+    return chain.filter(is_living & ~pl.col("root").str.contains(r"\d$")).sort("option_symbol")
 
 
-def _end(day: date, hour: time) -> datetime:
-    return naive_utc(datetime.combine(day, hour, NEW_YORK))
+@cache
+def _ends(day: date) -> tuple[datetime, datetime]:
+    """Return when contracts of a last day end that settle at the open, and when those that settle at the close."""
+    sessions = nyse_sessions(day, day)
+    closes = sessions["close_at"].to_list() or [naive_utc(datetime.combine(day, _USUAL_CLOSE, NEW_YORK))]
+    return naive_utc(datetime.combine(day, _OPEN, NEW_YORK)), closes[0]
+
+
+def new_york_day(moment: datetime) -> date:
+    """Return the day in New York of a moment (naive UTC)."""
+    return moment.replace(tzinfo=UTC).astimezone(NEW_YORK).date()
 
 
 def strikes_of(contracts: pl.DataFrame) -> pl.DataFrame:

@@ -24,7 +24,7 @@ _COLUMNS: Final = ("spot_usd", "known_at")
 
 
 def at_the_money(quotes: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per underlying, snapshot and expiry that has not passed, in that order.
+    """Return one row per underlying, snapshot and expiry from the snapshot's own day on, in that order.
 
     `quotes`: underlying, snapshot_at (naive UTC), root, expiry_date, option_type C or P,
     strike_usd, spot_usd, bid_usd, ask_usd, iv_ratio, known_at. Adjusted contracts (NVDA1) are left out: their

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
-from analytics.options.gamma import living, strikes_of, summary_of
+from analytics.options.gamma import living, new_york_day, strikes_of, summary_of
 from ingest.catalog.underlyings import Underlying
-from ingest.clock import NEW_YORK
 from warehouse.own_tables import own_table
 
 DAILY: Final = "options.gamma_daily"
@@ -20,7 +19,7 @@ def rows_of(of: Underlying, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     """Return the row of a chain and those of its strikes."""
     snapshot_at: datetime = chain["snapshot_at"][0]
     spot = float(chain["spot_usd"][0])
-    as_of = _new_york_day(snapshot_at)
+    as_of = new_york_day(snapshot_at)
     contracts = living(chain, of)
     strikes = strikes_of(contracts)
     of_chain = {
@@ -39,9 +38,3 @@ def rows_of(of: Underlying, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     one_row = pl.DataFrame({name: [figures[name]] for name in columns})
     named = [pl.lit(value).alias(name) for name, value in of_chain.items()]
     return one_row, strikes.with_columns(named)
-
-
-def _new_york_day(moment: datetime) -> date:
-    from datetime import UTC
-
-    return moment.replace(tzinfo=UTC).astimezone(NEW_YORK).date()

@@ -20,7 +20,7 @@ from analytics.options.rows import DAILY, STRIKES, rows_of
 from warehouse.records import shown
 from warehouse.snapshot_store import Root
 
-METHOD: Final = 1
+METHOD: Final = 2
 """Raised where the same chain would give other figures."""
 
 FILES: Final = "options.gamma_files"

@@ -17,6 +17,21 @@ end
 {%- endmacro %}
 
 
+{#- A relation with a column date_<n> for each of `sessions_counts`: the day of the session n back. It is the `then_date` of
+    base_before where rows may be missing, as of a fund that did not trade: without it such a change would be NULL. -#}
+{% macro with_dates_back(relation, sessions, sessions_counts) -%}
+select
+    r.*,
+    {%- for count in sessions_counts %}
+    then_{{ count }}.session_date as date_{{ count }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ relation }} as r
+{%- for count in sessions_counts %}
+left join {{ sessions }} as then_{{ count }} on r.session_seq - {{ count }} = then_{{ count }}.session_seq
+{%- endfor %}
+{%- endmacro %}
+
+
 {#- How many values rolling_percentile has in its window: what it used where it has a value, how far it is where not. They
     must lie within the sessions of which they are 95 %: a rank among values of years ago would be none of a year. -#}
 {% macro rolling_percentile_count(column, values_count, seq='session_seq') -%}

@@ -212,9 +212,13 @@ def positive(options: Options) -> Sequence[Part]:
 
 
 def sessions(options: Options) -> Sequence[Part]:
-    """`sessions`: the calendar whose days date the rows."""
+    """`sessions`: the calendar whose days date the rows; `of`: only of those that say something else than zero there.
+
+    `name` and `says` are those of the check, `refuse: false` reports the rows and lets them land.
+    """
     table = options.table
     calendar = options.take("sessions")
+    of = options.column("of") if "of" in options.entry else None
 
     def off_session(arrived: Arrived) -> pl.Expr | pl.Series:
         period = arrived.rows[table.period]
@@ -223,18 +227,19 @@ def sessions(options: Options) -> Sequence[Part]:
         assert isinstance(last, date)
         # no exchange's calendar reaches further back
         days = pl.Series(working_days(calendar, max(first, date(1962, 1, 2)), last), dtype=pl.Date)
-        return period.is_in(days.implode()).not_().cast(pl.Int64)
+        is_off = period.is_in(days.implode()).not_()
+        return (is_off if of is None else is_off & (arrived.rows[of] != 0)).cast(pl.Int64)
 
     name = str(calendar).upper()
     return [
         Rule(
-            "period_is_a_session",
+            options.take("name", "period_is_a_session"),
             "warn",
-            f"days without an {name} session",
-            f"Rows are of {name} sessions.",
+            options.take("says", f"days without an {name} session"),
+            f"Rows are of {name} sessions." if of is None else f"Rows whose {of} is not zero are of {name} sessions.",
             measure=off_session,
             at_most=0,
-            effect="refuse",
+            effect="refuse" if options.take("refuse", True) else "warn",
         )
     ]
 

@@ -6,15 +6,15 @@ An entry is a mapping as YAML carries it, with one kind of expectation and its o
     {days_ahead: 31}                           so many days may a row be dated ahead (otherwise none)
     {sizes: {nav_usd: [1e-6, 1e13]}}           between what the size of a value lies, unless it is zero
     {positive: [nav_usd], not_negative: [shares]}
-    {sessions: nyse}                           every row is dated by a trading session
+    {sessions: nyse}                           rows are of sessions; `of: flow`: those whose flow is not 0
     {complete: 30, calendar: nyse}             no group misses one of its last so many sessions
     {range: "low <= close <= high", tolerance_ratio: 0.00001}, or {range: {weight_pct: [0, 100]}}
     {identity: "long + short = total", tolerance_ratio: 0.001, slack: "0.5"}
     {rule: level_holds, columns: [nav_usd]}    a rule that is written in Python: rules.named
 
-A range or an identity may say `name`, `says` (what the failing rows are), `description`, and `refuse: false` to warn
-only. Its texts are SQL expressions over the columns of one row. Keys, sizes, dates and histories that come back
-multiplied are looked at whatever is declared.
+Sessions may say `name`, `says` (what the failing rows are), and `refuse: false` to warn only; a range or an identity
+also `description`. Its texts are SQL expressions over the columns of one row. Keys, sizes, dates and histories that
+come back multiplied are looked at whatever is declared.
 """
 
 from __future__ import annotations

@@ -196,6 +196,29 @@ def test_what_ends_after_the_last_session_is_pending_though_its_close_is_there(c
     assert con.execute(query).fetchall() == [(last - timedelta(days=5), "pending", last, None, None)]
 
 
+def test_from_close_to_close_a_holding_ends_a_session_later(con: duckdb.DuckDBPyConnection):
+    """Five sessions after day 0 run from the open of day 1 to the close of day 5, from the close of day 1 to that of 6.
+
+    The newest day has its close and not yet its cut-off: what ends there is not known.
+    """
+    newest = date(2020, 1, 1) + timedelta(days=COUNT - 1)
+    con.execute("delete from marts.market_known_daily where session_date = ?", [newest])
+    first, second = newest - timedelta(days=7), newest - timedelta(days=6)
+    build(con, [claim(f"C-A-1{at}", "session_month >= 1", starts=day) for at, day in enumerate((first, second))])
+    closes = dict(con.execute("select session_date, sp500_close_index from marts.market_daily").fetchall())
+    held = "select close_return_5d_ratio is not null from marts.forward_returns_daily where session_date = ?"
+    assert con.execute(held, [second]).fetchall() == [(True,)]
+    rows = con.execute(
+        "select session_date, state, exit_date, outcome_number is not null, close_outcome_number"
+        " from claims.events order by 1"
+    ).fetchall()
+    from_close = round(closes[newest - timedelta(days=1)] / closes[newest - timedelta(days=6)] - 1, 8)
+    assert rows == [
+        (first, "complete", newest - timedelta(days=2), True, from_close),
+        (second, "complete", newest - timedelta(days=1), True, None),
+    ]
+
+
 def test_what_only_a_placebo_reads_is_no_reason(con: duckdb.DuckDBPyConnection):
     day = date(2020, 5, 5)
     con.execute("update marts.market_known_daily set vix_index = null, hy_oas_bp = null where session_date = ?", [day])

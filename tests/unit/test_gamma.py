@@ -92,6 +92,22 @@ def test_series_that_have_ended_and_adjusted_ones_are_left_out() -> None:
     assert living(chain(contract, root="NVDA", expiry=date(2026, 11, 17)), KNOWN["NVDA"]).is_empty()
 
 
+@pytest.mark.parametrize(
+    ("day", "hour_utc", "living_count"),
+    [
+        (date(2026, 11, 27), datetime(2026, 11, 27, 17, 59), 1),  # the day after Thanksgiving closes at 13:00
+        (date(2026, 11, 27), datetime(2026, 11, 27, 18, 30), 0),  # 13:30
+        (date(2026, 11, 25), datetime(2026, 11, 25, 18, 30), 1),
+        (date(2026, 11, 25), datetime(2026, 11, 25, 21, 0), 0),  # 16:00
+        (date(2026, 11, 26), datetime(2026, 11, 26, 20, 59), 1),  # Thanksgiving is no session: as on any other day
+        (date(2026, 11, 26), datetime(2026, 11, 26, 21, 0), 0),
+    ],
+)
+def test_contracts_of_a_day_end_as_its_session_closes(day: date, hour_utc: datetime, living_count: int) -> None:
+    frame = chain(("C", 100.0, 0.2, 0.05, 1.0), expiry=day).with_columns(pl.lit(hour_utc).alias("snapshot_at"))
+    assert living(frame, KNOWN["SPX"]).height == living_count
+
+
 def test_what_expires_within_a_session_has_its_part() -> None:
     near = chain(("C", 100.0, 0.2, 0.05, 300.0), expiry=date(2026, 11, 19))
     later = chain(("C", 100.0, 0.2, 0.05, 700.0), expiry=date(2026, 11, 20))

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.declared_tables import Column, DeclaredTable, declared_tables
+from warehouse.declared_tables import Column, DeclaredTable, declared_table, declared_tables
 from warehouse.own_tables import bring_up
 
 DECLARATION = """
@@ -52,6 +52,15 @@ def test_a_block_gives_its_columns_for_each(table):
         Column("optimism_5d_count", "bigint", "Legs of optimism in five days"),
         Column("note", "varchar", "Anything"),
     )
+
+
+def test_figures_of_the_reader_are_told_in_the_comments_of_table_and_columns(tmp_path: Path) -> None:
+    path = tmp_path / "ops.yml"
+    path.write_text(
+        'ops.legs:\n  comment: "Legs: {lists}."\n  columns:\n    name: {type: varchar, comment: "One of {lists}"}\n'
+    )
+    found = declared_table(path, "ops.legs", lists="panic, optimism")
+    assert (found.comment, found.columns[0].comment) == ("Legs: panic, optimism.", "One of panic, optimism")
 
 
 def test_an_older_table_gets_what_it_is_missing_and_keeps_its_rows(con, table):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date
+import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from ingest.batch import Window
+from ingest.batch import Batch, Window
+from ingest.catalog import load_catalog
 from ingest.errors import SourceChanged
+from ingest.gate import gate
 from ingest.payload import Payload
+from ingest.rules.evidence import Evidence
 from ingest.sources.user_file import user_fund_flows
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.panel_helpers import panel_context, whole
+from tests.unit.test_panel_landing import rows_of
 
 TABLE = "user_file.bitcoin_fund_flows"
+NOW = datetime(2024, 1, 18, 14, tzinfo=UTC)
 
 
 def payload(body: str, unit: str = "usd_mn") -> Payload:
@@ -63,6 +69,18 @@ def test_tabs_totals_alone_and_billions() -> None:
     rows = parse("Date\tTotal\n19 Apr 2024\t0.06\n22 Apr 2024\t-0.062\n", "usd_bn")
     assert cells(rows) == {("TOTAL", date(2024, 4, 19)): 60.0, ("TOTAL", date(2024, 4, 22)): -62.0}
     assert user_fund_flows.windows(payload(""), {TABLE: rows}) == [Window("TOTAL", None, table_id=TABLE)]
+
+
+def test_a_flow_on_a_day_without_a_session_is_told_with_its_amount() -> None:
+    """Of the days of 2024-01: the 15th is a holiday, on which a table may print zeros but no flow."""
+    flows = {date(2024, 1, 12): -484.1, date(2024, 1, 15): 12.5, date(2024, 1, 16): 200.2}
+    told = rows_of(TABLE, NOW, *(("TOTAL", day, flow) for day, flow in flows.items()), ("IBIT", date(2024, 1, 15), 0.0))
+    judged = gate(Batch("user_file", {TABLE: told}, (), (), (), NOW), load_catalog(), Evidence(), NOW)
+    check = next(check for check in judged.checks if check.name == "flow_is_of_a_session")
+    assert (check.severity, check.passed, check.failed_count) == ("warn", False, 1)
+    expected = "1 flows on a day without an NYSE session, which no mart counts: TOTAL 2024-01-15 12.5"
+    assert json.loads(check.detail)["summary"] == expected
+    assert judged.accepted[TABLE].height == 4
 
 
 def many(value: str) -> str:

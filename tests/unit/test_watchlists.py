@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from analytics.regimes.thresholds import thresholds
 from analytics.watchlists.declared import condition, items, read_watchlists, watchlists
 from analytics.watchlists.reading import summary_sql
 from analytics.watchlists.tables import WATCHLIST_DAILY, build_watchlists
@@ -43,11 +44,48 @@ EDGES: Mapping[str, tuple[list[float], list[float]]] = {
 }
 """Of each item with a threshold: values at which it holds, and at which it does not."""
 
+EXITS: Mapping[str, tuple[str, str]] = {
+    "five_layers.sofr": ("funding", "after {sessions} sessions <= {bound:g}|after {sessions} <= {bound:g}"),
+    "five_layers.move": ("rates_volatility", "after {sessions} sessions < {bound:g}|after {sessions} < {bound:g}"),
+    "five_layers.carry": ("carry", "until {sessions} sessions > {bound:g} %"),
+}
+"""Of each layer whose states outlast the bound at which they begin: its dimension, and how its threshold tells it."""
+
 DAYS = [date(2026, 2, day) for day in (2, 3, 4, 5, 6)]
 
 
 def test_every_threshold_is_tested_on_both_sides() -> None:
     assert {f"{name}.{item_name}" for name, item_name, item in items() if item.holds} == EDGES.keys()
+
+
+@pytest.mark.parametrize("name", EXITS)
+def test_the_threshold_of_a_layer_says_when_a_state_is_left(name: str) -> None:
+    watchlist, _, item_name = name.partition(".")
+    told = watchlists()[watchlist].items[item_name].threshold
+    dimension, wordings = EXITS[name]
+    exits = [line for line in thresholds() if (line.dimension, line.test) == (dimension, "exit")]
+    assert exits
+    for line in exits:
+        assert any(one.format(sessions=line.exit_n, bound=line.limit) in told for one in wordings.split("|")), line
+
+
+def test_the_threshold_of_the_vix_band_says_where_each_begins_and_when_it_is_left() -> None:
+    told = watchlists()["crossroads"].items["vix_band"].threshold
+    begins, _, leaves = told.partition("; ")
+    of_vix = [line for line in thresholds() if line.dimension == "volatility" and line.measure == "vix"]
+    bounds = {line.state: line.limit for line in of_vix if line.test == "enter"}
+    numbers = {state: float(begins.partition(state)[2].split(",")[0].split()[-1]) for state in bounds}
+    assert numbers == bounds
+    exits = {(line.exit_n, bounds[line.state] - line.limit) for line in of_vix if line.test == "exit"}
+    assert exits == {(2, 1.0)}
+    assert leaves == "each left after 2 closes more than 1 below"
+
+
+def test_the_threshold_of_net_liquidity_says_why_a_rise_may_be_no_easing() -> None:
+    """Without the growth of emergency lending the layer is neither, however much net liquidity rose."""
+    told = watchlists()["five_layers"].items["net_liquidity"].threshold
+    (limit,) = (line.limit for line in thresholds() if line.state == "is_emergency_lending")
+    assert f"up less than USD {limit:g} bn in 4 weeks, neither while that is not known" in told
 
 
 @pytest.mark.parametrize("name", EDGES)

@@ -6,7 +6,8 @@ Units   USD millions or billions; thousands may have commas (in quotes), parenth
         a gap. Days like 11 Jan 2024. Rows below the days may say Total, Average, Maximum and Minimum
 Breaks  SourceChanged naming file and line: another header, a day twice, out of order or on a weekend, a row whose funds
         do not add up to its Total, days that do not add up to the Total below them or whose Maximum or Minimum is
-        another (a paste that was cut), figures too large or too small for the unit that the name says
+        another (a paste that was cut), figures too large or too small for the unit that the name says.
+        A flow on a holiday of the exchange lands and is in no mart: flow_is_of_a_session warns with its day and amount
 """
 
 from __future__ import annotations

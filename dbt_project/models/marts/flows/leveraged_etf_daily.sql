@@ -56,11 +56,7 @@ measured as (
         span = 1 and benchmark_return is not null as is_of_benchmark,
         {{ base_before('assets', 252, then_date='date_252', partition_by='ticker') }} as assets_252,
         case when count(reported_flow) over last_252 = 252 then sum(reported_flow) over last_252 end as flow_252
-    from (
-        select d.*, s.session_date as date_252
-        from days as d
-        left join {{ ref('sessions') }} as s on d.session_seq - 252 = s.session_seq
-    )
+    from ({{ with_dates_back('days', ref('sessions'), [252]) }})
     window last_252 as (partition by ticker order by session_seq rows between 251 preceding and current row)
 )
 select

@@ -16,10 +16,10 @@ with closes as (
 returns as (
     select
         *,
-        100 * (close_usd / {{ base_before('close_usd', 5, partition_by='ticker') }} - 1) as return_5d,
-        100 * (close_usd / {{ base_before('close_usd', 21, partition_by='ticker') }} - 1) as return_21d,
-        100 * (close_usd / {{ base_before('close_usd', 63, partition_by='ticker') }} - 1) as return_63d
-    from closes
+        100 * (close_usd / {{ base_before('close_usd', 5, then_date='date_5', partition_by='ticker') }} - 1) as return_5d,
+        100 * (close_usd / {{ base_before('close_usd', 21, then_date='date_21', partition_by='ticker') }} - 1) as return_21d,
+        100 * (close_usd / {{ base_before('close_usd', 63, then_date='date_63', partition_by='ticker') }} - 1) as return_63d
+    from ({{ with_dates_back('closes', ref('sessions'), [5, 21, 63]) }})
 ),
 credit as (
     select

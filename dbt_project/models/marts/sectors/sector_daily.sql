@@ -21,8 +21,8 @@ grouped as (
 moved as (
     select
         *,
-        round(100 * (close_usd / {{ base_before('close_usd', 1, partition_by='ticker') }} - 1), 6) as return_1d,
-        round(100 * (close_usd / {{ base_before('close_usd', 21, partition_by='ticker') }} - 1), 6) as return_21d,
+        round(100 * (close_usd / {{ base_before('close_usd', 1, then_date='date_1', partition_by='ticker') }} - 1), 6) as return_1d,
+        round(100 * (close_usd / {{ base_before('close_usd', 21, then_date='date_21', partition_by='ticker') }} - 1), 6) as return_21d,
         case
             when lag(session_seq) over by_ticker = session_seq - 1
                 then round(100 * (open_usd / lag(close_usd) over by_ticker - 1), 6)
@@ -31,7 +31,7 @@ moved as (
             when count(volume_shares) over fifty_before = 50
                 then round(volume_shares / nullif(avg(volume_shares) over fifty_before, 0), 6)
         end as volume_ratio
-    from grouped
+    from ({{ with_dates_back('grouped', ref('sessions'), [1, 21]) }})
     window
         by_ticker as (partition by ticker order by session_seq),
         fifty_before as (partition by ticker order by session_seq rows between 50 preceding and 1 preceding)

@@ -1,6 +1,7 @@
 {#- Constant-maturity implied volatility of each chain (VOL-12). Expiries of fewer than five days are left out: theirs moves with
     every hour. A maturity is interpolated between the nearest expiry before it and the nearest after, neither further off than a
-    third of it or three times it; an expiry on the very day stands for itself. -#}
+    third of it or three times it; an expiry on the very day stands for itself. The table has the expiry of the snapshot's own day too:
+    once its session has closed it counts no more, as in analytics/options/gamma.py. -#}
 with points as (
     select symbol, snapshot_at, expiry_date, {'days': expiry_in_days, 'iv': iv_pct} as point
     from {{ source('implied_volatility', 'at_the_money') }}
@@ -22,14 +23,15 @@ brackets as (
 ),
 chains as (
     select
-        symbol,
-        snapshot_at,
-        max(spot_usd) as spot_usd,
-        sum(quotes_count)::bigint as quotes_count,
-        count(*) as expiries_count,
-        max(known_at) as known_at
-    from {{ source('implied_volatility', 'at_the_money') }}
-    group by symbol, snapshot_at
+        a.symbol,
+        a.snapshot_at,
+        max(a.spot_usd) as spot_usd,
+        coalesce(sum(a.quotes_count) filter (where e.close_at is null or e.close_at > a.snapshot_at), 0)::bigint as quotes_count,
+        count(*) filter (where e.close_at is null or e.close_at > a.snapshot_at) as expiries_count,
+        max(a.known_at) as known_at
+    from {{ source('implied_volatility', 'at_the_money') }} as a
+    left join {{ source('calendar', 'sessions') }} as e on a.expiry_date = e.session_date
+    group by a.symbol, a.snapshot_at
 )
 select
     c.symbol,
