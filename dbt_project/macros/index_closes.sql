@@ -21,7 +21,7 @@ where o.series_id in ('{{ index_ids().keys() | join("', '") }}') and o.value > 0
 {%- endmacro %}
 
 
-{#- The eight signals of the trend proxy: name, kind and window in closes. -#}
+{#- The eight signals of the trend proxy: name, kind, and window in closes (sma) or sessions (momentum). -#}
 {% macro trend_signals() -%}
 {{ return([
     ('sma_20', 'sma', 20), ('sma_50', 'sma', 50), ('sma_100', 'sma', 100), ('sma_200', 'sma', 200),

@@ -58,7 +58,7 @@ with stepped as (
     select
         *,
         close_usd - lag(close_usd) over by_ticker as step,
-        round(close_usd / {{ sessions_before('close_usd', 10, 'by_ticker') }} - 1, 10) as return_10d,
+        round(close_usd / {{ base_before('close_usd', 10, partition_by='ticker') }} - 1, 10) as return_10d,
         case
             when count(volume_shares) over fifty_before = 50
                 then round(volume_shares / nullif(avg(volume_shares) over fifty_before, 0), 8)
@@ -101,8 +101,8 @@ events as (
     from fallen
     where is_oversold
         and close_usd > close_before
-        and close_usd > open_usd
-        and high_usd > low_usd
+        and round(close_usd - open_usd, 8) > 0
+        and round(high_usd - low_usd, 8) > 0
         and round(close_usd - low_usd - 0.7 * (high_usd - low_usd), 8) >= 0
         and volume_ratio >= 1.2
         and anchor_close is not null
@@ -112,7 +112,7 @@ followed as (
         e.ticker,
         e.event_seq,
         min(b.session_date) filter (where b.close_usd < e.anchor_close) as invalidated_date,
-        min(b.session_date) filter (where b.close_usd < e.anchor_low) as below_low_date,
+        min(b.session_date) filter (where round(b.close_usd - e.anchor_low, 8) < 0) as below_low_date,
         max(b.session_date) filter (where b.bar_seq = e.bar_seq + 60) as last_date
     from events as e
     inner join fallen as b on e.ticker = b.ticker and b.bar_seq > e.bar_seq and b.bar_seq <= e.bar_seq + 60

@@ -3,8 +3,9 @@
 
 {#- What a change over n sessions starts from: the newest own value at or before the session n back, at most 5 calendar days
     older than that session; else NULL. `column` must be NULL on a session without a value of its own (a carried one is
-    none), so that a change ends at an own value too. The session n back is counted by number, so rows may be missing:
-    `then_date` is its date where its row may be. Rows before the frame cannot serve: 5 days contain no more than 5 sessions. -#}
+    none), so that a change ends at an own value too. A series with days on which New York is closed has its carried value here,
+    `day` is the date of that, and what the change ends at is the caller's. The session n back is counted by number, so rows may
+    be missing: `then_date` is its date where its row may be. Rows before the frame cannot serve: 5 days contain no more than 5 sessions. -#}
 {% macro base_before(column, sessions_count, seq='session_seq', day='session_date', then_date=none, partition_by=none) -%}
 {%- set by = "over (" ~ ("partition by " ~ partition_by ~ " " if partition_by else "") ~ "order by " ~ seq ~ " range between " -%}
 {%- set nearby = by ~ (sessions_count + 5) ~ " preceding and " ~ sessions_count ~ " preceding)" -%}

@@ -193,6 +193,15 @@ def test_a_yield_change_over_a_closure_of_the_exchange_counts(published):
     assert row[1][1] > row[0][1]
 
 
+def test_changes_of_japanese_yields_start_from_days_of_tokyo(published):
+    """1.355 on 2001-11-30 less 1.335 on 11-22, Thanksgiving; January 1990 starts from the last days of 1989."""
+    rows = published.execute(
+        "select session_date, jp_10y_change_5d_bp from marts.rates_volatility_daily"
+        " where session_date in ('1990-01-09', '1990-01-10', '1990-11-30', '2001-11-30') order by 1"
+    ).fetchall()
+    assert [change for _, change in rows] == [34.9, 39.9, -8.6, 2.0]
+
+
 def test_put_call_equals_the_real_page(published, real_data: Path):
     page = (real_data / "cboe" / "daily_market_statistics_2020-06-15.html").read_text()
     printed = dict(re.findall(r'\\"name\\":\\"([A-Z ]+PUT/CALL RATIO)\\",\\"value\\":\\"([0-9.]+)\\"', page))

@@ -153,6 +153,25 @@ def test_seasonality_of_1991_to_2025(published):
     ]
 
 
+@pytest.mark.parametrize(("moment", "year"), [("2025-12-02 23:00", 2025), ("2025-12-31 23:30", 2026)])
+def test_seasonality_of_a_year_is_known_when_its_last_session_is_over(published, moment, year):
+    assert one(published, f"select max(as_of_year) from marts.seasonality_monthly_as_of('{moment}')") == (year,)
+
+
+def test_momentum_looks_back_sessions_past_one_without_a_close(published):
+    """There is no close of 2021-08-11: 21 sessions before 2021-09-10 it is that of 08-10, 4,436.75; 09-13 has 08-12."""
+    rows = published.execute(
+        "select session_date, round(compared_index, 2) from marts.trend_signals_daily where index_id = 'SPX'"
+        " and signal = 'momentum_21' and session_date in ('2021-09-10', '2021-09-13') order by 1"
+    ).fetchall()
+    assert rows == [(date(2021, 9, 10), 4436.75), (date(2021, 9, 13), 4460.83)]
+
+
+def test_a_hammer_is_told_to_the_cent(published):
+    query = "select is_hammer from marts.sector_levels_daily where ticker = 'XLP' and session_date = '2025-07-14'"
+    assert one(published, query) == (True,)
+
+
 def test_cboes_correlation_and_dispersion_are_beside_the_vix(published):
     query = "select cor1m_index, dspx_index from marts.volatility_daily where session_date = '2014-06-19'"
     assert one(published, query)[1] == 17.81

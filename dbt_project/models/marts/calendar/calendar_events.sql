@@ -1,5 +1,5 @@
 {#- Dates that are known ahead (CAL-02), and the shutdowns that delayed what was due (CAL-03). Whole days begin at midnight in New York.
-    Until the exchange's own calendar is known, days are its working days of calendar.days. -#}
+    Until the exchange's own calendar is known, days are its working days of calendar.days and close at 16:00. -#}
 with trading_days as (
     select day from {{ source('calendar', 'days') }} where calendar = 'nyse' and day >= date '1989-12-01'
 ),
@@ -26,10 +26,14 @@ volatility_expiries as (
     where e.due_date - t.day < 7
 ),
 month_ends as (
-    select m.month_date, t.day as last_day
-    from months as m
-    asof join trading_days as t on last_day(m.month_date) >= t.day
-    where last_day(m.month_date) - t.day < 7
+    select d.month_date, d.last_day, coalesce(s.close_at, {{ new_york("d.last_day + time '16:00'") }}) as close_at
+    from (
+        select m.month_date, t.day as last_day
+        from months as m
+        asof join trading_days as t on last_day(m.month_date) >= t.day
+        where last_day(m.month_date) - t.day < 7
+    ) as d
+    left join {{ source('calendar', 'sessions') }} as s on d.last_day = s.session_date
 ),
 tax_dates as (
     -- the first day from the 15th on that is neither weekend nor holiday; since 2007 the District's Emancipation Day is one of April,
@@ -63,10 +67,10 @@ computed as (
         'VIX futures and options settle at the open, 30 days before the next monthly expiry'
     from volatility_expiries
     union all
-    select 'month_end', {{ new_york("last_day + time '16:00'") }}, last_day, 'Last session of the month'
+    select 'month_end', close_at, last_day, 'Last session of the month'
     from month_ends
     union all
-    select 'quarter_end', {{ new_york("last_day + time '16:00'") }}, last_day, 'Last session of the quarter'
+    select 'quarter_end', close_at, last_day, 'Last session of the quarter'
     from month_ends
     where month(month_date) % 3 = 0
     union all
@@ -89,6 +93,16 @@ published as (
         known_at
     from ({{ newest('bls', 'releases') }}) as r
     where release_title in ('Consumer Price Index', 'Employment Situation') and release_time is not null
+),
+refundings as (
+    select
+        announced_date,
+        {{ new_york('announced_date + announced_time::time') }} as announced_at,
+        date_trunc('week', announced_date)::date + 2 as statement_date,
+        min(source_url) as source_url,
+        min(checked) as checked
+    from {{ ref('treasury_borrowing_plans') }}
+    group by announced_date, announced_time
 ),
 events as (
     select
@@ -123,7 +137,7 @@ events as (
     union all by name
     select
         'shutdown_start' as event_type, {{ new_york('start_date') }} as event_at, start_date as event_date,
-        concat_ws('; ', 'Federal government closed, ' || scope, known_effect) as event_text,
+        'Federal government closed, ' || scope as event_text,
         {{ new_york('start_date') }} as scheduled_known_at,
         source_url, checked
     from {{ ref('government_shutdowns') }}
@@ -134,6 +148,28 @@ events as (
         {{ new_york('end_date + 1') }} as scheduled_known_at,
         source_url, checked
     from {{ ref('government_shutdowns') }}
+    union all by name
+    -- what it delayed shows in full only once the last of it was out
+    select
+        'shutdown_effects' as event_type, {{ new_york('effect_known_date + 1') }} as event_at, effect_known_date + 1 as event_date,
+        concat('Shutdown from ', start_date, ' to ', end_date, ': ', known_effect) as event_text,
+        {{ new_york('effect_known_date + 1') }} as scheduled_known_at,
+        source_url, checked
+    from {{ ref('government_shutdowns') }}
+    where effect_known_date is not null
+    union all by name
+    -- the table has no day on which a date was announced: the estimates count from their release on
+    select
+        'refunding' as event_type, announced_at as event_at, announced_date as event_date,
+        'Borrowing estimates of the Treasury, in the week of its quarterly refunding' as event_text,
+        announced_at as scheduled_known_at, source_url, checked
+    from refundings
+    union all by name
+    select
+        'refunding' as event_type, {{ new_york("statement_date + time '08:30'") }} as event_at, statement_date as event_date,
+        'Quarterly refunding statement of the Treasury, on the Wednesday after its borrowing estimates' as event_text,
+        announced_at as scheduled_known_at, source_url, 'computed' as checked
+    from refundings
 )
 select event_at, event_date, event_type, event_text, scheduled_known_at, source_url, checked
 from events

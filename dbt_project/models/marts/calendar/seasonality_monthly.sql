@@ -1,15 +1,15 @@
 {#- Mean monthly price return of the S&P 500 by month of the year, over all complete years before as_of_year:
-    what was known when the year began. A month's return is from the last close of the month before to its own last close;
-    a calendar month that is not over yet has none. -#}
+    what was known when the year began. A month's return is from the close of the last session of the month before to that of its
+    own last session: a month that is not over, or whose last close is missing or in dispute, has none, and no other close
+    stands for it. -#}
 with month_ends as (
     select
         date_trunc('month', o.period_date)::date as month_date,
-        arg_max(o.value, o.period_date) as close_index,
-        max(o.known_at) as known_at
+        o.value as close_index,
+        o.known_at
     from {{ ref('int_observations_latest') }} as o
-    inner join {{ ref('sessions') }} as s on o.period_date = s.session_date
+    inner join {{ ref('calendar_events') }} as e on e.event_type = 'month_end' and o.period_date = e.event_date
     where o.series_id = 'sp500_close' and o.value > 0
-    group by date_trunc('month', o.period_date)
 ),
 monthly as (
     select
@@ -18,7 +18,7 @@ monthly as (
             when lag(month_date) over by_month = month_date - interval 1 month
                 then 100 * (close_index / lag(close_index) over by_month - 1)
         end as return_pct,
-        known_at
+        greatest(known_at, lag(known_at) over by_month) as known_at
     from month_ends
     window by_month as (order by month_date)
 ),

@@ -63,8 +63,14 @@ select
     funds_known_at,
     hy_oas_change_21d_bp,
     round(below_high, 6) as sp500_below_252d_high_pct,
-    hy_oas_change_21d_bp >= 25 and below_high >= -3 as is_credit_equity_divergence,
-    case when hy_oas_change_21d_bp is not null and below_high is not null
-        then greatest(hy_oas_known_at, sp500_known_at) end as divergence_known_at
+    hy_oas_change_21d_bp >= 25 and round(below_high, 6) >= -3 as is_credit_equity_divergence,
+    -- one input that is below its threshold decides without the other
+    case when (hy_oas_change_21d_bp >= 25 and round(below_high, 6) >= -3) is not null
+        then greatest(
+            case when hy_oas_change_21d_bp is not null then hy_oas_known_at end, case when below_high is not null then sp500_known_at end
+        )
+    end as divergence_known_at
 from returns
-where hyg is not null or ief is not null or hy_oas_change_21d_bp is not null
+where session_date >= (
+    select min(session_date) from returns where hyg is not null or ief is not null or hy_oas_change_21d_bp is not null
+)

@@ -53,11 +53,14 @@ moved as (
     left join jgb as j on s.session_date = j.session_date
     left join treasuries as t on s.session_date = t.session_date
 ),
+-- a change ends at a day of Tokyo's that is a session; what it starts from may be a day on which New York was closed, so it is
+-- the carried yield of the session 5 back, as old as its own date
+{%- set five_back = 'first_value(session_date) over (order by session_seq range between 5 preceding and 5 preceding)' %}
 jumps as (
     select
         *,
-        round(100 * (own_jp_10y - {{ base_before('own_jp_10y', 5) }}), 6) as jp_10y_jump,
-        round(100 * (own_jp_30y - {{ base_before('own_jp_30y', 5) }}), 6) as jp_30y_jump
+        round(100 * (own_jp_10y - {{ base_before('jp_10y', 5, day='jp_10y_date', then_date=five_back) }}), 6) as jp_10y_jump,
+        round(100 * (own_jp_30y - {{ base_before('jp_30y', 5, day='jp_30y_date', then_date=five_back) }}), 6) as jp_30y_jump
     from moved
 )
 select

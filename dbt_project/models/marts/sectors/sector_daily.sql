@@ -56,5 +56,8 @@ select
     volume_ratio,
     gap_open as gap_open_pct,
     abs(gap_open) >= 0.75 as is_gap_open,
-    known_at
+    -- ranks and their count are of the other sectors too
+    greatest(
+        known_at, max(known_at) filter (where ticker_group = 'sector' and return_1d is not null) over (partition by session_date)
+    ) as known_at
 from moved

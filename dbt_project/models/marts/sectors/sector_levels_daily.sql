@@ -29,7 +29,7 @@ priced as (
         (b.high_usd + b.low_usd + b.close_usd) / 3 * b.volume_shares as turnover,
         lag(b.open_usd) over by_ticker as open_before,
         lag(b.close_usd) over by_ticker as close_before,
-        {{ sessions_before('b.close_usd', 5, 'by_ticker') }} as close_5_before,
+        {{ base_before('b.close_usd', 5, seq='b.session_seq', day='b.session_date', partition_by='b.ticker') }} as close_5_before,
         min(b.session_date) over (partition by b.ticker) as first_date,
         abs(b.close_usd - b.open_usd) as body,
         least(b.open_usd, b.close_usd) - b.low_usd as lower_shadow,
@@ -56,9 +56,11 @@ select
     round(
         sum(p.turnover) over of_year / nullif(sum(p.volume_shares) filter (where p.turnover is not null) over of_year, 0), 8
     ) as vwap_of_year_usd,
-    p.lower_shadow >= 2 * p.body and p.upper_shadow <= p.body and p.high_usd > p.low_usd and p.close_usd < p.close_5_before as is_hammer,
-    p.close_before < p.open_before and p.close_usd > p.open_usd and p.open_usd <= p.close_before and p.close_usd >= p.open_before
-        as is_bullish_engulfing,
+    -- differences of prices that are equal to the cent are not equal as floating-point numbers
+    round(p.lower_shadow - 2 * p.body, 8) >= 0 and round(p.upper_shadow - p.body, 8) <= 0 and round(p.high_usd - p.low_usd, 8) > 0
+        and p.close_usd < p.close_5_before as is_hammer,
+    round(p.close_before - p.open_before, 8) < 0 and round(p.close_usd - p.open_usd, 8) > 0
+        and round(p.open_usd - p.close_before, 8) <= 0 and round(p.close_usd - p.open_before, 8) >= 0 as is_bullish_engulfing,
     case
         {%- for one in leaders %}
         when p.ticker = '{{ one.leader }}' and p.session_date >= date '{{ one.stated }}'

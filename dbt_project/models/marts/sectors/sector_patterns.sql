@@ -33,7 +33,8 @@ confirmed as (
     from events as e
     inner join leader_closes as l
         on e.ticker = l.fund and l.session_date >= e.event_date
-        and l.session_date <= coalesce(e.invalidated_date, e.expired_date, date '9999-12-31')
+        -- on the session that ends it the pattern is no longer active
+        and l.session_date < coalesce(e.invalidated_date, e.expired_date, date '9999-12-31')
     where e.event_date >= date '{{ leaders | map(attribute="stated") | min }}'
     group by e.ticker, e.event_date
 )

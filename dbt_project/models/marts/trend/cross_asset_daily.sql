@@ -98,5 +98,9 @@ select
             then count(*) filter (where is_counted and is_drawdown) over (partition by session_date)
     end as drawdowns_count,
     count(is_drawdown) filter (where is_counted) over (partition by session_date) as assets_count,
-    coalesce(return_known_at, known_at) as known_at
+    -- the counts are of other assets too
+    greatest(
+        coalesce(return_known_at, known_at),
+        max(return_known_at) filter (where is_counted and is_drawdown is not null) over (partition by session_date)
+    ) as known_at
 from flagged

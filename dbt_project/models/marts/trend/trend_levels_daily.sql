@@ -55,7 +55,8 @@ sized as (
         t.turning_below_count,
         t.turning_above_count,
         case when n.signals_count = 8 then (n.positive_count - n.negative_count) / 8 end as mean_sign,
-        least(2, 0.10 / nullif(v.sigma_60, 0)) as scaling
+        -- least() ignores NULL: a volatility of zero gives 2, an unknown one nothing
+        case when v.sigma_60 is not null then least(2, 0.10 / nullif(v.sigma_60, 0)) end as scaling
     from nearest as n
     inner join volatility as v on n.session_date = v.session_date and n.index_id = v.index_id
     inner join turning as t on n.session_date = t.session_date and n.index_id = t.index_id

@@ -1,5 +1,16 @@
 {#- Valuation of US stocks by month: Shiller's cyclically adjusted and trailing price over earnings, and
-    the forward one of a file of the user's, the month's last figure. Ranks and scores look back only. -#}
+    the forward one of a file of the user's, the month's last figure. Ranks and scores look back only.
+    Earnings of a month lie on the line to those of its quarter, so a file that already has them when it is first loaded shows
+    what nobody knew with the price: they count from three months after the quarter, or from when we had them if that was sooner. -#}
+{%- set as_of -%}
+select * replace (
+    {%- for column in ('trailing_pe_ratio', 'trailing_pe_percentile', 'trailing_pe_known_at') %}
+    case when trailing_pe_known_at <= $moment then {{ column }} end as {{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
+)
+from stored.valuation_monthly
+{%- endset -%}
+{{ config(meta={'as_of': {'select': as_of}}) }}
 {#- An entry of the catalog for files of the user's: without one, and without a file, the columns are NULL. -#}
 {%- set forward_pe = 'forward_pe' -%}
 with shiller as (
@@ -10,7 +21,15 @@ with shiller as (
         -- earnings of loss years leave no ratio
         case when earnings_index > 0 then round(price_index / earnings_index, 6) end as trailing_pe,
         is_newest,
-        known_at
+        known_at,
+        known_basis,
+        case
+            when known_basis <> 'latest_only' then known_at
+            else greatest(
+                known_at,
+                least(loaded_at, {{ new_york("last_day(date_trunc('quarter', month_date) + interval 5 month) + interval 1 day") }})
+            )
+        end as earnings_known_at
     from ({{ newest('shiller', 'market_months') }})
 ),
 forward as (
@@ -36,6 +55,8 @@ months as (
         s.cape,
         s.trailing_pe,
         s.is_newest,
+        s.known_basis,
+        case when s.trailing_pe is not null then s.earnings_known_at end as trailing_pe_known_at,
         f.pe,
         f.pe_date,
         v.vendor,
@@ -64,10 +85,12 @@ select
     {{ expanding_percentile('cape', 120, 'month_date') }} as cape_percentile,
     trailing_pe as trailing_pe_ratio,
     {{ expanding_percentile('trailing_pe', 120, 'month_date') }} as trailing_pe_percentile,
+    trailing_pe_known_at,
     pe as forward_pe_ratio,
     pe_date as forward_pe_obs_date,
     case when pe is not null and pe_count >= 120 then round((pe - pe_mean) / nullif(pe_deviation, 0), 6) end as forward_pe_zscore,
     case when pe is not null then pe_count end as forward_pe_window_count,
     vendor,
+    known_basis,
     known_at
 from scored
