@@ -1,6 +1,7 @@
-{#- Of lines of the Daily Treasury Statement: those of one side less those of the other. -#}
+{#- Of lines of the Daily Treasury Statement: those of one side less those of the other; NULL where one of them has no figure. -#}
 {% macro signed_sum(condition, plus) -%}
-sum(case when transaction_type = '{{ plus }}' then amount_usd_mn else -amount_usd_mn end) filter (where {{ condition }})
+case when count(amount_usd_mn) filter (where {{ condition }}) = count(*) filter (where {{ condition }})
+    then sum(case when transaction_type = '{{ plus }}' then amount_usd_mn else -amount_usd_mn end) filter (where {{ condition }}) end
 {%- endmacro %}
 
 

@@ -40,6 +40,7 @@ class ReleaseRule(BaseModel):
     Where a day found by one of the last six is closed in `calendar` it is the working day after it, or before it
     (`when_closed`). `exceptions` says on which day single periods came out instead, at the same time of day.
     `not_before` has the rules of what a provider computes the value from: it is not out before the last of them.
+    `until` has the rules of earlier times, each by the last period that it is for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +61,7 @@ class ReleaseRule(BaseModel):
     time: time
     zone: str = "America/New_York"
     not_before: tuple[ReleaseRule, ...] = ()
+    until: dict[date, ReleaseRule] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_lag(self) -> ReleaseRule:
@@ -80,10 +82,12 @@ class ReleaseRule(BaseModel):
         local = pl.Series(periods.name, moved).cast(pl.Datetime("us"))
         local = local.dt.offset_by(f"{self.time.hour}h{self.time.minute}m")
         released = local.dt.replace_time_zone(self.zone).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        if not self.not_before:
-            return released
         inputs = [rule.released_at(periods) for rule in self.not_before]
-        return pl.select(pl.max_horizontal(released, *inputs)).to_series().alias(periods.name)
+        if inputs:
+            released = pl.select(pl.max_horizontal(released, *inputs)).to_series()
+        for last, rule in sorted(self.until.items(), reverse=True):
+            released = rule.released_at(periods).zip_with(periods <= last, released)
+        return released.alias(periods.name)
 
     def _moved(self, days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
         """Return the days on which the rule has the periods printed."""

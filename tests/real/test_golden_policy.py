@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from ingest.sources.bls import bls
 from ingest.sources.kalshi import kalshi
@@ -44,6 +45,32 @@ def test_a_step_is_dated_on_its_announcement_until_2016_and_on_the_day_after_sin
         "select announced_at from marts.policy_rate_daily where session_date = '2024-09-19'"
     ).fetchone()
     assert at == (datetime(2024, 9, 18, 18),)  # 14:00 in New York
+
+
+@pytest.mark.parametrize(
+    ("day", "known_at"),
+    [
+        (date(2024, 9, 18), datetime(2024, 9, 18, 18)),  # told at 14:00, in force and dated from the next day on
+        (date(2020, 3, 15), datetime(2020, 3, 15, 21)),  # on a Sunday at 17:00
+        (date(2016, 12, 14), datetime(2016, 12, 15, 5)),  # dated on the day itself: certainly known at its end
+    ],
+)
+def test_a_step_is_known_when_it_is_told(published, day: date, known_at: datetime):
+    query = "select count(*) from marts.policy_events_as_of(?) where event_date = ? and change_bp <> 0"
+    moments = (known_at - timedelta(seconds=1), known_at)
+    assert [published.execute(query, [moment, day]).fetchone() for moment in moments] == [(0,), (1,)]
+
+
+def test_every_meeting_is_a_step_or_a_hold_but_one_on_the_discount_rate(published):
+    missing = published.execute(
+        """
+        select event_date from marts.calendar_events
+        where event_type = 'fomc_decision' and event_date < date '2026-04-01'
+        except
+        select event_date from marts.policy_events where change_bp is not null
+        """
+    ).fetchall()
+    assert missing == [(date(2007, 8, 17),)]
 
 
 def test_the_last_cuts(published):

@@ -78,3 +78,34 @@ def test_what_the_folder_does_not_have_is_not_made_up(published: duckdb.DuckDBPy
     plans = published.execute("select count(*) from marts.tga_plan").fetchone()
     assert plans is not None
     assert plans[0] >= 3
+
+
+def test_the_yen_of_a_week_is_the_first_providers(published: duckdb.DuckDBPyConnection) -> None:
+    """H.10, blank on 2020-12-24, came a quarter of an hour before the H.4.1."""
+    row = published.execute(
+        "select boj_usdjpy_rate, boj_usdjpy_obs_date, contains(missing_text, 'usdjpy')"
+        " from marts.global_liquidity_weekly where week_date = '2020-12-23'"
+    ).fetchone()
+    assert row == (103.552002, date(2020, 12, 24), False)
+
+
+def test_of_adjusted_prices_the_dollars_traded_are_not_known(published: duckdb.DuckDBPyConnection) -> None:
+    """The recorded closes have no dividends: that of SPY in January 2000 is a third below what was paid."""
+    row = published.execute(
+        "select count(*), count(*) filter (where spy_price_basis = 'adjusted'), count(spy_move_bp_per_usd_bn),"
+        " count(spy_amihud_21d_bp_per_usd_bn), count(spy_corwin_schultz_21d_bp) from marts.liquidity_conditions_daily"
+    ).fetchone()
+    assert row is not None
+    assert row[0] == row[1] > 6000
+    assert row[2:4] == (0, 0)
+    assert row[4] > 6000
+
+
+def test_the_rate_on_reserves_is_in_force_on_holidays_of_the_bond_market(published: duckdb.DuckDBPyConnection) -> None:
+    rows = published.execute(
+        "select session_date, iorb_pct, sofr_pct from marts.funding_daily"
+        " where session_date in ('2025-10-13', '2025-11-11') order by 1"
+    ).fetchall()
+    assert rows == [(date(2025, 10, 13), 4.15, None), (date(2025, 11, 11), 3.9, None)]
+    missing = "select count(*) from marts.funding_daily where session_date >= '2021-07-29' and iorb_pct is null"
+    assert published.execute(missing).fetchone() == (0,)

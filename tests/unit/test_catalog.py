@@ -100,6 +100,16 @@ def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
         ("jgb_2y_yield", "japan_mof", date(2026, 5, 1), datetime(2026, 5, 7, 0, 30)),  # Golden Week
         # the day before it takes effect
         ("iorb", "federal_reserve", date(2026, 11, 18), datetime(2026, 11, 17, 19, 0)),
+        ("iorb", "federal_reserve", date(2025, 10, 13), datetime(2025, 10, 12, 18, 0)),
+        ("ioer", "fred", date(2020, 3, 16), datetime(2020, 3, 15, 21, 0)),  # a Sunday, at 17:00
+        ("ioer", "fred", date(2020, 3, 17), datetime(2020, 3, 16, 18, 0)),
+        # the target is told as the rate on reserves is; until 2016-12-14 FRED dates a step on the day that it is told
+        ("fed_funds_target_upper", "fred", date(2024, 9, 19), datetime(2024, 9, 18, 18, 0)),
+        ("fed_funds_target_lower", "fred", date(2020, 3, 16), datetime(2020, 3, 15, 21, 0)),
+        ("fed_funds_target_lower", "fred", date(2017, 3, 16), datetime(2017, 3, 15, 18, 0)),
+        ("fed_funds_target_upper", "fred", date(2017, 3, 15), datetime(2017, 3, 16, 4, 0)),
+        ("fed_funds_target_upper", "fred", date(2016, 12, 14), datetime(2016, 12, 15, 5, 0)),
+        ("fed_funds_target", "fred", date(2001, 1, 3), datetime(2001, 1, 4, 5, 0)),
         ("on_rrp", "new_york_fed", date(2026, 11, 18), datetime(2026, 11, 18, 18, 20)),
         ("on_rrp", "fred", date(2026, 11, 18), datetime(2026, 11, 19, 5, 0)),
         ("tga_daily", "treasury", date(2026, 11, 25), datetime(2026, 11, 27, 21, 0)),
@@ -222,8 +232,10 @@ def test_daily_series_keep_the_calendar_of_their_publisher():
     assert {name: kept[name] for name in ("hy_oas", "us_10y_yield", "move", "baa_10y_spread")} == dict.fromkeys(
         ("hy_oas", "us_10y_yield", "move", "baa_10y_spread"), "sifma"
     )
-    assert {kept[name] for name in ("on_rrp", "tga_daily", "effr", "iorb")} == {"federal_reserve"}
+    assert {kept[name] for name in ("on_rrp", "tga_daily", "effr")} == {"federal_reserve"}
     assert {kept[name] for name in ("vix_close", "sp500_close", "put_call_total_ratio", "usdjpy")} == {"nyse"}
+    # in force on every day: the bond market's holidays are days of theirs, too
+    assert {kept[name] for name in ("iorb", "ioer", "fed_funds_target", "fed_funds_target_upper")} == {"nyse"}
     assert {kept[name] for name in ("jgb_2y_yield", "jgb_10y_yield", "jgb_30y_yield")} == {"tokyo"}
     assert {series.calendar for series in CATALOG.series if series.frequency != "daily"} == {None}
     assert kept["hang_seng"] == "hong_kong"

@@ -1,16 +1,6 @@
-{#- The steps of the target: sessions whose target differs from that of the session before (FUN-07). A target of one number is a range without
-    width. A change across sessions that are missing has no day of its own and is no step. FRED dates a step on the day of the announcement
+{#- The steps of the target: sessions whose target differs from that of the session before (FUN-07). A change across sessions that are missing has no day of its own and is no step. FRED dates a step on the day of the announcement
     up to 2016-12-14 and on the day after it from 2017-03-16 on. -#}
-with target as (
-    select target_date, lower_limit, upper_limit, known_at
-    from ({{ side_by_side(ref('int_observations_latest'), {
-        'fed_funds_target_lower': 'lower_limit', 'fed_funds_target_upper': 'upper_limit'
-    }, named='target_date') }}) as t
-    union all
-    select period_date, value, value, known_at
-    from {{ ref('int_observations_latest') }}
-    where series_id = 'fed_funds_target' and period_date < date '2008-12-16'
-),
+with target as ({{ target_by_day() }}),
 trading_days as (
     select day, lag(day) over (order by day) as day_before from {{ source('calendar', 'days') }} where calendar = 'nyse'
 ),
@@ -21,7 +11,6 @@ beside as (
         lag(lower_limit) over by_day as previous_lower,
         lag(upper_limit) over by_day as previous_upper
     from target
-    where lower_limit is not null and upper_limit is not null
     window by_day as (order by target_date)
 ),
 dated as (

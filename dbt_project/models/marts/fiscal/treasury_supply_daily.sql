@@ -6,11 +6,9 @@ with statement as (
     select
         record_date,
         {%- for kind in ('bills', 'coupons') %}
-        -- a figure that is missing leaves its kind without a sum
-        case when count(amount_usd_mn) filter (where security_kind = '{{ kind }}') = count(*) filter (where security_kind = '{{ kind }}')
-            then {{ signed_sum("security_kind = '" ~ kind ~ "'", 'Issues') }} end as {{ kind }},
+        {{ signed_sum("security_kind = '" ~ kind ~ "'", 'Issues') }} as {{ kind }},
         {%- endfor %}
-        sum(amount_usd_mn) filter (where security_kind = 'bills' and security_detail = 'Cash Management Series' and transaction_type = 'Issues')
+        {{ all_of("security_kind = 'bills' and security_detail = 'Cash Management Series' and transaction_type = 'Issues'") }}
             as cash_bills_issued,
         max(known_at) as known_at
     from ({{ newest('treasury', 'public_debt_transactions') }})
@@ -35,7 +33,7 @@ days as (
         any_value(s.session_seq) as session_seq,
         case when count(bills) = count(*) then sum(bills) / 1000 end as bills,
         case when count(coupons) = count(*) then sum(coupons) / 1000 end as coupons,
-        sum(cash_bills_issued) / 1000 as cash_bills,
+        case when count(cash_bills_issued) = count(*) then sum(cash_bills_issued) / 1000 end as cash_bills,
         case when count(cash) = count(*) then sum(cash) / 1000 end as cash,
         max(p.record_date) as record_date,
         max(p.known_at) as known_at

@@ -15,7 +15,11 @@ with benchmark as (
 spy_volume as (
     select
         session_date,
-        case when count(*) over last_20 = 20 then avg(close_usd * volume_shares) over last_20 / 1e6 end as adv,
+        -- dollars traded: of prices that came adjusted for dividends they are not known
+        case
+            when count(volume_shares) filter (where price_basis = 'as_traded') over last_20 = 20
+                then avg(close_usd * volume_shares) over last_20 / 1e6
+        end as adv,
         max(known_at) over last_20 as settled_at
     from {{ ref('prices_daily') }}
     where ticker = 'SPY'

@@ -27,8 +27,10 @@ parts as (
         {%- for bank, (series_id, frequency, limit_days, currency, unit) in banks.items() %}
         {{ bank }}.value as {{ bank }}_own,
         {{ bank }}.period_date as {{ bank }}_date,
+        {{ bank }}.lack_text as {{ bank }}_lack_text,
         {{ currency }}.value as {{ currency }},
         {{ currency }}.period_date as {{ currency }}_date,
+        {{ currency }}.lack_text as {{ currency }}_lack_text,
         {%- if currency == 'eurusd' %}
         {{ bank }}.value * {{ currency }}.value as {{ bank }},
         {%- else %}
@@ -70,8 +72,7 @@ select
         '; '
         {%- for bank, (series_id, frequency, limit_days, currency, unit) in banks.items() %}
         {%- for name, own in {series_id: bank, currency: currency}.items() %},
-        case when {{ own }}{{ '_own' if own == bank }} is null
-            then '{{ name }}: ' || coalesce('none since ' || {{ own }}_date, 'never any') end
+        '{{ name }}: ' || {{ own }}_lack_text
         {%- endfor %}
         {%- endfor %}
     ), '') as missing_text,

@@ -51,7 +51,7 @@ select
     f.sic_division,
     count(*) filter (where not f.is_amendment) as filings_count,
     count(*) filter (where f.is_amendment) as amendments_count,
-    len(list_distinct(flatten(list(f.ciks) filter (where not f.is_amendment)))) as filers_count,
+    coalesce(len(list_distinct(flatten(list(f.ciks) filter (where not f.is_amendment)))), 0) as filers_count,
     greatest(max(f.known_at), max(m.known_at)) as known_at
 from filings as f
 inner join months as m on f.month_date = m.month_date

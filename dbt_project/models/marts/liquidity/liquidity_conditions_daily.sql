@@ -1,10 +1,13 @@
 {#- How much it costs to trade, from daily bars of SPY: Amihud's price move per dollar traded, and the
     spread of Corwin and Schultz from highs and lows of two days. A day that opens beyond the close before is moved back by the
-    gap; a negative spread counts as 0. Neither is the depth of an order book. Beside them what the Fed and the Treasury did, as
+    gap; a negative spread counts as 0. Prices that came adjusted for dividends are not what was paid: shares times such a price are
+    no dollars traded, and there is no move per dollar; a spread is a ratio of prices of two days, and stays. Neither is the depth of an order book. Beside them what the Fed and the Treasury did, as
     it was known at the session's cut-off: the pace of the Fed's holdings and the net issuance of 20 sessions, the newest of each
     while it is fresh. -#}
 with bars as (
-    {{ split_adjusted_bars(ref('prices_daily'), ref('sessions'), ['SPY']) }}
+    select b.*, p.price_basis
+    from ({{ split_adjusted_bars(ref('prices_daily'), ref('sessions'), ['SPY']) }}) as b
+    inner join {{ ref('prices_daily') }} as p on b.ticker = p.ticker and b.session_date = p.session_date
 ),
 paired as (
     select
@@ -40,10 +43,13 @@ estimated as (
     select
         session_date,
         session_seq,
-        close_usd,
+        price_basis,
         greatest(known_at, known_before) as known_at,
         -- in basis points per billion dollars
-        10000 * abs(close_usd / close_before - 1) / nullif(close_usd * volume_shares / 1e9, 0) as move_per_bn,
+        case
+            when price_basis = 'as_traded'
+                then 10000 * abs(close_usd / close_before - 1) / nullif(close_usd * volume_shares / 1e9, 0)
+        end as move_per_bn,
         (sqrt(2 * beta) - sqrt(beta)) / (3 - 2 * sqrt(2)) - sqrt(gamma / (3 - 2 * sqrt(2))) as alpha
     from ranged
 ),
@@ -99,6 +105,7 @@ beside as (
 )
 select
     session_date,
+    price_basis as spy_price_basis,
     round(move_per_bn, 8) as spy_move_bp_per_usd_bn,
     amihud as spy_amihud_21d_bp_per_usd_bn,
     {{ rolling_percentile('amihud', 252) }} as spy_amihud_1y_percentile,

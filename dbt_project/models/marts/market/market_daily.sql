@@ -25,13 +25,17 @@ with index_prices as (
         'nasdaq100_close': 'nasdaq100', 'dow_jones_close': 'dow_jones', 'russell2000_close': 'russell2000'
     }) }}
 ),
--- exposure may be added over long and inverse funds, dollars may not
+-- exposure may be added over long and inverse funds, dollars may not. A fund without a figure leaves its sum NULL; one that
+-- reports for the first time had nothing to rebalance
 leveraged as (
     select
         session_date,
         -- sums of doubles depend on their order: unrounded, an unchanged day would look changed
-        round(sum(net_assets_usd_mn), 6) as net_assets,
-        round(sum(rebalance_demand_usd_mn), 6) as rebalance_demand
+        case when count(net_assets_usd_mn) = count(*) then round(sum(net_assets_usd_mn), 6) end as net_assets,
+        case
+            when count(rebalance_demand_usd_mn) = count(*) filter (where net_assets_before_usd_mn is not null)
+                then round(sum(rebalance_demand_usd_mn), 6)
+        end as rebalance_demand
     from {{ ref('leveraged_etf_daily') }}
     group by session_date
 ),

@@ -1,9 +1,6 @@
-{#- What the Federal Reserve decided: steps of the target from its series, meetings of the calendar without one, and the announcements
-    kept by hand. A meeting without a step is a hold once the target of a later day is known. -#}
-with meetings as (
-    select *, {{ new_york('meeting_date + statement_time::time') }} as event_at from {{ ref('fomc_meetings') }}
-),
-steps as (
+{#- What the Federal Reserve decided: steps of the target from its series, meetings of the calendar that left it as it was, and the
+    announcements kept by hand. -#}
+with steps as (
     select
         coalesce(announced_at, {{ new_york('effective_date + 1') }}) as event_at,
         announced_date as event_date,
@@ -12,20 +9,10 @@ steps as (
     from {{ ref('int_policy_steps') }}
     where change <> 0
 ),
-later as (
-    select period_date, value, known_at from {{ ref('int_observations_latest') }}
-    where series_id = 'fed_funds_target_upper' and value is not null
-    union all
-    select period_date, value, known_at from {{ ref('int_observations_latest') }}
-    where series_id = 'fed_funds_target' and value is not null
-),
 unchanged as (
-    -- the next session has a target: from 2017 on a step would be dated there
-    select m.meeting_date, m.event_at, m.source_url, m.checked, l.known_at
-    from meetings as m
-    asof join later as l on m.meeting_date < l.period_date
-    anti join steps as s on m.meeting_date = s.event_date
-    where m.is_scheduled and l.period_date - m.meeting_date <= 5
+    select *, {{ new_york('meeting_date + statement_time::time') }} as event_at, decision_known_at as known_at
+    from ({{ decided_meetings() }}) as m
+    where not has_step
 ),
 held as (
     select

@@ -3,9 +3,11 @@
     A contract settles at 100 less the average effective rate of its month. A decision counts from the day after: of a month of N days with
     the meeting on day m, average = (m * before + (N - m) * after) / N. Where the month after has no meeting, its average is `after` itself,
     which does not magnify a tick as N - m days do; whether it has one is known as far as the calendar reaches. `before` of the next
-    meeting is the effective rate (moved by a step announced since), of a later one what the meeting before leaves. A price without trade that is the one of the session before is stale, and no price.
+    meeting is the effective rate (moved by a step announced since; NULL while it is not known what a meeting since then decided), of a later
+    one what the meeting before leaves. A price without trade that is the one of the session before is stale, and no price.
 
-    Kalshi's book of a session is the first one of its day or of the days without a session that follow. -#}
+    Kalshi's book of a session is the first one of its day or of the days without a session that follow; a day of the exchange whose
+    session is not there yet takes none. -#}
 with recursive meetings as (
     select meeting_date, {{ new_york('known_date') }} as schedule_known_at
     from {{ ref('fomc_meetings') }}
@@ -23,8 +25,13 @@ futures as (
     from ({{ newest('yahoo', 'futures') }}) as f
     where f.settle_index is not null
 ),
+decided as ({{ decided_meetings() }}),
 effective as (
-    select d.session_date, e.value + coalesce(s.change, 0) / 100 as effr, greatest(e.known_at, s.known_at) as known_at
+    select
+        d.session_date,
+        case when u.undecided_date is null then e.value + coalesce(s.change, 0) / 100 end as effr,
+        u.undecided_date,
+        greatest(e.known_at, s.known_at, u.known_at) as known_at
     from (select distinct session_date from futures) as d
     inner join {{ ref('sessions') }} as n on d.session_date = n.session_date
     asof join (
@@ -35,6 +42,13 @@ effective as (
         from {{ ref('int_policy_steps') }} as p
         where p.announced_date <= d.session_date and p.effective_date > e.period_date
     ) as s on true
+    -- a decision counts from the day after its meeting: the effective rate of the day itself is still the old one
+    left join lateral (
+        select max(m.meeting_date) filter (where o.meeting_date is null) as undecided_date, max(o.decision_known_at) as known_at
+        from meetings as m
+        left join decided as o on m.meeting_date = o.meeting_date
+        where m.meeting_date between e.period_date and d.session_date
+    ) as u on true
     where d.session_date - e.period_date <= 7
 ),
 ahead as (
@@ -71,12 +85,25 @@ contracts as (
     where a.meeting_seq <= 12
 ),
 path as (
-    select c.*, e.effr as rate_before, e.known_at as before_known_at, {{ rate_after('c', 'e.effr') }} as rate_after
+    select
+        c.*,
+        e.effr as rate_before,
+        e.known_at as before_known_at,
+        {{ rate_after('c', 'e.effr') }} as rate_after,
+        case
+            when e.undecided_date is not null then 'what the meeting of ' || e.undecided_date || ' decided is not known yet'
+            when e.effr is null then 'no effective rate of the seven days before'
+        end as before_lack_text
     from contracts as c
     left join effective as e on c.session_date = e.session_date
     where c.meeting_seq = 1
     union all
-    select c.*, p.rate_after, greatest(p.before_known_at, p.own_known_at, p.next_known_at), {{ rate_after('c', 'p.rate_after') }}
+    select
+        c.*,
+        p.rate_after,
+        greatest(p.before_known_at, p.own_known_at, p.next_known_at),
+        {{ rate_after('c', 'p.rate_after') }},
+        case when p.rate_after is null then 'what the meeting of ' || p.meeting_date || ' leaves is not known' end
     from path as p
     inner join contracts as c on p.session_date = c.session_date and p.meeting_seq + 1 = c.meeting_seq
 ),
@@ -98,6 +125,11 @@ by_futures as (
         rate_after,
         null::double as overround,
         rate_after is null and has_stale as is_price_stale,
+        case
+            when steps is not null then null
+            when is_price_stale then 'a contract was not traded and kept its price'
+            else coalesce(before_lack_text, 'no contract of a month that tells the rate after it')
+        end as reason_text,
         meeting_seq = 1 as is_next,
         is_years_last,
         greatest(before_known_at, own_known_at, next_known_at) as known_at
@@ -118,7 +150,10 @@ quotes as (
 quoted as (
     select q.*, s.session_date
     from quotes as q
-    asof join {{ ref('sessions') }} as s on q.snapshot_date >= s.session_date
+    asof join (
+        select day as session_date from {{ source('calendar', 'days') }} where calendar = 'nyse'
+    ) as s on q.snapshot_date >= s.session_date
+    semi join {{ ref('sessions') }} as n on s.session_date = n.session_date
     where q.snapshot_date - s.session_date <= 4
 ),
 books as (
@@ -163,6 +198,7 @@ all_paths as (
         null::double as rate_after,
         overround,
         is_price_stale,
+        case when is_price_stale then 'the book lacks a quote of an outcome' end as reason_text,
         meeting_date = min(meeting_date) over (partition by session_date) as is_next,
         false as is_years_last,
         known_at
@@ -186,5 +222,6 @@ select
     case when is_years_last then round(rate_after, 6) end as year_end_rate_pct,
     round(100 * overround, 4) as overround_pct,
     is_price_stale,
+    reason_text,
     known_at
 from all_paths
