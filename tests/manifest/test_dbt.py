@@ -328,3 +328,9 @@ def test_the_marts_declare_readings_and_charts_that_can_be_shown(manifest):
     assert [placed.reading.label for placed in found.readings][:2] == ["Net liquidity", "Fed total assets"]
     assert found.charts[0].chart.title == "Net liquidity and the S&P 500"
     assert all(placed.group for placed in found.charts), "every chart stands in a group"
+
+
+def test_a_seed_with_another_column_replaces_the_table_of_an_older_release(manifest):
+    seeds = [node for node in manifest.nodes.values() if node.resource_type == "seed"]
+    assert seeds
+    assert [node.name for node in seeds if node.config.full_refresh is not True] == []
