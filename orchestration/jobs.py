@@ -5,17 +5,7 @@ from __future__ import annotations
 from dagster import AssetKey, AssetSelection, define_asset_job, in_process_executor
 
 from ingest.dataset import TABLES
-from orchestration.assets import (
-    breadth,
-    claims,
-    implied_volatility,
-    marts_assets,
-    options,
-    published,
-    reference,
-    regimes,
-    report,
-)
+from orchestration.assets import operations, sources
 
 daily = define_asset_job(
     "daily",
@@ -25,18 +15,7 @@ daily = define_asset_job(
 )
 marts = define_asset_job(
     "marts",
-    selection=AssetSelection.assets(
-        # a rebuilt warehouse has none, and sessions go on where nobody is asked
-        reference,
-        breadth,
-        options,
-        implied_volatility,
-        marts_assets,
-        regimes,
-        claims,
-        published,
-        report,
-    ),
+    selection=AssetSelection.all() - AssetSelection.assets(sources, operations),
     executor_def=in_process_executor,
     description="Build the marts from what has landed, audit, publish, report.",
 )

@@ -65,7 +65,7 @@ def numeric_columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, tupl
     rows = con.execute(
         "select schema_name || '.' || table_name, column_name from duckdb_columns() semi join duckdb_tables() "
         "using (database_name, schema_name, table_name) where database_name = ? and schema_name in ('marts', 'claims') "
-        "and numeric_scale is not null or data_type in ('DOUBLE', 'FLOAT') order by all",
+        "and (numeric_scale is not null or data_type in ('DOUBLE', 'FLOAT')) order by all",
         [_FILE],
     ).fetchall()
     left_out = {f"{one.schema}.{one.name}" for one in TRUTH_TABLES}

@@ -23,7 +23,7 @@ select
 from {{ ref('fomc_meetings') }} as m
 asof left join target as b on m.meeting_date > b.target_date
 -- from 2017 on a step would be dated on the day after
-asof left join (select * from target) as a on m.meeting_date < a.target_date
+asof left join target as a on m.meeting_date < a.target_date
 left join {{ ref('int_policy_steps') }} as s on m.meeting_date = s.announced_date
 where
     m.is_scheduled

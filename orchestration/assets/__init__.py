@@ -12,17 +12,7 @@ from orchestration.assets.reference import operations, reference
 from orchestration.assets.regimes import regimes
 from orchestration.assets.sources import sources
 
-__all__ = [
-    "ALL",
-    "breadth",
-    "claims",
-    "implied_volatility",
-    "marts_assets",
-    "options",
-    "published",
-    "regimes",
-    "report",
-]
+__all__ = ["ALL", "operations", "sources"]
 
 ALL: list[AssetsDefinition] = [
     sources,

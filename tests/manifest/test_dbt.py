@@ -65,6 +65,16 @@ def test_an_empty_warehouse_builds_and_passes_its_own_checks(built):
     assert not bad
 
 
+def test_a_seed_that_gained_a_column_replaces_the_table_of_an_older_release(dbt, empty_warehouse: Path, built):
+    with duckdb.connect(str(empty_warehouse)) as con:
+        con.execute("alter table seeds.government_shutdowns drop column effect_known_date")
+    assert set(statuses(dbt(empty_warehouse, "seed", "--select", "government_shutdowns")).values()) == {"success"}
+    with duckdb.connect(str(empty_warehouse)) as con:
+        rows = con.execute("select count(effect_known_date), count(*) from seeds.government_shutdowns").fetchone()
+    assert rows is not None
+    assert 0 < rows[0] <= rows[1]
+
+
 def test_unit_tests_pass(dbt, empty_warehouse: Path, built):
     results = dbt(empty_warehouse, "test", "--select", "test_type:unit")
     failed = [(result.node.name, result.message) for result in results if result.status != "pass"]
@@ -328,9 +338,3 @@ def test_the_marts_declare_readings_and_charts_that_can_be_shown(manifest):
     assert [placed.reading.label for placed in found.readings][:2] == ["Net liquidity", "Fed total assets"]
     assert found.charts[0].chart.title == "Net liquidity and the S&P 500"
     assert all(placed.group for placed in found.charts), "every chart stands in a group"
-
-
-def test_a_seed_with_another_column_replaces_the_table_of_an_older_release(manifest):
-    seeds = [node for node in manifest.nodes.values() if node.resource_type == "seed"]
-    assert seeds
-    assert [node.name for node in seeds if node.config.full_refresh is not True] == []

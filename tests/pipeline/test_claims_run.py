@@ -35,6 +35,15 @@ def con(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+@pytest.fixture
+def copy(published: Path, tmp_path: Path) -> Path:
+    """Return a copy of the published file that may be changed."""
+    copied = tmp_path / "copy.duckdb"
+    copied.write_bytes(published.read_bytes())
+    copied.chmod(0o644)
+    return copied
+
+
 def test_the_schema_is_whole_and_described(con):
     tables = dict(
         con.execute("select table_name, comment from duckdb_tables() where schema_name = 'claims'").fetchall()
@@ -86,10 +95,7 @@ def test_all_claims_come_out_of_the_published_file_alone(published):
     assert {claim: told for claim, told in found.items() if told} == {}
 
 
-def test_a_changed_figure_is_noticed(published, tmp_path):
-    copy = tmp_path / "copy.duckdb"
-    copy.write_bytes(published.read_bytes())
-    copy.chmod(0o644)
+def test_a_changed_figure_is_noticed(copy):
     with duckdb.connect(str(copy)) as con:
         con.execute(
             "update claims.results set hit_ratio = hit_ratio + 0.01 where claim_id = 'C-VOL-05' and outcome = 'return'"
@@ -207,10 +213,7 @@ def test_facts_come_out_of_the_published_file_alone(con):
     assert list(differences(con)) == []
 
 
-def test_a_changed_figure_of_a_fact_is_noticed(published, tmp_path):
-    copy = tmp_path / "copy.duckdb"
-    copy.write_bytes(published.read_bytes())
-    copy.chmod(0o644)
+def test_a_changed_figure_of_a_fact_is_noticed(copy):
     with duckdb.connect(str(copy)) as con:
         con.execute(
             "update claims.facts set known_now_number = known_now_number + 1 where fact_id = 'spx_2025_11_21';"
@@ -234,10 +237,7 @@ def test_every_reason_comes_out_of_the_marts_of_the_published_file(con):
     }
 
 
-def test_a_changed_reason_is_noticed(published, tmp_path):
-    copy = tmp_path / "copy.duckdb"
-    copy.write_bytes(published.read_bytes())
-    copy.chmod(0o644)
+def test_a_changed_reason_is_noticed(copy):
     with duckdb.connect(str(copy)) as con:
         con.execute("set TimeZone = 'UTC'")
         con.execute(

@@ -52,6 +52,17 @@ def test_every_mart_has_rows_up_to_the_last_session(published: Path):
         assert con.execute("select origin, is_simulated from meta.build").fetchone() == ("SIMULATED", True)
 
 
+def test_no_published_comment_has_a_brace_that_nothing_filled(published: Path):
+    with duckdb.connect(str(published), read_only=True) as con:
+        comments = con.execute(
+            "select table_name, comment from duckdb_tables() union all select view_name, comment from duckdb_views()"
+            " union all select table_name || '.' || column_name, comment from duckdb_columns()"
+        ).fetchall()
+    told = [(name, comment) for name, comment in comments if comment]
+    assert len(told) > 1000
+    assert [one for one in told if "{" in one[1] or "}" in one[1]] == []
+
+
 def test_recent_sessions_have_figures_in_every_column_that_matters(published: Path):
     with duckdb.connect(str(published), read_only=True) as con:
         row = con.execute(

@@ -69,17 +69,6 @@ def test_the_published_file_has_every_table_with_its_comments(demo_home: Path):
         assert checks == [(name, True) for name in sorted([*CHECKS, *CLAIM_CHECKS, DRAW])]
 
 
-def test_no_published_comment_has_a_brace_that_nothing_filled(demo_home: Path):
-    with duckdb.connect(str(Home(demo_home).published), read_only=True) as published:
-        comments = published.execute(
-            "select table_name, comment from duckdb_tables() union all select view_name, comment from duckdb_views()"
-            " union all select table_name || '.' || column_name, comment from duckdb_columns()"
-        ).fetchall()
-    told = [(name, comment) for name, comment in comments if comment]
-    assert len(told) > 1000
-    assert [one for one in told if "{" in one[1] or "}" in one[1]] == []
-
-
 def test_each_session_has_a_row_and_each_dimension_is_known_on_most(con):
     newest = con.execute("select max(session_date) from marts.market_known_daily").fetchone()
     counts = con.execute(

@@ -1,5 +1,6 @@
-{#- The steps of the target: sessions whose target differs from that of the session before (FUN-07). A change across sessions that are missing has no day of its own and is no step. FRED dates a step on the day of the announcement
-    up to 2016-12-14 and on the day after it from 2017-03-16 on. -#}
+{#- The steps of the target: sessions whose target differs from that of the session before (FUN-07). A change across
+    sessions that are missing has no day of its own and is no step. FRED dates a step on the day of the announcement up to
+    2016-12-14 and on the day after it from 2017-03-16 on. -#}
 with target as ({{ target_by_day() }}),
 trading_days as (
     select day, lag(day) over (order by day) as day_before from {{ source('calendar', 'days') }} where calendar = 'nyse'

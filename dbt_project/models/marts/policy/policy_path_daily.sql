@@ -6,8 +6,8 @@
     meeting is the effective rate (moved by a step announced since; NULL while it is not known what a meeting since then decided), of a later
     one what the meeting before leaves. A price without trade that is the one of the session before is stale, and no price.
 
-    Kalshi's book of a session is the first one of its day or of the days without a session that follow; a day of the exchange whose
-    session is not there yet takes none. -#}
+    Kalshi's book of a session is the first one that is taken after the cut-off of the session before and by its own: of a morning before
+    09:15, that of the session before; of the afternoon, that of the day itself. One taken again on the same day does not replace it. -#}
 with recursive meetings as (
     select meeting_date, {{ new_york('known_date') }} as schedule_known_at
     from {{ ref('fomc_meetings') }}
@@ -144,17 +144,14 @@ quotes as (
         -- nothing bid and a whole dollar asked is no quote
         case when bid_usd > 0 or ask_usd < 1 then (bid_usd + ask_usd) / 2 end as mid,
         known_at
-    from ({{ newest('kalshi', 'fed_decisions') }}) as q
+    from {{ source('kalshi', 'fed_decisions') }}
     where bid_usd is not null and ask_usd is not null
+    qualify row_number() over (partition by snapshot_date, market_ticker order by {{ newest_last() }}) = 1
 ),
 quoted as (
     select q.*, s.session_date
     from quotes as q
-    asof join (
-        select day as session_date from {{ source('calendar', 'days') }} where calendar = 'nyse'
-    ) as s on q.snapshot_date >= s.session_date
-    semi join {{ ref('sessions') }} as n on s.session_date = n.session_date
-    where q.snapshot_date - s.session_date <= 4
+    asof join {{ ref('sessions') }} as s on q.known_at <= s.cutoff_at
 ),
 books as (
     select
