@@ -27,6 +27,12 @@ NOT_DECLARED: Final = (
 
 _LATE_SESSIONS, _STALE_SESSIONS = 2, 4
 """Prices come in the evening, share counts on the morning after: older than so many sessions is late, then stale."""
+_CURRENT_TO: Final = {
+    "week_date": "period + interval 7 day",
+    "month_date": "last_day(period + interval 1 month)",
+    "quarter_date": "last_day(period + interval 5 month)",
+}
+"""To when the newest week, month or quarter is to be expected, by the name of its column: until the next is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ def _reading(
     if placed.reading.series:
         legs = [states.get(leg, ("never", None))[0] for leg in placed.reading.series]
         return _shown(placed, found, _age(found, today), min(legs, key=WORST_FIRST.index))
-    return _shown(placed, found, _age(found, today), _by_sessions(con, found, today))
+    return _shown(placed, found, _age(found, today), _by_sessions(con, found, today, placed.period_column))
 
 
 def _of_mart(con: duckdb.DuckDBPyConnection, placed: PlacedReading) -> _Newest | None:
@@ -180,12 +186,17 @@ def _published(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None
     return _Newest(*row) if row else None
 
 
-def _by_sessions(con: duckdb.DuckDBPyConnection, found: _Newest | None, today: datetime | None) -> State:
-    """Return the state by how many sessions have closed since."""
+def _by_sessions(
+    con: duckdb.DuckDBPyConnection, found: _Newest | None, today: datetime | None, period_column: str = ""
+) -> State:
+    """Return the state by how many sessions have closed since the period, or since a longer one is to be followed."""
     if found is None or today is None:
         return "never"
+    current_to = _CURRENT_TO.get(period_column, "period")
     row = con.execute(
-        "select count(*) from marts.sessions where session_date > ? and close_at <= ?", [found[1], today]
+        f"select count(*) from marts.sessions, (select ?::date as period) where session_date > {current_to} "
+        "and close_at <= ?",
+        [found.day, today],
     ).fetchone()
     behind = row[0] if row else 0
     return "stale" if behind > _STALE_SESSIONS else "late" if behind > _LATE_SESSIONS else "fresh"

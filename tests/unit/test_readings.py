@@ -5,11 +5,20 @@ from __future__ import annotations
 from datetime import date, datetime
 
 import duckdb
+import pytest
 
 from serving.readings import Reading, readings
-from warehouse.presentation import MartMeta, presentation_of
+from warehouse.presentation import MartMeta, Presentation, presentation_of
 
 TODAY = datetime(2026, 4, 2, 14, 20)
+
+
+def shown_in(con: duckdb.DuckDBPyConnection, presentation: Presentation) -> None:
+    """Create the tables that say what is shown."""
+    for table, rows in presentation.rows().items():
+        con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
+        for row in rows:
+            con.execute(f"insert into {table.path} values ({', '.join('?' * len(row))})", row)
 
 
 def published(own: list[tuple], filed: list[tuple]) -> duckdb.DuckDBPyConnection:
@@ -38,10 +47,7 @@ def published(own: list[tuple], filed: list[tuple]) -> duckdb.DuckDBPyConnection
         "published_series": "sp500_above_200dma_published",
     }
     columns = {"session_date": {}, "universe": {}, "known_at": {}, "above_200dma_pct": {"readings": [reading]}}
-    for table, rows in presentation_of([MartMeta("breadth_daily", columns)]).rows().items():
-        con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
-        for row in rows:
-            con.execute(f"insert into {table.path} values ({', '.join('?' * len(row))})", row)
+    shown_in(con, presentation_of([MartMeta("breadth_daily", columns)]))
     con.execute("insert into meta.freshness values ('vix_close', 'fresh', 1, 'cboe', '2026-04-01', ?)", [TODAY])
     for day, value in own:
         con.execute("insert into marts.breadth_daily values (?, 'SPX', ?, ?)", [day, value, TODAY])
@@ -96,9 +102,44 @@ def test_of_several_snapshots_of_a_session_the_last_one_counts():
         """
     )
     columns = {"session_date": {}, "known_at": {}, "iv_pct": {"readings": [{"label": "IV", "order": 1, "unit": "%"}]}}
-    for table, rows in presentation_of([MartMeta("snapshots", columns)]).rows().items():
-        con.execute(f"create table {table.path} ({', '.join(f'{name} {kind}' for name, kind, _ in table.columns)})")
-        for row in rows:
-            con.execute(f"insert into {table.path} values ({', '.join('?' * len(row))})", row)
+    shown_in(con, presentation_of([MartMeta("snapshots", columns)]))
     (found,) = readings(con) or []
     assert (found.value, found.before, found.obs_date) == (22.0, 18.0, date(2026, 3, 27))
+
+
+@pytest.mark.parametrize(
+    ("column", "period", "today", "state"),
+    [
+        # November is the newest month until December is over, then every weekday here is a session
+        ("month_date", "2026-11-01", "2026-11-30", "fresh"),
+        ("month_date", "2026-11-01", "2026-12-31", "fresh"),
+        ("month_date", "2026-11-01", "2027-01-05", "late"),
+        ("month_date", "2026-11-01", "2027-01-07", "stale"),
+        ("quarter_date", "2026-07-01", "2026-12-31", "fresh"),
+        ("quarter_date", "2026-07-01", "2027-01-07", "stale"),
+        ("week_date", "2026-11-20", "2026-11-27", "fresh"),
+        ("week_date", "2026-11-20", "2026-12-02", "late"),
+        ("session_date", "2026-11-20", "2026-11-24", "fresh"),
+        ("session_date", "2026-11-20", "2026-11-25", "late"),
+        ("session_date", "2026-11-20", "2026-11-27", "stale"),
+    ],
+)
+def test_a_week_month_or_quarter_is_current_until_the_next_one_is_over(
+    column: str, period: str, today: str, state: str
+) -> None:
+    con = duckdb.connect()
+    con.execute(
+        f"""
+        create schema marts; create schema meta;
+        create table meta.freshness as select '' as series_id, '' as state, 0::bigint as age_days,
+            timestamp '{today} 23:00' as checked_at;
+        create table marts.sessions as select day::date as session_date, day + interval 21 hour as close_at
+            from range(timestamp '2026-06-01', timestamp '2027-03-01', interval 1 day) as days(day)
+            where isodow(day) < 6;
+        create table marts.long as select date '{period}' as {column}, 27.9::double as cape, timestamp '2026-12-01' as known_at;
+        """
+    )
+    columns = {column: {}, "known_at": {}, "cape": {"readings": [{"label": "CAPE", "order": 1, "unit": "ratio"}]}}
+    shown_in(con, presentation_of([MartMeta("long", columns)]))
+    (found,) = readings(con) or []
+    assert (found.value, found.state) == (27.9, state)
