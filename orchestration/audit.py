@@ -30,10 +30,15 @@ def require_answers(outcomes: Sequence[SourceOutcome]) -> None:
         raise SourceUnavailable("every source", f"{len(asked)} asked", f"no source answered; the first says: {first}")
 
 
+def is_sound(results: Sequence[NodeResult]) -> bool:
+    """Say whether every model could be built and no error-level test failed."""
+    broken, failed = _unsound(results)
+    return not broken and not failed
+
+
 def require_sound(results: Sequence[NodeResult]) -> None:
     """AuditFailed when a model could not be built or an error-level test failed: the first, and how many more."""
-    broken = [result for result in results if result.status == "error"]
-    failed = [result for result in results if result.status == "fail" and result.severity == "error"]
+    broken, failed = _unsound(results)
     if not broken and not failed:
         return
     first = (broken + failed)[0]
@@ -43,6 +48,12 @@ def require_sound(results: Sequence[NodeResult]) -> None:
     others = f"; and {more} more" if more else ""
     message = f": {first.message}" if first.message else ""
     raise AuditFailed(f"audit failed: {first.asset}: {first.name} {what}{counted}{message}{others}")
+
+
+def _unsound(results: Sequence[NodeResult]) -> tuple[list[NodeResult], list[NodeResult]]:
+    """Return what could not be built or tested, and the error-level tests that failed."""
+    broken = [result for result in results if result.status == "error"]
+    return broken, [result for result in results if result.status == "fail" and result.severity == "error"]
 
 
 def require_passed(checks: Sequence[CheckResult]) -> None:

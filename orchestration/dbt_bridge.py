@@ -1,15 +1,15 @@
 """dbt in this process, its results handed to Dagster. The only module that knows both.
 
 A subprocess (DbtCliResource) costs nine seconds a run more. Parsing is kept apart from building: a parse sees neither
-the run's variables nor its home, so dbt's partial parse stays valid from run to run, and the build takes the
-parsed manifest as it is. What dbt writes lies where orchestration.dbt_state says, never in the project.
+the run's variables nor its home, so what was parsed stays valid for as long as the project stays the same, and the
+build takes it as it is. What dbt writes lies where orchestration.dbt_state says, never in the project.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ingest.batch import CheckResult
 from ingest.errors import AuditFailed, ConfigError
-from orchestration.dbt_state import MANIFEST_NAME, PROJECT_DIR, prepare_in, state
+from orchestration.dbt_state import MANIFEST_NAME, PARSED_NAME, PROJECT_DIR, prepare_in, state
 from warehouse.as_of_text import Compiled
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ _FLAGS = (
 # dbt names the database after the file: the stem must be the one of Home.warehouse. A parse never opens it.
 _NO_WAREHOUSE = Path("parse-only") / "warehouse.duckdb"
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
-_ALONE = ("--indirect-selection", "empty")  # tests are named themselves
+_LEFT = "left_as_it_was"  # a tag: dbt holds each name against each node, which takes a second for those of a day
+_ALL_BUT_LEFT = ("--exclude", f"tag:{_LEFT}", "--indirect-selection", "empty")  # tests have the tag themselves
 _STAGES: tuple[Literal["reconciliation", "freshness"], ...] = ("reconciliation", "freshness")  # tags of dbt tests
 
 
@@ -105,10 +106,10 @@ def build(
     warehouse: Path,
     variables: Mapping[str, str],
     on_progress: Callable[[str, int, int | None], None],
-    plan: Plan | None = None,
+    plan: Plan,
     lake: Lake | None = None,
-) -> Generator[Any, None, list[NodeResult]]:
-    """Run `dbt build` on what `context` selects: a generator of Dagster's events that returns list[NodeResult].
+) -> tuple[list[NodeResult], Iterator[Any]]:
+    """Run `dbt build` on what `context` selects; return how the nodes fared, and Dagster's events of them.
 
     With `lake` dbt's connection has it. Of everything, what `plan` leaves is not built: its tests are among the results
     as they were found. Failed nodes raise nothing: the results tell. AuditFailed when dbt could not even start.
@@ -117,20 +118,17 @@ def build(
 
     manifest, translator = manifest_of(context)
     events: list[dict[str, Any]] = []
-    named = plan.selected() if plan is not None else None
-    chosen = _selection(context, manifest, translator) if plan is None or named is None else _planned(plan, named)
-    left = [] if plan is None else [*_left_results(plan, manifest)]
-    shown = {} if plan is None else left_events(plan, manifest, translator, context)
-    if named == []:
-        yield from _in_order(shown, manifest)
-        return left
-    results = _results(chosen, warehouse, variables, lake, _keep_results(events, on_progress))
+    results = [*_left_results(plan, manifest)]
+    shown = left_events(plan, manifest, translator, context)
+    if len(plan.left) < len(plan.project.nodes):
+        chosen = list(_ALL_BUT_LEFT) if plan.left else _selection(context, manifest, translator)
+        keep = _keep_results(events, on_progress)
+        results += _results(chosen, warehouse, variables, lake, keep, left=plan.left)
     for event in events:
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         name = event["data"]["node_info"]["unique_id"]
         shown[name] = message.to_default_asset_events(manifest, translator, context=context)
-    yield from _in_order(shown, manifest)
-    return left + results
+    return results, _in_order(shown, manifest)
 
 
 def run_models(
@@ -151,12 +149,22 @@ def run_models(
 
 
 def _results(
-    chosen: list[str], warehouse: Path, variables: Mapping[str, str], lake: Lake | None, keep: Callable[[Any], None]
+    chosen: list[str],
+    warehouse: Path,
+    variables: Mapping[str, str],
+    lake: Lake | None,
+    keep: Callable[[Any], None],
+    left: Collection[str] = (),
 ) -> list[NodeResult]:
-    """Build what is chosen and return how each node fared; AuditFailed when it could not even start."""
+    """Build what is chosen and return how each node fared; AuditFailed when it could not even start.
+
+    The nodes of `left` are given the tag by which they can be left out.
+    """
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"]
     arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
-    parsed = _parse()
+    parsed = _parsed()
+    for name in left:
+        parsed.nodes[name].tags.append(_LEFT)
     with _environment(warehouse), _with_lake(lake):
         try:
             ran = _invoke(arguments, state().folder, parsed, keep)
@@ -165,12 +173,6 @@ def _results(
     if ran.result is None:
         raise AuditFailed(f"dbt could not build: {_first_line(ran.exception)}") from ran.exception
     return [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
-
-
-def _planned(plan: Plan, named: list[str]) -> list[str]:
-    """Return dbt's selection arguments for what a plan builds: `named`, or everything but what it leaves."""
-    out = plan.left_out()
-    return ["--select", *named, *_ALONE] if out is None else ["--exclude", *out, *_ALONE]
 
 
 def manifest_of(context: AssetExecutionContext) -> tuple[Mapping[str, Any], DagsterDbtTranslator]:
@@ -323,6 +325,27 @@ def _asset_name(unique_id: str, manifest: Any) -> str:
     found = manifest.sources.get(unique_id) or manifest.nodes[unique_id]
     schema = found.source_name if found.resource_type == "source" else found.schema
     return f"{schema}.{found.name}"
+
+
+def _parsed() -> Any:
+    """Return dbt's manifest of the project as it is: what was parsed of it before, or what a parse gives now.
+
+    dbt would look through all files to find that none has changed, which the name of the folder says already.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    where = state()
+    if where.manifest is None:
+        return _parse()
+    with where.being_written() as folder:
+        try:
+            packed = (folder / PARSED_NAME).read_bytes()
+        except FileNotFoundError:
+            return _parse()
+    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    return manifest
 
 
 def _parse() -> Any:

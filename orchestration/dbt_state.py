@@ -28,8 +28,8 @@ from ingest.settings import PROJECT_ROOT
 PROJECT_DIR: Final = PROJECT_ROOT / "dbt_project"
 PREPARED: Final = Path(sys.prefix) / "tidegauge-dbt"
 MANIFEST_NAME: Final = "manifest.json"
+PARSED_NAME: Final = "partial_parse.msgpack"
 
-_PARSED_NAME: Final = "partial_parse.msgpack"
 _PARSED_BY: Final = ("dbt-core", "dbt-duckdb")
 _READ: Final = frozenset({".sql", ".yml", ".yaml", ".csv", ".md", ".py"})
 _WRITTEN: Final = frozenset({"target", "logs"})  # by a dbt that somebody started in the project by hand
@@ -60,7 +60,7 @@ class State:
         waiting = Path(tempfile.mkdtemp(prefix=".", dir=self.folder.parent))
         waiting.chmod(0o755)  # as any folder: an environment may be one user's and used by others
         try:
-            for name in (_PARSED_NAME, MANIFEST_NAME):
+            for name in (PARSED_NAME, MANIFEST_NAME):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(self.prepared / name, waiting / name)
             yield waiting

@@ -14,7 +14,7 @@ takes from it which sessions have closed (`meta: {clock: closes}`: it reads no o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -49,25 +49,6 @@ class Plan:
         """Return the nodes of a kind that are left as they are, with the record of each."""
         nodes = ((self.project.nodes[name], self.before[name]) for name in sorted(self.left))
         return [(node, built) for node, built in nodes if node["resource_type"] == kind]
-
-    def selected(self) -> list[str] | None:
-        """Return what dbt is asked to build, by its full names; None for everything."""
-        if not self.left:
-            return None
-        return [f"fqn:{'.'.join(node['fqn'])}" for name, node in self.project.nodes.items() if name not in self.left]
-
-    def left_out(self) -> list[str] | None:
-        """Return what dbt leaves out of everything, by its full names, where that is the shorter way to say `selected`.
-
-        dbt holds every name against every node, which takes a second for those of a day. A full name also means what
-        begins with it: None where that could be a node that is to be built.
-        """
-        if not 0 < len(self.left) < len(self.project.nodes) / 2:
-            return None
-        names = {name: ".".join(node["fqn"]) for name, node in self.project.nodes.items()}
-        left = {names[name] for name in self.left}
-        starts = {start for name, full in names.items() if name not in self.left for start in _starts(full)}
-        return None if left & starts else [f"fqn:{full}" for full in sorted(left)]
 
     def keep(self, con: duckdb.DuckDBPyConnection, made: Mapping[str, str], now: datetime, run_id: str) -> None:
         """Record a build that passed its audit. `made`: by sound node, the text that was run; the rest is left."""
@@ -245,11 +226,6 @@ class Project:
 
 def _is_view(node: Mapping[str, Any]) -> bool:
     return bool(node["resource_type"] == "model" and node["config"].get("materialized") == "view")
-
-
-def _starts(full: str) -> Iterator[str]:
-    parts = full.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -23,7 +23,8 @@ from warehouse.absence import GONE_CHECK, HeldGroup
 from warehouse.answer import Answer
 from warehouse.declared import REVISION_CHECK
 from warehouse.fetched import Stamp
-from warehouse.records import append, shown
+from warehouse.records import shown
+from warehouse.sql import insert_rows
 
 GATE_CHECKS: Final = (
     "history_is_not_multiplied",
@@ -108,7 +109,7 @@ def record_held(answer: Answer, held: Sequence[HeldGroup], stamp: Stamp) -> None
         count = mine["changes_count"].max() or 0
         counted = (check, told, count, cut, answer.fetched_at, fetched_at, _body(answer, group))
         rows.append((stamp.source, answer.table.id, group, *counted, stamp.run_id, stamp.now))
-    append(answer.con, "ops.held", rows)
+    insert_rows(answer.con, "ops.held", rows)
 
 
 def honoured(con: duckdb.DuckDBPyConnection, batch: Batch, gated: GateResult) -> tuple[GateResult, dict[str, set[str]]]:
@@ -152,7 +153,7 @@ def record_accepted(
     con: duckdb.DuckDBPyConnection, held: Sequence[Held], *, reason: str, accepted_by: str, now: datetime
 ) -> None:
     """Append to ops.accepted; `now` is naive UTC."""
-    append(
+    insert_rows(
         con,
         "ops.accepted",
         [

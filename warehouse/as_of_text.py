@@ -30,6 +30,7 @@ import duckdb
 
 from ingest.errors import ConfigError
 from warehouse.as_of_spine import Part, Wide
+from warehouse.sql import insert_rows
 
 COMPILED: Final = "intermediate.compiled"
 """What the build compiled, one row per relation: schema_name, name, as_of (JSON), sql_text."""
@@ -81,8 +82,7 @@ def keep_compiled(con: duckdb.DuckDBPyConnection, relations: Iterable[Compiled])
         f"create table if not exists {COMPILED} (schema_name varchar, name varchar, as_of varchar, sql_text varchar,"
         " primary key (schema_name, name))"
     )
-    if rows:
-        con.executemany(f"insert or replace into {COMPILED} values (?, ?, ?, ?)", rows)
+    insert_rows(con, COMPILED, rows, "insert or replace into")
 
 
 def compiled_in(con: duckdb.DuckDBPyConnection) -> list[Compiled]:

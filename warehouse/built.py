@@ -15,7 +15,7 @@ from typing import Final
 
 import duckdb
 
-from warehouse.sql import quoted
+from warehouse.sql import insert_rows, quoted
 
 TABLE: Final = "ops.built"
 LANDED: Final = "loaded_at"
@@ -59,8 +59,7 @@ def keep_built(con: duckdb.DuckDBPyConnection, nodes: Iterable[Built]) -> None:
     con.begin()
     try:
         con.execute(f"delete from {TABLE}")
-        if rows:
-            con.executemany(f"insert into {TABLE} values (?, ?, ?, ?, ?, ?)", rows)
+        insert_rows(con, TABLE, rows)
         con.commit()
     except BaseException:
         con.rollback()

@@ -12,7 +12,8 @@ import polars as pl
 from ingest.catalog.calendars import working_days
 from warehouse.answer import Answer
 from warehouse.keyed import Keyed
-from warehouse.records import Shrinkage, append, shown
+from warehouse.records import Shrinkage, shown
+from warehouse.sql import insert_rows
 
 ROLLED_BY: Final = 45
 """A source that drops its oldest day every day is recorded again only when its start moved by more days than this."""
@@ -95,7 +96,7 @@ def record_shrinkages(answer: Answer, stamp: Stamp) -> tuple[Shrinkage, ...]:
         {"source": stamp.source},
     ).fetchall()
     seen = (answer.fetched_at, stamp.run_id)
-    append(answer.con, "ops.shrinkages", [(stamp.source, *row, *seen) for row in rows])
+    insert_rows(answer.con, "ops.shrinkages", [(stamp.source, *row, *seen) for row in rows])
     return tuple(Shrinkage(*row) for row in rows if row[2] > row[1])
 
 
@@ -115,7 +116,7 @@ def record_gaps(answer: Answer, stamp: Stamp) -> None:
         for day in working_days("nyse", min(days), max(days))
         if day not in days and (group, day) not in recorded
     ]
-    append(con, "ops.snapshot_gaps", sorted(gaps))
+    insert_rows(con, "ops.snapshot_gaps", sorted(gaps))
 
 
 def record_refused(con: duckdb.DuckDBPyConnection, keyed: Keyed, refused: pl.DataFrame, stamp: Stamp) -> int:

@@ -28,7 +28,6 @@ from warehouse.lake.wide_prices import move_out, rows_go_to
 from warehouse.records import (
     LandingResult,
     Shrinkage,
-    append,
     record_broken,
     record_payloads,
     record_source_run,
@@ -39,6 +38,7 @@ from warehouse.records import (
 from warehouse.runs import record_checks
 from warehouse.snapshot_store import Root, store_at
 from warehouse.snapshots import land_snapshots
+from warehouse.sql import insert_rows
 from warehouse.unsound import refused_groups, refused_sentence
 
 __all__ = ["LandingResult", "Shrinkage", "land", "land_accepted", "landing_checks"]
@@ -273,7 +273,7 @@ class _Landing:
         seen_at, source = naive_utc(self.batch.fetched_at), self.stamp.source
         for name, found in (("ops.panel_problems", self.batch.problems), ("ops.panel_lacks", self.batch.unknown)):
             rows = [(source, one.payload, str(one), seen_at, self.stamp.run_id) for one in found]
-            append(self.con, name, rows)
+            insert_rows(self.con, name, rows)
 
     def _result(self) -> LandingResult:
         not_landed = "; ".join(filter(None, self.sentences)) or None

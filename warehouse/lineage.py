@@ -19,6 +19,7 @@ import duckdb
 from ingest.errors import ConfigError
 from warehouse.as_of_text import Compiled, compiled_in
 from warehouse.input_use import Use, stronger, uses_of, weaker
+from warehouse.sql import insert_rows
 
 FOLLOWED: Final = "intermediate.lineage"
 """One row per column of a relation and direct input, beside the fingerprint of the SQL it was read from."""
@@ -77,7 +78,7 @@ def follow(con: duckdb.DuckDBPyConnection) -> int:
             rows: list[tuple[str | None, ...]] = [(one.schema, one.name, _sha(one), *edge) for edge in edges]
             # without any column it is still followed
             rows = rows or [(one.schema, one.name, _sha(one), "", None, "", "", None, None, None)]
-            con.executemany(f"insert into {FOLLOWED} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            insert_rows(con, FOLLOWED, rows)
         con.commit()
     except BaseException:
         con.rollback()

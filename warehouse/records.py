@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
 import polars as pl
@@ -15,6 +15,7 @@ from ingest.batch import Batch, CheckResult
 from ingest.clock import naive_utc
 from ingest.errors import NotConfigured, SourceChanged, SourceError
 from ingest.payload import Payload
+from warehouse.sql import insert_rows
 
 SourceState = Literal["ok", "partial", "failed", "held", "skipped"]
 
@@ -102,7 +103,7 @@ def record_broken(
     """Append the payloads that could not be parsed to quarantine.payloads; `now` is naive UTC."""
     digests = {payload.name: payload.sha256 for payload in payloads}
     broken = [problem for problem in problems if isinstance(problem, SourceChanged)]
-    append(
+    insert_rows(
         con,
         "quarantine.payloads",
         [(source, p.payload, digests.get(p.payload), p.expected, p.seen, str(p), now, run_id) for p in broken],
@@ -121,14 +122,7 @@ def record_source_run(
     """Append how the source fared to ops.source_runs; `now` is naive UTC."""
     counts = (result.rows_new, result.rows_changed, result.rows_withdrawn, result.rows_quarantined)
     row = (run_id, source, result.state, received, *counts, result.newest_period, result.error, now)
-    append(con, "ops.source_runs", [row])
-
-
-def append(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert `rows`, column by position."""
-    if rows:
-        marks = ", ".join("?" * len(rows[0]))
-        con.executemany(f"insert into {table} values ({marks})", rows)
+    insert_rows(con, "ops.source_runs", [row])
 
 
 @contextmanager

@@ -11,14 +11,12 @@ import duckdb
 
 from warehouse.declared_tables import Column, DeclaredTable
 from warehouse.published_table import IN_RELEASE, PUBLISH_TABLES, RELEASED
-from warehouse.sql import one, quoted, text
+from warehouse.sql import insert_rows, one, quoted, text
 
 STORAGE_VERSION: Final = "v1.0.0"
 """Drivers of DuckDB 1.x and 2.x open it."""
 
 SIMULATED_PREFIX: Final = "SIMULATED. "
-
-_ROWS_AT_ONCE: Final = 500
 
 
 @contextmanager
@@ -91,7 +89,4 @@ def write_rows(con: duckdb.DuckDBPyConnection, table: DeclaredTable, rows: list[
     """Create a table of the file with `rows`."""
     columns = ", ".join(f"{name} {kind}" for name, kind, _ in table.columns)
     con.execute(f"create table {alias}.{table.path} ({columns})")
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[start : start + _ROWS_AT_ONCE]
-        places = ", ".join([f"({', '.join('?' * len(table.columns))})"] * len(some))
-        con.execute(f"insert into {alias}.{table.path} values {places}", [cell for row in some for cell in row])
+    insert_rows(con, f"{alias}.{table.path}", rows)

@@ -10,6 +10,7 @@ import duckdb
 
 from ingest.batch import CheckResult
 from ingest.clock import naive_utc
+from warehouse.sql import insert_rows
 
 RunState = Literal["started", "built", "published", "unchanged", "failed"]
 
@@ -33,16 +34,12 @@ def finish_run(
 
 def record_checks(con: duckdb.DuckDBPyConnection, run_id: str, checks: Sequence[CheckResult], now: datetime) -> None:
     """Append the results of checks to ops.checks."""
-    if not checks:
-        return
     moment = naive_utc(now)
-    con.executemany(
-        "insert into ops.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            [
-                *(run_id, c.stage, c.asset, c.name, c.severity, c.passed, c.failed_count, c.detail),
-                *(c.checked_at or moment, c.is_blocking),
-            ]
-            for c in checks
-        ],
-    )
+    rows = [
+        (
+            *(run_id, c.stage, c.asset, c.name, c.severity, c.passed, c.failed_count, c.detail),
+            *(c.checked_at or moment, c.is_blocking),
+        )
+        for c in checks
+    ]
+    insert_rows(con, "ops.checks", rows)

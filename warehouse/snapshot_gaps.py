@@ -11,10 +11,9 @@ import duckdb
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.dataset import Dataset
 from ingest.snapshot_times import due_moments
-from warehouse.records import append
 from warehouse.snapshot_files import NOT_EXPIRED
 from warehouse.snapshot_store import Root, store_at
-from warehouse.sql import text
+from warehouse.sql import insert_rows, text
 
 _LOOKED_BACK: Final = timedelta(days=7)
 """So far before the landing before this one: a group may have come in that one and another not."""
@@ -57,4 +56,4 @@ def record_missed(con: duckdb.DuckDBPyConnection, root: Root, table: Dataset, *,
         and not any(start <= moment < end for moment in moments)
         and (group, day, hour) not in recorded
     ]
-    append(con, "ops.snapshot_gaps", sorted(gaps))
+    insert_rows(con, "ops.snapshot_gaps", sorted(gaps))

@@ -1,10 +1,13 @@
-"""Names and texts as SQL wants them, and the one value of a query."""
+"""Names and texts as SQL wants them, the one value of a query, and rows to insert."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import duckdb
+
+_ROWS_AT_ONCE: Final = 200
 
 
 def one(con: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
@@ -12,6 +15,16 @@ def one(con: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
     found = con.execute(query, list(parameters)).fetchone()
     assert found is not None
     return found[0]
+
+
+def insert_rows(
+    con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]], how: str = "insert into"
+) -> None:
+    """Insert `rows`, column by position, many with one statement: one by one they take ten times as long."""
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        places = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+        con.execute(f"{how} {table} values {places}", [cell for row in some for cell in row])
 
 
 def quoted(name: str) -> str:

@@ -12,7 +12,7 @@ import duckdb
 from analytics.breadth.bucketed import FEATURES
 from analytics.engines import Fingerprint
 from warehouse.own_tables import own_table
-from warehouse.sql import text
+from warehouse.sql import insert_rows, text
 
 FEATURES_TABLE: Final = "breadth.features"
 _STATE: Final = "breadth.lake_state"
@@ -63,8 +63,7 @@ def keep_state(con: duckdb.DuckDBPyConnection, state: LakeState) -> None:
         [bucket, one.rows, f"{one.sum_hash:016x}", f"{one.xor_hash:016x}", state.engines[bucket]]
         for bucket, one in sorted(state.fingerprints.items())
     ]
-    if rows:
-        con.executemany(f"insert into {_FINGERPRINTS} values (?, ?, ?, ?, ?)", rows)
+    insert_rows(con, _FINGERPRINTS, rows)
 
 
 def _has(con: duckdb.DuckDBPyConnection, listed: str, name: str, database: str | None = None) -> bool:

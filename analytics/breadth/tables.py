@@ -26,6 +26,7 @@ from ingest.clock import naive_utc
 from ingest.dataset import serving
 from warehouse.latest import latest_of
 from warehouse.records import shown
+from warehouse.sql import insert_rows
 from warehouse.wide_universe import SYMBOLS, wide_membership
 from warehouse.wide_universe import UNIVERSE as WIDE_UNIVERSE
 from warehouse.wide_universe import UNIVERSE_BASIS as WIDE_UNIVERSE_BASIS
@@ -91,7 +92,7 @@ def update_breadth(
     try:
         update = _put_in_place(con, work, state)
         con.execute("delete from breadth.inputs")
-        con.executemany("insert into breadth.inputs values (?, ?)", [list(item) for item in counts.items()])
+        insert_rows(con, "breadth.inputs", [*counts.items()])
         con.commit()
     except BaseException:
         con.rollback()

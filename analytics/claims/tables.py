@@ -25,6 +25,7 @@ from ingest.batch import CheckResult
 from warehouse.declared_tables import DeclaredTable, declared_table
 from warehouse.derived_table import STAGE, DerivedTable, Rule, check, write_frames
 from warehouse.lineage import state
+from warehouse.sql import insert_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -195,8 +196,7 @@ def registered(con: duckdb.DuckDBPyConnection, claims: Sequence[Claim], *, now: 
             known = (newest[claim.id] + 1, now)
             fresh.append([claim.id, known[0], claim.definition_sha256, claim.definition_json, now, run_id])
         found[claim.id] = known
-    if fresh:
-        con.executemany(f"insert into {REGISTERED} values (?, ?, ?, ?, ?, ?)", fresh)
+    insert_rows(con, REGISTERED, fresh)
     return found
 
 

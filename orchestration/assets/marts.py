@@ -42,7 +42,7 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             build_all=_why_all(session, is_subset=context.is_subset),
         )
         session.let_go()
-        results = yield from dbt_bridge.build(
+        results, events = dbt_bridge.build(
             context,
             warehouse=session.home.warehouse,
             variables=variables,
@@ -50,20 +50,19 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             plan=plan,
             lake=session.lake,
         )
+        is_whole = not context.is_subset
+        if is_whole and audit.is_sound(results) and _is_news(session):
+            models = {relation_of(node) for node in plan.project.nodes.values() if node["resource_type"] == "model"}
+            is_simulated = session.settings.origin == "SIMULATED"
+            session.ahead = CopiedAhead(session.con, session.home, models, is_simulated=is_simulated)
+        yield from events
         keep_compiled(session.con, [one.compiled for one in results if one.compiled] + [*regime_relations()])
         session.keep_checks([result.as_check() for result in results if result.kind == "test"])
         audit.require_sound(results)
-        if not context.is_subset:
+        if is_whole:
             made = {one.node_id: one.text for one in results if one.evaluated_at is None and one.is_ok}
             plan.keep(session.con, made, session.now, session.run_id)
-        session.built(whole=not context.is_subset)
-        if session.is_built and _is_news(session):
-            session.ahead = CopiedAhead(
-                session.con,
-                session.home,
-                {relation_of(node) for node in plan.project.nodes.values() if node["resource_type"] == "model"},
-                is_simulated=session.settings.origin == "SIMULATED",
-            )
+        session.built(whole=is_whole)
 
 
 def _is_news(session: Session) -> bool:

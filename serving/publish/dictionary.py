@@ -10,6 +10,7 @@ import duckdb
 from serving.publish.licence import Gated
 from serving.publish.release import Build, Column, Table
 from serving.units import unit_of
+from warehouse.sql import insert_rows
 
 DICTIONARY: Final = (
     "dictionary",
@@ -76,7 +77,6 @@ def _made(
     con.execute(
         f"create or replace temp table {name} ({', '.join(f'{one} {kind}' for one, (kind, _) in columns.items())})"
     )
-    if rows:
-        con.executemany(f"insert into {name} values ({', '.join('?' * len(columns))})", [list(row) for row in rows])
+    insert_rows(con, name, rows)
     described = tuple(Column(one, kind, said, f'"{one}"') for one, (kind, said) in columns.items())
     return Table("meta", name, f"{build.mark}{comment}", described, (), f"temp.{name}")

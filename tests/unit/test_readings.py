@@ -136,7 +136,8 @@ def test_a_week_month_or_quarter_is_current_until_the_next_one_is_over(
         create table marts.sessions as select day::date as session_date, day + interval 21 hour as close_at
             from range(timestamp '2026-06-01', timestamp '2027-03-01', interval 1 day) as days(day)
             where isodow(day) < 6;
-        create table marts.long as select date '{period}' as {column}, 27.9::double as cape, timestamp '2026-12-01' as known_at;
+        create table marts.long as
+            select date '{period}' as {column}, 27.9::double as cape, timestamp '2026-12-01' as known_at;
         """
     )
     columns = {column: {}, "known_at": {}, "cape": {"readings": [{"label": "CAPE", "order": 1, "unit": "ratio"}]}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -132,20 +131,6 @@ def made(found: Plan) -> set[str]:
 def test_without_anything_new_only_what_reads_the_run_is_built(con: duckdb.DuckDBPyConnection):
     found = plan(con)
     assert made(found) == MADE_EACH_TIME
-    assert found.selected() == ["fqn:tidegauge.meta.at_run", "fqn:tidegauge.meta.of_run"]
-
-
-def test_the_shorter_list_is_handed_to_dbt_and_never_one_that_covers_what_is_built(con: duckdb.DuckDBPyConnection):
-    found = plan(con)
-    assert found.left_out() is None  # nearly everything is left
-    few = replace(found, left=frozenset(sorted(found.left)[:2]))
-    names = [".".join(found.project.nodes[name]["fqn"]) for name in sorted(few.left)]
-    assert few.left_out() == [f"fqn:{name}" for name in sorted(names)]
-    built = next(name for name in found.project.nodes if name not in few.left)
-    below = {**found.project.nodes[built], "fqn": [*names[0].split("."), "below"]}
-    found.project.nodes = {**found.project.nodes, built: below}
-    assert few.left_out() is None
-    assert replace(found, left=frozenset()).left_out() is None
 
 
 def correct(con: duckdb.DuckDBPyConnection) -> None:
@@ -223,7 +208,7 @@ def test_after_an_upgrade_and_in_a_new_file_everything_is_built(
 
 def test_a_full_build_can_be_asked_for(con: duckdb.DuckDBPyConnection):
     found = plan(con, why="asked for")
-    assert found.selected() is None
+    assert made(found) == EVERYTHING
     assert found.reason == "asked for"
 
 
