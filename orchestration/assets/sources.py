@@ -3,7 +3,7 @@
 A connector that failed shows as a failed check, not as a failed run.
 """
 
-import ast
+import inspect
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -64,8 +64,9 @@ def check_names(table: Dataset) -> dict[str, str]:
 
 
 def _header(one: Connector) -> str:
-    """Return the header of the connector's file, read without importing it."""
-    header = ast.get_docstring(ast.parse(one.path.read_text(encoding="utf-8"))) or one.name
+    """Return the header of the connector's file, read without importing it or parsing what follows."""
+    _, header, _ = one.path.read_text(encoding="utf-8").split('"""', 2)
+    header = inspect.cleandoc(header)
     return re.sub(r"^(Where|Grain|Units|Breaks) +", r"- **\1** ", header, flags=re.MULTILINE)
 
 
