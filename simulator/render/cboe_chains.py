@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from math import erf
 from typing import Any, Final
 from zlib import crc32
@@ -68,6 +69,7 @@ def _spot(view: View, of: Underlying) -> float:
     return round((_close(view, "sp500_close") or 4000.0) * _OF_SPX.get(of.underlying, _STOCKS), 2)
 
 
+@lru_cache(maxsize=2)
 def _last_trade(shown_at: datetime) -> datetime:
     """Return the newest moment of trading that delayed quotes can show."""
     seen = shown_at - _DELAY
@@ -129,7 +131,7 @@ def _contract(symbol: str, spot: float, strike: float, years: float, atm: float,
     chance = np.random.default_rng(crc32(symbol.encode()))
     is_call = symbol[-9] == "C"
     away = float(np.log(strike / spot))
-    iv = round(float(np.clip(atm * (1 - 1.1 * away + 2.0 * away * away), 0.05, 4.0)), 4)
+    iv = round(min(max(atm * (1 - 1.1 * away + 2.0 * away * away), 0.05), 4.0), 4)
     spread = iv * years**0.5
     d1 = -away / spread + spread / 2
     density = float(np.exp(-d1 * d1 / 2) / np.sqrt(2 * np.pi))

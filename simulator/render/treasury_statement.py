@@ -22,6 +22,9 @@ _TGA_ERA = date(2021, 10, 1)
 _FOUR_ROW_ERA = date(2022, 4, 18)
 _LARGEST_PAGE = 10_000
 
+_Span = tuple[str, str]
+_ALWAYS: _Span = ("", "~")
+
 _DATED = {
     "table_nbr": ("Table Number", *TEXT),
     "table_nm": ("Table Name", *TEXT),
@@ -64,11 +67,13 @@ def render(view: View, request: Request) -> Response:
         return not_found()  # what a folder of real payloads does not have is not made up
     params = request.params
     try:
+        span = _span(params.get("filter", ""))
         if name == _BALANCE:
-            labels, table = _LABELS, view.remember("statement", ["tga_daily"], "treasury", lambda: _rows(view))
+            labels, made = _LABELS, partial(_rows, view, span)
         else:
             labels = {"record_date": _LABELS["record_date"], **TABLES[name].labels, **_DATED}
-            table = view.remember(name, ["tga_daily"], "treasury", lambda: _lines(view, TABLES[name]))
+            made = partial(_lines, view, TABLES[name], span)
+        table = view.remember(name, ["tga_daily"], "treasury", made, extra=span)
         rows = _sorted(_filtered(table, params.get("filter", ""), labels), params.get("sort", "record_date"))
         fields = params["fields"].split(",") if "fields" in params else list(labels)
         number, size = int(params.get("page[number]", "1")), int(params.get("page[size]", "100"))
@@ -117,6 +122,23 @@ def _links(number: int, size: int, pages: int) -> dict[str, str | None]:
     }
 
 
+def _span(text: str) -> _Span:
+    """Return the first and the last day that a filter may let pass: rows of others need not be made."""
+    first, last = _ALWAYS
+    for field, name, value in (clause.split(":", 2) for clause in _clauses(text)):
+        if field == "record_date" and name == "gte":
+            first = max(first, value)
+        elif field == "record_date" and name == "lte":
+            last = min(last, value)
+    return first, last
+
+
+def _within(days: pl.DataFrame, span: _Span) -> pl.DataFrame:
+    """Cut days as the filter does: by their text, whatever it compares it with."""
+    first, last = span
+    return days.filter(pl.col("period_date").cast(pl.String).is_between(pl.lit(first), pl.lit(last)))
+
+
 def _filtered(rows: list[Row], text: str, labels: Labels) -> list[Row]:
     """Keep rows that meet every `field:op:value`; `in` takes a list in brackets."""
     for clause in _clauses(text):
@@ -155,17 +177,17 @@ def _cell(name: str, row: Row) -> tuple[int, str]:
     return (int(row[name]), "") if name == "src_line_nbr" else (0, row[name])
 
 
-def _lines(view: View, table: StatementTable) -> list[Row]:
+def _lines(view: View, table: StatementTable, span: _Span) -> list[Row]:
     return [
         {**row, "src_line_nbr": str(line), **_parts(on)}
-        for on, rows in table.rows(flows(view))
+        for on, rows in table.rows(_within(flows(view), span))
         for line, row in enumerate(rows, start=1)
     ]
 
 
-def _rows(view: View) -> list[Row]:
+def _rows(view: View, span: _Span) -> list[Row]:
     """Return the table: one row a day to April 2022, then opening, deposits, withdrawals and closing."""
-    days = _balances(view)
+    days = _within(_balances(view), span)
     rows: list[Row] = []
     for day in days.iter_rows(named=True):
         record: date = day["period_date"]
