@@ -32,7 +32,7 @@ MARKET_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType(
 LATENT_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType({"session_date": pl.Date(), "regime": pl.String()})
 
 _NO_TIME: Final = np.timedelta64(0, "us")
-_PRINTED: Final = ("period_date", "value")
+_PRINTED: Final = ["period_date", "value"]
 _REMEMBERED = 128
 
 
@@ -126,7 +126,7 @@ class Market:
     def _prepare(self, series_id: str, source: SourceName) -> Prints:
         rows = self._rows.get((series_id, source), self._rows.get((series_id, None)))
         if rows is None:
-            return Prints(self.rows.clear().select(_PRINTED), "period_date", np.empty(0, dtype="datetime64[us]"))
+            return Prints(self.rows.clear()[_PRINTED], "period_date", np.empty(0, dtype="datetime64[us]"))
         rule = self.catalog.by_id(series_id).provider(source).release
         revised_at = rows["revised_at"].to_numpy()
         if rows["revised_at"].null_count() < rows.height:  # of two prints that come out at once the revision is newer
@@ -134,7 +134,7 @@ class Market:
             revised_at = rows["revised_at"].to_numpy()
         delay = rows["delay"].to_numpy()
         known_at = rule.released_at(rows["period_date"]).to_numpy() + np.where(np.isnat(delay), _NO_TIME, delay)
-        return Prints(rows.select(_PRINTED), "period_date", np.fmax(known_at, revised_at))
+        return Prints(rows[_PRINTED], "period_date", np.fmax(known_at, revised_at))
 
 
 def first_prints(series_id: str, periods: pl.Series, values: npt.ArrayLike, source: str | None = None) -> pl.DataFrame:

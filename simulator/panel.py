@@ -125,7 +125,7 @@ class Panel:
 
     def bars(self, permid: str, now: datetime) -> pl.DataFrame:
         """Return the bars of an issue as traded, as shown at `now`: columns of `prices` without known_at."""
-        return self._bars[permid].newest(now) if permid in self._bars else _empty("prices").drop("known_at")
+        return self._bars[permid].newest(now)
 
     def prices_between(self, first: date, last: date) -> pl.DataFrame:
         """Return the rows of `prices` of the sessions from `first` to `last`, by session, else in their order."""
@@ -136,13 +136,11 @@ class Panel:
 
     def splits_of(self, permid: str, now: datetime) -> pl.DataFrame:
         """Return session_date, split_ratio of the splits whose first session has been printed by `now`."""
-        return self._splits[permid].all_of(now) if permid in self._splits else self.splits.clear().drop("permid")
+        return self._splits[permid].all_of(now)
 
     def dividends_of(self, permid: str, now: datetime) -> pl.DataFrame:
         """Return session_date, dividend_usd of the dividends whose ex-date has been printed by `now`."""
-        return (
-            self._dividends[permid].all_of(now) if permid in self._dividends else self.dividends.clear().drop("permid")
-        )
+        return self._dividends[permid].all_of(now)
 
     def issue(self, permid: str) -> dict[str, Any]:
         """Return the row of `issues` of a permid; KeyError when there is none."""
@@ -150,7 +148,7 @@ class Panel:
 
     def days_of(self, ticker: str, now: datetime) -> pl.DataFrame:
         """Return the days of a fund as its issuer printed them by `now`, oldest first, on the basis of each day."""
-        return self._days[ticker].newest(now) if ticker in self._days else _empty("fund_days").drop("known_at")
+        return self._days[ticker].newest(now)
 
     def weekly_flows_at(self, now: datetime) -> pl.DataFrame:
         """Return week_end_date, category, flow_usd_mn as published by `now`, by both."""
@@ -204,36 +202,39 @@ class Panel:
         return sessions[at], at
 
     @cached_property
-    def _bars(self) -> Mapping[str, Prints]:
-        return _printed(self.prices, "permid", "session_date")
+    def _bars(self) -> _Parts:
+        return _Parts(self.prices, "permid", "session_date")
 
     @cached_property
-    def _days(self) -> Mapping[str, Prints]:
-        return _printed(self.fund_days, "ticker", "report_date")
+    def _days(self) -> _Parts:
+        return _Parts(self.fund_days, "ticker", "report_date")
 
     @cached_property
-    def _splits(self) -> Mapping[str, Prints]:
+    def _splits(self) -> _Parts:
         return _events(self.splits)
 
     @cached_property
-    def _dividends(self) -> Mapping[str, Prints]:
+    def _dividends(self) -> _Parts:
         return _events(self.dividends)
 
 
-def _printed(rows: pl.DataFrame, key: str, period: str) -> Mapping[str, Prints]:
-    """Return the rows of each `key`; they have a column known_at."""
-    return {
-        str(name): Prints(part.drop("known_at"), period, part["known_at"].to_numpy())
-        for (name,), part in rows.partition_by(key, as_dict=True).items()
-    }
+class _Parts(dict[str, Prints]):
+    """Prints of each `key` of rows with a column known_at; of a key that has no rows, none."""
+
+    def __init__(self, rows: pl.DataFrame, key: str, period: str, *, keeps_key: bool = True) -> None:
+        for (name,), part in rows.partition_by(key, as_dict=True, include_key=keeps_key).items():
+            self[str(name)] = self._prints(part, period)
+        self._none = self._prints(rows.clear() if keeps_key else rows.clear().drop(key), period)
+
+    def __missing__(self, key: str) -> Prints:
+        return self._none
+
+    def _prints(self, part: pl.DataFrame, period: str) -> Prints:
+        told = [name for name in part.columns if name != "known_at"]
+        return Prints(part[told], period, part["known_at"].to_numpy())
 
 
-def _events(rows: pl.DataFrame) -> Mapping[str, Prints]:
+def _events(rows: pl.DataFrame) -> _Parts:
     """Return the splits or dividends of each issue: an event can be read with the bar of its day."""
     known_at = dataset("yahoo.prices").own_release.released_at(rows["session_date"])
-    return {
-        str(permid): Prints(part.drop("known_at"), "session_date", part["known_at"].to_numpy())
-        for (permid,), part in rows.with_columns(known_at.alias("known_at"))
-        .partition_by("permid", as_dict=True, include_key=False)
-        .items()
-    }
+    return _Parts(rows.with_columns(known_at.alias("known_at")), "permid", "session_date", keeps_key=False)

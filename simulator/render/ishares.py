@@ -15,7 +15,7 @@ from simulator.render.view import Request, Response, View, not_found, written
 
 _DOCUMENT = "/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
 _HOLDINGS = re.compile(r"/us/products/(\d+)/[^/]+/1467271812596\.ajax")
-_BOM = "\ufeff"
+_BOM = "\ufeff".encode()  # bytes: as text it would make every character of a document two bytes wide
 _HEAD = (
     '<?xml version="1.0"?>\n'
     '<ss:Workbook xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">\n'
@@ -61,7 +61,7 @@ def _document(view: View, fund: Fund) -> bytes | None:
             "Distributions": [["Record Date", "Ex-Date", "Payable Date", "Total Distribution"]],
         }
         parts = [_sheet(name, rows) for name, rows in sheets.items()]
-        return (_BOM + _HEAD + "".join(parts) + "</ss:Workbook>\n").encode()
+        return _BOM + "".join([_HEAD, *parts, "</ss:Workbook>\n"]).encode()
 
     return remembered(view, "ishares document", fund, days, made)
 
@@ -123,7 +123,7 @@ def _holdings_csv(view: View, fund: Fund) -> bytes | None:
         "\u00a0",
         '"The content is simulated and describes no real fund."',
     ]
-    return (_BOM + "\n".join(lines)).encode()
+    return _BOM + "\n".join(lines).encode()
 
 
 def _position_lines(holdings: Holdings) -> Iterable[str]:

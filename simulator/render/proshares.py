@@ -21,7 +21,7 @@ _COLUMNS = (
     "Date,ProShares Name,Ticker,NAV,Prior NAV,NAV Change (%),NAV Change ($),Shares Outstanding (000),"
     "Assets Under Management"
 )
-_BOM = "\ufeff"
+_BOM = "\ufeff".encode()
 
 
 def render(view: View, request: Request) -> Response:
@@ -35,7 +35,7 @@ def render(view: View, request: Request) -> Response:
 
 
 def _csv(lines: list[str]) -> Response:
-    return Response((_BOM + "\r\n".join(lines) + "\r\n").encode(), "text/csv")
+    return Response(_BOM + ("\r\n".join(lines) + "\r\n").encode(), "text/csv")
 
 
 def _history_lines(view: View, fund: Fund) -> list[str]:

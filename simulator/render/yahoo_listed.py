@@ -82,6 +82,8 @@ def _dividend_factor(traded: pl.DataFrame, dividends: pl.DataFrame) -> Column:
 
 
 def _dividends(rows: pl.DataFrame, later: Column) -> tuple[Days, list[dict[str, Any]]]:
+    if rows.is_empty():
+        return rows["session_date"].to_numpy(), []
     amounts = (rows["dividend_usd"] / pl.Series(later)).round(6)
     return rows["session_date"].to_numpy(), [{"amount": amount} for amount in amounts.to_list()]
 
