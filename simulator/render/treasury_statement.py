@@ -14,7 +14,7 @@ import polars as pl
 
 from simulator.render.treasury_flows import flows
 from simulator.render.treasury_lines import MILLIONS, TABLES, TEXT, Labels, Row, StatementTable
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, Span, View, not_found, within
 
 _FOLDER: Final = "/services/api/fiscal_service/v1/accounting/dts/"
 _BALANCE: Final = "operating_cash_balance"
@@ -22,8 +22,7 @@ _TGA_ERA = date(2021, 10, 1)
 _FOUR_ROW_ERA = date(2022, 4, 18)
 _LARGEST_PAGE = 10_000
 
-_Span = tuple[str, str]
-_ALWAYS: _Span = ("", "~")
+_ALWAYS: Span = ("", "~")
 
 _DATED = {
     "table_nbr": ("Table Number", *TEXT),
@@ -122,7 +121,7 @@ def _links(number: int, size: int, pages: int) -> dict[str, str | None]:
     }
 
 
-def _span(text: str) -> _Span:
+def _span(text: str) -> Span:
     """Return the first and the last day that a filter may let pass: rows of others need not be made."""
     first, last = _ALWAYS
     for field, name, value in (clause.split(":", 2) for clause in _clauses(text)):
@@ -131,12 +130,6 @@ def _span(text: str) -> _Span:
         elif field == "record_date" and name == "lte":
             last = min(last, value)
     return first, last
-
-
-def _within(days: pl.DataFrame, span: _Span) -> pl.DataFrame:
-    """Cut days as the filter does: by their text, whatever it compares it with."""
-    first, last = span
-    return days.filter(pl.col("period_date").cast(pl.String).is_between(pl.lit(first), pl.lit(last)))
 
 
 def _filtered(rows: list[Row], text: str, labels: Labels) -> list[Row]:
@@ -177,17 +170,17 @@ def _cell(name: str, row: Row) -> tuple[int, str]:
     return (int(row[name]), "") if name == "src_line_nbr" else (0, row[name])
 
 
-def _lines(view: View, table: StatementTable, span: _Span) -> list[Row]:
+def _lines(view: View, table: StatementTable, span: Span) -> list[Row]:
     return [
         {**row, "src_line_nbr": str(line), **_parts(on)}
-        for on, rows in table.rows(_within(flows(view), span))
+        for on, rows in table.rows(within(flows(view), span))
         for line, row in enumerate(rows, start=1)
     ]
 
 
-def _rows(view: View, span: _Span) -> list[Row]:
+def _rows(view: View, span: Span) -> list[Row]:
     """Return the table: one row a day to April 2022, then opening, deposits, withdrawals and closing."""
-    days = _within(_balances(view), span)
+    days = within(_balances(view), span)
     rows: list[Row] = []
     for day in days.iter_rows(named=True):
         record: date = day["period_date"]

@@ -17,6 +17,8 @@ from ingest.catalog.models import Provider, Series, SourceName
 from simulator.market import Market
 
 Made = TypeVar("Made")
+Span = tuple[str, str]
+"""The first and the last day of a question, as it writes them."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,12 @@ def printed(values: pl.Series, series: Series, provider: Provider, *, scale: flo
 def written(day: date, pattern: str) -> str:
     """Return a day in a publisher's way, as strftime has it. Histories of many funds have the same days."""
     return f"{day:{pattern}}"
+
+
+def within(days: pl.DataFrame, span: Span) -> pl.DataFrame:
+    """Cut rows to the days (`period_date`) that a question spans, by their texts: whatever it compares them with."""
+    first, last = span
+    return days.filter(pl.col("period_date").cast(pl.String).is_between(pl.lit(first), pl.lit(last)))
 
 
 def on_days(days: npt.NDArray[np.datetime64], frame: pl.DataFrame) -> npt.NDArray[np.float64]:
