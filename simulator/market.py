@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -13,9 +15,9 @@ import numpy.typing as npt
 import polars as pl
 
 from ingest.catalog import load_catalog
-from ingest.catalog.models import Catalog, SourceName
-from ingest.clock import naive_utc
+from ingest.catalog.models import Catalog, Provider, Series, SourceName
 from simulator.panel import Panel
+from simulator.prints import Prints
 
 MARKET_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType(
     {
@@ -29,19 +31,17 @@ MARKET_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType(
 )
 LATENT_SCHEMA: Final[Mapping[str, pl.DataType]] = MappingProxyType({"session_date": pl.Date(), "regime": pl.String()})
 
-_KNOWN_SCHEMA = {"period_date": pl.Date(), "value": pl.Float64()}
+_NO_TIME: Final = np.timedelta64(0, "us")
+_PRINTED: Final = ["period_date", "value"]
 _REMEMBERED = 128
-_VINTAGE_SCHEMA = {**_KNOWN_SCHEMA, "known_at": pl.Datetime("us")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Prints:
-    """All prints of one series by one publisher, ordered by period and then by the moment they can be read."""
+@dataclass(slots=True)
+class _Made:
+    """What was made for a key, None until it is; who asks meanwhile waits for it."""
 
-    frame: pl.DataFrame  # period_date, value, known_at
-    known_at: npt.NDArray[np.int64]  # microseconds of known_at, in the order of `frame`
-    in_time: npt.NDArray[np.int64]  # the same, sorted
-    is_revised: bool
+    thing: object = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Market:
@@ -65,82 +65,76 @@ class Market:
         self.panel = panel if panel is not None else Panel()
         self.recorded = recorded or {}
         self.catalog: Catalog = load_catalog()
-        self._by_series = {str(key[0]): part for key, part in self.rows.partition_by("series_id", as_dict=True).items()}
-        self._prints: dict[tuple[str, str], _Prints] = {}
-        self._made: dict[Hashable, object] = {}
+        self._rows = self.rows.partition_by("series_id", "source", as_dict=True)
+        self._prints: dict[tuple[str, str], Prints] = {}
+        self._pairs: dict[str, Mapping[str, tuple[Series, Provider]]] = {}
+        self._made: OrderedDict[Hashable, _Made] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def is_simulated(self) -> bool:
         """Say whether what it holds is made up, so that what it lacks may be too."""
         return not self.latent.is_empty()
 
+    def pairs(self, source: SourceName) -> Mapping[str, tuple[Series, Provider]]:
+        """Return the catalog's series of one publisher by the publisher's code."""
+        if source not in self._pairs:
+            self._pairs[source] = {
+                provider.code: (series, provider) for series, provider in self.catalog.of_source(source)
+            }
+        return self._pairs[source]
+
     def has(self, series_id: str, source: SourceName) -> bool:
         """Say whether this market ever prints the series through `source`."""
-        return self._of(series_id, source).frame.height > 0
+        return self._of(series_id, source).height > 0
 
     def known(self, series_id: str, source: SourceName, now: datetime) -> pl.DataFrame:
         """Return (period_date, value) as the publisher shows them at `now` (aware), oldest first."""
-        prints = self._of(series_id, source)
-        moment = np.datetime64(naive_utc(now), "us").astype(np.int64)
-        shown = prints.frame.filter(pl.Series(prints.known_at <= moment)).select("period_date", "value")
-        return shown.unique("period_date", keep="last", maintain_order=True) if prints.is_revised else shown
+        return self._of(series_id, source).newest(now)
 
     def state(self, series_id: str, source: SourceName, now: datetime) -> int:
         """Return how many prints can be read at `now`: the same number means the same answer."""
-        moment = np.datetime64(naive_utc(now), "us").astype(np.int64)
-        return int(np.searchsorted(self._of(series_id, source).in_time, moment, side="right"))
+        return self._of(series_id, source).count(now)
 
     def last_print(self, series_id: str, source: SourceName, now: datetime) -> datetime | None:
         """Return the moment (naive UTC) of the newest print that can be read at `now`, None before the first."""
-        count = self.state(series_id, source, now)
-        if count == 0:
-            return None
-        newest = np.datetime64(int(self._of(series_id, source).in_time[count - 1]), "us")
-        moment: datetime = newest.astype(datetime)
-        return moment
+        return self._of(series_id, source).last(now)
 
     def vintages(self, series_id: str, source: SourceName, now: datetime) -> pl.DataFrame:
         """Return every print that can be read at `now`: period_date, value, known_at (naive UTC), by both."""
         prints = self._of(series_id, source)
-        moment = np.datetime64(naive_utc(now), "us").astype(np.int64)
-        return prints.frame.filter(pl.Series(prints.known_at <= moment))
+        return prints.all_of(now).with_columns(pl.Series("known_at", prints.moments(now)))
 
     def remember(self, key: Hashable, make: Callable[[], object]) -> object:
-        """Return what was made for `key` before, or make it. Holds the last few only."""
-        made = self._made.get(key)
-        if made is None:
-            made = make()
-            if len(self._made) >= _REMEMBERED:
-                self._made.clear()
-            self._made[key] = made
-        return made
+        """Return what was made for `key` before, or make it, once however many ask. Holds the last few only."""
+        with self._lock:
+            made = self._made.setdefault(key, _Made())
+            self._made.move_to_end(key)
+            if len(self._made) > _REMEMBERED:
+                self._made.popitem(last=False)
+        with made.lock:
+            if made.thing is None:
+                made.thing = make()
+            return made.thing
 
-    def _of(self, series_id: str, source: SourceName) -> _Prints:
+    def _of(self, series_id: str, source: SourceName) -> Prints:
         key = (series_id, source)
         if key not in self._prints:
             self._prints[key] = self._prepare(series_id, source)
         return self._prints[key]
 
-    def _prepare(self, series_id: str, source: SourceName) -> _Prints:
-        rows = self._by_series.get(series_id, pl.DataFrame(schema=dict(MARKET_SCHEMA)))
-        own = rows.filter(pl.col("source") == source)
-        rows = own if own.height else rows.filter(pl.col("source").is_null())
-        if rows.is_empty():
-            empty = np.empty(0, dtype=np.int64)
-            return _Prints(pl.DataFrame(schema=_VINTAGE_SCHEMA), empty, empty, is_revised=False)
+    def _prepare(self, series_id: str, source: SourceName) -> Prints:
+        rows = self._rows.get((series_id, source), self._rows.get((series_id, None)))
+        if rows is None:
+            return Prints(self.rows.clear()[_PRINTED], "period_date", np.empty(0, dtype="datetime64[us]"))
         rule = self.catalog.by_id(series_id).provider(source).release
-        released = rule.released_at(rows["period_date"]) + rows["delay"].fill_null(timedelta(0))
-        rows = rows.with_columns(released.alias("released_at")).with_columns(
-            pl.max_horizontal("released_at", "revised_at").alias("known_at")
-        )
-        frame = rows.sort("period_date", "known_at", pl.col("revised_at"), nulls_last=False)
-        known_at = frame["known_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
-        return _Prints(
-            frame.select(*_VINTAGE_SCHEMA),
-            known_at,
-            np.sort(known_at),
-            is_revised=bool(frame["revised_at"].is_not_null().any()),
-        )
+        revised_at = rows["revised_at"].to_numpy()
+        if rows["revised_at"].null_count() < rows.height:  # of two prints that come out at once the revision is newer
+            rows = rows[np.argsort(revised_at.view(np.int64), kind="stable")]
+            revised_at = rows["revised_at"].to_numpy()
+        delay = rows["delay"].to_numpy()
+        known_at = rule.released_at(rows["period_date"]).to_numpy() + np.where(np.isnat(delay), _NO_TIME, delay)
+        return Prints(rows[_PRINTED], "period_date", np.fmax(known_at, revised_at))
 
 
 def first_prints(series_id: str, periods: pl.Series, values: npt.ArrayLike, source: str | None = None) -> pl.DataFrame:

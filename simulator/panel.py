@@ -13,11 +13,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ingest.catalog.funds import Fund
 from ingest.clock import NEW_YORK, naive_utc
 from ingest.dataset import dataset
+from simulator.prints import Prints
 
 _LONGEST_HALT: Final = timedelta(days=30)
 """A stock that is halted counts with its last close; one that long without any is left out."""
@@ -122,17 +125,22 @@ class Panel:
 
     def bars(self, permid: str, now: datetime) -> pl.DataFrame:
         """Return the bars of an issue as traded, as shown at `now`: columns of `prices` without known_at."""
-        return _shown(self._prices.get(permid), "prices", "session_date", now)
+        return self._bars[permid].newest(now)
+
+    def prices_between(self, first: date, last: date) -> pl.DataFrame:
+        """Return the rows of `prices` of the sessions from `first` to `last`, by session, else in their order."""
+        sessions, at = self._by_session
+        begins = np.searchsorted(sessions, np.datetime64(first), side="left")
+        ends = np.searchsorted(sessions, np.datetime64(last), side="right")
+        return self.prices[at[begins:ends]]
 
     def splits_of(self, permid: str, now: datetime) -> pl.DataFrame:
         """Return session_date, split_ratio of the splits whose first session has been printed by `now`."""
-        rows = self._splits.get(permid)
-        return _events(rows if rows is not None else self.splits.clear(), now)
+        return self._splits[permid].all_of(now)
 
     def dividends_of(self, permid: str, now: datetime) -> pl.DataFrame:
         """Return session_date, dividend_usd of the dividends whose ex-date has been printed by `now`."""
-        rows = self._dividends.get(permid)
-        return _events(rows if rows is not None else self.dividends.clear(), now)
+        return self._dividends[permid].all_of(now)
 
     def issue(self, permid: str) -> dict[str, Any]:
         """Return the row of `issues` of a permid; KeyError when there is none."""
@@ -140,7 +148,7 @@ class Panel:
 
     def days_of(self, ticker: str, now: datetime) -> pl.DataFrame:
         """Return the days of a fund as its issuer printed them by `now`, oldest first, on the basis of each day."""
-        return _shown(self._fund_days.get(ticker), "fund_days", "report_date", now)
+        return self._days[ticker].newest(now)
 
     def weekly_flows_at(self, now: datetime) -> pl.DataFrame:
         """Return week_end_date, category, flow_usd_mn as published by `now`, by both."""
@@ -158,8 +166,11 @@ class Panel:
         grown = (
             self.splits.filter(pl.col("session_date") <= day).group_by("permid").agg(pl.col("split_ratio").product())
         )
-        recent = pl.col("session_date").is_between(day - _LONGEST_HALT, day) & pl.col("close_usd").is_not_null()
-        closes = self.prices.filter(recent).sort("session_date", "known_at", descending=[True, False])
+        closes = (
+            self.prices_between(day - _LONGEST_HALT, day)
+            .drop_nulls("close_usd")
+            .sort("session_date", "known_at", descending=[True, False])
+        )
         closes = closes.unique("permid", keep="first", maintain_order=True).select("permid", "close_usd")
         shares = pl.col("shares_count") * pl.col("split_ratio").fill_null(1.0)
         return (
@@ -184,34 +195,46 @@ class Panel:
         return {row["permid"]: row for row in self.issues.iter_rows(named=True)}
 
     @cached_property
-    def _prices(self) -> dict[str, pl.DataFrame]:
-        return _parts(self.prices, "permid")
+    def _by_session(self) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
+        """Sorted session dates of all prices, and in which row each stands."""
+        sessions = self.prices["session_date"].to_numpy()
+        at = np.argsort(sessions, kind="stable")
+        return sessions[at], at
 
     @cached_property
-    def _splits(self) -> dict[str, pl.DataFrame]:
-        return _parts(self.splits, "permid")
+    def _bars(self) -> _Parts:
+        return _Parts(self.prices, "permid", "session_date")
 
     @cached_property
-    def _dividends(self) -> dict[str, pl.DataFrame]:
-        return _parts(self.dividends, "permid")
+    def _days(self) -> _Parts:
+        return _Parts(self.fund_days, "ticker", "report_date")
 
     @cached_property
-    def _fund_days(self) -> dict[str, pl.DataFrame]:
-        return _parts(self.fund_days, "ticker")
+    def _splits(self) -> _Parts:
+        return _events(self.splits)
+
+    @cached_property
+    def _dividends(self) -> _Parts:
+        return _events(self.dividends)
 
 
-def _parts(frame: pl.DataFrame, key: str) -> dict[str, pl.DataFrame]:
-    return {str(values[0]): part for values, part in frame.partition_by(key, as_dict=True).items()}
+class _Parts(dict[str, Prints]):
+    """Prints of each `key` of rows with a column known_at; of a key that has no rows, none."""
+
+    def __init__(self, rows: pl.DataFrame, key: str, period: str, *, keeps_key: bool = True) -> None:
+        for (name,), part in rows.partition_by(key, as_dict=True, include_key=keeps_key).items():
+            self[str(name)] = self._prints(part, period)
+        self._none = self._prints(rows.clear() if keeps_key else rows.clear().drop(key), period)
+
+    def __missing__(self, key: str) -> Prints:
+        return self._none
+
+    def _prints(self, part: pl.DataFrame, period: str) -> Prints:
+        told = [name for name in part.columns if name != "known_at"]
+        return Prints(part[told], period, part["known_at"].to_numpy())
 
 
-def _shown(rows: pl.DataFrame | None, name: str, period: str, now: datetime) -> pl.DataFrame:
-    """Return what can be read at `now`: of each period the newest row, oldest period first."""
-    if rows is None:
-        return _empty(name).drop("known_at")
-    known = rows.filter(pl.col("known_at") <= naive_utc(now)).sort(period, "known_at")
-    return known.unique(period, keep="last", maintain_order=True).drop("known_at")
-
-
-def _events(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    printed = dataset("yahoo.prices").own_release.released_at(rows["session_date"])
-    return rows.filter(printed <= naive_utc(now)).drop("permid").sort("session_date")
+def _events(rows: pl.DataFrame) -> _Parts:
+    """Return the splits or dividends of each issue: an event can be read with the bar of its day."""
+    known_at = dataset("yahoo.prices").own_release.released_at(rows["session_date"])
+    return _Parts(rows.with_columns(known_at.alias("known_at")), "permid", "session_date", keeps_key=False)

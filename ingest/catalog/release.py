@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.catalog.calendars import CalendarName, busday_calendar
+from ingest.catalog.zones import in_utc
 
 _LAGS = (
     "business_days",
@@ -76,18 +77,21 @@ class ReleaseRule(BaseModel):
     def released_at(self, periods: pl.Series) -> pl.Series:
         """Return the release moments of `periods` (Date) as naive UTC Datetime("us"), in the same order."""
         days = periods.cast(pl.Date).to_numpy().astype("datetime64[D]")
+        return pl.Series(periods.name, self._released(days))
+
+    def _released(self, days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
         moved = self._moved(days)
+        moved[np.isnat(days)] = np.datetime64("NaT")
         for period, day in self.exceptions.items():
             moved[days == np.datetime64(period)] = np.datetime64(day)
-        local = pl.Series(periods.name, moved).cast(pl.Datetime("us"))
-        local = local.dt.offset_by(f"{self.time.hour}h{self.time.minute}m")
-        released = local.dt.replace_time_zone(self.zone).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        inputs = [rule.released_at(periods) for rule in self.not_before]
-        if inputs:
-            released = pl.select(pl.max_horizontal(released, *inputs)).to_series()
+        released = in_utc(moved, self.time, self.zone)
+        for rule in self.not_before:
+            released = np.fmax(released, rule._released(days))
         for last, rule in sorted(self.until.items(), reverse=True):
-            released = rule.released_at(periods).zip_with(periods <= last, released)
-        return released.alias(periods.name)
+            is_earlier = days <= np.datetime64(last)
+            if is_earlier.any():
+                released[is_earlier] = rule._released(days[is_earlier])
+        return released
 
     def _moved(self, days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
         """Return the days on which the rule has the periods printed."""
@@ -122,5 +126,5 @@ class ReleaseRule(BaseModel):
 
     def released_at_one(self, period: date) -> datetime:
         """Return the release moment of one period, naive UTC."""
-        moment: datetime = self.released_at(pl.Series("period_date", [period]))[0]
+        moment: datetime = self._released(np.array([period], dtype="datetime64[D]"))[0].item()
         return moment

@@ -7,15 +7,18 @@ import re
 from datetime import date
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from simulator.render.cboe_chains import CHAIN, chain
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, View, not_found, on_days, written
 
 _HISTORY = re.compile(r"/api/global/us_indices/daily_prices/([A-Z0-9]+)_History\.csv")
 _ARCHIVE = re.compile(r"/resources/options/volume_and_call_put_ratios/(total|equity|index)pc\.csv")
 _DAILY = re.compile(r"/data/us/options/market_statistics/daily/(\d{4}-\d{2}-\d{2})_daily_options")
 
+_DAY: Final = "%m/%d/%Y"
 _FIELDS = ("OPEN", "HIGH", "LOW", "CLOSE")
 _ARCHIVE_FROM, _ARCHIVE_TO = date(2006, 11, 1), date(2019, 10, 4)
 _PADDED_SINCE = date(2012, 6, 1)
@@ -72,18 +75,18 @@ def _history(view: View, symbol: str) -> Response:
     if not columns or all(frame.is_empty() for frame in columns.values()):
         return _denied()
     if symbol in columns:
-        rows = [f"{day:%m/%d/%Y},{value:.6f}" for day, value in columns[symbol].iter_rows()]
+        rows = [f"{written(day, _DAY)},{value:.6f}" for day, value in columns[symbol].rows()]
         return _csv([f"DATE,{symbol}", *rows])
     close = columns["CLOSE"]
-    table = close.rename({"value": "CLOSE"})
-    for field in _FIELDS[:3]:
-        other = columns.get(field, close).rename({"value": field})
-        table = table.join(other, on="period_date", how="left")
-    rows = [
-        f"{day:%m/%d/%Y}," + ",".join("" if price is None else f"{price:.6f}" for price in bar)
-        for day, *bar in table.select("period_date", *_FIELDS).iter_rows()
-    ]
+    days = close["period_date"].to_numpy()
+    prices = [_prices(on_days(days, columns.get(field, close))) for field in _FIELDS]
+    shown = [written(day, _DAY) for day in days.tolist()]
+    rows = [",".join(cells) for cells in zip(shown, *prices, strict=True)]
     return _csv(["DATE,OPEN,HIGH,LOW,CLOSE", *rows])
+
+
+def _prices(values: npt.NDArray[np.float64]) -> list[str]:
+    return ["" if value != value else f"{value:.6f}" for value in values.tolist()]
 
 
 def _archive(view: View, group: str) -> Response:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from math import erf
 from typing import Any, Final
 from zlib import crc32
@@ -33,6 +34,8 @@ _STOCK_VOLATILITY: Final = 1.8
 _OPEN_INTEREST: Final = {"SPX": 9000.0, "SPY": 14000.0, "QQQ": 9000.0, "VIX": 30000.0}
 _STRIKES: Final = {"SPX": 12, "NDX": 8}  # on each side of the money
 _FEWER_STRIKES: Final = 6
+_NOT_LETTERS: Final = re.compile(r"\d")
+_ROOT_OF_TWO_PI: Final = np.sqrt(2 * np.pi)
 _DELAY: Final = timedelta(minutes=15)
 
 
@@ -68,6 +71,7 @@ def _spot(view: View, of: Underlying) -> float:
     return round((_close(view, "sp500_close") or 4000.0) * _OF_SPX.get(of.underlying, _STOCKS), 2)
 
 
+@lru_cache(maxsize=2)
 def _last_trade(shown_at: datetime) -> datetime:
     """Return the newest moment of trading that delayed quotes can show."""
     seen = shown_at - _DELAY
@@ -129,16 +133,16 @@ def _contract(symbol: str, spot: float, strike: float, years: float, atm: float,
     chance = np.random.default_rng(crc32(symbol.encode()))
     is_call = symbol[-9] == "C"
     away = float(np.log(strike / spot))
-    iv = round(float(np.clip(atm * (1 - 1.1 * away + 2.0 * away * away), 0.05, 4.0)), 4)
+    iv = round(min(max(atm * (1 - 1.1 * away + 2.0 * away * away), 0.05), 4.0), 4)
     spread = iv * years**0.5
     d1 = -away / spread + spread / 2
-    density = float(np.exp(-d1 * d1 / 2) / np.sqrt(2 * np.pi))
+    density = float(np.exp(-d1 * d1 / 2) / _ROOT_OF_TWO_PI)
     delta = _cdf(d1) - (0.0 if is_call else 1.0)
     value = spot * delta - strike * (_cdf(d1 - spread) - (0.0 if is_call else 1.0))
     is_quoted = value > 0.02 and abs(d1) < 3.2
-    at_round = 1.6 if strike % (10 ** np.floor(np.log10(spot))) < 1e-9 * spot else 1.0
-    leaning = np.exp(-(((away - (0.02 if is_call else -0.03)) / 0.045) ** 2))
-    most = _OPEN_INTEREST.get(re.split(r"\d", symbol)[0].rstrip("W"), 4000.0)
+    at_round = 1.6 if strike % _magnitude(spot) < 1e-9 * spot else 1.0
+    leaning = float(np.exp(-(((away - (0.02 if is_call else -0.03)) / 0.045) ** 2)))
+    most = _OPEN_INTEREST.get(_NOT_LETTERS.split(symbol, 1)[0].rstrip("W"), 4000.0)
     held = float(round(most * at_round * leaning * chance.uniform(0.4, 1.6)))
     return {
         "option": symbol,
@@ -165,6 +169,12 @@ def _contract(symbol: str, spot: float, strike: float, years: float, atm: float,
         "percent_change": 0.0,
         "prev_day_close": round(max(value, 0.01), 2),
     }
+
+
+@lru_cache(maxsize=64)
+def _magnitude(spot: float) -> float:
+    """Return the power of ten that `spot` begins with."""
+    return float(10 ** np.floor(np.log10(spot)))
 
 
 def _cdf(x: float) -> float:

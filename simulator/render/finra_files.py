@@ -140,8 +140,7 @@ def _weekly(view: View, week: date, kind: str) -> list[dict[str, Any]]:
 def _traded(view: View, first: date, last: date) -> pl.DataFrame:
     """Return session_date, ticker, volume of the sessions from `first` to `last`, each under its ticker of the day."""
     panel = view.market.panel
-    prices = panel.prices.filter(
-        pl.col("session_date").is_between(first, last),
+    prices = panel.prices_between(first, last).filter(
         pl.col("known_at") <= naive_utc(view.now),
         pl.col("volume_shares") > 0,
     )

@@ -25,8 +25,8 @@ def render(view: View, request: Request) -> Response:
     frame = _asked(shown(view, series, provider), request)
     texts = iter(printed(frame["value"].drop_nulls(), series, provider, scale=view.scale))
     lines = [f"observation_date,{code}"]
-    for period, gap in zip(frame["period_date"].to_list(), frame["value"].is_null().to_list(), strict=True):
-        lines.append(f"{period.isoformat()}," + ("" if gap else next(texts)))
+    for period, value in zip(frame["period_date"].cast(pl.String).to_list(), frame["value"].to_list(), strict=True):
+        lines.append(f"{period}," if value is None else f"{period},{next(texts)}")
     headers = {"Content-Disposition": f'attachment; filename="{code}.csv"'}
     return Response(("\n".join(lines) + "\n").encode(), "application/csv", headers=headers)
 

@@ -42,7 +42,11 @@ def shown(view: View, series: Series, provider: Provider) -> pl.DataFrame:
     frame = _rolled(view, series, provider, view.published(series, "fred"))
     if series.frequency == "weekly" or frame.is_empty():
         return frame
-    return frame.join(_periods(series, frame), on="period_date", how="full", coalesce=True).sort("period_date")
+    held = frame["period_date"].to_numpy()
+    periods = np.union1d(held, _periods(series, frame)["period_date"].to_numpy())
+    values = np.full(len(periods), np.nan)
+    values[np.searchsorted(periods, held)] = frame["value"].to_numpy()
+    return pl.DataFrame({"period_date": periods, "value": pl.Series(values, nan_to_null=True)})
 
 
 def vintages(view: View, series: Series, provider: Provider) -> pl.DataFrame:

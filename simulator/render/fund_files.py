@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import cast
@@ -81,7 +81,8 @@ def _members(view: View, fund: Fund) -> tuple[date, pl.DataFrame] | None:
     is_of_members = fund.category in ("us_equity_broad", "us_equity_sector") and view.market.panel.has_names
     if not is_of_members or as_of is None:
         return None
-    members = view.market.panel.capitalisation(as_of)
+    key = ("capitalisation", as_of)
+    members = cast(pl.DataFrame, view.market.remember(key, lambda: view.market.panel.capitalisation(as_of)))
     if fund.category == "us_equity_broad":
         return as_of, members
     title = _SECTOR_TITLES.get(fund.subcategory, fund.subcategory.replace("_", " ").title())
@@ -91,6 +92,6 @@ def _members(view: View, fund: Fund) -> tuple[date, pl.DataFrame] | None:
 def _as_of(now: datetime) -> date | None:
     today = now.astimezone(NEW_YORK).date()
     sessions = working_days("nyse", today - timedelta(days=14), today)
-    rule = dataset("ssga.holdings").own_release
-    out: Sequence[date] = [day for day in sessions if rule.released_at_one(day) <= naive_utc(now)]
+    released = dataset("ssga.holdings").own_release.released_at(pl.Series(sessions, dtype=pl.Date))
+    out = [day for day, moment in zip(sessions, released.to_list(), strict=True) if moment <= naive_utc(now)]
     return out[-1] if out else None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 import polars as pl
 
 from ingest.catalog.funds import Fund
 from simulator.render.fund_files import Holdings, days_of, fund_of, holdings_of, recorded, remembered
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, View, not_found, written
 
 _DOCUMENT = "/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
 _HOLDINGS = re.compile(r"/us/products/(\d+)/[^/]+/1467271812596\.ajax")
-_BOM = "\ufeff"
+_BOM = "\ufeff".encode()  # bytes: as text it would make every character of a document two bytes wide
 _HEAD = (
     '<?xml version="1.0"?>\n'
     '<ss:Workbook xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">\n'
@@ -23,6 +24,10 @@ _HEAD = (
 _COLUMNS = (
     "Ticker,Name,Sector,Asset Class,Market Value,Weight (%),Notional Value,Quantity,Price,Location,Exchange,Currency,"
     "FX Rate,Market Currency,Accrual Date"
+)
+_TEXT, _NUMBER = (
+    f'<ss:Cell ss:StyleID="Default"><ss:Data ss:Type="{kind}">{cell}</ss:Data></ss:Cell>'
+    for kind, cell in (("String", "%s"), ("Number", "%.10g"))
 )
 _VENUES = {"Q": "NASDAQ", "N": "New York Stock Exchange Inc."}
 
@@ -56,7 +61,7 @@ def _document(view: View, fund: Fund) -> bytes | None:
             "Distributions": [["Record Date", "Ex-Date", "Payable Date", "Total Distribution"]],
         }
         parts = [_sheet(name, rows) for name, rows in sheets.items()]
-        return (_BOM + _HEAD + "".join(parts) + "</ss:Workbook>\n").encode()
+        return _BOM + "".join([_HEAD, *parts, "</ss:Workbook>\n"]).encode()
 
     return remembered(view, "ishares document", fund, days, made)
 
@@ -67,8 +72,9 @@ def _historical_sheet(fund: Fund, days: pl.DataFrame) -> list[Sequence[Cell]]:
     rows: list[Sequence[Cell]] = [
         ["As Of", "NAV per Share", "Ex-Dividends", "Shares Outstanding", *(["Non-FV NAV"] if has_second else [])]
     ]
-    for day, nav, shares in days.select("report_date", "nav_usd", "shares_outstanding_count").iter_rows():
-        rows.append([f"{day:%b %d, %Y}", nav, "--", shares, *([nav] if has_second else [])])
+    for day, nav, shares in days.select("report_date", "nav_usd", "shares_outstanding_count").rows():
+        cells = (written(day, "%b %d, %Y"), nav, "--", shares)
+        rows.append((*cells, nav) if has_second else cells)
     return rows
 
 
@@ -87,16 +93,15 @@ def _positions_sheet(view: View, fund: Fund, as_of: str) -> list[Sequence[Cell]]
 def _sheet(name: str, rows: Iterable[Sequence[Cell]]) -> str:
     """Return a worksheet. Ampersands stay bare, as iShares leaves them: the text is not well-formed XML."""
     lines = [f'<ss:Worksheet ss:Name="{name}"><ss:Table>']
-    for row in rows:
-        cells = "".join(_cell(cell) for cell in row)
-        lines.append(f"<ss:Row>{cells}</ss:Row>")
+    lines += [_row(tuple(map(type, row))) % tuple(row) for row in rows]
     return "\n".join([*lines, "</ss:Table></ss:Worksheet>", ""])
 
 
-def _cell(cell: Cell) -> str:
-    kind = "String" if isinstance(cell, str) else "Number"
-    text = cell if isinstance(cell, str) else f"{cell:.10g}"
-    return f'<ss:Cell ss:StyleID="Default"><ss:Data ss:Type="{kind}">{text}</ss:Data></ss:Cell>'
+@cache
+def _row(kinds: tuple[type, ...]) -> str:
+    """Return the pattern of a row with cells of these types."""
+    cells = "".join(_TEXT if kind is str else _NUMBER for kind in kinds)
+    return f"<ss:Row>{cells}</ss:Row>"
 
 
 def _holdings_csv(view: View, fund: Fund) -> bytes | None:
@@ -118,7 +123,7 @@ def _holdings_csv(view: View, fund: Fund) -> bytes | None:
         "\u00a0",
         '"The content is simulated and describes no real fund."',
     ]
-    return (_BOM + "\n".join(lines)).encode()
+    return _BOM + "\n".join(lines).encode()
 
 
 def _position_lines(holdings: Holdings) -> Iterable[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, Span, View, not_found, within
 
 _RATES = re.compile(r"/api/rates/(?:secured|unsecured)/(sofr|effr)/(search|last/\d+)\.json")
 _RRP = re.compile(r"/api/rp/(?:results/search|reverserepo/all/results/last/(\d+))\.json")
@@ -25,13 +25,16 @@ Operation = dict[str, Any]
 def render(view: View, request: Request) -> Response:
     """Return rates or operations of the days asked for; days without a value have no row."""
     if found := _RATES.fullmatch(request.path):
-        rows = _rates(view, found.group(1))
+        rows = _rates(view, found.group(1), _span(request, found.group(2)))
         return _json({"refRates": _asked(rows, "effectiveDate", request, found.group(2))})
     if found := _RRP.fullmatch(request.path):
         if request.params.get("operationTypes", "reverserepo").lower() != "reverserepo":
             return _json({"repo": {"operations": []}})
-        rows = view.remember("operations", ["on_rrp"], "new_york_fed", lambda: list(_operations(view)))
         last = f"last/{found.group(1)}" if found.group(1) else "search"
+        span = _span(request, last)
+        rows = view.remember(
+            "operations", ["on_rrp"], "new_york_fed", lambda: list(_operations(view, span)), extra=span
+        )
         return _json({"repo": {"operations": _asked(rows, "operationDate", request, last)}})
     return not_found()
 
@@ -45,15 +48,22 @@ def _asked(rows: list[Operation], day: str, request: Request, how: str) -> list[
     rows = rows[::-1]
     if how.startswith("last/"):
         return rows[: int(how.removeprefix("last/"))]
-    first, last = request.params.get("startDate", ""), request.params.get("endDate", "9999")
+    first, last = _span(request, how)
     return [row for row in rows if first <= row[day] <= last]
 
 
-def _rates(view: View, name: str) -> list[Operation]:
+def _span(request: Request, how: str) -> Span:
+    """Return the first and the last day, as texts, that are asked for: rows of others need not be made."""
+    if how.startswith("last/"):
+        return "", "9999"
+    return request.params.get("startDate", ""), request.params.get("endDate", "9999")
+
+
+def _rates(view: View, name: str, span: Span) -> list[Operation]:
     if name == "sofr":
         ids = ["sofr", "sofr_99th_percentile", "sofr_volume"]
-        return view.remember("sofr", ids, "new_york_fed", lambda: list(_sofr(view)))
-    return view.remember("effr", ["effr"], "new_york_fed", lambda: list(_effr(view)))
+        return view.remember("sofr", ids, "new_york_fed", lambda: list(_sofr(view, span)), extra=span)
+    return view.remember("effr", ["effr"], "new_york_fed", lambda: list(_effr(view, span)), extra=span)
 
 
 def _revised(view: View, series_id: str) -> set[date]:
@@ -61,14 +71,14 @@ def _revised(view: View, series_id: str) -> set[date]:
     return set(prints.filter(prints["period_date"].is_duplicated())["period_date"].to_list())
 
 
-def _sofr(view: View) -> Iterator[Operation]:
+def _sofr(view: View, span: Span) -> Iterator[Operation]:
     rate = view.values("sofr", "new_york_fed")
     tail = view.values("sofr_99th_percentile", "new_york_fed").rename({"value": "tail"})
     volume = view.values("sofr_volume", "new_york_fed").rename({"value": "volume"})
     table = rate.join(tail, on="period_date", how="left").join(volume, on="period_date", how="left")
     revised = _revised(view, "sofr")
     has_tail = tail.height > 0
-    for day, value, top, traded in table.iter_rows():
+    for day, value, top, traded in within(table, span).iter_rows():
         low = round(value - 0.06, 2) if has_tail else "NA"
         yield {
             "effectiveDate": day.isoformat(),
@@ -87,9 +97,9 @@ def _whole(value: float) -> float | int:
     return int(value) if float(value).is_integer() else value
 
 
-def _effr(view: View) -> Iterator[Operation]:
+def _effr(view: View, span: Span) -> Iterator[Operation]:
     revised = _revised(view, "effr")
-    for day, value in view.values("effr", "new_york_fed").iter_rows():
+    for day, value in within(view.values("effr", "new_york_fed"), span).iter_rows():
         floor = math.floor(max(value, 0.0) / 0.25) * 0.25
         row: Operation = {"effectiveDate": day.isoformat(), "type": "EFFR", "percentRate": value}
         if day >= _MEDIAN_SINCE:
@@ -113,13 +123,14 @@ def _effr(view: View) -> Iterator[Operation]:
         yield row | {"revisionIndicator": "r" if day in revised else ""}
 
 
-def _operations(view: View) -> Iterator[Operation]:
+def _operations(view: View, span: Span) -> Iterator[Operation]:
     """Yield one overnight operation a day, and twice a year a small value exercise that is none of the policy's."""
-    exercised: set[tuple[int, int]] = set()
-    frame = view.values("on_rrp", "new_york_fed").with_columns(pl.col("value").round(0).cast(pl.Int64))
-    for day, amount in frame.iter_rows():
-        if day.month in _SMALL_VALUE_MONTHS and (day.year, day.month) not in exercised:
-            exercised.add((day.year, day.month))
+    frame = view.values("on_rrp", "new_york_fed").with_columns(
+        pl.col("value").round(0).cast(pl.Int64),
+        is_first=pl.col("period_date").dt.month_start().is_first_distinct(),
+    )
+    for day, amount, is_first in within(frame, span).iter_rows():
+        if is_first and day.month in _SMALL_VALUE_MONTHS:
             yield _operation(day, 10_000_000, serial=2, note="Small value exercise")
         yield _operation(day, amount, serial=1, note="")
 

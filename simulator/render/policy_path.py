@@ -30,6 +30,10 @@ def meetings() -> Days:
 
 def expected(view: View) -> pl.DataFrame:
     """Return session_date, rate (effective, percent) and step (percent a meeting) of each day that can be read."""
+    return view.remember("expected", ["effr", "us_2y_yield"], "fred", lambda: _expected(view))
+
+
+def _expected(view: View) -> pl.DataFrame:
     rate = view.values("effr", "fred").drop_nulls().rename({"value": "rate"})
     yields = view.values("us_2y_yield", "fred").drop_nulls().rename({"value": "two_years"})
     step = (pl.col("two_years") - pl.col("rate")) / _MEETINGS_A_YEAR

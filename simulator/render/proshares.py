@@ -12,7 +12,7 @@ from ingest.catalog.funds import Fund
 from ingest.clock import naive_utc
 from ingest.dataset import dataset
 from simulator.render.fund_files import days_of, fund_of
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, View, not_found, written
 from simulator.render.yahoo_listed import later_splits
 
 _HISTORY = re.compile(r"/etfdata/ByFund/([A-Z]+)-historical_nav\.csv")
@@ -21,7 +21,7 @@ _COLUMNS = (
     "Date,ProShares Name,Ticker,NAV,Prior NAV,NAV Change (%),NAV Change ($),Shares Outstanding (000),"
     "Assets Under Management"
 )
-_BOM = "\ufeff"
+_BOM = "\ufeff".encode()
 
 
 def render(view: View, request: Request) -> Response:
@@ -35,7 +35,7 @@ def render(view: View, request: Request) -> Response:
 
 
 def _csv(lines: list[str]) -> Response:
-    return Response((_BOM + "\r\n".join(lines) + "\r\n").encode(), "text/csv")
+    return Response(_BOM + ("\r\n".join(lines) + "\r\n").encode(), "text/csv")
 
 
 def _history_lines(view: View, fund: Fund) -> list[str]:
@@ -54,9 +54,9 @@ def _history_lines(view: View, fund: Fund) -> list[str]:
     ).with_columns(pl.col("nav").shift(-1).alias("before"))
     lines = [_COLUMNS]
     name = fund.title.removeprefix("ProShares ")
-    for day, nav, thousands, assets, before in table.iter_rows():
+    for day, nav, thousands, assets, before in table.rows():
         moved = ",," if before is None else f"{before:.4f},{(nav / before - 1) * 100:.2f},{nav - before:.4f}"
-        lines.append(f"{day:%m/%d/%Y},{name},{fund.ticker},{nav:.4f},{moved},{thousands:.0f},{assets:.2f}")
+        lines.append(f"{written(day, '%m/%d/%Y')},{name},{fund.ticker},{nav:.4f},{moved},{thousands:.0f},{assets:.2f}")
     return lines
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ingest.catalog.funds import Fund
 from simulator.render.fund_files import days_of, fund_of, holdings_of, recorded, remembered
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, View, not_found, written
 from simulator.render.workbook import CONTENT_TYPE, workbook
 
 _PATH = re.compile(r"/library-content/products/fund-data/etfs/us/(navhist|holdings-daily)-us-en-([a-z]+)\.xlsx")
@@ -40,7 +40,7 @@ def _history(view: View, fund: Fund) -> bytes | None:
     cells = days.select("report_date", "nav_usd", "shares_outstanding_count", "net_assets_usd")
 
     def made() -> bytes:
-        rows = ((f"{day:%d-%b-%Y}", *numbers) for day, *numbers in cells.iter_rows())
+        rows = ((written(day, "%d-%b-%Y"), *numbers) for day, *numbers in cells.rows())
         head = [["Fund Name:", fund.title], ["Ticker Symbol:", _ticker(fund)], []]
         return _workbook("navhist", [*head, ["Date", "NAV", "Shares Outstanding", "Total Net Assets"]], rows)
 

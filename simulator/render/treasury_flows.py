@@ -34,6 +34,10 @@ _COUPONS_SHARE: Final = 0.75  # of what is borrowed when they do
 
 def flows(view: View) -> pl.DataFrame:
     """Return per day, in whole millions: close, receipts, outlays, refunds and debt by kind; see the columns."""
+    return view.remember("flows", ["tga_daily"], "treasury", lambda: _flows(view))
+
+
+def _flows(view: View) -> pl.DataFrame:
     days = view.values("tga_daily", "treasury").with_columns(pl.col("value").round(0).alias("close"))
     days = days.with_columns((pl.col("close") - pl.col("close").shift(1).fill_null(pl.col("close"))).alias("change"))
     days = days.filter(pl.col("period_date") >= FIRST_DAY)

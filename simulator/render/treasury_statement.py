@@ -14,13 +14,15 @@ import polars as pl
 
 from simulator.render.treasury_flows import flows
 from simulator.render.treasury_lines import MILLIONS, TABLES, TEXT, Labels, Row, StatementTable
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, Span, View, not_found, within
 
 _FOLDER: Final = "/services/api/fiscal_service/v1/accounting/dts/"
 _BALANCE: Final = "operating_cash_balance"
 _TGA_ERA = date(2021, 10, 1)
 _FOUR_ROW_ERA = date(2022, 4, 18)
 _LARGEST_PAGE = 10_000
+
+_ALWAYS: Span = ("", "~")
 
 _DATED = {
     "table_nbr": ("Table Number", *TEXT),
@@ -64,11 +66,13 @@ def render(view: View, request: Request) -> Response:
         return not_found()  # what a folder of real payloads does not have is not made up
     params = request.params
     try:
+        span = _span(params.get("filter", ""))
         if name == _BALANCE:
-            labels, table = _LABELS, view.remember("statement", ["tga_daily"], "treasury", lambda: _rows(view))
+            labels, made = _LABELS, partial(_rows, view, span)
         else:
             labels = {"record_date": _LABELS["record_date"], **TABLES[name].labels, **_DATED}
-            table = view.remember(name, ["tga_daily"], "treasury", lambda: _lines(view, TABLES[name]))
+            made = partial(_lines, view, TABLES[name], span)
+        table = view.remember(name, ["tga_daily"], "treasury", made, extra=span)
         rows = _sorted(_filtered(table, params.get("filter", ""), labels), params.get("sort", "record_date"))
         fields = params["fields"].split(",") if "fields" in params else list(labels)
         number, size = int(params.get("page[number]", "1")), int(params.get("page[size]", "100"))
@@ -117,6 +121,17 @@ def _links(number: int, size: int, pages: int) -> dict[str, str | None]:
     }
 
 
+def _span(text: str) -> Span:
+    """Return the first and the last day that a filter may let pass: rows of others need not be made."""
+    first, last = _ALWAYS
+    for field, name, value in (clause.split(":", 2) for clause in _clauses(text)):
+        if field == "record_date" and name == "gte":
+            first = max(first, value)
+        elif field == "record_date" and name == "lte":
+            last = min(last, value)
+    return first, last
+
+
 def _filtered(rows: list[Row], text: str, labels: Labels) -> list[Row]:
     """Keep rows that meet every `field:op:value`; `in` takes a list in brackets."""
     for clause in _clauses(text):
@@ -155,17 +170,17 @@ def _cell(name: str, row: Row) -> tuple[int, str]:
     return (int(row[name]), "") if name == "src_line_nbr" else (0, row[name])
 
 
-def _lines(view: View, table: StatementTable) -> list[Row]:
+def _lines(view: View, table: StatementTable, span: Span) -> list[Row]:
     return [
         {**row, "src_line_nbr": str(line), **_parts(on)}
-        for on, rows in table.rows(flows(view))
+        for on, rows in table.rows(within(flows(view), span))
         for line, row in enumerate(rows, start=1)
     ]
 
 
-def _rows(view: View) -> list[Row]:
+def _rows(view: View, span: Span) -> list[Row]:
     """Return the table: one row a day to April 2022, then opening, deposits, withdrawals and closing."""
-    days = _balances(view)
+    days = within(_balances(view), span)
     rows: list[Row] = []
     for day in days.iter_rows(named=True):
         record: date = day["period_date"]

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TypeVar, cast
 from urllib.parse import parse_qs
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ingest.catalog.models import Provider, Series, SourceName
 from simulator.market import Market
 
 Made = TypeVar("Made")
+Span = tuple[str, str]
+"""The first and the last day of a question, as it writes them."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ class View:
         """Say whether the publisher states another unit than it did."""
         return self.scale != 1.0
 
-    def pairs(self, source: SourceName) -> dict[str, tuple[Series, Provider]]:
+    def pairs(self, source: SourceName) -> Mapping[str, tuple[Series, Provider]]:
         """Return the catalog's series of one publisher by the publisher's code."""
-        return {provider.code: (series, provider) for series, provider in self.market.catalog.of_source(source)}
+        return self.market.pairs(source)
 
     def published(self, series: Series, source: SourceName) -> pl.DataFrame:
         """Return (period_date, value) in the publisher's unit, oldest first."""
@@ -81,7 +85,8 @@ class View:
     def in_unit(self, frame: pl.DataFrame, series: Series, source: SourceName) -> pl.DataFrame:
         """Turn values of the mart into the publisher's unit, and cut what a fault hides."""
         factor = self.market.catalog.factor(series.provider(source).unit, series.unit)
-        frame = frame.with_columns((pl.col("value") / factor * self.scale).round(9))
+        values = (frame["value"] / factor * self.scale).round(9)
+        frame = pl.DataFrame([values if column.name == "value" else column for column in frame.get_columns()])
         return frame if self.since is None else frame.filter(pl.col("period_date") >= self.since)
 
     def remember(
@@ -137,7 +142,33 @@ def printed(values: pl.Series, series: Series, provider: Provider, *, scale: flo
     decimals = series.simulate.get("decimals", _DECIMALS_OF.get(series.id, _DECIMALS.get(provider.unit, 2)))
     if scale != 1.0:
         return [repr(value) for value in values.to_list()]
-    return [f"{value:.{decimals}f}" for value in values.to_list()]
+    pattern = f"%.{decimals}f"
+    return [pattern % value for value in values.to_list()]
+
+
+@cache
+def written(day: date, pattern: str) -> str:
+    """Return a day in a publisher's way, as strftime has it. Histories of many funds have the same days."""
+    return f"{day:{pattern}}"
+
+
+def within(days: pl.DataFrame, span: Span) -> pl.DataFrame:
+    """Cut rows to the days (`period_date`) that a question spans, by their texts: whatever it compares them with."""
+    first, last = span
+    return days.filter(pl.col("period_date").cast(pl.String).is_between(pl.lit(first), pl.lit(last)))
+
+
+def on_days(days: npt.NDArray[np.datetime64], frame: pl.DataFrame) -> npt.NDArray[np.float64]:
+    """Return for each day the value that `frame` (period_date, value; oldest first) has for it, NaN where none."""
+    found, values = frame["period_date"].to_numpy(), frame["value"].to_numpy()
+    if np.array_equal(days, found):
+        return values
+    at = np.searchsorted(found, days)
+    is_there = at < len(found)
+    is_there[is_there] = found[at[is_there]] == days[is_there]
+    placed = np.full(len(days), np.nan)
+    placed[is_there] = values[at[is_there]]
+    return placed
 
 
 def not_found() -> Response:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 from typing import Final
 from zlib import crc32
 
@@ -20,6 +22,8 @@ _HEADER: Final = "id,state,company,company_canonical,location,employees_affected
 _STATES: Final = re.findall("..", "CAOHWANJILMDORNEIAUTGAINSCWITNKYAZNYMIRIKSOKCOFLNCTXALPACTVTMT")
 _STATES_AT_FIRST: Final = 16
 _FIRST_YEAR: Final = 2012
+_PLACES: Final = ("Harbour", "Summit", "Prairie", "Cedar", "Union")
+_TRADES: Final = ("Mills", "Foods")
 _CLAIMS_A_NOTICE: Final = 9_000  # a month's mean of weekly claims brings so many notices
 _BLANK: Final = 0.06  # share of headcounts and of notice dates that states leave out
 
@@ -54,22 +58,26 @@ def _notices(view: View) -> bytes:
     return text.getvalue().encode()
 
 
+@cache
 def _of_month(month: date, count: int) -> list[tuple[date, list[str | int]]]:
     """Return the notices of a month, the day of each first; more states report as the years go by."""
     chance = np.random.default_rng(crc32(f"warn {month}".encode()))
     states = _STATES[: min(_STATES_AT_FIRST + (month.year - _FIRST_YEAR), len(_STATES))]
     found: list[tuple[date, list[str | int]]] = []
     for _ in range(count):
-        name = (
-            f"{chance.choice(['Harbour', 'Summit', 'Prairie', 'Cedar', 'Union'])} {chance.choice(['Mills', 'Foods'])}"
-        )
+        name = f"{_one_of(_PLACES, chance)} {_one_of(_TRADES, chance)}"
         day = month + timedelta(days=int(chance.integers(0, 28)))
         workers = "" if chance.random() < _BLANK else int(np.exp(chance.normal(4.3, 0.8)))
         noticed = "" if chance.random() < _BLANK else str(day)
-        state = str(chance.choice(states))
+        state = _one_of(states, chance)
         effective = str(day + timedelta(days=60))
         found.append((day, [state, f"{name}, Inc.", name, "", workers, noticed, effective, "layoff"]))
     return found
+
+
+def _one_of(names: Sequence[str], chance: np.random.Generator) -> str:
+    """Return one of some names: what choice() draws, which would first make an array of them."""
+    return names[int(chance.integers(len(names)))]
 
 
 HOSTS: Final = {"github.com": redirect, "release-assets.githubusercontent.com": asset}

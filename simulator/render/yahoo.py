@@ -13,10 +13,15 @@ from typing import Any, Final
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-import polars as pl
+import numpy as np
+import numpy.typing as npt
 
+from ingest.catalog.zones import in_utc
 from simulator.render import yahoo_futures, yahoo_listed
-from simulator.render.view import Request, Response, View, not_found
+from simulator.render.view import Request, Response, View, not_found, on_days
+from simulator.render.yahoo_bars import PRICES, Bars, Days
+
+_Stamps = npt.NDArray[np.int64]
 
 _CHART = re.compile(r"/v8/finance/chart/([^/]+)")
 
@@ -53,7 +58,6 @@ _HOURS = {
     "every_day": ("UTC", time(0, 0), time(23, 59)),
 }
 """Zone and hours by the calendar of a series; New York's for any other."""
-_FIELDS = ("open", "high", "low", "close")
 
 
 def render(view: View, request: Request) -> Response:
@@ -78,42 +82,37 @@ def _problem(code: str, description: str, status: int) -> Response:
 
 def _chart(view: View, symbol: str, request: Request) -> Response:
     instrument, venue, bars, events = _found(view, symbol)
-    if instrument is None or bars.is_empty():
+    if instrument is None or bars is None or not len(bars.days):
         return _problem("Not Found", "No data found, symbol may be delisted", 404)
     if request.params.get("interval", "1d") != "1d":
         return _problem("Bad Request", "the stand-in has daily bars only", 422)
-    stamps = _stamps(bars["period_date"], instrument)
-    bars = bars.with_columns(stamps.alias("stamp"))
-    asked = _asked(bars, request)
+    stamps = _stamps(bars.days, instrument)
+    first, last = _asked(stamps, request)
     result: dict[str, Any] = {"meta": _meta(view, symbol, instrument, venue, bars, request)}
     quote: dict[str, Any] = {}
     adjusted: dict[str, Any] = {}
-    if asked.height:
-        result["timestamp"] = asked["stamp"].to_list()
-        told = _told(events, asked, instrument, request.params.get("events", ""))
+    if first < last:
+        result["timestamp"] = stamps[first:last].tolist()
+        told = _told(events, stamps[first:last], instrument, request.params.get("events", ""))
         if told:
             result["events"] = told
-        quote = {name: asked[name].to_list() for name in (*_FIELDS, "volume")}
-        adjusted = {"adjclose": asked["adjclose"].to_list()}
+        quote = {name: bars.shown(name, first, last) for name in (*PRICES, "volume")}
+        adjusted = {"adjclose": bars.shown("adjclose", first, last)}
     result["indicators"] = {"quote": [quote], "adjclose": [adjusted]}
     return _json({"chart": {"result": [result], "error": None}})
 
 
-def _found(view: View, symbol: str) -> tuple[_Instrument | None, tuple[str, str], pl.DataFrame, yahoo_listed.Events]:
-    """Return what a symbol is, its venue, its bars (period_date, prices, volume, adjclose) and its events."""
+def _found(view: View, symbol: str) -> tuple[_Instrument | None, tuple[str, str], Bars | None, yahoo_listed.Events]:
+    """Return what a symbol is, its venue, its bars and its events."""
     instrument = _instrument(view, symbol)
     if instrument is not None:
-        bars = _bars(view, symbol)
-        if bars is None:
-            return None, _VENUES[instrument.kind], pl.DataFrame(), {}
-        bars = bars.with_columns(pl.lit(0).alias("volume"), pl.col("close").alias("adjclose"))
-        return instrument, _VENUES[instrument.kind], bars, {}
+        return instrument, _VENUES[instrument.kind], _bars(view, symbol), {}
     futures = yahoo_futures.bars(view, symbol)
     if futures is not None:
-        return _FUTURE, _VENUES["FUTURE"], futures, {}
+        return _FUTURE, _VENUES["FUTURE"], Bars.of(futures), {}
     listing = yahoo_listed.listing(view, symbol)
     if listing is None:
-        return None, _VENUES["N"], pl.DataFrame(), {}
+        return None, _VENUES["N"], None, {}
     instrument = _Instrument("USD", listing.kind, listing.name, *_NEW_YORK)
     venue = _VENUES.get(listing.exchange, ("PCX", "NYSEArca"))
     return instrument, venue, listing.bars, listing.events
@@ -131,72 +130,75 @@ def _instrument(view: View, symbol: str) -> _Instrument | None:
     return _Instrument(provider.unit, kind, series.title, *_HOURS.get(str(series.calendar), _NEW_YORK))
 
 
-def _told(events: yahoo_listed.Events, asked: pl.DataFrame, instrument: _Instrument, kinds: str) -> dict[str, Any]:
+def _told(events: yahoo_listed.Events, asked: _Stamps, instrument: _Instrument, kinds: str) -> dict[str, Any]:
     """Return the events of the kinds asked for whose day lies between the first and the last bar."""
     told: dict[str, Any] = {}
     for name, word in (("dividends", "div"), ("splits", "split")):
-        rows = events.get(name)
-        if rows is None or word not in kinds:
+        if name not in events or word not in kinds:
             continue
-        rows = rows.with_columns(_stamps(rows["period_date"], instrument).alias("date"))
-        rows = rows.filter(pl.col("date").is_between(asked["stamp"][0], asked["stamp"][-1])).drop("period_date")
-        if rows.height:
-            told[name] = {str(row["date"]): row for row in rows.iter_rows(named=True)}
+        days, rows = events[name]
+        stamps = _stamps(days, instrument)
+        shown = [
+            {**row, "date": stamp}
+            for row, stamp in zip(rows, stamps.tolist(), strict=True)
+            if asked[0] <= stamp <= asked[-1]
+        ]
+        if shown:
+            told[name] = {str(row["date"]): row for row in shown}
     return told
 
 
-def _asked(bars: pl.DataFrame, request: Request) -> pl.DataFrame:
+def _asked(stamps: _Stamps, request: Request) -> tuple[int, int]:
+    """Return the first row that is asked for, and the one after the last."""
     if "period1" in request.params:
         first, last = int(float(request.params["period1"])), int(float(request.params.get("period2", 2**40)))
-        return bars.filter((pl.col("stamp") >= first) & (pl.col("stamp") < last))
+        return int(np.searchsorted(stamps, first)), int(np.searchsorted(stamps, last))
     spans = {"1d": 1, "5d": 5, "1mo": 22, "3mo": 65, "6mo": 130, "1y": 260, "2y": 520, "5y": 1300, "10y": 2600}
-    return bars.tail(spans.get(request.params.get("range", "max"), bars.height))
+    return max(len(stamps) - spans.get(request.params.get("range", "max"), len(stamps)), 0), len(stamps)
 
 
-def _bars(view: View, symbol: str) -> pl.DataFrame | None:
-    """Return period_date, open, high, low, close. A symbol collected by its close only has bars of one price."""
+def _bars(view: View, symbol: str) -> Bars | None:
+    """Return the bars of a symbol of the catalog. One that is collected by its close only has bars of one price."""
     columns = {
-        code.split("/")[1]: (series, view.published(series, "yahoo"))
+        code.split("/")[1]: view.published(series, "yahoo")
         for code, (series, _) in view.pairs("yahoo").items()
         if code.split("/")[0] == symbol
     }
     if "close" not in columns:
         return None
-    table = columns["close"][1].rename({"value": "close"})
-    for name in _FIELDS[:3]:
-        other = columns[name][1] if name in columns else columns["close"][1]
-        table = table.join(other.rename({"value": name}), on="period_date", how="left")
-    return table.select("period_date", *_FIELDS)
+    days = columns["close"]["period_date"].to_numpy()
+    prices = {name: on_days(days, columns.get(name, columns["close"])) for name in PRICES}
+    return Bars(days, {**prices, "volume": np.zeros(len(days)), "adjclose": prices["close"]})
 
 
-def _stamps(days: pl.Series, instrument: _Instrument) -> pl.Series:
-    local = days.cast(pl.Datetime("us")).dt.offset_by(f"{instrument.opens.hour}h{instrument.opens.minute}m")
-    return local.dt.replace_time_zone(instrument.zone).dt.epoch("s")
+def _stamps(days: Days, instrument: _Instrument) -> _Stamps:
+    return in_utc(days, instrument.opens, instrument.zone).astype("datetime64[s]").astype(np.int64)
 
 
 def _meta(
-    view: View, symbol: str, instrument: _Instrument, venue: tuple[str, str], bars: pl.DataFrame, request: Request
+    view: View, symbol: str, instrument: _Instrument, venue: tuple[str, str], bars: Bars, request: Request
 ) -> dict[str, Any]:
     zone = ZoneInfo(instrument.zone)
     now = view.now.astimezone(zone)
-    last: date = bars["period_date"][-1]
+    last: date = bars.days[-1].item()
     closed = datetime.combine(last, instrument.closes, zone)
     offset = int((now.utcoffset() or timedelta()).total_seconds())
-    price = bars["close"][-1]
+    newest = len(bars.days) - 1
+    (price,), (volume,) = (bars.shown(name, newest, newest + 1) for name in ("close", "volume"))
     return {
         "currency": "GBp" if view.is_rescaled else instrument.currency,
         "symbol": symbol,
         "exchangeName": venue[0],
         "fullExchangeName": venue[1],
         "instrumentType": instrument.kind,
-        "firstTradeDate": bars["stamp"][0],
+        "firstTradeDate": int(_stamps(bars.days[:1], instrument)[0]),
         "regularMarketTime": int(closed.timestamp()),
         "hasPrePostMarketData": False,
         "gmtoffset": offset,
         "timezone": now.tzname(),
         "exchangeTimezoneName": instrument.zone,
         "regularMarketPrice": price,
-        "regularMarketVolume": bars["volume"][-1],
+        "regularMarketVolume": volume,
         "longName": instrument.name,
         "shortName": instrument.name,
         "chartPreviousClose": price,

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from simulator.render.view import View
+from simulator.render.yahoo_bars import PRICES, Bars, Column, Days
 
-Events = Mapping[str, pl.DataFrame]
-"""dividends (period_date, amount) and splits (period_date, numerator, denominator, splitRatio)."""
-
-_PRICES = ("open", "high", "low", "close")
+Events = Mapping[str, tuple[Days, list[dict[str, Any]]]]
+"""Days and what is told of each: of `dividends` the amount, of `splits` numerator, denominator and splitRatio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One symbol: what it is, and its bars (period_date, open, high, low, close, volume, adjclose), oldest first."""
+    """One symbol: what it is, its bars and its events, oldest first."""
 
     kind: str
     name: str
     exchange: str
-    bars: pl.DataFrame
+    bars: Bars
     events: Events
 
 
@@ -35,63 +35,67 @@ def listing(view: View, symbol: str) -> Listing | None:
     if permid is None:
         return None
     told = panel.issue(permid)
-    bars = panel.bars(permid, view.now)
+    traded = panel.bars(permid, view.now)
+    days = traded["session_date"].to_numpy()
     if view.since is not None:
-        bars = bars.filter(pl.col("session_date") >= view.since)
+        traded = traded.tail(int((days >= np.datetime64(view.since)).sum()))
+        days = traded["session_date"].to_numpy()
     splits, dividends = panel.splits_of(permid, view.now), panel.dividends_of(permid, view.now)
-    later = later_splits(bars["session_date"], splits)
-    paid_later = later_splits(dividends["session_date"], splits)
-    basis = pl.Series("basis", later)
-    shown = bars.select(
-        pl.col("session_date").alias("period_date"),
-        *((_float32(pl.col(f"{name}_usd") / basis * view.scale)).alias(name) for name in _PRICES),
-        (pl.col("volume_shares") * basis).round().cast(pl.Int64).alias("volume"),
-    )
-    adjusted = shown["close"] * _dividend_factor(bars, dividends)
+    later = later_splits(traded["session_date"], splits)
+    columns = {name: _float32(traded[f"{name}_usd"].to_numpy() / later * view.scale) for name in PRICES}
+    columns["volume"] = np.round(traded["volume_shares"].to_numpy() * later)
+    columns["adjclose"] = _float32(columns["close"] * _dividend_factor(traded, dividends))
     return Listing(
         kind="EQUITY" if told["sector"] is not None else "ETF",
         name=str(told["company_name"]),
         exchange=str(told["exchange"]),
-        bars=shown.with_columns(_float32(adjusted).alias("adjclose")),
-        events={"dividends": _dividends(dividends, paid_later), "splits": _splits(splits)},
+        bars=Bars(days, columns),
+        events={
+            "dividends": _dividends(dividends, later_splits(dividends["session_date"], splits)),
+            "splits": _splits(splits),
+        },
     )
 
 
-def later_splits(days: pl.Series, splits: pl.DataFrame) -> np.typing.NDArray[np.float64]:
+def later_splits(days: pl.Series, splits: pl.DataFrame) -> Column:
     """Return for each day the product of the split ratios (session_date, split_ratio) after it."""
     on, ratios = splits["session_date"].to_numpy(), splits["split_ratio"].to_numpy()
     products = np.concatenate([np.cumprod(ratios[::-1])[::-1], np.ones(1)])
     return products[np.searchsorted(on, days.to_numpy(), side="right")]
 
 
-def _float32(values: pl.Expr | pl.Series) -> pl.Expr | pl.Series:
-    return values.cast(pl.Float32).cast(pl.Float64)
+def _float32(values: Column) -> Column:
+    return values.astype(np.float32).astype(np.float64)
 
 
-def _dividend_factor(bars: pl.DataFrame, dividends: pl.DataFrame) -> pl.Series:
+def _dividend_factor(traded: pl.DataFrame, dividends: pl.DataFrame) -> Column:
     """Return what a close is multiplied by for the dividends after it: 1 - dividend / close before, each."""
-    closes = bars["close_usd"].fill_null(strategy="forward").to_numpy()
-    days = bars["session_date"].to_numpy()
+    days, closes = traded["session_date"].to_numpy(), traded["close_usd"].to_numpy()
     steps = np.ones(len(days) + 1)
     at = np.searchsorted(days, dividends["session_date"].to_numpy())
     is_inside = (at > 0) & (at < len(days))
     at, paid = at[is_inside], dividends["dividend_usd"].to_numpy()[is_inside]
-    steps[at] = 1.0 - paid / closes[at - 1]
-    return pl.Series(np.cumprod(steps[::-1])[::-1][1:])
+    newest = np.maximum.accumulate(np.where(np.isnan(closes), 0, np.arange(len(closes))))  # the last that is not empty
+    steps[at] = 1.0 - paid / closes[newest[at - 1]]
+    factor: Column = np.cumprod(steps[::-1], dtype=np.float64)[::-1][1:]
+    return factor
 
 
-def _dividends(rows: pl.DataFrame, later: np.typing.NDArray[np.float64]) -> pl.DataFrame:
-    amount = pl.col("dividend_usd") / pl.Series(later)
-    return rows.select(pl.col("session_date").alias("period_date"), amount.round(6).alias("amount"))
+def _dividends(rows: pl.DataFrame, later: Column) -> tuple[Days, list[dict[str, Any]]]:
+    if rows.is_empty():
+        return rows["session_date"].to_numpy(), []
+    amounts = (rows["dividend_usd"] / pl.Series(later)).round(6)
+    return rows["session_date"].to_numpy(), [{"amount": amount} for amount in amounts.to_list()]
 
 
-def _splits(rows: pl.DataFrame) -> pl.DataFrame:
+def _splits(rows: pl.DataFrame) -> tuple[Days, list[dict[str, Any]]]:
     ratios = [Fraction(ratio).limit_denominator(1000) for ratio in rows["split_ratio"].to_list()]
-    return pl.DataFrame(
+    told = [
         {
-            "period_date": rows["session_date"],
-            "numerator": pl.Series([ratio.numerator for ratio in ratios], dtype=pl.Int64),
-            "denominator": pl.Series([ratio.denominator for ratio in ratios], dtype=pl.Int64),
-            "splitRatio": pl.Series([f"{ratio.numerator}:{ratio.denominator}" for ratio in ratios], dtype=pl.String),
+            "numerator": ratio.numerator,
+            "denominator": ratio.denominator,
+            "splitRatio": f"{ratio.numerator}:{ratio.denominator}",
         }
-    )
+        for ratio in ratios
+    ]
+    return rows["session_date"].to_numpy(), told

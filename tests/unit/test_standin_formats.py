@@ -486,6 +486,30 @@ def test_reverse_repo_results(stand_in: StandIn):
     assert last["repo"]["operations"][0]["operationDate"] == "2026-11-18"
 
 
+@pytest.mark.parametrize(
+    ("search", "whole", "day"),
+    [
+        ("rates/secured/sofr/search.json?", "rates/secured/sofr/last/9999.json", "effectiveDate"),
+        ("rates/unsecured/effr/search.json?", "rates/unsecured/effr/last/9999.json", "effectiveDate"),
+        ("rp/results/search.json?", "rp/reverserepo/all/results/last/9999.json", "operationDate"),
+    ],
+)
+# from the first day of a month of small value exercises on; from its second; none
+@pytest.mark.parametrize(
+    "span", [("2026-03-02", "2026-09-30"), ("2026-03-03", "2026-08-31"), ("2027-01-01", "2027-02-01")]
+)
+def test_a_search_finds_what_the_whole_history_has_of_its_days(
+    stand_in: StandIn, search: str, whole: str, day: str, span: tuple[str, str]
+) -> None:
+    def rows(path: str) -> list[dict[str, object]]:
+        (answer,) = json.loads(ask(stand_in, f"/markets.newyorkfed.org/api/{path}").body).values()
+        found: list[dict[str, object]] = answer["operations"] if search.startswith("rp/") else answer
+        return found
+
+    asked = rows(f"{search}startDate={span[0]}&endDate={span[1]}")
+    assert asked == [row for row in rows(whole) if span[0] <= str(row[day]) <= span[1]]
+
+
 # ---- www.mof.go.jp ---------------------------------------------------------------------------------------------
 
 MOF = "/www.mof.go.jp/english/policy/jgbs/reference/interest_rate"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import polars as pl
 import pytest
@@ -126,6 +128,25 @@ def test_vintages_hold_every_print_that_could_be_read():
     last = vintages.unique("period_date", keep="last", maintain_order=True).select("period_date", "value")
     assert last.equals(market().known("nfci", "fred", now))
     assert market().state("nfci", "fred", now) == vintages.height
+
+
+def test_what_is_made_is_made_once_while_many_ask_and_the_longest_unasked_is_forgotten() -> None:
+    made: list[int] = []
+    small = Market(rows())
+
+    def make(number: int) -> int:
+        made.append(number)
+        return number
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: small.remember("one", lambda: make(1)), range(40))) == {1}
+    assert made == [1]
+    for number in range(2, 250):
+        assert small.remember(number, partial(make, number)) == number
+        assert small.remember("one", lambda: make(1)) == 1
+    assert made == list(range(1, 250))
+    small.remember(2, lambda: make(-2))
+    assert made[-1] == -2
 
 
 def test_a_moment_without_a_zone_is_refused():

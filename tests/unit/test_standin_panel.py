@@ -524,6 +524,15 @@ def test_ssga_holdings_add_up(stand_in: StandIn):
     assert ask(stand_in, f"{SSGA}/navhist-us-en-ivv.xlsx").status == 404
 
 
+@pytest.mark.parametrize(("first", "last"), [(RESTATED[1], RESTATED[1]), (date(2026, 9, 5), date(2026, 9, 30))])
+def test_prices_between_two_days_are_those_a_filter_finds_in_their_order(first: date, last: date) -> None:
+    found = panel().prices_between(first, last)
+    expected = panel().prices.filter(pl.col("session_date").is_between(first, last))
+    assert found["session_date"].is_sorted()
+    assert found.equals(expected.sort("session_date", maintain_order=True))
+    assert panel().prices_between(last, first - timedelta(days=9)).is_empty()
+
+
 def test_a_halted_stock_stays_among_the_holdings_at_its_last_close(stand_in: StandIn):
     ticker, first, _ = HALTED
     stand_in.set_now(new_york(f"{first + timedelta(days=1)}T08:00"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -52,6 +52,29 @@ def test_the_flows_of_a_day_are_the_change_of_its_balance(stand_in: StandIn) -> 
         assert by_line == total == closing[on] - before
         assert deposits == stated[on]
         before = closing[on]
+
+
+@pytest.mark.parametrize("table", ["operating_cash_balance", "income_tax_refunds_issued"])
+@pytest.mark.parametrize(
+    ("clauses", "passes"),
+    [
+        ("record_date:gte:2026-10-30,record_date:gte:2026-11-05", lambda day: day >= "2026-11-05"),
+        ("record_date:lte:2021-10-06", lambda day: day <= "2021-10-06"),
+        ("record_date:gt:2026-11-05,record_date:lt:2026-11-10", lambda day: "2026-11-05" < day < "2026-11-10"),
+        ("record_date:eq:2026-11-05", lambda day: day == "2026-11-05"),
+        ("record_date:gte:2026-11-05,record_date:lte:2026-11-01", lambda _: False),
+        ("record_date:gte:2026-9", lambda day: day >= "2026-9"),  # compared as texts: no day is after it
+    ],
+)
+def test_a_filter_passes_the_rows_that_the_whole_table_has_of_its_days(
+    stand_in: StandIn, table: str, clauses: str, passes: Callable[[str], bool]
+) -> None:
+    def rows(query: str) -> list[dict[str, Any]]:
+        answer = ask(stand_in, f"{STATEMENT}/{table}?{query}page%5Bsize%5D=10000&sort=record_date,src_line_nbr")
+        found: list[dict[str, Any]] = json.loads(answer.text)["data"]
+        return found
+
+    assert rows(f"filter={quote(clauses)}&") == [row for row in rows("") if passes(row["record_date"])]
 
 
 @pytest.mark.parametrize(
