@@ -298,7 +298,10 @@ def csv_rows(payload: Payload, expected: str, *, may_end_bare: bool = False) -> 
 
 def is_blank(row: Sequence[Any]) -> bool:
     """Whether a row has nothing but empty cells (a no-break space counts as nothing)."""
-    return all(isinstance(cell, str) and not cell.strip() for cell in row)
+    for cell in row:  # noqa: SIM110 - a generator for each of a hundred thousand rows takes longer than its work
+        if not isinstance(cell, str) or cell.strip():
+            return False
+    return True
 
 
 def number_of(payload: Payload, cell: Any, gaps: Collection[str], where: str) -> float | None:
@@ -320,6 +323,19 @@ def number_of(payload: Payload, cell: Any, gaps: Collection[str], where: str) ->
         raise changed(payload, f"a number for {where}", quoted(cell))
     if not math.isfinite(found):
         raise changed(payload, f"a number for {where}", quoted(cell))
+    return found
+
+
+def numbers_at(payload: Payload, rows: Sequence[Row], at: int, gaps: Collection[str], name: str) -> list[float | None]:
+    """Return the numbers of the column `at`, called `name`, as `number_of` does; the first cell names the row."""
+    found: list[float | None] = []
+    for row in rows:
+        cell = row[at]
+        try:
+            number = float(cell) if type(cell) is float or (type(cell) is str and "_" not in cell) else math.nan
+        except ValueError:
+            number = math.nan
+        found.append(number if math.isfinite(number) else number_of(payload, cell, gaps, f"{name} on {row[0]}"))
     return found
 
 
