@@ -60,27 +60,25 @@ def warm() -> None:
     Without what Great Expectations would load for other engines than pandas: a quarter of what its import takes.
     """
     with as_if_missing("pyspark", "sqlalchemy"):
-        import great_expectations  # noqa: F401
+        import ingest.rules.kept_expectations  # noqa: F401
 
     _any_frame()
     _view()
 
 
 def _expectation(rule: Rule) -> Any:
-    from great_expectations import expectations as gxe
+    from ingest.rules.kept_expectations import ExpectMeasureToBeBetween, ExpectMeasureToBeWithinAnother
 
     meta = {"check": rule.name}
     if rule.other_column:
-        return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        return ExpectMeasureToBeWithinAnother(
             column_A=rule.other_column,
             column_B=rule.column,
             or_equal=True,
             ignore_row_if="either_value_is_missing",
             meta=meta,
         )
-    return gxe.ExpectColumnValuesToBeBetween(
-        column=rule.column, min_value=rule.at_least, max_value=rule.at_most, meta=meta
-    )
+    return ExpectMeasureToBeBetween(column=rule.column, min_value=rule.at_least, max_value=rule.at_most, meta=meta)
 
 
 @cache
@@ -129,10 +127,12 @@ def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
 def _verdict(rule: Rule, result: Any) -> Verdict:
     if result.exception_info.get("raised_exception"):
         raise RuntimeError(f"gate: {rule.name} could not be computed: {result.exception_info['exception_message']}")
+    from ingest.rules.kept_expectations import LIBRARY_TYPES
+
     outcome = result.result
     config = result.expectation_config
     detail = {
-        "expectation": config.type,
+        "expectation": LIBRARY_TYPES[config.type],
         "kwargs": {name: value for name, value in config.kwargs.items() if name != "batch_id"},
         "result": {
             name: outcome[name]

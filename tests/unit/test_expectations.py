@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import polars as pl
 import pytest
@@ -50,3 +51,17 @@ def test_rows_and_counts_of_a_suite_that_fails_and_of_one_that_holds() -> None:
     assert [small.failing, tiny.failing, limit.failing] == [[], [2, 3], [3]]
     assert [one.detail["result"]["unexpected_count"] for one in (small, tiny, limit)] == [0, 2, 1]
     assert "2 unexpected values found" in page
+
+
+def test_what_is_asked_and_reported_is_the_library_s_own_expectation(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    real = expectations._expectation
+    monkeypatch.setattr(expectations, "_expectation", lambda rule: asked.append(real(rule)) or asked[-1])
+    rules = [bounded("tiny", 2), below_the_limit()]
+    verdicts, _ = judged(rules)
+    types = ["expect_column_values_to_be_between", "expect_column_pair_values_a_to_be_greater_than_b"]
+    assert [verdict.detail["expectation"] for verdict in verdicts] == types
+    for one, rule in zip(asked, rules, strict=True):
+        assert one.configuration is one.configuration
+        fresh = real(rule).configuration
+        assert (one.configuration.kwargs, one.configuration.meta) == (fresh.kwargs, fresh.meta)  # nobody wrote into it
