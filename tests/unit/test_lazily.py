@@ -1,4 +1,4 @@
-"""A module that is loaded when it is used is the same module, later; the gate loads nothing that it does not use."""
+"""Modules that are loaded later, or not at all: the gate loads nothing that it does not use."""
 
 from __future__ import annotations
 
@@ -22,6 +22,38 @@ except ModuleNotFoundError as error:
     print(error)
 """
 
+MISSING = """
+import colorsys
+import sys
+from ingest.lazily import as_if_missing
+
+try:
+    with as_if_missing("colorsys", "graphlib"):
+        import colorsys
+        try:
+            import graphlib
+        except ImportError as error:
+            print(error)
+        raise KeyError
+except KeyError:
+    import graphlib
+    print(graphlib.TopologicalSorter.__name__, sys.modules["colorsys"] is colorsys)
+"""
+
+WARM = """
+import sys
+from ingest.rules import expectations
+expectations.warm()
+print(*(name in sys.modules for name in ("great_expectations", "pyspark", "sqlalchemy")))
+import sqlalchemy.orm
+import polars as pl
+from ingest.rules.rule import Rule
+pages = {}
+rule = Rule("b", "error", "c", "d", column="a", at_most=2)
+(found,) = expectations.validate(pl.DataFrame({"a": [1, 3]}), [rule], "e", pages)
+print(found.failing, found.detail["result"]["unexpected_count"], *pages)
+"""
+
 GATE = """
 import sys
 from ingest.rules.expectations import validate
@@ -41,3 +73,11 @@ def test_a_module_is_loaded_when_it_is_used() -> None:
 
 def test_the_gate_loads_neither_statistics_nor_charts() -> None:
     assert said(GATE) == ["False False"]
+
+
+def test_a_library_finds_a_package_missing_only_for_so_long() -> None:
+    assert said(MISSING) == ["import of graphlib halted; None in sys.modules", "TopologicalSorter True"]
+
+
+def test_the_second_process_judges_without_packages_for_other_engines() -> None:
+    assert said(WARM) == ["True False False", "[1] 1 e"]

@@ -26,7 +26,7 @@ from ingest.payload import Payload
 from ingest.readers.fund_days import dated_rows, panel_rows
 from ingest.readers.holdings import holdings_windows, ishares_holdings
 from ingest.readers.parsing import changed, quoted
-from ingest.readers.workbooks import Row, days_of, number_of, spreadsheet_xml_sheet
+from ingest.readers.workbooks import Row, days_of, numbers_at, spreadsheet_xml_sheet
 
 DOCUMENT_URL = "https://www.blackrock.com/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
 HOLDINGS_URL = "https://www.ishares.com/us/products/{code}/fund/1467271812596.ajax"
@@ -101,10 +101,8 @@ def _history(payload: Payload) -> pl.DataFrame:
         {
             "ticker": payload.meta["fund"],
             "report_date": days,
-            "nav_usd": [number_of(payload, row[1], _GAPS, f"NAV per Share on {row[0]}") for row in body],
-            "shares_outstanding_count": [
-                number_of(payload, row[3], _GAPS, f"Shares Outstanding on {row[0]}") for row in body
-            ],
+            "nav_usd": numbers_at(payload, body, 1, _GAPS, "NAV per Share"),
+            "shares_outstanding_count": numbers_at(payload, body, 3, _GAPS, "Shares Outstanding"),
             "net_assets_usd": None,
         },
     ).sort("report_date")

@@ -22,7 +22,7 @@ from ingest.errors import SourceError
 from ingest.payload import Payload
 from ingest.readers.fund_days import dated_rows, panel_rows, require_identity
 from ingest.readers.parsing import changed, day, quoted
-from ingest.readers.workbooks import Row, csv_rows, days_of, is_blank, number_of
+from ingest.readers.workbooks import Row, csv_rows, days_of, is_blank, number_of, numbers_at
 
 _FOLDER = "https://accounts.profunds.com/etfdata"
 HISTORY_URL = f"{_FOLDER}/ByFund/{{code}}-historical_nav.csv"
@@ -99,8 +99,7 @@ def _history(payload: Payload) -> pl.DataFrame:
     if stranger is not None:
         raise changed(payload, f"rows of {fund} alone", f"one of {quoted(stranger)}")
     nav, thousands, assets = (
-        [number_of(payload, row[at], _GAPS, f"{HISTORY_HEADER[at]} on {row[0]}") for row in table]
-        for at in (_NAV, _SHARES, _ASSETS)
+        numbers_at(payload, table, at, _GAPS, HISTORY_HEADER[at]) for at in (_NAV, _SHARES, _ASSETS)
     )
     rows = panel_rows(
         payload,

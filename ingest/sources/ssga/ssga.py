@@ -23,7 +23,7 @@ from ingest.payload import Payload
 from ingest.readers.fund_days import dated_rows, panel_rows, require_identity
 from ingest.readers.holdings import bare_ticker, holdings_windows, ssga_holdings
 from ingest.readers.parsing import changed, quoted
-from ingest.readers.workbooks import Row, days_of, number_of, xlsx_sheet
+from ingest.readers.workbooks import Row, days_of, numbers_at, xlsx_sheet
 
 _FOLDER = "https://www.ssga.com/library-content/products/fund-data/etfs/us"
 HISTORY_URL = f"{_FOLDER}/navhist-us-en-{{code}}.xlsx"
@@ -77,7 +77,7 @@ def _history(payload: Payload) -> pl.DataFrame:
     body: Sequence[Row] = [row[: len(_HEADER)] for row in below]
     days = days_of([row[0] for row in body], _DATE)
     body, days = dated_rows(payload, body, days)
-    columns = [[number_of(payload, row[at], _GAPS, f"{_HEADER[at]} on {row[0]}") for row in body] for at in (1, 2, 3)]
+    columns = [numbers_at(payload, body, at, _GAPS, _HEADER[at]) for at in (1, 2, 3)]
     rows = panel_rows(
         payload,
         "ssga.fund_days",

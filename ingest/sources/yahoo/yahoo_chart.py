@@ -112,6 +112,8 @@ def days_of(payload: Payload, zone: ZoneInfo, stamps: Sequence[Any]) -> pl.Serie
     for stamp in stamps:
         if isinstance(stamp, bool) or not isinstance(stamp, int) or abs(stamp) > _LAST_STAMP:
             raise changed(payload, "timestamps in whole seconds", quoted(stamp))
+    if not stamps:  # most charts of a few days have no events
+        return pl.Series("day", dtype=pl.Date)
     # one expression: each step of its own would cost polars as much as all of them
     utc = pl.from_epoch("day", time_unit="s").dt.replace_time_zone("UTC")
     local = utc.dt.convert_time_zone(zone.key).dt.replace_time_zone(None)

@@ -302,6 +302,8 @@ def _require_applied(payload: Payload, bars: pl.DataFrame, splits: pl.DataFrame)
     later; the next run, which asks for these sessions again, heals it. What Yahoo never did to an old split shows
     as a jump in the adjusted prices and is for the gate.
     """
+    if splits.is_empty():
+        return
     fresh_from = payload.fetched_at.astimezone(NEW_YORK).date() - _FRESH_SPLIT
     closes = bars.filter(pl.col("close") > 0)
     for on, ratio in splits.filter(pl.col("session_date") >= fresh_from).iter_rows():
@@ -324,8 +326,9 @@ def _require_sessions(payload: Payload, chart: Chart, closed: pl.DataFrame) -> N
     """
     start, end = date.fromisoformat(payload.meta["start"]), last_day(payload)
     first_trade, last_trade = chart.meta.get("firstTradeDate"), chart.meta.get("regularMarketTime")
+    days = iter(days_of(payload, chart.zone, [at for at in (first_trade, last_trade) if isinstance(at, int)]))
     if isinstance(first_trade, int):
-        start = max(start, days_of(payload, chart.zone, [first_trade])[0])
+        start = max(start, next(days))
     if isinstance(last_trade, int):
-        end = min(end, days_of(payload, chart.zone, [last_trade])[0])
+        end = min(end, next(days))
     require_sessions(payload, start, end, closed.drop_nulls("close")["session_date"].to_list())
