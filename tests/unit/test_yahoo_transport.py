@@ -126,3 +126,16 @@ def test_a_trickle_ends_at_the_deadline_and_two_end_the_asking(server, tmp_path)
     assert asked(server, tmp_path, patience, request_timeout_seconds=0.4).body == b""
     assert time.monotonic() - began < 4.0
     assert isinstance(asked(server, tmp_path, patience).problem, NotAsked)
+
+
+@pytest.mark.parametrize(("gives", "times"), [({"Set_Cookie": "A3=d=x; Path=/"}, 1), ({}, 3)])
+def test_a_cookie_is_asked_for_once_and_again_while_none_was_given(gives, times, server, tmp_path) -> None:
+    def handle(request: BaseHTTPRequestHandler) -> None:
+        (answer(CHART) if "/chart/" in request.path else answer(b"", status=404, **gives))(request)
+
+    server.script = [handle]
+    made = Settings(_env_file=None, upstream=server.base, home=tmp_path)
+    client = YahooClient(made, lambda url: f"{server.base}/{url.partition('://')[2]}")
+    for symbol in ("AAA", "BBB", "CCC"):
+        assert client.history(symbol, date(2026, 11, 2), date(2026, 11, 18), zone="America/New_York").body == CHART
+    assert sum("fc.yahoo.com" in path for path, _ in server.asked) == times

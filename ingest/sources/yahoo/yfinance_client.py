@@ -144,6 +144,7 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         self._pause = 0.0 if settings.is_upstream_local else SECONDS_BETWEEN_REQUESTS
         self._free_at = 0.0
         self._turn = threading.Lock()
+        self._with_cookies: dict[str, Any] = {}  # by address: answers whose cookies this session has
 
     @property
     def answer(self) -> Answer:
@@ -156,9 +157,17 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         _HERE.answer = answer
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        """Ask for a chart with retries; for cookie and crumb, which are not vital, once."""
+        """Ask for a chart with retries; for cookie and crumb, which are not vital, without.
+
+        yfinance asks for a cookie before each chart, unless it found one of Yahoo's own domain: never through a proxy.
+        """
         if _CHART_PATH not in urlsplit(url).path:
-            return self._once(method, url, *args, **kwargs)
+            if url not in self._with_cookies:
+                response = self._once(method, url, *args, **kwargs)
+                if not response.headers.get("set-cookie"):
+                    return response
+                self._with_cookies[url] = response
+            return self._with_cookies[url]
         self.answer.body = b""
         attempts = 1 if self._patience.has_no_network else self._attempts
         for attempt in range(1, attempts + 1):
