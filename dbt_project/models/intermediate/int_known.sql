@@ -58,9 +58,8 @@ arrivals as (
     where (value is not null or is_disputed) and is_withdrawn_later is not true
     group by series_id, seq
 ),
--- without their picks: a window would sort those too
 winners as (
-    select series_id, seq, priority from arrivals
+    select * from arrivals
     qualify priority >= max(priority) over (partition by series_id order by seq)
 ),
 -- keys withdrawn later, on each session they were available and not overtaken
@@ -82,34 +81,19 @@ withdrawn_on as (
         and s.session_seq < coalesce(w.overtaken_seq, 1000000000)
     group by w.series_id, s.session_seq
 ),
--- each winner on the sessions until the next one
-held as (
-    select a.series_id, a.pick, a.priority, unnest(range(a.seq, coalesce(w.next_seq, p.last_seq + 1))) as seq
-    from (
-        select series_id, seq, lead(seq) over (partition by series_id order by seq) as next_seq
-        from winners
-    ) as w
-    inner join arrivals as a on w.series_id = a.series_id and w.seq = a.seq
-    cross join (select max(session_seq) as last_seq from passed) as p
-),
 picked as (
     select
-        s.session_date,
-        s.cutoff_at,
+        g.session_date,
+        g.cutoff_at,
         g.series_id,
-        g.pick
+        case when w.priority > coalesce(l.priority, w.priority - 1) then w.pick else l.pick end as pick
     from (
-        select l.series_id, l.seq, case when w.priority > l.priority then w.pick else l.pick end as pick
-        from held as l
-        left join withdrawn_on as w on l.series_id = w.series_id and l.seq = w.seq
-        union all
-        -- before the first of them
-        select w.series_id, w.seq, w.pick
-        from withdrawn_on as w
-        left join (select series_id, min(seq) as seq from winners group by series_id) as f on w.series_id = f.series_id
-        where w.seq < coalesce(f.seq, w.seq + 1)
+        select s.session_seq, s.session_date, s.cutoff_at, k.series_id
+        from passed as s
+        cross join (select distinct series_id from spans) as k
     ) as g
-    inner join passed as s on g.seq = s.session_seq
+    asof left join winners as l on g.series_id = l.series_id and g.session_seq >= l.seq
+    left join withdrawn_on as w on g.series_id = w.series_id and g.session_seq = w.seq
 ),
 aged as (
     select

@@ -143,3 +143,5 @@ left join split_days as k on p.ticker = k.ticker and p.session_date = k.session_
 left join dividend_returns as d on p.ticker = d.ticker and p.session_seq = d.session_seq
 left join {{ ref('stg_dividends') }} as e on p.ticker = e.ticker and p.session_date = e.session_date
 left join dividend_bases as l on p.ticker = l.ticker and p.session_seq = l.session_seq
+-- the rows of a ticker lie together, so that a reader of one passes over the rest
+order by p.ticker, p.session_date
