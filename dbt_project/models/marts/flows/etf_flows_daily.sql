@@ -158,7 +158,8 @@ matched as (
     from reasoned as r
     left join heartbeats as o on r.ticker = o.ticker and r.t = o.opened
     left join heartbeats as c on r.ticker = c.ticker and r.t = c.closed
-    left join (select ticker, t, changed_at from reasoned where is_stale) as w on r.ticker = w.ticker and r.t_before = w.t
+    left join (select ticker, t, changed_at from reasoned where is_stale) as w
+        on r.ticker = w.ticker and r.t_before = w.t
 ),
 scored as (
     select

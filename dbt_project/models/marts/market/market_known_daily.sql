@@ -101,7 +101,9 @@ picked_{{ loop.index }} as (
             series_id,
             struct_pack(value := value, obs_date := obs_date, known_at := known_at, reason := reason) as known
         from {{ ref('int_known') }}
-        where series_id in ({% for series_id, name, unit in part %}'{{ series_id }}'{{ ', ' if not loop.last }}{% endfor %})
+        where series_id in (
+            {%- for series_id, name, unit in part %}'{{ series_id }}'{{ ', ' if not loop.last }}{% endfor -%}
+        )
     ) as k
     group by session_date
 ),

@@ -95,7 +95,11 @@ dividend_steps as (
 ),
 -- and the return of the session after that price has it back
 dividend_returns as (
-    select ticker, session_seq + 1 as session_seq, max(known_at) as known_at, product(step) filter (where step > 0) as step
+    select
+        ticker,
+        session_seq + 1 as session_seq,
+        max(known_at) as known_at,
+        product(step) filter (where step > 0) as step
     from dividend_steps
     group by ticker, session_seq
 ),
