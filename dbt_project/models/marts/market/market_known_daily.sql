@@ -76,53 +76,34 @@
     ('initial_claims', 'initial_claims', 'count'),
 ] -%}
 {#- One row per session and series: what it says of a series is picked whole, since an aggregate for each of two hundred
-    columns would look at every row two hundred times. And a few series at a time: each aggregate slices what all of its
-    neighbours read. -#}
-{%- set few = inputs | batch(8) | list -%}
-with sessions_known as (
+    columns would look at every row two hundred times. -#}
+with picked as (
     select
         session_date,
-        max(cutoff_at) as cutoff_at,
+        max(cutoff_at) as cutoff_at
+        {%- for series_id, name, unit in inputs %},
+        any_value(known) filter (where series_id = '{{ series_id }}') as {{ name }}
+        {%- endfor %},
         string_agg(series_id, ', ' order by series_id)
             filter (where value is not null and known_basis = 'latest_only') as latest_only_inputs
-    from {{ ref('int_known') }}
-    group by session_date
-),
-{%- for part in few %}
-picked_{{ loop.index }} as (
-    select
-        session_date
-        {%- for series_id, name, unit in part %},
-        any_value(known) filter (where series_id = '{{ series_id }}') as {{ name }}
-        {%- endfor %}
     from (
-        select
-            session_date,
-            series_id,
-            struct_pack(value := value, obs_date := obs_date, known_at := known_at, reason := reason) as known
+        select *, struct_pack(value := value, obs_date := obs_date, known_at := known_at, reason := reason) as known
         from {{ ref('int_known') }}
-        where series_id in (
-            {%- for series_id, name, unit in part %}'{{ series_id }}'{{ ', ' if not loop.last }}{% endfor -%}
-        )
     ) as k
     group by session_date
 ),
-{%- endfor %}
 wide as (
     select
-        s.session_date,
-        s.cutoff_at
+        session_date,
+        cutoff_at
         {%- for series_id, name, unit in inputs %},
         {{ name }}.value as {{ name }}_{{ unit }},
         {{ name }}.obs_date as {{ name }}_obs_date,
         {{ name }}.known_at as {{ name }}_known_at,
         {{ name }}.reason as {{ name }}_reason
         {%- endfor %},
-        s.latest_only_inputs
-    from sessions_known as s
-    {%- for part in few %}
-    left join picked_{{ loop.index }} as p{{ loop.index }} on s.session_date = p{{ loop.index }}.session_date
-    {%- endfor %}
+        latest_only_inputs
+    from picked
 ),
 -- before the reverse repo facility's first operation there was nothing to subtract
 netted as (

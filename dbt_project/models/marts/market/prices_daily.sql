@@ -131,13 +131,21 @@ select
     round(p.close_adjusted, 8) as close_split_adjusted_usd,
     round(p.volume_shares * p.split_factor, 4) as volume_split_adjusted_shares,
     round(p.close_adjusted * coalesce(l.dividend_factor, 1.0), 8) as close_dividend_adjusted_usd,
-    -- NULL without a bar of the session before
-    round(p.close_adjusted / y.close_adjusted - 1, 10) as return_ratio,
-    round(p.close_adjusted / (y.close_adjusted * coalesce(d.step, 1.0)) - 1, 10) as total_return_ratio,
+    -- only with a bar of the session before
+    case
+        when p.session_seq - y.session_seq = 1
+            then round(p.close_adjusted / y.close_adjusted - 1, 10)
+    end as return_ratio,
+    case
+        when p.session_seq - y.session_seq = 1
+            then round(p.close_adjusted / (y.close_adjusted * coalesce(d.step, 1.0)) - 1, 10)
+    end as total_return_ratio,
     p.provider,
     coalesce(b.price_basis, 'as_traded') as price_basis,
     p.known_at,
-    case when y.ticker is not null then greatest(p.known_at, y.known_at, k.known_at, d.known_at) end as return_known_at,
+    case
+        when p.session_seq - y.session_seq = 1 then greatest(p.known_at, y.known_at, k.known_at, d.known_at)
+    end as return_known_at,
     p.basis_known_at
 from on_basis as p
 left join (select ticker, session_seq, close_adjusted, known_at from on_basis) as y
