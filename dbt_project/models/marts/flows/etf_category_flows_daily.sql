@@ -48,11 +48,8 @@ filled as (
         case when d.span_sessions_count <= 3 and d.flow_usd_mn is not null
             then c.session_seq - d.span_sessions_count + 1 end as covers_from_seq,
         case when d.span_sessions_count <= 3 then d.flow_ex_heartbeat_usd_mn end as flow_ex_heartbeat,
-        -- where a day is missing, the assets last reported
-        coalesce(
-            d.net_assets_before_usd_mn,
-            last_value(d.net_assets_usd_mn ignore nulls) over (partition by l.ticker order by c.session_seq)
-        ) as assets,
+        d.net_assets_before_usd_mn as assets_before,
+        d.net_assets_usd_mn as assets_then,
         d.ticker is not null as is_reported,
         d.known_at,
         greatest(d.flow_settled_at, e.flow_settled_at) as flow_settled_at,
@@ -67,6 +64,10 @@ filled as (
 covered as (
     select
         *,
+        -- where a day is missing, the assets last reported
+        coalesce(
+            assets_before, last_value(assets_then ignore nulls) over (partition by ticker order by session_seq)
+        ) as assets,
         coalesce(
             first_value(covers_from_seq ignore nulls) over (
                 partition by ticker order by session_seq rows between current row and 2 following
@@ -154,12 +155,11 @@ gated as (
         {%- endfor %}
     from summed
 ),
--- every session on which a fund of the category is active
-spine as (
+-- every session on which a fund of the category is active; of groups, from their categories
+active as (
     select
-        g.shown_as as category,
+        f.category,
         f.session_date,
-        any_value(s.session_seq) as session_seq,
         count(*) as active_count,
         bool_or({{ has_report('f') }}) as has_report,
         bool_or(f.reason_text = 'not yet') as is_pending,
@@ -167,9 +167,23 @@ spine as (
         max(f.flow_settled_at) as row_flow_settled_at,
         max(f.settled_at) as row_settled_at
     from {{ ref('etf_flows_daily') }} as f
-    inner join {{ ref('sessions') }} as s on f.session_date = s.session_date
-    inner join categories as g on f.category = g.category
-    group by g.shown_as, f.session_date
+    group by f.category, f.session_date
+),
+spine as (
+    select
+        g.shown_as as category,
+        a.session_date,
+        any_value(s.session_seq) as session_seq,
+        sum(a.active_count)::bigint as active_count,
+        bool_or(a.has_report) as has_report,
+        bool_or(a.is_pending) as is_pending,
+        max(a.row_known_at) as row_known_at,
+        max(a.row_flow_settled_at) as row_flow_settled_at,
+        max(a.row_settled_at) as row_settled_at
+    from active as a
+    inner join {{ ref('sessions') }} as s on a.session_date = s.session_date
+    inner join categories as g on a.category = g.category
+    group by g.shown_as, a.session_date
 ),
 placed as (
     select
@@ -199,7 +213,9 @@ placed as (
 -- each against the 252 sessions before it, itself left out
 scored as (
     select
-        *,
+        * exclude (flow_settled_at, settled_at),
+        max(flow_settled_at) over (partition by category order by session_seq) as flow_settled_at,
+        max(settled_at) over (partition by category order by session_seq) as settled_at,
         {%- for n in [1] + windows %}
         case when count(share_{{ n }}d) over before_it >= 126
             then (share_{{ n }}d - avg(share_{{ n }}d) over before_it)
@@ -244,6 +260,6 @@ select
     round(flow_known, 6) as known_flow_usd_mn,
     round(assets_known, 6) as known_net_assets_usd_mn,
     known_at,
-    max(flow_settled_at) over (partition by category order by session_seq) as flow_settled_at,
-    max(settled_at) over (partition by category order by session_seq) as settled_at
+    flow_settled_at,
+    settled_at
 from scored

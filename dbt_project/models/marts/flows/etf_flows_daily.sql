@@ -55,7 +55,8 @@ computed as (
         t - t_before as span,
         case when t_before is null or is_restated and was_restated then 1.0 else k_to_date / k_before end as k,
         -- reference for every share: the newest basis, on which only orders change the count
-        case when is_restated then so else so / k_to_date end as so_on_one_basis
+        case when is_restated then so else so / k_to_date end
+        is distinct from case when was_restated then so_before else so_before / k_before end as has_changed
     from paired
 ),
 flowed as (
@@ -67,10 +68,8 @@ flowed as (
             when so = 0 then -so_before * nav_before
             else (so - so_before * k) * case when lag = 0 then nav else nav_before / k end
         end / 1e6 as flow,
-        nav * k / nullif(nav_before, 0) - 1 as nav_return,
-        so_on_one_basis is distinct from lag(so_on_one_basis) over by_report as has_changed
+        nav * k / nullif(nav_before, 0) - 1 as nav_return
     from computed
-    window by_report as (partition by ticker order by t)
 ),
 changes as (
     select
@@ -147,8 +146,7 @@ matched as (
         r.* exclude (span),
         -- the change that ends a stale run is of all its sessions
         case
-            when lag(r.is_stale) over (partition by r.ticker order by r.t) and not r.is_stale
-                then r.t - lag(r.changed_at) over (partition by r.ticker order by r.t)
+            when not r.is_stale and w.t is not null then r.t - w.changed_at
             else r.span
         end as span,
         o.net is not null or c.net is not null as is_heartbeat,
@@ -160,6 +158,8 @@ matched as (
     from reasoned as r
     left join heartbeats as o on r.ticker = o.ticker and r.t = o.opened
     left join heartbeats as c on r.ticker = c.ticker and r.t = c.closed
+    left join (select ticker, t, changed_at from reasoned where is_stale) as w
+        on r.ticker = w.ticker and r.t_before = w.t
 ),
 scored as (
     select
@@ -225,12 +225,12 @@ life as (
         f.category,
         f.share_lag_sessions as lag,
         least(coalesce(f.active_from, {{ asked_from }}), min(r.session_date)) as from_date,
-        least(f.active_to, max(r.session_date) filter (where r.is_last and r.is_closed)) as to_date,
+        least(
+            f.active_to, case when arg_max(coalesce(r.is_closed, false), r.session_date) then max(r.session_date) end
+        ) as to_date,
         min(r.known_at) as first_known_at
     from {{ source('catalog', 'funds') }} as f
-    left join (
-        select *, row_number() over (partition by ticker order by session_date desc) = 1 as is_last from told
-    ) as r on f.ticker = r.ticker
+    left join told as r on f.ticker = r.ticker
     group by f.ticker, f.issuer, f.category, f.share_lag_sessions, f.active_from, f.active_to
 ),
 gaps as (

@@ -1,6 +1,6 @@
 {#- Prices as traded, and derived from them the split-adjusted and the dividend-adjusted ones. A split or a
-    dividend concerns every session before its date: products of all later ones hang on the first of them, found by an
-    ASOF join. Adjusted figures are on the basis of the newest split known and change with the next; raw ones do not. -#}
+    dividend concerns every session before its date: products of all later ones hang on the first of them. Adjusted
+    figures are on the basis of the newest split known and change with the next; raw ones do not. -#}
 {#- At a moment: rows known by then, adjusted for the splits and dividends known by then; a return one of whose parts came
     later is NULL. Stored figures hang on the newest basis; what a ticker's last known row still carries of it came later, so
     everything is divided by that. -#}
@@ -32,7 +32,9 @@ inner join later as l on p.ticker = l.ticker
 {{ config(meta={'as_of': {'select': as_of}}) }}
 -- the newest vintages are looked for once
 with prices as materialized (
-    select * from {{ ref('stg_prices') }}
+    select p.*, s.session_seq
+    from {{ ref('stg_prices') }} as p
+    left join {{ ref('sessions') }} as s on p.session_date = s.session_date
 ),
 later_splits as (
     select
@@ -43,22 +45,18 @@ later_splits as (
     from {{ ref('stg_splits') }}
     window last_first as (partition by ticker order by session_date desc)
 ),
--- An ASOF join sorts all that it carries: it finds the factor of a key, and the key brings it to the price.
 split_bases as (
-    select p.ticker, p.session_date, l.split_factor, l.basis_known_at
-    from (select ticker, session_date from prices where ticker in (select ticker from later_splits)) as p
-    asof inner join later_splits as l on p.ticker = l.ticker and p.session_date < l.session_date
+    {{ spread_back('prices', 'later_splits', 'split_factor, basis_known_at') }}
 ),
 on_basis as (
     select
         p.*,
-        s.session_seq,
         coalesce(l.split_factor, 1.0) as split_factor,
         l.basis_known_at,
         p.close_usd / coalesce(l.split_factor, 1.0) as close_adjusted
     from prices as p
-    inner join {{ ref('sessions') }} as s on p.session_date = s.session_date
-    left join split_bases as l on p.ticker = l.ticker and p.session_date = l.session_date
+    left join split_bases as l on p.ticker = l.ticker and p.session_seq = l.session_seq
+    where p.session_seq is not null
 ),
 -- Prices that came adjusted have neither a split nor a dividend, however long they are; in a large panel as traded nearly
 -- every ticker has one. Only Yahoo lists both with its prices.
@@ -77,15 +75,6 @@ bases as (
     left join with_events as e on h.ticker = e.ticker
     group by h.provider
 ),
-stepped as (
-    select
-        *,
-        lag(close_adjusted) over by_ticker as close_adjusted_before,
-        lag(known_at) over by_ticker as known_at_before,
-        session_seq - lag(session_seq) over by_ticker as sessions_since
-    from on_basis
-    window by_ticker as (partition by ticker order by session_seq)
-),
 -- The last price before an ex-dividend session loses what was paid, on one split basis. The ex-date itself may have no
 -- bar: the dividend concerns every session before it all the same.
 dividends_on_basis as (
@@ -98,22 +87,21 @@ dividend_steps as (
         d.ticker,
         d.session_date,
         d.known_at,
+        p.session_seq,
         1 - d.amount / p.close_adjusted as step
     from dividends_on_basis as d
-    asof inner join (select ticker, session_date, close_adjusted from stepped) as p
+    asof inner join (select ticker, session_date, session_seq, close_adjusted from on_basis) as p
         on d.ticker = p.ticker and d.session_date > p.session_date
 ),
--- and the return of the first bar from the ex-date on has it back
+-- and the return of the session after that price has it back
 dividend_returns as (
     select
-        p.ticker,
-        p.session_date,
-        max(d.known_at) as known_at,
-        product(d.step) filter (where d.step > 0) as step
-    from dividend_steps as d
-    asof inner join (select ticker, session_date from stepped) as p
-        on d.ticker = p.ticker and d.session_date <= p.session_date
-    group by p.ticker, p.session_date
+        ticker,
+        session_seq + 1 as session_seq,
+        max(known_at) as known_at,
+        product(step) filter (where step > 0) as step
+    from dividend_steps
+    group by ticker, session_seq
 ),
 split_days as (
     select ticker, session_date, max(known_at) as known_at from {{ ref('stg_splits') }} group by ticker, session_date
@@ -128,9 +116,7 @@ later_dividends as (
     window last_first as (partition by ticker order by session_date desc)
 ),
 dividend_bases as (
-    select p.ticker, p.session_date, l.dividend_factor
-    from (select ticker, session_date from prices where ticker in (select ticker from later_dividends)) as p
-    asof inner join later_dividends as l on p.ticker = l.ticker and p.session_date < l.session_date
+    {{ spread_back('prices', 'later_dividends', 'dividend_factor') }}
 )
 select
     p.session_date,
@@ -145,24 +131,29 @@ select
     round(p.close_adjusted, 8) as close_split_adjusted_usd,
     round(p.volume_shares * p.split_factor, 4) as volume_split_adjusted_shares,
     round(p.close_adjusted * coalesce(l.dividend_factor, 1.0), 8) as close_dividend_adjusted_usd,
+    -- only with a bar of the session before
     case
-        when p.sessions_since = 1
-            then round(p.close_adjusted / p.close_adjusted_before - 1, 10)
+        when p.session_seq - y.session_seq = 1
+            then round(p.close_adjusted / y.close_adjusted - 1, 10)
     end as return_ratio,
     case
-        when p.sessions_since = 1
-            then round(
-                p.close_adjusted / (p.close_adjusted_before * coalesce(d.step, 1.0)) - 1, 10
-            )
+        when p.session_seq - y.session_seq = 1
+            then round(p.close_adjusted / (y.close_adjusted * coalesce(d.step, 1.0)) - 1, 10)
     end as total_return_ratio,
     p.provider,
     coalesce(b.price_basis, 'as_traded') as price_basis,
     p.known_at,
-    case when p.sessions_since = 1 then greatest(p.known_at, p.known_at_before, k.known_at, d.known_at) end as return_known_at,
+    case
+        when p.session_seq - y.session_seq = 1 then greatest(p.known_at, y.known_at, k.known_at, d.known_at)
+    end as return_known_at,
     p.basis_known_at
-from stepped as p
+from on_basis as p
+left join (select ticker, session_seq, close_adjusted, known_at from on_basis) as y
+    on p.ticker = y.ticker and p.session_seq - 1 = y.session_seq
 left join bases as b on p.provider = b.provider
 left join split_days as k on p.ticker = k.ticker and p.session_date = k.session_date
-left join dividend_returns as d on p.ticker = d.ticker and p.session_date = d.session_date
+left join dividend_returns as d on p.ticker = d.ticker and p.session_seq = d.session_seq
 left join {{ ref('stg_dividends') }} as e on p.ticker = e.ticker and p.session_date = e.session_date
-left join dividend_bases as l on p.ticker = l.ticker and p.session_date = l.session_date
+left join dividend_bases as l on p.ticker = l.ticker and p.session_seq = l.session_seq
+-- the rows of a ticker lie together, so that a reader of one passes over the rest
+order by p.ticker, p.session_date
