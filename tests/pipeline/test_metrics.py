@@ -13,6 +13,11 @@ from orchestration import dbt_state
 from orchestration.dbt_bridge import ensure_manifest
 
 WRITTEN = "semantic_manifest.json"
+WAITING = {
+    "policy_path_daily_next_meeting_change_bp_kalshi": "from warehouse.marts.policy_path_daily where source = 'kalshi'"
+}
+"""What a demo may have no row of, by metric: a book taken between a cut-off and the close that follows is of a session
+that is still to come."""
 
 
 class Client:
@@ -84,7 +89,7 @@ def test_a_metric_by_month_is_the_mean_of_its_days(engine, con):
 def test_every_metric_can_be_asked(engine, con, written):
     names = [metric["name"] for metric in json.loads(written)["metrics"]]
     assert len(names) > 25
+    assert WAITING.keys() <= set(names)
     for name in names:
-        assert con.execute(f"select count({name}) from ({asked(engine, name, by='metric_time__day')})").fetchone()[0], (
-            name
-        )
+        found = con.execute(f"select count({name}) from ({asked(engine, name, by='metric_time__day')})").fetchone()[0]
+        assert found or (name in WAITING and not con.execute(WAITING[name]).fetchall()), name
