@@ -22,7 +22,7 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt requirements-scale.txt req
 
 # dbt's manifest names the assets: the project is parsed once, beside the environment, and again when it changes.
 $(VENV)/.parsed: $(VENV)/.ready $(DBT_FILES)
-	@$(PY) -m orchestration.dbt_bridge && touch $@
+	@$(PY) -m orchestration.dbt_parsed && touch $@
 
 demo: setup  ## the whole pipeline on a simulated market: no key, no network
 	@$(VENV)/bin/tidegauge demo

@@ -1,50 +1,35 @@
 """dbt in this process, its results handed to Dagster. The only module that knows both.
 
-A subprocess (DbtCliResource) costs nine seconds a run more. Parsing is kept apart from building: a parse sees neither
-the run's variables nor its home, so what was parsed stays valid for as long as the project stays the same, and the
-build takes it as it is. What dbt writes lies where orchestration.dbt_state says, never in the project.
+A subprocess (DbtCliResource) costs nine seconds a run more. The build takes the project as orchestration.dbt_parsed
+has it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ingest.batch import CheckResult
-from ingest.errors import AuditFailed, ConfigError
-from orchestration.dbt_state import MANIFEST_NAME, PARSED_NAME, PROJECT_DIR, prepare_in, state
+from ingest.errors import AuditFailed
+from orchestration.dbt_parsed import first_line, invoke, parsed_project, variable, warehouse_named
+from orchestration.dbt_state import state
 from warehouse.as_of_text import Compiled
 
 if TYPE_CHECKING:
     from dagster import AssetExecutionContext
     from dagster_dbt import DagsterDbtTranslator
     from dbt.artifacts.schemas.run import RunExecutionResult
-    from dbt.cli.main import dbtRunnerResult
 
     from orchestration.unchanged import Plan
     from warehouse.lake.setting import Lake
 
-WAREHOUSE_VARIABLE = "TIDEGAUGE_WAREHOUSE"
 TARGET_VARIABLE = "TIDEGAUGE_DBT_TARGET"
 
-_FLAGS = (
-    *("--project-dir", str(PROJECT_DIR)),
-    *("--profiles-dir", str(PROJECT_DIR)),
-    *("--log-level-file", "none"),
-    "--no-send-anonymous-usage-stats",
-    "--no-version-check",
-    "--no-use-colors",
-    *("--log-level", "none"),
-)
-# dbt names the database after the file: the stem must be the one of Home.warehouse. A parse never opens it.
-_NO_WAREHOUSE = Path("parse-only") / "warehouse.duckdb"
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
 _LEFT = "left_as_it_was"  # a tag: dbt holds each name against each node, which takes a second for those of a day
 _ALL_BUT_LEFT = ("--exclude", f"tag:{_LEFT}", "--indirect-selection", "empty")  # tests have the tag themselves
@@ -88,16 +73,6 @@ class NodeResult:
             is_blocking,
             self.evaluated_at,
         )
-
-
-def ensure_manifest() -> Path:
-    """Return the path of the project's manifest; parses when there is none of the project as it is."""
-    found = state().manifest
-    if found is None:
-        _parse()
-        found = state().manifest
-    assert found is not None
-    return found
 
 
 def build(
@@ -162,16 +137,16 @@ def _results(
     """
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"]
     arguments += ["--no-write-json", "--no-populate-cache", "--vars", json.dumps(dict(variables))]
-    parsed = _parsed()
+    parsed = parsed_project()
     for name in left:
         parsed.nodes[name].tags.append(_LEFT)
-    with _environment(warehouse), _with_lake(lake):
+    with warehouse_named(warehouse), _with_lake(lake):
         try:
-            ran = _invoke(arguments, state().folder, parsed, keep)
+            ran = invoke(arguments, state().folder, parsed, keep)
         finally:
             _close_connections()
     if ran.result is None:
-        raise AuditFailed(f"dbt could not build: {_first_line(ran.exception)}") from ran.exception
+        raise AuditFailed(f"dbt could not build: {first_line(ran.exception)}") from ran.exception
     return [_node_result(result, parsed) for result in cast("RunExecutionResult", ran.result).results]
 
 
@@ -307,7 +282,7 @@ def _node_result(result: Any, manifest: Any) -> NodeResult:
         stage=_stage(node.tags),
         asset=_asset_name(guarded, manifest),
         failed_count=result.failures,
-        message=_first_line(result.message),
+        message=first_line(result.message),
         compiled=compiled(node),
         node_id=node.unique_id,
         text=getattr(node, "compiled_code", None) or "",
@@ -327,54 +302,6 @@ def _asset_name(unique_id: str, manifest: Any) -> str:
     return f"{schema}.{found.name}"
 
 
-def _parsed() -> Any:
-    """Return dbt's manifest of the project as it is: what was parsed of it before, or what a parse gives now.
-
-    dbt would look through all files to find that none has changed, which the name of the folder says already.
-    """
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumuro_decoder
-
-    where = state()
-    if where.manifest is None:
-        return _parse()
-    with where.being_written() as folder:
-        try:
-            packed = (folder / PARSED_NAME).read_bytes()
-        except FileNotFoundError:
-            return _parse()
-    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
-    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
-    return manifest
-
-
-def _parse() -> Any:
-    """Parse the project (only what changed since the last time) and return dbt's manifest.
-
-    Writes manifest.json, unless there is one of the project as it is: writing takes as long as parsing. In a thread of
-    its own: dbt looks up the module and the source of every frame above it, and a step of Dagster has a hundred.
-    """
-    where = state()
-    with where.being_written() as folder:
-        arguments = ["parse", *(["--no-write-json"] if where.manifest is not None else [])]
-        with _environment(_NO_WAREHOUSE), ThreadPoolExecutor(1, thread_name_prefix="dbt-parse") as apart:
-            ran = apart.submit(_invoke, arguments, folder).result()
-        if ran.exception is not None or (where.manifest is None and not (folder / MANIFEST_NAME).exists()):
-            raise ConfigError(f"dbt cannot read {PROJECT_DIR.name}: {_first_line(ran.exception)}") from ran.exception
-    return ran.result
-
-
-def _invoke(
-    arguments: list[str], folder: Path, manifest: Any = None, callback: Callable[[Any], None] | None = None
-) -> dbtRunnerResult:
-    from dbt.cli.main import dbtRunner
-
-    written = ("--target-path", str(folder), "--log-path", str(folder / "logs"))
-    return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke(
-        [*arguments, *_FLAGS, *written]
-    )
-
-
 def _close_connections() -> None:
     """Close dbt's connection, which it keeps for the life of the process: the build file stayed locked otherwise."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -390,33 +317,5 @@ def _with_lake(lake: Lake | None) -> Iterator[None]:
         return
     from orchestration.dbt_lake import TARGET, using
 
-    with using(lake), _variable(TARGET_VARIABLE, TARGET):
+    with using(lake), variable(TARGET_VARIABLE, TARGET):
         yield
-
-
-def _environment(warehouse: Path) -> AbstractContextManager[None]:
-    """Name the build file for dbt's profile."""
-    return _variable(WAREHOUSE_VARIABLE, str(warehouse))
-
-
-@contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
-    """Set a variable of the environment, and put back what was there."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _first_line(told: object) -> str:
-    lines = [line.strip() for line in str(told or "no reason given").splitlines() if line.strip()]
-    return " ".join(lines[:3])
-
-
-if __name__ == "__main__":  # scripts/setup: the first command finds the project parsed
-    prepare_in(ensure_manifest)

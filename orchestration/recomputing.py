@@ -100,7 +100,7 @@ def _work(marts: Collection[str], catalog: Catalog) -> _Work:
     from analytics.claims.tables import CLAIM_TABLES
     from analytics.regimes.tables import REGIME_TABLES
     from analytics.regimes.truth import TRUTH_TABLES
-    from orchestration.dbt_bridge import ensure_manifest
+    from orchestration.dbt_parsed import ensure_manifest
 
     truth = {f"{one.schema}.{one.name}" for one in TRUTH_TABLES} & set(marts)
     if truth:

@@ -36,7 +36,7 @@ def environment(home: Path, *, upstream: str | None = None, now: datetime | None
 def _prepare() -> None:
     """Parse the project once for all runs, as `make setup` does, where it was changed since."""
     if not (PREPARED / content_key() / "manifest.json").exists():
-        subprocess.run([sys.executable, "-m", "orchestration.dbt_bridge"], cwd=ROOT, check=True, timeout=300)
+        subprocess.run([sys.executable, "-m", "orchestration.dbt_parsed"], cwd=ROOT, check=True, timeout=300)
 
 
 def tidegauge(*arguments: str, env: dict[str, str], timeout: float = 280) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ from analytics.regimes.as_of import regime_relations
 from orchestration import audit, dbt_bridge
 from orchestration.assets.described import Described
 from orchestration.assets.table_facts import with_facts
+from orchestration.dbt_parsed import ensure_manifest
 from orchestration.dbt_state import content_key, keep_under
 from orchestration.session import Session
 from orchestration.unchanged import plan_build, relation_of
@@ -19,7 +20,7 @@ from warehouse.copied_ahead import CopiedAhead
 
 
 @dbt_assets(
-    manifest=dbt_bridge.ensure_manifest(),
+    manifest=ensure_manifest(),
     dagster_dbt_translator=Described(),
     name="dbt_build",  # an op must not be called as a job is
     required_resource_keys={"session"},

@@ -17,7 +17,7 @@ from ingest.connectors import SOURCES, TABLE_CONNECTORS
 from ingest.dataset import DATASETS, TABLES
 from ingest.rules.declared import rules_of
 from ingest.snapshot_gate import snapshot_checks
-from orchestration.dbt_bridge import ensure_manifest
+from orchestration.dbt_parsed import ensure_manifest
 from orchestration.definitions import defs
 
 ROOT = Path(__file__).parents[2]

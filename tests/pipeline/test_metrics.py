@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from orchestration import dbt_state
-from orchestration.dbt_bridge import ensure_manifest
+from orchestration.dbt_parsed import ensure_manifest
 
 WRITTEN = "semantic_manifest.json"
 WAITING = {
