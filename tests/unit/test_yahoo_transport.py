@@ -128,10 +128,13 @@ def test_a_trickle_ends_at_the_deadline_and_two_end_the_asking(server, tmp_path)
     assert isinstance(asked(server, tmp_path, patience).problem, NotAsked)
 
 
-@pytest.mark.parametrize(("gives", "times"), [({"Set_Cookie": "A3=d=x; Path=/"}, 1), ({}, 3)])
-def test_a_cookie_is_asked_for_once_and_again_while_none_was_given(gives, times, server, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("status", "gives", "times"),
+    [(404, {"Set_Cookie": "A3=d=x; Path=/"}, 1), (404, {}, 3), (429, {"Set_Cookie": "A3=d=x; Path=/"}, 3)],
+)
+def test_a_cookie_is_asked_for_once_and_again_while_none_was_given(status, gives, times, server, tmp_path) -> None:
     def handle(request: BaseHTTPRequestHandler) -> None:
-        (answer(CHART) if "/chart/" in request.path else answer(b"", status=404, **gives))(request)
+        (answer(CHART) if "/chart/" in request.path else answer(b"", status=status, **gives))(request)
 
     server.script = [handle]
     made = Settings(_env_file=None, upstream=server.base, home=tmp_path)

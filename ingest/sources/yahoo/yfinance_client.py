@@ -34,6 +34,7 @@ from ingest.transport import MAX_BODY_BYTES, MAX_REDIRECTS, REDIRECTS, redirect_
 SECONDS_BETWEEN_REQUESTS = 0.5
 _CHART_PATH = "/v8/finance/chart/"
 _CHART_HOST = "query2.finance.yahoo.com"
+_COOKIE_HOST = "fc.yahoo.com"
 
 # yfinance opens its caches (time zones, cookies) once per process and cannot move them later: ours vanish with it.
 _CACHES = tempfile.TemporaryDirectory(prefix="tidegauge-yfinance-")
@@ -45,6 +46,9 @@ _TROUBLE = (YFException, requests.exceptions.RequestException, LookupError, Valu
 
 _HERE = threading.local()
 """The answer of each thread. yfinance has one session for the process: another client's may carry a request of ours."""
+
+_REFUSED = 429
+"""From this status on an answer refuses, or fails; Yahoo gives its cookie with a 404."""
 
 _STOP = 0xFFFFFFFF  # what curl takes from a callback for "no more"
 
@@ -144,7 +148,7 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         self._pause = 0.0 if settings.is_upstream_local else SECONDS_BETWEEN_REQUESTS
         self._free_at = 0.0
         self._turn = threading.Lock()
-        self._with_cookies: dict[str, Any] = {}  # by address: answers whose cookies this session has
+        self._with_cookie: Any = None  # the answer whose cookie this session has
 
     @property
     def answer(self) -> Answer:
@@ -162,12 +166,14 @@ class _Session(requests.Session):  # type: ignore[misc]  # mypy is told to skip 
         yfinance asks for a cookie before each chart, unless it found one of Yahoo's own domain: never through a proxy.
         """
         if _CHART_PATH not in urlsplit(url).path:
-            if url not in self._with_cookies:
+            if urlsplit(url).hostname != _COOKIE_HOST:
+                return self._once(method, url, *args, **kwargs)
+            if self._with_cookie is None:
                 response = self._once(method, url, *args, **kwargs)
-                if not response.headers.get("set-cookie"):
+                if not response.headers.get("set-cookie") or response.status_code >= _REFUSED:
                     return response
-                self._with_cookies[url] = response
-            return self._with_cookies[url]
+                self._with_cookie = response
+            return self._with_cookie
         self.answer.body = b""
         attempts = 1 if self._patience.has_no_network else self._attempts
         for attempt in range(1, attempts + 1):
