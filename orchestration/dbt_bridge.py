@@ -7,6 +7,7 @@ has it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from warehouse.lake.setting import Lake
 
 TARGET_VARIABLE = "TIDEGAUGE_DBT_TARGET"
+QUERY_THREADS_VARIABLE = "TIDEGAUGE_QUERY_THREADS"
 
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
 _LEFT = "left_as_it_was"  # a tag: dbt holds each name against each node, which takes a second for those of a day
@@ -140,7 +142,8 @@ def _results(
     parsed = parsed_project()
     for name in left:
         parsed.nodes[name].tags.append(_LEFT)
-    with warehouse_named(warehouse), _with_lake(lake):
+    query_threads = max(1, (os.cpu_count() or 1) // 2)
+    with warehouse_named(warehouse), _with_lake(lake), variable(QUERY_THREADS_VARIABLE, str(query_threads)):
         try:
             ran = invoke(arguments, state().folder, parsed, keep)
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from orchestration.unchanged import Plan
     from warehouse.copied_ahead import CopiedAhead
     from warehouse.lake.setting import Lake
+    from warehouse.losses import Loss
     from warehouse.publish import PublishResult
     from warehouse.runs import RunState
     from warehouse.snapshot_store import SnapshotStore
@@ -64,6 +66,7 @@ class Session:
     is_built: bool = False
     plan: Plan | None = None
     ahead: CopiedAhead | None = None
+    losses: Future[list[Loss]] | None = None  # of what `ahead` has
     release: PublishResult | None = None
     _failure: BaseException | None = None
     _connection: duckdb.DuckDBPyConnection | None = None
@@ -120,6 +123,7 @@ class Session:
                 yield
         except BaseException as error:
             self._failure = self._failure or error
+            self.let_go()  # a full disk makes a connection unusable for the reason too
             raise
 
     def keep_checks(self, checks: list[CheckResult]) -> None:

@@ -1,52 +1,101 @@
-"""Tables of a release that are final while regimes and claims are still computed, copied in the meantime.
+"""Parts of a release that are final while regimes and claims are still computed, written in the meantime.
 
-The copy is a file of its own under releases/, named as one that is being written: a publication takes it over and adds
+They go into a file of its own under releases/, named as one that is being written: a publication takes it over and adds
 the rest, or it is thrown away. What a killed run leaves of it the next publication removes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import queue
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import duckdb
 
 from ingest.home import Home
 from warehouse.built import Relation
 from warehouse.connection import home_errors
+from warehouse.declared_tables import DeclaredTable
+from warehouse.fingerprint import Content, content_of
 from warehouse.release_file import copy_table, create_schemas, release_file, released_tables
+from warehouse.release_head import Head, head_of, write_head
 from warehouse.releases import remove, sweep, unfinished
+from warehouse.snapshot_store import SnapshotStore
 
 _ALIAS: Final = "copied_ahead"
 
+Result = TypeVar("Result")
+Piece = Callable[[duckdb.DuckDBPyConnection, str], Result]
+"""Work on the build file, and on the release under the name that it is attached as."""
+
 
 class CopiedAhead:
-    """A file that is being filled by a thread. `finish` or `discard` ends it."""
+    """A file that is being filled by a thread, piece after piece. `finish` or `discard` ends it."""
 
-    def __init__(
-        self, con: duckdb.DuckDBPyConnection, home: Home, relations: Collection[Relation], *, is_simulated: bool
-    ) -> None:
-        """Begin to copy `relations` of the build file that `con` has open, as they are now."""
-        self.relations = frozenset(relations)
+    def __init__(self, con: duckdb.DuckDBPyConnection, home: Home, *, is_simulated: bool) -> None:
+        """Begin a release of the build file that `con` has open. The caller computes beside it: it leaves a core."""
         self.path = unfinished(home.releases / f"{_ALIAS}.duckdb")
+        self.contents: dict[Relation, Content | None] = {}
+        self.head: Head | None = None
+        self.is_simulated = is_simulated
+        con.execute(f"set threads = {max(1, (os.cpu_count() or 1) - 1)}")
         self._home = home
-        self._is_simulated = is_simulated
         self._con = con.cursor()
-        self._copied: Future[None] = Future()
+        self._pieces: queue.SimpleQueue[tuple[Piece[object], Future[object]] | None] = queue.SimpleQueue()
+        self._written: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name=_ALIAS, daemon=True)
         self._thread.start()
 
+    @property
+    def relations(self) -> Collection[Relation]:
+        """The relations of the build file that were copied."""
+        return self.contents.keys()
+
+    def copy(self, relations: Iterable[Relation]) -> None:
+        """Let `relations` of the build file be copied as they are now; what was copied before is not again."""
+        wanted = frozenset(relations)
+        self.begin(lambda con, alias: self._copy(con, alias, wanted))
+
+    def end_marts(self, store: SnapshotStore, *, code_version: str, origin: str, now: datetime) -> None:
+        """Let the marts that are not there yet be copied, and what reads them at a moment be written: all are final."""
+
+        def end(con: duckdb.DuckDBPyConnection, alias: str) -> None:
+            self._copy(con, alias, {(table.schema, table.name) for table in released_tables(con) if _is_mart(table)})
+            self.head = head_of(
+                con,
+                self._home,
+                store,
+                code_version=code_version,
+                origin=origin,
+                now=now,
+                known=self.contents,
+            )
+            with _transaction(con):
+                write_head(con, alias, self.head, is_simulated=self.is_simulated)
+
+        self.begin(end)
+
+    def begin(self, piece: Piece[Result]) -> Future[Result]:
+        """Let a piece be done after those before it. After `finish` its result is there."""
+        future: Future[Result] = Future()
+        self._pieces.put((piece, future))  # type: ignore[arg-type]  # a pair of one type
+        return future
+
     def finish(self) -> None:
         """Wait until the file is whole and closed; raise what went wrong."""
-        self._copied.result()
+        self._pieces.put(None)
+        self._written.result()
         self._thread.join()
 
     def discard(self) -> None:
         """Stop, and remove what there is."""
+        self._pieces.put(None)
         while self._thread.is_alive():
             with contextlib.suppress(duckdb.Error):  # closed a moment ago
                 self._con.interrupt()
@@ -56,30 +105,54 @@ class CopiedAhead:
     def _run(self) -> None:
         try:
             with home_errors(self._home):
-                self._copy()
+                self._write()
         except BaseException as error:  # noqa: BLE001 - raised by finish
-            self._copied.set_exception(error)
+            self._written.set_exception(error)
         else:
-            self._copied.set_result(None)
+            self._written.set_result(None)
         finally:
+            with contextlib.suppress(duckdb.Error):  # the build file was closed
+                self._con.execute("reset threads")
             self._con.close()
 
-    def _copy(self) -> None:
+    def _write(self) -> None:
         con = self._con
         con.execute("set TimeZone = 'UTC'")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         sweep(self._home)
         with release_file(con, self.path, _ALIAS):
-            con.begin()
-            try:
-                create_schemas(con, _ALIAS)
-                for table in released_tables(con):
-                    if (table.schema, table.name) in self.relations:
-                        copy_table(con, table, _ALIAS, is_simulated=self._is_simulated)
-                con.commit()
-            except BaseException:
-                con.rollback()
-                raise
+            create_schemas(con, _ALIAS)
+            while (given := self._pieces.get()) is not None:
+                piece, future = given
+                try:
+                    future.set_result(piece(con, _ALIAS))
+                except BaseException as error:
+                    future.set_exception(error)
+                    raise
+
+    def _copy(self, con: duckdb.DuckDBPyConnection, alias: str, wanted: Collection[Relation]) -> None:
+        with _transaction(con):
+            for table in released_tables(con):
+                relation = table.schema, table.name
+                if relation in wanted and relation not in self.contents:
+                    copy_table(con, table, alias, is_simulated=self.is_simulated)
+                    self.contents[relation] = content_of(con, table)
+
+
+@contextlib.contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.begin()
+    try:
+        yield
+        con.commit()
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # the interrupt ended it
+            con.rollback()
+        raise
+
+
+def _is_mart(table: DeclaredTable) -> bool:
+    return table.schema == "marts"
 
 
 def _remove(path: Path) -> None:

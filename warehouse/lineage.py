@@ -19,7 +19,7 @@ import duckdb
 from ingest.errors import ConfigError
 from warehouse.as_of_text import Compiled, compiled_in
 from warehouse.input_use import Use, stronger, uses_of, weaker
-from warehouse.sql import insert_rows
+from warehouse.sql import insert_columns, insert_rows
 
 FOLLOWED: Final = "intermediate.lineage"
 """One row per column of a relation and direct input, beside the fingerprint of the SQL it was read from."""
@@ -106,10 +106,8 @@ def state(con: duckdb.DuckDBPyConnection, schema: str, inputs: Iterable[tuple[st
     Every input is a part of a figure made of several."""
     _room_for_stated(con)
     con.execute(f"delete from {STATED} where schema_name = ?", [schema])
-    rows = [(table, column, *path.split("."), of) for table, column, path, of in inputs]
-    if rows:
-        columns = ", ".join(["unnest(?)"] * 5)
-        con.execute(f"insert into {STATED} select ?, {columns}, 'part'", [schema, *map(list, zip(*rows, strict=True))])
+    rows = [(schema, table, column, *path.split("."), of, "part") for table, column, path, of in inputs]
+    insert_columns(con, STATED, rows)
 
 
 def _room_for_stated(con: duckdb.DuckDBPyConnection) -> None:

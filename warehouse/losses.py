@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -70,9 +71,8 @@ def losses(con: duckdb.DuckDBPyConnection, home: Home) -> list[Loss]:
         con.execute("detach release_before")
 
 
-def require_no_loss(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+def require_no_loss(found: Sequence[Loss]) -> None:
     """AuditFailed when a headline would lose values that the release before shows."""
-    found = losses(con, home)
     if found:
         more = f"; and {len(found) - 1} more columns" if len(found) > 1 else ""
         raise AuditFailed(

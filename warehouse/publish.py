@@ -6,44 +6,43 @@ rename. Whenever we are killed, the published file is one whole release: the old
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import duckdb
 
 from ingest.clock import naive_utc
-from ingest.dataset import TABLES
 from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
 from ingest.settings import Origin
-from warehouse.asof import AsOf, as_of_queries, new_york_statements
-from warehouse.built import Relation
 from warehouse.connection import connect, home_errors
 from warehouse.copied_ahead import CopiedAhead
 from warehouse.declared_tables import DeclaredTable
+from warehouse.fingerprint import of_release
 from warehouse.keepsakes import keepsake_queries
 from warehouse.lake.attached import newest_snapshot
 from warehouse.lake.setting import Lake
 from warehouse.lake.snapshots import register_snapshots
 from warehouse.lineage import follow, lineage
 from warehouse.presentation import Presentation
-from warehouse.published_table import AS_OF, AS_OF_PARTS, BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY
+from warehouse.published_table import BUILD, IN_RELEASE, LINEAGE, PUBLISH_TABLES, QUALITY
 from warehouse.release_file import (
-    SIMULATED_PREFIX,
     comment_on,
     copy_table,
     create_schemas,
+    create_table,
+    insert_into,
     release_file,
     released_tables,
     write_rows,
 )
+from warehouse.release_head import Head, head_of, run_in, write_head
 from warehouse.releases import (
-    STAMP,
     Release,
     build_of,
     forget,
@@ -58,7 +57,7 @@ from warehouse.releases import (
 )
 from warehouse.releases import switch as _switch
 from warehouse.snapshot_store import store_in
-from warehouse.snapshot_views import SnapshotMacro, snapshot_macros
+from warehouse.sql import insert_columns
 from warehouse.sql import one as _one
 from warehouse.sql import quoted as _quoted
 
@@ -90,13 +89,15 @@ def publish(
     lake: Lake | None = None,
     ahead: CopiedAhead | None = None,
     evaluated_at: datetime | None = None,
+    con: duckdb.DuckDBPyConnection | None = None,
 ) -> PublishResult:
     """Publish the marts of the build file, unless the current release already says the same.
 
-    The caller holds WriterLock and has audited the build file. `now` is aware; `evaluated_at` (naive UTC) is the moment
-    that the marts were computed for. Keeps the last `keep` releases.
-    `presentation` goes into meta.readings and meta.charts; `macros` are statements that run in the new file, of tables
-    that it has. With `lake` its newest snapshot is named. What `ahead`, which is finished, has is not copied again.
+    The caller holds WriterLock and has audited the build file; `con`, which stays open, has it and its lake already.
+    `now` is aware; `evaluated_at` (naive UTC) is the moment that the marts were computed for. Keeps the last `keep`
+    releases. `presentation` goes into meta.readings and meta.charts; `macros` are statements that run in the new file,
+    of tables that it has. With `lake` its newest snapshot is named. What `ahead`, which is finished, has is not copied
+    again.
     HomeUnusable when the disk is full or read-only; the published file is then what it was. Releases and a published
     file that cannot be read are set aside or replaced: they stop nothing.
     """
@@ -108,16 +109,22 @@ def publish(
         if ahead is None:
             sweep(home)  # a copy made ahead did, and would be swept away
         set_aside_damaged(home)
-        con = connect(home, lake)
-        try:
+        with _opened(home, lake, con) as con:
             store = store_in(home.snapshots, lake)
             if lake is not None:
                 register_snapshots(con, store)
             tables = released_tables(con)
             follow(con)
-            queries: list[AsOf | SnapshotMacro] = [*as_of_queries(con, tables)]
-            queries += snapshot_macros(con, store, TABLES)
-            content = _fingerprint(con, tables, queries, code_version, origin, shown, macros)
+            head = (ahead and ahead.head) or head_of(
+                con,
+                home,
+                store,
+                code_version=code_version,
+                origin=origin,
+                now=now,
+                known=ahead.contents if ahead else {},
+            )
+            content = of_release(con, tables, head.marts, shown, macros)
             same = same_content(home, content)
             if same is not None:
                 is_whole = is_published_whole(home, same)
@@ -125,10 +132,9 @@ def publish(
                     _switch(home, same.path)
                 state: Literal["published", "unchanged"] = "unchanged" if is_whole else "published"
                 return PublishResult(state, same.build_id, same.path, time.perf_counter() - start)
-            build_id = f"{_stamp(home, now)}-{content[:8]}"
-            path = home.releases / f"tidegauge_{build_id}.duckdb"
+            path = home.releases / f"tidegauge_{head.build_id}.duckdb"
             build = {
-                "build_id": build_id,
+                "build_id": head.build_id,
                 "built_at": naive_utc(now),
                 "evaluated_at": evaluated_at,
                 "run_id": run_id,
@@ -142,14 +148,24 @@ def publish(
             if ahead is not None:
                 ahead.path.rename(unfinished(path))
             with release_file(con, unfinished(path), _ALIAS):
-                _fill(con, tables, queries, build, shown, macros, ahead.relations if ahead else frozenset())
-        finally:
-            con.close()
-        _check_opens(unfinished(path), build_id, tables)
+                _fill(con, tables, head, build, shown, macros, ahead)
+        _check_opens(unfinished(path), head.build_id, tables)
         seal(path)
         _switch(home, path)
         forget(home, keep)
-    return PublishResult("published", build_id, path, time.perf_counter() - start)
+    return PublishResult("published", head.build_id, path, time.perf_counter() - start)
+
+
+@contextmanager
+def _opened(
+    home: Home, lake: Lake | None, con: duckdb.DuckDBPyConnection | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give `con`, which its owner closes, or a connection of our own."""
+    if con is not None:
+        yield con
+        return
+    with connect(home, lake) as own:
+        yield own
 
 
 def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
@@ -172,95 +188,48 @@ def require_no_shorter(home: Home, con: duckdb.DuckDBPyConnection) -> None:
 # -- what is copied ----------------------------------------------------------------------------------------------
 
 
-def _fingerprint(
-    con: duckdb.DuckDBPyConnection,
-    tables: list[DeclaredTable],
-    queries: Sequence[AsOf | SnapshotMacro],
-    code_version: str,
-    origin: str,
-    presentation: Presentation,
-    macros: Sequence[str],
-) -> str:
-    """Return a sha256 of what an analyst would see differ: not of row order, run ids or ages."""
-    lines = [f"code {code_version}", f"origin {origin}"]
-    for table in tables:
-        if table.schema in ("marts", "claims"):
-            lines.append(repr(table))
-            lines.append(repr(_content(con, table, [name for name, *_ in table.columns])))
-        elif table.name == "freshness":
-            names = {name for name, *_ in table.columns}
-            lines.append(repr(_content(con, table, [n for n in ("series_id", "provider", "state") if n in names])))
-    lines += [repr(query) for query in queries] + list(macros)
-    lines += [repr(row) for rows in presentation.rows().values() for row in rows]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _content(con: duckdb.DuckDBPyConnection, table: DeclaredTable, columns: list[str]) -> tuple[Any, ...]:
-    """Return row count and two order-independent sums of row hashes (equal rows cancel in the first alone)."""
-    if not columns:
-        return ()
-    listed = ", ".join(_quoted(column) for column in columns)
-    found = con.execute(
-        f"select count(*), bit_xor(hash({listed})), sum(hash({listed})::hugeint) from {table.path}"
-    ).fetchone()
-    assert found is not None
-    return found
-
-
 def _fill(
     con: duckdb.DuckDBPyConnection,
     tables: list[DeclaredTable],
-    queries: Sequence[AsOf | SnapshotMacro],
+    head: Head,
     build: Mapping[str, Any],
     presentation: Presentation,
     macros: Sequence[str],
-    are_copied: Collection[Relation],
+    ahead: CopiedAhead | None,
 ) -> None:
     """Copy everything in one transaction: each of hundreds of comments would wait for the disk on its own."""
     source = _quoted(_one(con, "select current_database()"))
     is_simulated = build["is_simulated"]
+    copied = ahead.relations if ahead else ()
     con.begin()
     try:
         create_schemas(con, _ALIAS)
-        rows_count = 0
         for table in tables:
-            if (table.schema, table.name) not in are_copied:
+            if (table.schema, table.name) not in copied:
                 copy_table(con, table, _ALIAS, is_simulated=is_simulated)
-            if table.schema == "marts":
-                rows_count += int(_one(con, f"select count(*) from {_ALIAS}.{table.path}"))
+        if ahead is None or ahead.head is None:
+            write_head(con, _ALIAS, head, is_simulated=is_simulated)
+        run_in(con, _ALIAS, macros)
         _write_quality(con, source, str(build["run_id"]))
         _write_keepsakes(con)
         for table, rows in presentation.rows().items():
             write_rows(con, table, rows, _ALIAS)
+        of_marts = [table for table in tables if table.schema == "marts"]
         of_file = {
             **build,
             "data_through_date": _data_through(con, tables, f"{_ALIAS}."),
-            "tables_count": sum(table.schema == "marts" for table in tables),
-            "rows_count": rows_count,
+            "tables_count": len(of_marts),
+            "rows_count": sum(int(_one(con, f"select count(*) from {_ALIAS}.{one.path}")) for one in of_marts),
         }
-        write_rows(con, BUILD, [tuple(of_file[name] for name, *_ in BUILD.columns)], _ALIAS)
-        write_rows(con, AS_OF, _readable(queries), _ALIAS)
-        write_rows(con, AS_OF_PARTS, _parts(queries), _ALIAS)
-        write_rows(con, LINEAGE, lineage(con), _ALIAS)
+        insert_into(con, BUILD, [tuple(of_file[name] for name, *_ in BUILD.columns)], _ALIAS)
+        create_table(con, LINEAGE, _ALIAS)
+        insert_columns(con, f"{_ALIAS}.{LINEAGE.path}", lineage(con))
         for table in PUBLISH_TABLES:
             comment_on(con, table, _ALIAS, is_simulated=is_simulated)
-        prefix = SIMULATED_PREFIX if is_simulated else ""
-        _write_as_of(con, source, queries, str(build["build_id"]), prefix, macros)
         con.commit()
     except BaseException:
         con.rollback()
         raise
-
-
-def _readable(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, bool, str]]:
-    """Return the rows of meta.as_of: it says of marts how they are read at a moment."""
-    return [(one.mart, one.select is not None, one.how) for one in queries if isinstance(one, AsOf)]
-
-
-def _parts(queries: Sequence[AsOf | SnapshotMacro]) -> list[tuple[str, str, str]]:
-    """Return the rows of meta.as_of_parts."""
-    wide = [one for one in queries if isinstance(one, AsOf)]
-    return [(one.mart, ", ".join(part.columns), part.select) for one in wide for part in one.parts]
 
 
 def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str) -> None:
@@ -283,28 +252,6 @@ def _write_keepsakes(con: duckdb.DuckDBPyConnection) -> None:
     """Copy what a rebuild could not compute again. The selects name tables of the build file, which is in use."""
     for path, query in keepsake_queries():
         con.execute(f"create table {_ALIAS}.{path} as {query}")
-
-
-def _write_as_of(
-    con: duckdb.DuckDBPyConnection,
-    source: str,
-    queries: Sequence[AsOf | SnapshotMacro],
-    build_id: str,
-    prefix: str,
-    macros: Sequence[str],
-) -> None:
-    """Store the as-of macros and views. Their names are looked up in the file in use, so that is the new one."""
-    con.execute(f"use {_ALIAS}")
-    try:
-        for statement in new_york_statements(prefix):
-            con.execute(statement)
-        for query in queries:
-            for statement in query.statements(build_id, prefix):
-                con.execute(statement)
-        for statement in macros:
-            con.execute(statement)
-    finally:
-        con.execute(f"use {source}")
 
 
 def _data_through(con: duckdb.DuckDBPyConnection, tables: list[DeclaredTable], prefix: str = "") -> date | None:
@@ -337,12 +284,3 @@ def _check_opens(path: Path, build_id: str, tables: list[DeclaredTable]) -> None
             f"{path}: expected build {build_id} with {len(tables) + len(PUBLISH_TABLES)} tables, "
             f"got {seen} with {count}; it was not published"
         )
-
-
-def _stamp(home: Home, now: datetime) -> str:
-    """Return the moment for a new build id: `now`, or just after the newest release where the clock stands still."""
-    newest = max((release.stamp for release in releases(home)), default=None)
-    moment = now.astimezone(UTC).replace(microsecond=0)
-    if newest is not None and moment <= newest:
-        moment = newest + timedelta(seconds=1)
-    return moment.strftime(STAMP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -87,6 +87,18 @@ def comment_on(con: duckdb.DuckDBPyConnection, table: DeclaredTable, alias: str,
 
 def write_rows(con: duckdb.DuckDBPyConnection, table: DeclaredTable, rows: list[tuple[Any, ...]], alias: str) -> None:
     """Create a table of the file with `rows`."""
+    create_table(con, table, alias)
+    insert_into(con, table, rows, alias)
+
+
+def create_table(con: duckdb.DuckDBPyConnection, table: DeclaredTable, alias: str) -> None:
+    """Create a table of the file as it is declared, without rows."""
     columns = ", ".join(f"{name} {kind}" for name, kind, _ in table.columns)
     con.execute(f"create table {alias}.{table.path} ({columns})")
+
+
+def insert_into(
+    con: duckdb.DuckDBPyConnection, table: DeclaredTable, rows: Sequence[tuple[Any, ...]], alias: str
+) -> None:
+    """Insert `rows` into a table of the file."""
     insert_rows(con, f"{alias}.{table.path}", rows)

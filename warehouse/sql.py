@@ -27,6 +27,13 @@ def insert_rows(
         con.execute(f"{how} {table} values {places}", [cell for row in some for cell in row])
 
 
+def insert_columns(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert thousands of `rows` whose cells are of one type in each column, or NULL, as one list a column."""
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        con.execute(f"insert into {table} select {', '.join(['unnest(?)'] * len(columns))}", columns)
+
+
 def quoted(name: str) -> str:
     """Return a name of a table or column in quotes."""
     return '"' + name.replace('"', '""') + '"'

@@ -13,10 +13,11 @@ from orchestration.assets.table_facts import with_facts
 from orchestration.dbt_parsed import ensure_manifest
 from orchestration.dbt_state import content_key, keep_under
 from orchestration.session import Session
-from orchestration.unchanged import plan_build, relation_of
+from orchestration.unchanged import Plan, plan_build, relation_of
 from warehouse.as_of_text import keep_compiled
 from warehouse.built import has_failed_since
 from warehouse.copied_ahead import CopiedAhead
+from warehouse.losses import losses
 
 
 @dbt_assets(
@@ -53,9 +54,7 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
         )
         is_whole = not context.is_subset
         if is_whole and audit.is_sound(results) and _is_news(session):
-            models = {relation_of(node) for node in plan.project.nodes.values() if node["resource_type"] == "model"}
-            is_simulated = session.settings.origin == "SIMULATED"
-            session.ahead = CopiedAhead(session.con, session.home, models, is_simulated=is_simulated)
+            _begin_release(session, plan)
         yield from events
         keep_compiled(session.con, [one.compiled for one in results if one.compiled] + [*regime_relations()])
         session.keep_checks([result.as_check() for result in results if result.kind == "test"])
@@ -64,6 +63,14 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             made = {one.node_id: one.text for one in results if one.evaluated_at is None and one.is_ok}
             plan.keep(session.con, made, session.now, session.run_id)
         session.built(whole=is_whole)
+
+
+def _begin_release(session: Session, plan: Plan) -> None:
+    """Let the release be begun with what dbt built, while regimes and claims are computed."""
+    is_simulated = session.settings.origin == "SIMULATED"
+    session.ahead = CopiedAhead(session.con, session.home, is_simulated=is_simulated)
+    session.ahead.copy(relation_of(node) for node in plan.project.nodes.values() if node["resource_type"] == "model")
+    session.losses = session.ahead.begin(lambda con, _: losses(con, session.home))
 
 
 def _is_news(session: Session) -> bool:

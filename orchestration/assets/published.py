@@ -48,7 +48,7 @@ KEY = AssetKey(["published", "tidegauge"])
 )
 def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Audit the build and put it in place as one file by one rename; without a new row the old release stays."""
-    from warehouse.losses import require_no_loss
+    from warehouse.losses import losses, require_no_loss
     from warehouse.publish import publish, require_no_shorter
 
     session: Session = context.resources.session
@@ -66,14 +66,13 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
     )
     with session.step():
         audit.require_passed([check])
+        if session.ahead is not None:
+            session.ahead.finish()
         if not session.home.published.exists():
             audit.require_headline(session.con)
         elif not session.settings.accept_loss:
             require_no_shorter(session.home, session.con)
-            require_no_loss(session.con, session.home)
-        if session.ahead is not None:
-            session.ahead.finish()
-        session.let_go()
+            require_no_loss(session.losses.result() if session.losses else losses(session.con, session.home))
         release = session.release = publish(
             session.home,
             run_id=session.run_id,
@@ -86,6 +85,7 @@ def published(context: AssetExecutionContext) -> Iterator[MaterializeResult[None
             macros=STATEMENTS,
             lake=session.lake,
             ahead=session.ahead,
+            con=session.con,
         )
     yield MaterializeResult(
         metadata={

@@ -24,6 +24,7 @@ from orchestration.assets.regime_plot import regime_facts
 from orchestration.assets.table_facts import table_facts
 from orchestration.named_check import NamedCheckResult
 from orchestration.session import Session
+from orchestration.version import code_version
 from warehouse.lived import LEDGER
 from warehouse.own_tables import own_table
 
@@ -110,6 +111,13 @@ def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
         yield check_result(check)
     with session.step():
         audit.require_passed(checks)
+        if session.ahead is not None and session.lake is None:  # a lake is brought up to the index at the end alone
+            session.ahead.end_marts(
+                session.snapshots,
+                code_version=code_version(),
+                origin=session.settings.origin,
+                now=session.settings.clock(),
+            )
 
 
 def check_result(check: CheckResult) -> AssetCheckResult:

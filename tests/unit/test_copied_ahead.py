@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -11,9 +11,11 @@ import pytest
 from ingest.errors import HomeUnusable
 from ingest.home import Home
 from warehouse import copied_ahead
+from warehouse.as_of_text import Compiled, keep_compiled
 from warehouse.connection import connect, migrate
 from warehouse.copied_ahead import CopiedAhead
 from warehouse.publish import publish
+from warehouse.snapshot_store import store_in
 
 NOW = datetime(2026, 3, 6, 22, 30, tzinfo=UTC)
 EARLY = {("marts", "spreads"), ("marts", "newest"), ("meta", "freshness")}
@@ -31,21 +33,33 @@ BUILT = """
 """
 
 
+COMPILED = [Compiled("marts", "spreads", {"rows_by": "session_date"}, "select 1")]
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home").ensure()
     with connect(home) as con:
         migrate(con)
         con.execute(BUILT)
+        keep_compiled(con, COMPILED)
     return home
 
 
-def begun(home: Home, *, then: str = "") -> CopiedAhead:
+def early(con: duckdb.DuckDBPyConnection, home: Home) -> CopiedAhead:
+    ahead = CopiedAhead(con, home, is_simulated=True)
+    ahead.copy(EARLY)
+    return ahead
+
+
+def begun(home: Home, *, then: str = "", is_ended: bool = False) -> CopiedAhead:
     """Copy what is early, and meanwhile let the build file change."""
     with connect(home) as con:
-        ahead = CopiedAhead(con, home, EARLY, is_simulated=True)
+        ahead = early(con, home)
         if then:
             con.execute(then)
+        if is_ended:
+            ahead.end_marts(store_in(home.snapshots, None), code_version="1", origin="SIMULATED", now=NOW)
         ahead.finish()
     return ahead
 
@@ -57,7 +71,7 @@ def published(home: Home, ahead: CopiedAhead | None = None) -> Path:
 
 
 def content(path: Path) -> list[tuple[object, ...]]:
-    """Everything that a reader sees of the file: tables, columns, comments, rows."""
+    """Everything that a reader sees of the file: tables, columns, comments, rows, macros, views."""
     with duckdb.connect(str(path), read_only=True) as con:
         tables = con.execute("select schema_name, table_name, comment from duckdb_tables() order by all").fetchall()
         columns = con.execute(
@@ -68,16 +82,51 @@ def content(path: Path) -> list[tuple[object, ...]]:
             (schema, table, *con.execute(f"from {schema}.{table} order by all").fetchall())
             for schema, table, _ in tables
         ]
-    return [*tables, *columns, *rows]
+        stored = con.execute(
+            "select 'macro', function_name, macro_definition, comment from duckdb_functions() where not internal"
+            " union all select 'view', view_name, sql, comment from duckdb_views() where not internal order by all"
+        ).fetchall()
+    return [*tables, *columns, *rows, *stored]
 
 
-def test_the_release_is_the_same(home, tmp_path):
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_the_release_is_the_same(home, tmp_path, is_ended):
     other = Home(tmp_path / "other").ensure()
     with connect(other) as con:
         migrate(con)
         con.execute(BUILT)
-    assert content(published(home, begun(home))) == content(published(other))
+        keep_compiled(con, COMPILED)
+    made = content(published(home, begun(home, is_ended=is_ended)))
+    assert made == content(published(other))
+    assert any("spreads_as_of" in str(one[1]) for one in made), "the past of a mart is among what is compared"
     assert sorted(path.suffix for path in home.releases.iterdir()) == [".duckdb", ".sha256"]
+
+
+def test_marts_that_come_later_are_copied_before_what_reads_them_is_written(home):
+    ahead = begun(home, then="insert into marts.regimes values (date '2026-03-03', 'storm')", is_ended=True)
+    assert ("marts", "regimes") in ahead.relations
+    path = published(home, ahead)
+    assert ahead.head is not None
+    assert path.name == f"tidegauge_{ahead.head.build_id}.duckdb"
+    with duckdb.connect(str(path), read_only=True) as con:
+        assert con.execute("select count(*) from marts.regimes").fetchone() == (2,)
+        assert con.execute("select count(*), min(session_date) from marts.spreads_as_of('2026-03-04')").fetchone() == (
+            3,
+            date(2026, 3, 2),
+        )
+
+
+def test_a_piece_gives_its_result_and_what_fails_ends_the_copy(home):
+    with connect(home) as con:
+        ahead = early(con, home)
+        told = ahead.begin(lambda con, _: con.execute("select 7").fetchone())
+        failed = ahead.begin(lambda con, _: con.execute("select * from marts.nothing"))
+        with pytest.raises(duckdb.CatalogException, match="nothing"):
+            ahead.finish()
+        assert told.result() == (7,)
+        assert isinstance(failed.exception(), duckdb.CatalogException)
+        ahead.discard()
+    assert not list(home.releases.iterdir())
 
 
 def test_what_changes_afterwards_is_copied_by_the_publication_alone(home):
@@ -100,7 +149,7 @@ def test_a_copy_that_is_under_way_is_stopped(home):
         con.execute(
             "create or replace view marts.newest as select count(*) as n from range(100000000000) where range % 7 = 3"
         )
-        ahead = CopiedAhead(con, home, EARLY, is_simulated=True)
+        ahead = early(con, home)
         ahead.discard()
     assert not list(home.releases.iterdir())
 
@@ -111,7 +160,7 @@ def test_a_full_disk_is_said_when_the_copy_is_asked_for(home, monkeypatch):
 
     monkeypatch.setattr(copied_ahead, "copy_table", full)
     with connect(home) as con:
-        ahead = CopiedAhead(con, home, EARLY, is_simulated=True)
+        ahead = early(con, home)
         with pytest.raises(HomeUnusable, match="is full"):
             ahead.finish()
         ahead.discard()

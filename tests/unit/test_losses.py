@@ -44,7 +44,7 @@ def built(value: str, count: int = SESSIONS) -> duckdb.DuckDBPyConnection:
 def test_a_build_that_has_what_was_there_and_more_loses_nothing(home: Home) -> None:
     with built(ALL, SESSIONS + 1) as con:
         assert losses(con, home) == []
-        require_no_loss(con, home)
+        require_no_loss(losses(con, home))
 
 
 def test_a_leg_without_any_value_is_named_with_its_sessions_and_what_to_do(home: Home) -> None:
@@ -52,7 +52,7 @@ def test_a_leg_without_any_value_is_named_with_its_sessions_and_what_to_do(home:
         built("null::double as vix_index, 80.0 as vvix_index from range({count}) t(n)") as con,
         pytest.raises(AuditFailed) as failed,
     ):
-        require_no_loss(con, home)
+        require_no_loss(losses(con, home))
     sentence = str(failed.value)
     assert "marts.volatility_daily.vix_index would lose 400 of 400 values (2020-01-01 to 2021-02-03)" in sentence
     assert "--accept-loss" in sentence
