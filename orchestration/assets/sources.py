@@ -164,9 +164,13 @@ def _check_results(outcome: SourceOutcome, table: Dataset) -> Iterator[AssetChec
         severity=AssetCheckSeverity.WARN if state == "partial" else AssetCheckSeverity.ERROR,
         metadata={"state": state, **({"error": outcome.error} if outcome.error else {})},
     )
+    found: dict[str, list[CheckResult]] = {}
+    for check in outcome.checks:
+        if check.asset == table.id:
+            found.setdefault(check.name, []).append(check)
     for name in check_names(table):
-        found = [check for check in outcome.checks if check.asset == table.id and check.name == name]
-        yield check_result(name, found, key)
+        if name in found:  # where nothing arrived there was nothing to check: Dagster shows such a check as skipped
+            yield check_result(name, found[name], key)
 
 
 def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None = None) -> AssetCheckResult:
@@ -179,7 +183,7 @@ def check_result(name: str, found: Sequence[CheckResult], key: AssetKey | None =
         asset_key=key,
         severity=AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN,
         metadata={
-            "summary": "; ".join(_summary(check) for check in failed) if found else "nothing arrived to check",
+            "summary": "; ".join(map(_summary, failed)),
             "failed_rows": sum(check.failed_count or 0 for check in failed),
         },
     )
