@@ -88,7 +88,7 @@ class Session:
         return store_in(self.home.snapshots, self.lake)
 
     def let_go(self) -> None:
-        """Close the connection, so that dbt and the publisher may open the build file in their own way."""
+        """Close the connection, so that the build file may be opened anew."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -43,7 +43,8 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             run_id=session.run_id,
             build_all=_why_all(session, is_subset=context.is_subset),
         )
-        session.let_go()
+        if session.lake is not None:
+            session.let_go()  # dbt attaches it itself; without a lake the file stays open, and nobody waits for a close
         results, events = dbt_bridge.build(
             context,
             warehouse=session.home.warehouse,
@@ -52,6 +53,7 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             plan=plan,
             lake=session.lake,
         )
+        session.con.execute("reset threads")  # dbt's, which has gone
         is_whole = not context.is_subset
         if is_whole and audit.is_sound(results) and _is_news(session):
             _begin_release(session, plan)

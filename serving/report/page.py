@@ -75,7 +75,7 @@ def render(con: duckdb.DuckDBPyConnection, words: Phrases | None = None) -> str:
     presentation = read_presentation(con)
     axes = shared_axes(con, presentation.charts if presentation else ())
     rows = newest_rows(con)
-    with ThreadPoolExecutor(1, thread_name_prefix="charts") as beside:  # half of the page's time: most of it is DuckDB's
+    with ThreadPoolExecutor(1, thread_name_prefix="charts") as beside:  # half of the page's time, most of it DuckDB's
         charts = beside.submit(groups_section, con.cursor(), presentation, axes, words)
         sections = {
             "regime": morning_section(con, rows, changes(con, rows), words),

@@ -29,7 +29,7 @@ from tests.unit.s3_server import SECRET, serving
 from tests.unit.snapshot_sample import CHAINS, DAY, NOW, SEEN, chain
 from tests.unit.test_publish import MARTS
 from tests.unit.test_snapshot_home import ANSWERS, batch_of, judged
-from warehouse import publish, rebuild, snapshots
+from warehouse import publish, rebuild, release_head, snapshots
 from warehouse.connection import WriterLock, connect, migrate
 from warehouse.lake import retention
 from warehouse.lake import snapshots as lake_snapshots
@@ -67,7 +67,7 @@ def empty_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, empty_build: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setattr(datasets, "DATASETS", (*datasets.DATASETS, CHAINS))
-    for module in (snapshots, publish, lake_snapshots):
+    for module in (snapshots, release_head, lake_snapshots):
         monkeypatch.setattr(module, "TABLES", (CHAINS,))
     datasets.dataset.cache_clear()
     made = Home(tmp_path / "home").ensure()

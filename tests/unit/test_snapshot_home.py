@@ -18,7 +18,7 @@ from ingest.home import Home
 from ingest.snapshot_gate import gate_with_snapshots
 from orchestration.archive_check import snapshot_findings
 from tests.unit.snapshot_sample import CHAINS, DAY, NOW, SEEN, chain
-from warehouse import publish, rebuild, snapshots
+from warehouse import publish, rebuild, release_head, snapshots
 from warehouse.connection import writer
 from warehouse.landing import land as land_batch
 from warehouse.snapshots import rows_by_day, show_snapshots
@@ -29,7 +29,7 @@ LATER = SEEN + timedelta(hours=1)
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setattr(datasets, "DATASETS", (*datasets.DATASETS, CHAINS))
-    for module in (snapshots, publish):
+    for module in (snapshots, release_head):
         monkeypatch.setattr(module, "TABLES", (CHAINS,))
     datasets.dataset.cache_clear()
     yield Home(tmp_path / "home").ensure()
