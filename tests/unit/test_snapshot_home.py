@@ -18,7 +18,7 @@ from ingest.home import Home
 from ingest.snapshot_gate import gate_with_snapshots
 from orchestration.archive_check import snapshot_findings
 from tests.unit.snapshot_sample import CHAINS, DAY, NOW, SEEN, chain
-from warehouse import publish, rebuild, release_head, snapshots
+from warehouse import rebuild, release_head, snapshots
 from warehouse.connection import writer
 from warehouse.landing import land as land_batch
 from warehouse.snapshots import rows_by_day, show_snapshots
