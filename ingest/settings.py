@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         default=False, description="Build every mart and test every claim, also those that nothing new feeds."
     )
     second_process: bool = Field(
-        default=True, description="Parse and judge in a second process, where a daily run has more than one core."
+        default=True, description="Parse, judge and test claims in a second process too, if a daily run has two cores."
     )
     user_agent: str | None = Field(default=None, description="Overrides the library's own User-Agent.")
     sec_requests_per_run: int = Field(

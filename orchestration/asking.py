@@ -45,9 +45,7 @@ def ingest_all(session: Session, connectors: Sequence[Connector]) -> Iterator[tu
     finally:
         if not asking.is_done:
             session.patience.end()
-        if session.second is not None:  # nothing more is read or judged: its memory is better used
-            session.second.close()
-            session.second = None
+            session.end_second()  # otherwise it has claims to test
 
 
 def ask_ahead(session: Session) -> None:

@@ -106,7 +106,7 @@ def _execute(session: Session, job_name: JobName) -> None:
 
 @contextmanager
 def _second_process(settings: Settings, job_name: JobName) -> Iterator[SecondProcess | None]:
-    """Start the process that reads and judges, where the run has something to judge and a core for it."""
+    """Start the process that reads, judges and figures, where the run has something to judge and a core for it."""
     from ingest.second_process import usable_cores
 
     if job_name != "daily" or not settings.second_process or usable_cores() == 1:

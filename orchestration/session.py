@@ -133,6 +133,12 @@ class Session:
         record_checks(self.con, self.run_id, checks, self.settings.clock())
         self.checks.extend(checks)
 
+    def end_second(self) -> None:
+        """End the second process once nothing is left for it to do: its memory is better used."""
+        if self.second is not None:
+            self.second.close()
+            self.second = None
+
     def built(self, *, whole: bool) -> None:
         """Mark the build file as sound; only a whole build may be published."""
         self.is_built = whole
@@ -236,7 +242,7 @@ def keep_apart(home: Home, origin: Origin) -> None:
 def open_session(
     settings: Settings, progress: Progress = no_progress, second: SecondProcess | None = None
 ) -> Iterator[Session]:
-    """Lock the home, begin a run, and end it whatever happens. `second` reads and judges; without it the run does.
+    """Lock the home, begin a run, and end it whatever happens. `second` does a part of its work, if there is one.
 
     HomeUnusable, AnotherWriter, ConfigError (ClockBehind when the clock was set back): nothing was touched.
     """

@@ -14,16 +14,18 @@ import numpy as np
 import polars as pl
 
 from analytics.claims import regressions
-from analytics.claims.definition import Claim, Outcome
+from analytics.claims.definition import Claim, Outcome, Placebo
 from analytics.claims.events import Places, spaced_in_blocks
 from analytics.claims.expressions import Seen, names_in
+from analytics.claims.figuring import Figuring, Question
 from analytics.claims.functions import Known
-from analytics.claims.testing import Sample, Trial, figures_of, sign_of_effect
+from analytics.claims.testing import Sample, Trial
 from analytics.claims.world import Conditions, World
 from analytics.regimes.statistics import Doubles
 
 if TYPE_CHECKING:
     from analytics.claims.kept import Rows
+    from ingest.second_process import SecondProcess
 
 HEADLINE: Final = "headline"
 SENSITIVITY: Final = "cooldown_21"
@@ -44,12 +46,25 @@ class Ledger:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def run(world: World, claims: Sequence[Claim], versions: Mapping[str, int], left: Rows | None = None) -> Ledger:
-    """Return the results, conditions and events of the claims; verdicts are given over all rows of a release.
+def run(world: World, claims: Sequence[Claim], versions: Mapping[str, int]) -> Ledger:
+    """Return the results, conditions and events of the claims; verdicts are given over all rows of a release."""
+    ledger, figuring = begin(world, claims, versions)
+    figuring.finish()
+    return ledger
+
+
+def begin(
+    world: World,
+    claims: Sequence[Claim],
+    versions: Mapping[str, int],
+    left: Rows | None = None,
+    second: SecondProcess | None = None,
+) -> tuple[Ledger, Figuring]:
+    """Return the ledger of the claims, whole once the figures that `second` works out are finished.
 
     Claims that `left` has are not tested again: their rows are those.
     """
-    ledger = Ledger()
+    ledger, figuring = Ledger(), Figuring(second)
     for claim in claims:
         start = time.perf_counter()
         version = versions.get(claim.id, 1)
@@ -61,12 +76,12 @@ def run(world: World, claims: Sequence[Claim], versions: Mapping[str, int], left
         elif lacking := world.missing(claim):
             ledger.results.append(_untested(claim, version, f"this release has no {', '.join(lacking)}"))
         else:
-            _run_one(world, claim, version, ledger)
+            _run_one(world, claim, version, ledger, figuring)
         ledger.seconds[claim.id] = time.perf_counter() - start
-    return ledger
+    return ledger, figuring
 
 
-def _run_one(world: World, claim: Claim, version: int, ledger: Ledger) -> None:
+def _run_one(world: World, claim: Claim, version: int, ledger: Ledger, figuring: Figuring) -> None:
     assert claim.condition is not None
     seen: dict[str, Seen] = {}
     conditions = world.conditions(claim, claim.condition, claim.values, seen)
@@ -82,22 +97,24 @@ def _run_one(world: World, claim: Claim, version: int, ledger: Ledger) -> None:
     ledger.regressions += regressions.rows_of(world, claim, version)
     ledger.conditions.append(_condition_rows(world, claim, version, conditions))
     same = _onset_columns(world, claim, version, sample, began)
-    cells = [world.onsets(world.conditions(claim, claim.condition, cell, seen)) for cell in claim.grid()]
+    cells = tuple(world.onsets(world.conditions(claim, claim.condition, cell, seen)) for cell in claim.grid())
+    placebos = [_placebo(world, claim, one) for one in claim.placebos]
+    rows: list[dict[str, Any]] = []
+    questions: list[Question] = []
     for outcome in claim.outcomes:
         for horizon in claim.horizons:
-            headline = _test(world, claim, sample, began, outcome, horizon, _headline_cooldown(claim, horizon))
-            shares = _grid(world, claim, sample, cells, outcome, horizon)
-            figures: dict[bytes, dict[str, Any]] = {}
             for name, cooldown in _cooldowns(claim, horizon).items():
-                test = _test(world, claim, sample, began, outcome, horizon, cooldown)
-                events = test.events.tobytes()  # rare events lie as far apart for the one cool-down as for the other
-                if events not in figures:
-                    figures[events] = figures_of(test)
-                row = _named(claim, version, name, outcome, horizon) | figures[events] | {"cooldown_sessions": cooldown}
-                ledger.results.append(row | (shares if name == HEADLINE else _NO_GRID))
-            ledger.events.append(_event_rows(claim, same, headline))
-            for placebo in claim.placebos:
-                ledger.results.append(_placebo(world, claim, version, placebo.name, outcome, horizon))
+                trial = _trial(world, claim, sample, began, outcome, horizon, cooldown)
+                questions.append(Question(trial, cells if name == HEADLINE else None))
+                rows.append(_named(claim, version, name, outcome, horizon))
+                if name == HEADLINE:
+                    ledger.events.append(_event_rows(claim, same, trial))
+            cooldown = _headline_cooldown(claim, horizon)
+            for one in placebos:
+                questions.append(Question(_trial(world, claim, one.sample, one.began, outcome, horizon, cooldown)))
+                rows.append(_named(claim, version, f"placebo_{one.name}", outcome, horizon, one.parameters))
+    ledger.results += rows
+    figuring.begin(rows, questions)
 
 
 def _headline_cooldown(claim: Claim, horizon: int) -> int:
@@ -114,45 +131,43 @@ def _cooldowns(claim: Claim, horizon: int) -> dict[str, int]:
     return found
 
 
-def _test(
+def _trial(
     world: World, claim: Claim, sample: Sample, began: Places, outcome: Outcome, horizon: int, cooldown: int
 ) -> Trial:
     since = world.sources[claim.source].out_of_sample_from
     return Trial(outcome, horizon, cooldown, began, world.measured(claim, outcome, horizon), sample, since)
 
 
-def _grid(
-    world: World, claim: Claim, sample: Sample, cells: list[Places], outcome: Outcome, horizon: int
-) -> dict[str, Any]:
-    """Return how many cells of the parameter grid there are, and the share of those with events on the claimed side."""
-    cooldown = _headline_cooldown(claim, horizon)
-    signs = [sign_of_effect(_test(world, claim, sample, one, outcome, horizon, cooldown)) for one in cells]
-    known = [one for one in signs if one is not None]
-    share = round(sum(one > 0 for one in known) / len(known), 6) if known else None
-    return {"grid_cells_count": len(cells), "grid_cells_tested_count": len(known), "grid_same_sign_ratio": share}
+@dataclass(frozen=True, slots=True)
+class _Placebo:
+    """A placebo on the sessions of the world: the same for each outcome and horizon."""
+
+    name: str
+    parameters: dict[str, float]
+    sample: Sample
+    began: Places
 
 
-_NO_GRID: Final = {"grid_cells_count": None, "grid_cells_tested_count": None, "grid_same_sign_ratio": None}
-
-
-def _placebo(world: World, claim: Claim, version: int, name: str, outcome: Outcome, horizon: int) -> dict[str, Any]:
-    placebo = next(one for one in claim.placebos if one.name == name)
+def _placebo(world: World, claim: Claim, placebo: Placebo) -> _Placebo:
     parameters = {**claim.values, **placebo.parameters}
     conditions = world.conditions(claim, placebo.condition or claim.condition or "", parameters)
-    sample = world.sample(claim, conditions)
-    test = _test(world, claim, sample, world.onsets(conditions), outcome, horizon, _headline_cooldown(claim, horizon))
-    row = _named(claim, version, f"placebo_{name}", outcome, horizon) | figures_of(test) | _NO_GRID
-    row["parameters_text"] = _told(parameters)
-    return row
+    return _Placebo(placebo.name, parameters, world.sample(claim, conditions), world.onsets(conditions))
 
 
-def _named(claim: Claim, version: int, parameter_set: str, outcome: Outcome, horizon: int) -> dict[str, Any]:
+def _named(
+    claim: Claim,
+    version: int,
+    parameter_set: str,
+    outcome: Outcome,
+    horizon: int,
+    parameters: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     return {
         "claim_id": claim.id,
         "claim_version": version,
         "claim_text": claim.text.en,
         "parameter_set": parameter_set,
-        "parameters_text": _told(claim.values),
+        "parameters_text": _told(claim.values if parameters is None else parameters),
         "outcome": outcome.name,
         "claimed": outcome.claimed,
         "horizon_count": horizon,

@@ -15,7 +15,7 @@ import polars as pl
 from analytics.claims import inputs, kept
 from analytics.claims.chance import RESAMPLES, SEED, SHIFTS
 from analytics.claims.definition import Claim, sources
-from analytics.claims.engine import HEADLINE, Ledger, run
+from analytics.claims.engine import HEADLINE, Ledger, begin, run
 from analytics.claims.facts import Evidence, fact_rows, prediction_rows, verdicts_of_facts
 from analytics.claims.sentences import of_fact, of_forecast, of_test
 from analytics.claims.verdicts import ENOUGH_EVENTS, FALSE_DISCOVERY_RATE, VERDICTS, by_chance, with_verdicts
@@ -29,6 +29,8 @@ from warehouse.sql import insert_rows
 
 if TYPE_CHECKING:
     import duckdb
+
+    from ingest.second_process import SecondProcess
 
 _DECLARATIONS: Final = Path(__file__).with_name("tables.yml")
 REGISTERED: Final = "claim.definitions"
@@ -124,11 +126,18 @@ class Written:
 
 
 def build_tables(
-    con: duckdb.DuckDBPyConnection, claims: Sequence[Claim], *, now: datetime, run_id: str, test_all: str | None = None
+    con: duckdb.DuckDBPyConnection,
+    claims: Sequence[Claim],
+    *,
+    now: datetime,
+    run_id: str,
+    test_all: str | None = None,
+    second: SecondProcess | None = None,
 ) -> Written:
     """Test the claims whose inputs have changed and write the tables; `now` is naive UTC.
 
-    A definition that is new is registered first. `test_all` says why no claim may be left as it was.
+    A definition that is new is registered first. `test_all` says why no claim may be left as it was. `second` works
+    out figures meanwhile.
     """
     registry = registered(con, claims, now=now, run_id=run_id)
     versions = {claim_id: version for claim_id, (version, _) in registry.items()}
@@ -139,7 +148,7 @@ def build_tables(
     rows = kept.Rows(con, same)
     left = [claim_id for claim_id in same if claim_id in rows]
     draw = _drawn(world, [one for one in claims if one.id in rows], versions, rows, now.date())
-    found = computed(con, world, claims, registry, rows)
+    found = computed(con, world, claims, registry, rows, second)
     write_frames(con, found)
     state(con, CLAIMS.schema, inputs.lineage_of(found[INPUTS].to_dicts()))
     return Written(marks, left, draw)
@@ -206,16 +215,19 @@ def computed(
     claims: Sequence[Claim],
     versions: Versions,
     left: kept.Rows | None = None,
+    second: SecondProcess | None = None,
 ) -> dict[DerivedTable, pl.DataFrame]:
     """Return the rows of every table, from the marts of `con`: the build file, or a release."""
-    ledger = run(world, claims, {claim_id: version for claim_id, (version, _) in versions.items()}, left)
+    numbers = {claim_id: version for claim_id, (version, _) in versions.items()}
+    ledger, figuring = begin(world, claims, numbers, left, second)
+    evidence = Evidence(con)
+    facts, forecasts = fact_rows(evidence), prediction_rows(evidence)
+    figuring.finish()
     with_verdicts(
         ledger.results,
         universal={(one.id, days) for one in claims for days in one.universal_horizons},
         young={one.id for one in claims if one.waits_for_history},
     )
-    evidence = Evidence(con)
-    facts, forecasts = fact_rows(evidence), prediction_rows(evidence)
     tested = frames_of(world, ledger)
     return {
         CLAIMS: frame_of(CLAIMS, _claim_rows(claims, versions, ledger, facts, forecasts)),

@@ -6,7 +6,7 @@ Every item of the reporting standard is a column of the row that `figures_of` re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -46,6 +46,11 @@ class Sample:
     """Sessions of the sample: from the first one on which the condition is known."""
     members: tuple[str, ...] = ("",)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process with the dates of one block as numbers: one by one they take longer than all else."""
+        days = np.array([one.toordinal() for one in self.dates[: self.length]])
+        return _with_days, (days, self.is_known, self.buckets, self.is_inside, self.members)
+
     @property
     def length(self) -> int:
         """Return the number of sessions of one block."""
@@ -62,6 +67,11 @@ class Sample:
     def in_time(self, places: Places) -> list[int]:
         """Return places by their date, those of one date by member."""
         return sorted(places.tolist(), key=lambda place: (place % self.length, place))
+
+
+def _with_days(days: npt.NDArray[np.int64], *others: Any) -> Sample:
+    sample = Sample([date.fromordinal(one) for one in days.tolist()], *others)
+    return replace(sample, dates=sample.dates * len(sample.members))
 
 
 def bucket_of(drawdowns: Doubles) -> npt.NDArray[np.int64]:

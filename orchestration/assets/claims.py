@@ -57,13 +57,17 @@ def claims(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] |
     with session.step():
         session.progress("testing claims", 0, None)
         now = naive_utc(session.settings.clock())
-        tested = build_tables(
-            session.con,
-            register(session.home.claims),
-            now=now,
-            run_id=session.run_id,
-            test_all="a full build was asked for" if session.settings.full_build else None,
-        )
+        try:
+            tested = build_tables(
+                session.con,
+                register(session.home.claims),
+                now=now,
+                run_id=session.run_id,
+                test_all="a full build was asked for" if session.settings.full_build else None,
+                second=session.second,
+            )
+        finally:
+            session.end_second()
         checks = [tested.draw, *check_tables(session.con)]
         session.keep_checks(checks)
         facts = table_facts(session, "claims")

@@ -80,6 +80,7 @@ ALWAYS_KEYS = [_key(table.name) for table in CHECKED_TABLES]
 )
 def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Add the rows whose cut-off has passed, derive what follows from them; AuditFailed when a check of error fails."""
+    from analytics.claims.figuring import prepare
     from analytics.regimes.ledger import update_ledger
     from analytics.regimes.tables import build_tables, check_tables
     from ingest.clock import naive_utc
@@ -87,6 +88,8 @@ def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
     session: Session = context.resources.session
     with session.step():
         session.progress("computing regimes", 0, None)
+        if session.second is not None:
+            prepare(session.second)  # claims are next
         update = update_ledger(session.con, now=naive_utc(session.settings.clock()), run_id=session.run_id)
         tables = build_tables(session.con, truth=session.simulated_truth)
         checks = check_tables(session.con, update, session.home.published)

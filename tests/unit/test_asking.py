@@ -36,11 +36,16 @@ class Run:
     landed: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     second: None = None
+    is_second_ended: bool = False
     asking: Any = None
     landed_before: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def progress(self, what: str, done: int, of: int | None) -> None:
         """Nobody looks."""
+
+    def end_second(self) -> None:
+        """Remember it."""
+        self.is_second_ended = True
 
 
 @pytest.fixture
@@ -84,6 +89,7 @@ def test_those_that_wait_for_nothing_are_asked_at_once_and_land_in_order(run, mo
     asks(monkeypatch, work)
     names = [one.name for one, _ in ingest_all(run, CONNECTORS)]
     assert names == run.landed == [one.name for one in CONNECTORS]
+    assert not run.is_second_ended  # claims are tested there
     assert sorted(names) == sorted(one.name for one in CONNECTORS)
     assert run.problems == {}
 
@@ -139,6 +145,7 @@ def test_what_concerns_all_ends_the_run_and_nothing_more_is_asked(run, monkeypat
     with pytest.raises(HomeUnusable, match="the disk is full"):
         list(ingest_all(run, [connector("cboe"), connector("fred")]))
     assert run.patience.is_over
+    assert run.is_second_ended
 
 
 def test_a_run_whose_time_is_over_asks_nobody(run, monkeypatch):
