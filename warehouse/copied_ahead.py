@@ -120,6 +120,9 @@ class CopiedAhead:
         con.execute("set TimeZone = 'UTC'")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         sweep(self._home)
+        # What dbt's small tables left in the log would be written by the next statement of ours that fills it up.
+        with contextlib.suppress(duckdb.TransactionException):  # somebody writes at this moment: then that it is
+            con.execute("checkpoint")
         with release_file(con, self.path, _ALIAS):
             create_schemas(con, _ALIAS)
             while (given := self._pieces.get()) is not None:
