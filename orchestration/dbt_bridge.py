@@ -7,7 +7,6 @@ has it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ingest.batch import CheckResult
 from ingest.errors import AuditFailed
+from ingest.second_process import usable_cores
 from orchestration.dbt_parsed import first_line, invoke, parsed_project, variable, warehouse_named
 from orchestration.dbt_state import state
 from warehouse.as_of_text import Compiled
@@ -142,7 +142,7 @@ def _results(
     parsed = parsed_project()
     for name in left:
         parsed.nodes[name].tags.append(_LEFT)
-    query_threads = max(1, (os.cpu_count() or 1) // 2)
+    query_threads = max(1, usable_cores() // 2)
     with warehouse_named(warehouse), _with_lake(lake), variable(QUERY_THREADS_VARIABLE, str(query_threads)):
         try:
             ran = invoke(arguments, state().folder, parsed, keep)

@@ -7,10 +7,9 @@ the rest, or it is thrown away. What a killed run leaves of it the next publicat
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Final, TypeVar
 import duckdb
 
 from ingest.home import Home
+from ingest.second_process import usable_cores
 from warehouse.built import Relation
 from warehouse.connection import home_errors
 from warehouse.declared_tables import DeclaredTable
@@ -27,6 +27,7 @@ from warehouse.release_file import copy_table, create_schemas, release_file, rel
 from warehouse.release_head import Head, head_of, write_head
 from warehouse.releases import remove, sweep, unfinished
 from warehouse.snapshot_store import SnapshotStore
+from warehouse.sql import transaction
 
 _ALIAS: Final = "copied_ahead"
 
@@ -44,7 +45,7 @@ class CopiedAhead:
         self.contents: dict[Relation, Content | None] = {}
         self.head: Head | None = None
         self.is_simulated = is_simulated
-        con.execute(f"set threads = {max(1, (os.cpu_count() or 1) - 1)}")
+        con.execute(f"set threads = {max(1, usable_cores() - 1)}")
         self._home = home
         self._con = con.cursor()
         self._pieces: queue.SimpleQueue[tuple[Piece[object], Future[object]] | None] = queue.SimpleQueue()
@@ -76,7 +77,7 @@ class CopiedAhead:
                 now=now,
                 known=self.contents,
             )
-            with _transaction(con):
+            with transaction(con):
                 write_head(con, alias, self.head, is_simulated=self.is_simulated)
 
         self.begin(end)
@@ -134,24 +135,12 @@ class CopiedAhead:
                     raise
 
     def _copy(self, con: duckdb.DuckDBPyConnection, alias: str, wanted: Collection[Relation]) -> None:
-        with _transaction(con):
+        with transaction(con):
             for table in released_tables(con):
                 relation = table.schema, table.name
                 if relation in wanted and relation not in self.contents:
                     copy_table(con, table, alias, is_simulated=self.is_simulated)
                     self.contents[relation] = content_of(con, table)
-
-
-@contextlib.contextmanager
-def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    con.begin()
-    try:
-        yield
-        con.commit()
-    except BaseException:
-        with contextlib.suppress(duckdb.Error):  # the interrupt ended it
-            con.rollback()
-        raise
 
 
 def _is_mart(table: DeclaredTable) -> bool:

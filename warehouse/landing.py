@@ -7,8 +7,7 @@ person declared.py and accepted.py. Series are a table like the others: their gr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -38,7 +37,7 @@ from warehouse.records import (
 from warehouse.runs import record_checks
 from warehouse.snapshot_store import Root, store_at
 from warehouse.snapshots import land_snapshots
-from warehouse.sql import insert_rows
+from warehouse.sql import insert_rows, transaction
 from warehouse.unsound import refused_groups, refused_sentence
 
 __all__ = ["LandingResult", "Shrinkage", "land", "land_accepted", "landing_checks"]
@@ -61,7 +60,7 @@ def land(
     those are: nothing lands, and the answer does not count as one.
     """
     received = sum(rows.height for frames in (gated.accepted, gated.refused) for rows in frames.values())
-    with _transaction(con):
+    with transaction(con):
         gated, daily = land_snapshots(con, snapshots, gated, run_id=run_id, now=naive_utc(now))
         landing = _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now)))
         result = daily.added_to(landing.run(now))
@@ -87,7 +86,7 @@ def land_accepted(
 
     How the source fared stays what its run said.
     """
-    with _transaction(con):
+    with transaction(con):
         record_accepted(con, held, reason=reason, accepted_by=accepted_by, now=naive_utc(now))
         batch, gated = only(batch, gated, {one.group for one in held})
         result = _Landing(con, batch, gated, catalog, Stamp(batch.name, run_id, naive_utc(now))).run(now)
@@ -107,17 +106,6 @@ def _move_out(con: duckdb.DuckDBPyConnection, snapshots: Root | None, batch: Bat
     """Move prices beyond the core universe into files of the lake: the last thing that the transaction does."""
     store = None if snapshots is None else store_at(snapshots)
     move_out(con, store, batch.tables, run_id=run_id, now=naive_utc(now))
-
-
-@contextmanager
-def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    con.begin()
-    try:
-        yield
-        con.commit()
-    except BaseException:
-        con.rollback()
-        raise
 
 
 @dataclass(frozen=True, slots=True)

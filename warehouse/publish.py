@@ -57,7 +57,7 @@ from warehouse.releases import (
 )
 from warehouse.releases import switch as _switch
 from warehouse.snapshot_store import store_in
-from warehouse.sql import insert_columns
+from warehouse.sql import insert_columns, transaction
 from warehouse.sql import one as _one
 from warehouse.sql import quoted as _quoted
 
@@ -201,8 +201,7 @@ def _fill(
     source = _quoted(_one(con, "select current_database()"))
     is_simulated = build["is_simulated"]
     copied = ahead.relations if ahead else ()
-    con.begin()
-    try:
+    with transaction(con):
         create_schemas(con, _ALIAS)
         for table in tables:
             if (table.schema, table.name) not in copied:
@@ -226,10 +225,6 @@ def _fill(
         insert_columns(con, f"{_ALIAS}.{LINEAGE.path}", lineage(con))
         for table in PUBLISH_TABLES:
             comment_on(con, table, _ALIAS, is_simulated=is_simulated)
-        con.commit()
-    except BaseException:
-        con.rollback()
-        raise
 
 
 def _write_quality(con: duckdb.DuckDBPyConnection, source: str, run_id: str) -> None:

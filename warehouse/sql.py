@@ -1,8 +1,9 @@
-"""Names and texts as SQL wants them, the one value of a query, and rows to insert."""
+"""Names and texts as SQL wants them, the one value of a query, rows to insert, and what is done whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import duckdb
@@ -15,6 +16,19 @@ def one(con: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
     found = con.execute(query, list(parameters)).fetchone()
     assert found is not None
     return found[0]
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what is done within, or roll it back and raise what went wrong first."""
+    con.begin()
+    try:
+        yield
+        con.commit()
+    except BaseException:
+        with suppress(duckdb.Error):  # an interrupt ended it already
+            con.rollback()
+        raise
 
 
 def insert_rows(
