@@ -34,6 +34,7 @@ class Patience:
     _given_up: dict[str, str] = field(default_factory=dict)
     _silent_hosts: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    is_ended: bool = False  # by `end`
 
     def __post_init__(self) -> None:
         self._began = self.monotonic()
@@ -45,7 +46,7 @@ class Patience:
 
     def end(self) -> None:
         """Let nothing be asked any more: the run is ending."""
-        self.seconds = 0.0
+        self.seconds, self.is_ended = 0.0, True
 
     @property
     def has_no_network(self) -> bool:

@@ -18,6 +18,7 @@ from ingest.pace import Pace
 from orchestration.ingestion import SourceOutcome, attempted, context_of, land_batch, require_own_upstream, require_time
 from orchestration.judging import Judging
 from orchestration.session import Session
+from orchestration.worked_ahead import Ended
 
 if TYPE_CHECKING:
     from ingest.batch import Batch
@@ -118,6 +119,8 @@ class Asking:
             except TimeoutError:
                 if self._brought[name].done():
                     raise  # the connector's own
+                if self._session.patience.is_ended:
+                    raise Ended from None
                 self._judge_ahead()
                 if name in self._seen:
                     self._session.progress(*self._seen[name])

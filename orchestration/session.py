@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from ingest.batch import CheckResult
 from ingest.catalog import Catalog, load_catalog
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orchestration.asking import Asking
     from orchestration.ingestion import SourceOutcome
     from orchestration.unchanged import Plan
+    from orchestration.worked_ahead import WorkedAhead
     from warehouse.copied_ahead import CopiedAhead
     from warehouse.lake.setting import Lake
     from warehouse.losses import Loss
@@ -61,6 +62,7 @@ class Session:
     lake: Lake | None = None
     second: SecondProcess | None = None  # it knows the catalog
     asking: Asking | None = None  # begun, and nothing landed yet
+    landing: WorkedAhead[Any] | None = None  # what lands, which has the connection meanwhile
     outcomes: dict[str, SourceOutcome] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     is_built: bool = False
@@ -123,8 +125,14 @@ class Session:
                 yield
         except BaseException as error:
             self._failure = self._failure or error
+            self._end_landing()
             self.let_go()  # a full disk makes a connection unusable for the reason too
             raise
+
+    def _end_landing(self) -> None:
+        if self.landing is not None:
+            self.landing.end()
+            self.landing = None
 
     def keep_checks(self, checks: list[CheckResult]) -> None:
         """Append results to ops.checks and to the session."""
@@ -174,6 +182,7 @@ class Session:
         from warehouse.runs import finish_run
 
         reason = reason_of(self._failure) if self._failure is not None else None
+        self._end_landing()
         if self.ahead is not None:
             self.ahead.discard()
         try:

@@ -6,7 +6,8 @@ A connector that failed shows as a failed check, not as a failed run.
 import inspect
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dagster import (
@@ -34,6 +35,7 @@ from orchestration.ingestion import SourceOutcome, recent_values
 from orchestration.named_check import NamedCheckResult
 from orchestration.session import Session
 from orchestration.sparkline import sparkline
+from orchestration.worked_ahead import WorkedAhead
 from warehouse.ddl import stored_columns
 
 ANSWERED = "answered"
@@ -104,23 +106,38 @@ def sources(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
     session: Session = context.resources.session
     wanted = context.selected_asset_keys
     asked = [one for one in CONNECTORS if any(key_of(table) in wanted for table in one.tables)]
-    landing = ingest_all(session, asked)
+    session.landing = WorkedAhead(_landed(session, asked), session.patience.end, "landing")
+    landed = iter(session.landing)
     while True:
         with session.step():
-            found = next(landing, None)
-            metadata = _metadata(session, *found) if found else {}
+            found = next(landed, None)
         if found is None:
             return
-        one, outcome = found
-        if outcome.error:
-            (context.log.info if outcome.landing.state == "skipped" else context.log.error)(outcome.error)
-        for table in one.tables:
+        if found.outcome.error:
+            is_skipped = found.outcome.landing.state == "skipped"
+            (context.log.info if is_skipped else context.log.error)(found.outcome.error)
+        for table, metadata in found.shown:
             if key_of(table) in wanted:
                 yield MaterializeResult(
                     asset_key=key_of(table),
-                    metadata={**metadata, **rows_of(session, table)},
-                    check_results=list(_check_results(outcome, table)),
+                    metadata=metadata,
+                    check_results=list(_check_results(found.outcome, table)),
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """What a connector brought, and what Dagster shows of it by table."""
+
+    outcome: SourceOutcome
+    shown: Sequence[tuple[Dataset, dict[str, Any]]]
+
+
+def _landed(session: Session, asked: Sequence[Connector]) -> Generator[_Landed]:
+    """Land what publishers bring. All that needs the connection is done here: the thread that lands has it."""
+    for one, outcome in ingest_all(session, asked):
+        metadata = _metadata(session, one, outcome)
+        yield _Landed(outcome, [(table, metadata | rows_of(session, table)) for table in one.tables])
 
 
 def landing_metadata(session: Session, outcome: SourceOutcome) -> dict[str, Any]:
