@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 TARGET_VARIABLE = "TIDEGAUGE_DBT_TARGET"
 QUERY_THREADS_VARIABLE = "TIDEGAUGE_QUERY_THREADS"
 
-_RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
 _LEFT = "left_as_it_was"  # a tag: dbt holds each name against each node, which takes a second for those of a day
 _ALL_BUT_LEFT = ("--exclude", f"tag:{_LEFT}", "--indirect-selection", "empty")  # tests have the tag themselves
 _STAGES: tuple[Literal["reconciliation", "freshness"], ...] = ("reconciliation", "freshness")  # tags of dbt tests
@@ -262,8 +261,10 @@ def _keep_results(
     """Return dbt's callback: it keeps the events that Dagster shows and tells how far the build is."""
     from dbt_common.events.functions import msg_to_dict
 
+    from orchestration.dbt_events import RESULTS
+
     def keep(event: Any) -> None:
-        if event.info.name in _RESULT_EVENTS:
+        if event.info.name in RESULTS:
             events.append(msg_to_dict(event))
             # dbt counts in `total` for models and in `num_models` for tests
             of = getattr(event.data, "total", None) or getattr(event.data, "num_models", None)

@@ -88,10 +88,13 @@ def invoke(
     """Run a command of dbt on the project, quietly; what it writes goes below `folder`. The result has any error."""
     from dbt.cli.main import dbtRunner
 
+    from orchestration.dbt_events import results_and_trouble
+
     written = ("--target-path", str(folder), "--log-path", str(folder / "logs"))
-    return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke(
-        [*arguments, *_FLAGS, *written]
-    )
+    with results_and_trouble():
+        return dbtRunner(manifest=manifest, callbacks=[callback] if callback else []).invoke(
+            [*arguments, *_FLAGS, *written]
+        )
 
 
 def warehouse_named(warehouse: Path) -> AbstractContextManager[None]:

@@ -9,6 +9,22 @@ qualify row_number() over (partition by {{ keys | join(', ') }} order by {{ newe
 {% endmacro %}
 
 
+{#- The same of a relation that is read whole: nearly every key has one vintage, and to rank those takes twice as long as to find
+    the others. A filter does not reach the relation through it. -#}
+{% macro newest_rows_of_all(relation, keys) %}
+with several as materialized (
+    select {{ keys | join(', ') }} from {{ relation }} group by all having count(*) > 1
+)
+select * from {{ relation }} anti join several using ({{ keys | join(', ') }})
+union all
+(
+    select *
+    from {{ relation }} semi join several using ({{ keys | join(', ') }})
+    qualify row_number() over (partition by {{ keys | join(', ') }} order by {{ newest_first() }}) = 1
+)
+{% endmacro %}
+
+
 {#- The relations of the tables that serve a concept, the preferred first. -#}
 {% macro tables_serving(concept) %}
 {%- set found = [] -%}
@@ -35,7 +51,7 @@ qualify row_number() over (partition by {{ keys | join(', ') }} order by {{ newe
 with
 {%- for relation in relations %}
 provider_{{ loop.index }} as (
-    {{ newest_rows(relation, keys) }}
+    {{ newest_rows_of_all(relation, keys) }}
 ){{ ',' if not loop.last }}
 {%- endfor %}
 {%- for relation in relations %}
