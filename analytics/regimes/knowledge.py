@@ -203,8 +203,8 @@ class Replay:
         disputed = ordered.get_column(DISPUTED, default=pl.Series([False])).fill_null(value=False)
         self._counts = ~np.isnan(self.values) | disputed.to_numpy()  # a NULL that is no dispute takes its provider away
         self._moments: Integers = ordered["known_at"].to_physical().to_numpy()
-        self._bases = ordered["known_basis"].to_list()
-        self._providers = ordered["provider"].to_list()
+        self._bases: list[str] = ordered["known_basis"].to_list()
+        self._providers: list[str] = ordered["provider"].to_list()
         self._values: list[float] = self.values.tolist()  # one by one a list is read sooner than an array
         self._next = 0
         self._histories: dict[str, History] = {}

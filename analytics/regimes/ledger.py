@@ -119,8 +119,8 @@ def _computed(
     close, morning = [dues[0]], [dues[1]]
     there = second.begin(READ, lambda: computed(observed, panel, close), computed, observed, panel, close)
     here = computed(observed, panel, morning)
-    frames, ahead = zip(there.result(), here, strict=True)
-    return pl.concat(frames).sort("session_date", maintain_order=True), sum(ahead)
+    (first, too_late), (then, too_late_here) = there.result(), here
+    return pl.concat([first, then]).sort("session_date", maintain_order=True), too_late + too_late_here
 
 
 def _held(con: duckdb.DuckDBPyConnection) -> dict[CutoffName, set[date]]:
