@@ -1,4 +1,4 @@
-"""A second process of a run, for what is pure and takes long: it reads payloads and judges batches.
+"""A second process of a run, for what is pure and takes long: payloads to read, batches to judge, rows and figures.
 
 A run has one interpreter lock, and asking, reading, judging and landing all want it. The second process is given
 arguments and gives results back, in both directions over a pipe; it has no settings, no key, no network, no file of the

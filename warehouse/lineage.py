@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import duckdb
 
 from ingest.errors import ConfigError
 from warehouse.as_of_text import Compiled, compiled_in
 from warehouse.input_use import Use, stronger, uses_of, weaker
-from warehouse.sql import insert_columns, insert_rows
+from warehouse.sql import insert_columns
 
 FOLLOWED: Final = "intermediate.lineage"
 """One row per column of a relation and direct input, beside the fingerprint of the SQL it was read from."""
@@ -34,6 +34,10 @@ _FIGURES: Final = ("value", "value_published")
 """Columns of relations by series that hold the figure; all others say something about it."""
 _MOMENT: Final = re.compile(r"timestamp '\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}'")
 """The moment of a run, as models have it from the macro run_at()."""
+
+
+_Used: TypeAlias = dict[int, tuple[Any, dict[tuple[str, str] | None, Use]]]
+"""By the identity of an expression: itself, so that no other one gets its identity, and how it uses its columns."""
 
 
 class Edge(NamedTuple):
@@ -73,12 +77,13 @@ def follow(con: duckdb.DuckDBPyConnection) -> int:
     try:
         for key in stale:
             con.execute(f"delete from {FOLLOWED} where schema_name = ? and name = ?", key)
+        rows: list[tuple[str | None, ...]] = []
         for one in wanted:
             edges = list(edges_of(one.sql, columns.get((one.schema, one.name), ()), columns))
-            rows: list[tuple[str | None, ...]] = [(one.schema, one.name, _sha(one), *edge) for edge in edges]
-            # without any column it is still followed
-            rows = rows or [(one.schema, one.name, _sha(one), "", None, "", "", None, None, None)]
-            insert_rows(con, FOLLOWED, rows)
+            rows += [(one.schema, one.name, _sha(one), *edge) for edge in edges] or [
+                (one.schema, one.name, _sha(one), "", None, "", "", None, None, None)  # it is still followed
+            ]
+        insert_columns(con, FOLLOWED, rows)
         con.commit()
     except BaseException:
         con.rollback()
@@ -169,22 +174,22 @@ def edges_of(sql: str, names: Sequence[str], columns: Mapping[tuple[str, str], S
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import build_scope
 
-    schema: dict[str, Any] = {}
-    for (schema_name, table), known in columns.items():
-        schema.setdefault(schema_name, {})[table] = dict.fromkeys(known, "unknown")
     try:
         parsed = sqlglot.parse_one(sql, read="duckdb")
-        for relation in parsed.find_all(exp.Table):
+        relations = list(parsed.find_all(exp.Table))
+        for relation in relations:
             relation.set("catalog", None)  # every relation is of the build file
+        schema = _schema(columns, {relation.name.lower() for relation in relations})
         tree = qualify(parsed, schema=schema, dialect="duckdb", validate_qualify_columns=False, identify=False)
         scope = build_scope(tree)
     except SqlglotError as error:
         raise ConfigError(f"sqlglot cannot read the select {sql[:80]!r}…: {error}") from error
-    options: dict[str, Any] = {"schema": {}, "scope": scope, "dialect": "duckdb", "trim_selects": False}
+    options: dict[str, Any] = {"schema": {}, "scope": scope, "dialect": "duckdb", "trim_selects": False, "copy": False}
     try:
         nodes = followed(None, tree, **options)  # at once: one by one takes twenty times as long
     except (SqlglotError, ValueError):
         nodes = {}
+    used: _Used = {}
     for name in names:
         try:
             node = nodes.get(name) or followed(name, tree, **options)
@@ -194,16 +199,35 @@ def edges_of(sql: str, names: Sequence[str], columns: Mapping[tuple[str, str], S
             continue
         formula = _formula(node)
         uses: dict[_Input, Use] = {}
-        for one in _inputs(node, (), columns, "copy"):
+        for one in _inputs(node, (), columns, "copy", used):
             plain = replace(one, use="part")
             uses[plain] = stronger(uses.get(plain, "part"), one.use)
         for one, use in uses.items():
             yield Edge(name, formula, one.schema, one.table, one.column, one.series, use)
 
 
+def _schema(columns: Mapping[tuple[str, str], Sequence[str]], names: Set[str]) -> dict[str, Any]:
+    """Return the columns of the relations with these names as sqlglot wants them: it reads every one it is given.
+
+    Where it is given none it guesses, so a select that names none of them gets all.
+    """
+    if not any(table.lower() in names for _, table in columns):
+        names = {table.lower() for _, table in columns}
+    schema: dict[str, Any] = {}
+    for (schema_name, table), known in columns.items():
+        if table.lower() in names:
+            schema.setdefault(schema_name, {})[table] = dict.fromkeys(known, "unknown")
+    return schema
+
+
 def _inputs(
-    node: Any, above: tuple[Any, ...], columns: Mapping[tuple[str, str], Sequence[str]], use: Use
+    node: Any,
+    above: tuple[Any, ...],
+    columns: Mapping[tuple[str, str], Sequence[str]],
+    use: Use,
+    used: _Used,
 ) -> Iterator[_Input]:
+    """Yield the inputs of a node; `used` keeps how expressions use their columns: many columns pass through one."""
     from sqlglot import exp
 
     if isinstance(node.expression, exp.Table) and not node.downstream:
@@ -216,11 +240,14 @@ def _inputs(
                 figure = use if column in _FIGURES else "part"
                 yield _Input(schema, table, *((column, None, use) if series is None else (None, series, figure)))
         return
-    uses = {} if isinstance(node.expression, exp.Table) else uses_of(node.expression)
+    key = id(node.expression)
+    if key not in used:
+        used[key] = node.expression, {} if isinstance(node.expression, exp.Table) else uses_of(node.expression)
+    _, uses = used[key]
     for below in node.downstream:
         table, _, column = below.name.replace('"', "").lower().rpartition(".")
         step = uses.get((table, column), uses.get(None, "part"))
-        yield from _inputs(below, (*above, node), columns, weaker(use, step))
+        yield from _inputs(below, (*above, node), columns, weaker(use, step), used)
 
 
 def _series(above: Sequence[Any]) -> tuple[str, ...]:

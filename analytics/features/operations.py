@@ -49,7 +49,7 @@ def _scaled(scale: float, body: str) -> str:
 def last_place(grid: Floats, place: int) -> int:
     """Return the last session up to `place` that has a value; -1 when none has."""
     for back in range(place, max(place - 15, -1), -1):
-        if grid[back] == grid[back]:
+        if not math.isnan(grid[back]):
             return back
     found = np.flatnonzero(~np.isnan(grid[: max(place + 1, 0)]))
     return int(found[-1]) if len(found) else -1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from statistics import median
 from typing import Final, TypeAlias
 
@@ -123,6 +124,7 @@ def flag(dimension: str, name: str, measures: Measures) -> bool | None:
     return rule(dimension, name, "flag").holds(measures)
 
 
+@cache
 def _days_from_quarter_end(day: date) -> float:
     ends = [date(day.year + (month == 13), (month - 1) % 12 + 1, 1) - timedelta(days=1) for month in (1, 4, 7, 10, 13)]
     return float(min(abs((day - end).days) for end in ends))

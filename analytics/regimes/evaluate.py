@@ -25,10 +25,11 @@ from analytics.regimes.types import UNKNOWN, Cell, DayInputs, Memory, each_input
 from warehouse.lived import MODEL_VERSION
 
 
-def evaluate_day(memory: Memory, inputs: DayInputs) -> tuple[Memory, RegimeRow]:
+def evaluate_day(memory: Memory, inputs: DayInputs, *, keeps_inputs: bool = True) -> tuple[Memory, RegimeRow]:
     """Return the memory after the session and its row. Sessions come in order; the first memory is empty.
 
-    Default and at-close cut-offs are two histories: each keeps its own memory.
+    Default and at-close cut-offs are two histories: each keeps its own memory. Without `keeps_inputs` the row has no
+    inputs_json, a tenth of the work.
     """
     before = memory.get("session_date")
     if before is not None and inputs.session_date <= date.fromisoformat(before):
@@ -46,7 +47,7 @@ def evaluate_day(memory: Memory, inputs: DayInputs) -> tuple[Memory, RegimeRow]:
         "model_version": MODEL_VERSION,
         "explain_text": explain(inputs, states, headline, dashboard, sentiments),
         "latest_only_inputs": _latest_only(inputs),
-        "inputs_json": inputs_to_json(inputs),
+        "inputs_json": inputs_to_json(inputs) if keeps_inputs else None,
         **_headline_cells(headline),
         **_dashboard_cells(dashboard),
         **_sentiment_cells(sentiments),

@@ -42,7 +42,10 @@ class Folded:
 
 def raw_level(levels: Ladder, measures: Measures) -> Level:
     """Return the worst level whose enter rule holds; an enter rule that is unknown does not hold."""
-    return next(level for level in levels if level.enter.holds(measures) is True)
+    for level in levels:
+        if level.enter.holds(measures) is True:
+            return level
+    raise ValueError(f"no level of {[level.state for level in levels]} takes {dict(measures)}")
 
 
 def fold_ladder(

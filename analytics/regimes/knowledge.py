@@ -13,9 +13,9 @@ The same rule as the dbt model int_known, which serves market_known_daily, over 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,13 @@ import polars as pl
 
 from analytics.features.operations import Floats, Integers, last_place
 from analytics.regimes.spine import Limits, Spine, day_number, day_of, in_tokyo_long_holiday
-from analytics.regimes.vintages import DISPUTED, NEWEST_LAST, read_limits, read_spine, read_vintages
+from analytics.regimes.vintages import DISPUTED, NEWEST_LAST, read_observed
 from ingest.catalog.frequency import MONTHS
 
 if TYPE_CHECKING:
     import duckdb
+
+_Figure = TypeVar("_Figure")
 
 _NONE: Final = -1
 _MANY: Final = 2000  # from so many vintages on it is cheaper to look at every period once
@@ -83,6 +85,7 @@ class History:
         self._places: dict[int, int] = {int(s): i for i, s in enumerate(self._sessions.tolist()) if s >= 0}
         self._newest = _NONE
         self._disputed: set[int] = set()  # positions of sessions whose period has no value because publishers differ
+        self._figures: dict[Hashable, Any] = {}  # of the series as it is now
 
     # -- what was known ----------------------------------------------------------------------------------------
 
@@ -117,31 +120,41 @@ class History:
         if place < 0 or self._dates[place] != day:
             return _NAN
         winner = self._replay.winners[self._first + place]
-        return _NAN if winner < 0 else float(self._replay.values[winner])
+        return _NAN if winner < 0 else self._replay.value(winner)
 
     def last_session(self, position: int) -> int:
         """Return the position of the last session up to `position` that has a value; -1 when none has."""
-        return last_place(self.grid, position)
+        return last_place(self.grid, position) if self._newest >= 0 else _NONE
 
     def disputed_session(self, position: int) -> int:
         """Return the position of the last session up to `position` whose period is in dispute; -1 when none is."""
+        if not self._disputed:
+            return _NONE
         return max((place for place in self._disputed if place <= position), default=_NONE)
 
     def on_session(self, place: int, position: int) -> Known:
         """Return what counts for the session at `place`, which must have a row, as seen from that at `position`."""
         spine = self._replay.spine
-        return self._known(self._places[place], int(spine.numbers[position]), spine.in_long_holiday[position])
+        return self._known(self._places[place], day_number(spine.dates[position]), spine.in_long_holiday[position])
+
+    def once(self, key: Hashable, figure: Callable[[], _Figure]) -> _Figure:
+        """Return `figure()`, which hangs on this series and `key` alone: it is kept until the series changes."""
+        found: _Figure
+        try:
+            found = self._figures[key]
+        except KeyError:
+            found = self._figures[key] = figure()
+        return found
 
     @property
     def first_period(self) -> date | None:
         """Return the first period that has a known value."""
-        winners = self._replay.winners[self._first : self._first + len(self._dates)]
-        found = np.flatnonzero(winners >= 0)
-        return self._dates[int(found[0])] if len(found) else None
+        winners = self._replay.winners
+        return next((day for place, day in enumerate(self._dates, self._first) if winners[place] >= 0), None)
 
     def _known(self, place: int, at: int | None, long_holiday: bool) -> Known:
         """Return what counts for the period at `place`; `at`: the day number on which it must not be too old."""
-        event = int(self._replay.winners[self._first + place])
+        event = self._replay.winners[self._first + place]
         is_stale = False
         if at is not None and self.limits is not None:
             limit = self.limits.days(self._replay.provider(event), long_holiday=long_holiday)
@@ -155,6 +168,7 @@ class History:
 
     def place(self, period: int, value: float, *, is_there: bool) -> None:
         """Take the value that now counts for the period numbered `period`; NaN: none, or, if it is there, disputed."""
+        self._figures.clear()
         session = int(self._sessions[period])
         if session >= 0:
             self.grid[session] = value
@@ -167,6 +181,7 @@ class History:
 
     def place_all(self, values: Floats, is_there: npt.NDArray[np.bool_]) -> None:
         """Take the values that now count for all periods."""
+        self._figures.clear()
         on_session = self._sessions >= 0
         self.grid[self._sessions[on_session]] = values[on_session]
         self._disputed = set(self._sessions[on_session & is_there & np.isnan(values)].tolist())
@@ -188,8 +203,9 @@ class Replay:
         disputed = ordered.get_column(DISPUTED, default=pl.Series([False])).fill_null(value=False)
         self._counts = ~np.isnan(self.values) | disputed.to_numpy()  # a NULL that is no dispute takes its provider away
         self._moments: Integers = ordered["known_at"].to_physical().to_numpy()
-        self._bases, self._base_names = _coded(ordered["known_basis"])
-        self._providers, self._provider_names = _coded(ordered["provider"])
+        self._bases: list[str] = ordered["known_basis"].to_list()
+        self._providers: list[str] = ordered["provider"].to_list()
+        self._values: list[float] = self.values.tolist()  # one by one a list is read sooner than an array
         self._next = 0
         self._histories: dict[str, History] = {}
         self._owners: list[History] = []
@@ -203,7 +219,7 @@ class Replay:
             firsts[str(series_id)] = count
             self._owners.append(history)
             count += len(periods)
-        self.winners: Integers = np.full(count, _NONE, dtype=np.int64)
+        self.winners: list[int] = [_NONE] * count
         self._starts = [*firsts.values(), count]
         self._periods, self._keys, self._ranks = self._keyed(keyed, ordered)
         self._slots: Integers = np.full(count * self._ranks, _NONE, dtype=np.int64)
@@ -233,19 +249,17 @@ class Replay:
 
     def provider(self, event: int) -> str:
         """Return who printed a vintage."""
-        return self._provider_names[int(self._providers[event])]
+        return self._providers[event]
+
+    def value(self, event: int) -> float:
+        """Return the value of a vintage, NaN where it has none."""
+        return self._values[event]
 
     def known(self, event: int, period: date, is_stale: bool) -> Known:
         """Return a vintage as a known value."""
-        return Known(
-            float(self.values[event]),
-            period,
-            _moment(int(self._moments[event])),
-            self._base_names[int(self._bases[event])],
-            self.provider(event),
-            is_stale,
-            bool(np.isnan(self.values[event])),
-        )
+        value = self._values[event]
+        moment = _moment(int(self._moments[event]))
+        return Known(value, period, moment, self._bases[event], self._providers[event], is_stale, value != value)
 
     def advance(self, cutoff: datetime) -> None:
         """Apply every vintage known at `cutoff` (naive UTC) or before; it never goes back."""
@@ -266,7 +280,7 @@ class Replay:
         winner, value = _NONE, _NAN
         for slot in self._slots[period * self._ranks : (period + 1) * self._ranks].tolist():
             if slot >= 0 and self._counts[slot]:
-                winner, value = slot, float(self.values[slot])
+                winner, value = slot, self._values[slot]
                 break
         self.winners[period] = winner
         self._owners[owner].place(period - self._starts[owner], value, is_there=winner >= 0)
@@ -275,21 +289,16 @@ class Replay:
         # of several vintages of one slot the last one stays
         self._slots[self._keys[self._next : until]] = np.arange(self._next, until)
         slots = self._slots.reshape(-1, self._ranks)
-        self.winners[:] = _NONE
+        winners = np.full(len(slots), _NONE, dtype=np.int64)
         for rank in range(self._ranks - 1, -1, -1):
             candidate = slots[:, rank]
             counts = (candidate >= 0) & self._counts[candidate]
-            self.winners[counts] = candidate[counts]
-        values = np.where(self.winners >= 0, self.values[self.winners], np.nan)
+            winners[counts] = candidate[counts]
+        self.winners = winners.tolist()
+        values = np.where(winners >= 0, self.values[winners], np.nan)
         for owner, history in enumerate(self._owners):
             part = slice(self._starts[owner], self._starts[owner + 1])
-            history.place_all(values[part], self.winners[part] >= 0)
-
-
-def _coded(texts: pl.Series) -> tuple[Integers, list[str]]:
-    """Return a few texts as numbers, and which text each number is."""
-    names = texts.unique().sort()
-    return texts.cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy(), names.to_list()
+            history.place_all(values[part], winners[part] >= 0)
 
 
 def _moment(microseconds: int) -> datetime:
@@ -298,4 +307,4 @@ def _moment(microseconds: int) -> datetime:
 
 def read_replay(con: duckdb.DuckDBPyConnection, series_ids: Sequence[str], known_by: datetime | None = None) -> Replay:
     """Return the replay of `series_ids` over the observations of a build file."""
-    return Replay(read_vintages(con, series_ids, known_by), read_spine(con), read_limits(con))
+    return Replay(*read_observed(con, series_ids, known_by))

@@ -13,78 +13,34 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 import polars as pl
 
-from analytics.regimes.columns import LEDGER_COLUMNS, ROW_COLUMNS
-from analytics.regimes.evaluate import evaluate_day
+from analytics.regimes.columns import ROW_COLUMNS
+from analytics.regimes.computing import CUTOFFS, CutoffName, Due, Folder, computed, cutoffs_of, framed
 from analytics.regimes.frames import schema_of
-from analytics.regimes.inputs import SERIES, InputReader, Panel, read_panel
-from analytics.regimes.knowledge import Replay, read_replay
+from analytics.regimes.inputs import SERIES, Panel, read_panel
+from analytics.regimes.knowledge import read_replay
 from analytics.regimes.spine import Spine
-from analytics.regimes.types import DayInputs, InputValue, Memory, each_input
+from analytics.regimes.types import Memory
+from analytics.regimes.vintages import Observed, read_observed
 from ingest.errors import AuditFailed
+from ingest.second_process import READ
 from warehouse.lived import LEDGER, MODEL_VERSION
 from warehouse.records import shown
 
-CutoffName = Literal["next_morning", "at_close"]
-CUTOFFS: Final[tuple[CutoffName, ...]] = ("at_close", "next_morning")
-"""In the order in which they pass on a session's row: 16:15 New York on the day, 09:15 on the next session."""
+if TYPE_CHECKING:
+    from ingest.second_process import SecondProcess
 
 TABLE: Final = LEDGER
 
-_REMEMBERED: Final = 5
-"""Of many rows computed together only the last few keep their memory: nobody goes on from the others."""
-# -- computing ---------------------------------------------------------------------------------------------------
-
-
-class Folder:
-    """Computes row after row of one kind of cut-off, in the order of the sessions."""
-
-    def __init__(self, cutoff_name: CutoffName, replay: Replay, panel: Panel) -> None:
-        self.cutoff_name = cutoff_name
-        self.cutoffs = cutoffs_of(replay.spine, cutoff_name)
-        self.spine = replay.spine
-        self._replay = replay
-        self._reader = InputReader(replay, panel)
-        self._fold: Memory = {}
-        self.inputs_after_cutoff = 0
-
-    def resume(self, memory: Memory) -> None:
-        """Go on after a row with this memory."""
-        self._reader.resume(memory["seen"])
-        self._fold = memory["fold"]
-
-    @property
-    def memory(self) -> str:
-        """Return what the next session goes on from (JSON)."""
-        return json.dumps({"seen": self._reader.seen, "fold": self._fold}, separators=(",", ":"), allow_nan=False)
-
-    def compute(self, position: int) -> dict[str, Any]:
-        """Return the row of the session at `position`; moves the replay to its cut-off."""
-        cutoff = self.cutoffs[position]
-        self._replay.advance(cutoff)
-        inputs = self._reader.read(position, cutoff)
-        self.inputs_after_cutoff += sum(_is_ahead(inputs, entry) for _, _, entry in each_input(inputs))
-        self._fold, row = evaluate_day(self._fold, inputs)
-        return dict(row.cells)
-
-
-def _is_ahead(inputs: DayInputs, entry: InputValue) -> bool:
-    """Say whether an input became known after the cut-off, or is of a later period than the session."""
-    return (entry.known_at is not None and entry.known_at > inputs.cutoff_at) or (
-        entry.obs_date is not None and entry.obs_date > inputs.session_date
-    )
-
-
-def cutoffs_of(spine: Spine, cutoff_name: CutoffName) -> tuple[datetime, ...]:
-    """Return the cut-offs of one kind, by session."""
-    return spine.cutoffs if cutoff_name == "next_morning" else spine.close_cutoffs
+_WORTH_SENDING: Final = 250
+"""A year of rows: fewer are computed sooner than what they are made of is sent."""
 
 
 def first_session(con: duckdb.DuckDBPyConnection) -> date | None:
@@ -119,11 +75,7 @@ def reconstruct(
     begin = bisect_left(replay.spine.dates, first) if first is not None else len(folder.cutoffs)
     places = range(begin, bisect_right(folder.cutoffs, until))
     rows = [folder.compute(place) for place in places]
-    return _framed(rows, schema_of(ROW_COLUMNS))
-
-
-def _framed(rows: list[dict[str, Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    return pl.DataFrame({name: pl.Series(name, [row[name] for row in rows], kind) for name, kind in schema.items()})
+    return framed(rows, schema_of(ROW_COLUMNS))
 
 
 # -- keeping -----------------------------------------------------------------------------------------------------
@@ -139,22 +91,36 @@ class LedgerUpdate:
     inputs_after_cutoff: int = 0  # must be none
 
 
-def update_ledger(con: duckdb.DuckDBPyConnection, *, now: datetime, run_id: str) -> LedgerUpdate:
-    """Append the row of every session whose cut-off is not after `now` (naive UTC) and which has none yet."""
+def update_ledger(
+    con: duckdb.DuckDBPyConnection, *, now: datetime, run_id: str, second: SecondProcess | None = None
+) -> LedgerUpdate:
+    """Append the row of every session whose cut-off is not after `now` (naive UTC) and which has none yet.
+
+    Of a long history `second` computes the rows as known at the close, if there is one: they are the same.
+    """
     held, first = _held(con), first_session(con)
     if first is None or _is_complete(con, held, first, now):
         return LedgerUpdate(0, 0, _newest(con))
-    replay, panel = read_replay(con, SERIES), read_panel(con)
-    folders = {name: Folder(name, replay, panel) for name in CUTOFFS}
-    rows = list(_missing(con, folders, held, first, now))
-    for row in rows:
-        row |= {"computed_at": now, "run_id": run_id}
-    frame = _framed(rows, schema_of(LEDGER_COLUMNS))
+    observed, panel = read_observed(con, SERIES), read_panel(con)
+    dues = [_due(con, name, observed.spine, held[name], first, now, run_id) for name in CUTOFFS]
+    frame, ahead = _computed(second, observed, panel, dues)
     with shown(con, "regime_rows", frame):
         con.execute(f"insert into {TABLE} by name select * from regime_rows")
     lived = frame.filter(pl.col("basis") == "lived").height
-    ahead = sum(folder.inputs_after_cutoff for folder in folders.values())
     return LedgerUpdate(lived, frame.height - lived, _newest(con), ahead)
+
+
+def _computed(
+    second: SecondProcess | None, observed: Observed, panel: Panel, dues: Sequence[Due]
+) -> tuple[pl.DataFrame, int]:
+    """Return the rows of LEDGER_COLUMNS session by session, and how many inputs were known too late."""
+    if second is None or any(len(due.places) < _WORTH_SENDING for due in dues):
+        return computed(observed, panel, dues)
+    close, morning = [dues[0]], [dues[1]]
+    there = second.begin(READ, lambda: computed(observed, panel, close), computed, observed, panel, close)
+    here = computed(observed, panel, morning)
+    (first, too_late), (then, too_late_here) = there.result(), here
+    return pl.concat([first, then]).sort("session_date", maintain_order=True), too_late + too_late_here
 
 
 def _held(con: duckdb.DuckDBPyConnection) -> dict[CutoffName, set[date]]:
@@ -181,39 +147,24 @@ def _is_complete(
     return passed == tuple(sum(day >= first for day in held[name]) for name in CUTOFFS)
 
 
-def _missing(
+def _due(
     con: duckdb.DuckDBPyConnection,
-    folders: Mapping[CutoffName, Folder],
-    held: Mapping[CutoffName, set[date]],
+    name: CutoffName,
+    spine: Spine,
+    held: set[date],
     first: date,
     now: datetime,
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows that are due, session by session; each fold goes on from the row before a gap."""
-    spine = folders["next_morning"].spine
-    due = {name: _due(folders[name].cutoffs, spine, held[name], first, now) for name in CUTOFFS}
-    for place in sorted(set().union(*due.values())):
-        for name in CUTOFFS:
-            if place not in due[name]:
-                continue
-            folder = folders[name]
-            if place - 1 not in due[name] and place and spine.dates[place - 1] in held[name]:
-                folder.resume(_memory(con, spine.dates[place - 1], name))
-            cells = folder.compute(place)
-            is_lived = place + 1 == len(spine.dates) or now < folder.cutoffs[place + 1]
-            if name == "at_close":
-                cells["inputs_json"] = None  # a third of the file, and nobody asks
-            yield {
-                **cells,
-                "cutoff_name": name,
-                "basis": "lived" if is_lived else "reconstructed",
-                "memory_json": None if place + _REMEMBERED in due[name] else folder.memory,
-            }
-
-
-def _due(cutoffs: Sequence[datetime], spine: Spine, held: set[date], first: date, now: datetime) -> set[int]:
-    """Return the positions whose cut-off has passed and that have no row, from the first row on."""
+    run_id: str,
+) -> Due:
+    """Return the sessions whose cut-off has passed and that have no row, from the first row on."""
     begin = bisect_left(spine.dates, first)
-    return {p for p in range(begin, bisect_right(cutoffs, now)) if spine.dates[p] not in held}
+    due = [
+        place for place in range(begin, bisect_right(cutoffs_of(spine, name), now)) if spine.dates[place] not in held
+    ]
+    places = set(due)
+    befores = {place: spine.dates[place - 1] for place in due if place and place - 1 not in places}
+    memories = {place: _memory(con, before, name) for place, before in befores.items() if before in held}
+    return Due(name, tuple(due), memories, now, run_id)
 
 
 def _memory(con: duckdb.DuckDBPyConnection, day: date, cutoff_name: CutoffName) -> Memory:

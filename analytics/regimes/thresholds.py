@@ -77,9 +77,25 @@ class Rule:
         """Test the rule by three-valued logic: a missing measure makes it unknown unless the others decide."""
         if not self.clauses:
             return True
-        if len(self.clauses) == 1:
-            return all_of(test.holds(measures) for test in self.clauses[0])
-        return any_of(all_of(test.holds(measures) for test in clause) for clause in self.clauses)
+        is_unknown = False
+        for clause in self.clauses:
+            verdict = _all_hold(clause, measures)
+            if verdict is True:
+                return True
+            is_unknown = is_unknown or verdict is None
+        return None if is_unknown else False
+
+
+def _all_hold(clause: Iterable[Threshold], measures: Measures) -> bool | None:
+    """Say whether all tests of a clause hold; written out because a history tests a million."""
+    found: bool | None = True
+    for test in clause:
+        verdict = test.holds(measures)
+        if verdict is False:
+            return False
+        if verdict is None:
+            found = None
+    return found
 
 
 def all_of(verdicts: Iterable[bool | None]) -> bool | None:

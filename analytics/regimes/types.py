@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, TypeAlias, get_type_hints
 
@@ -211,14 +211,20 @@ class DayInputs:
     labor: LaborInputs = field(default_factory=LaborInputs)
 
 
+INPUT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    dimension: tuple(name for name, kind in get_type_hints(group).items() if kind is InputValue)
+    for dimension, group in get_type_hints(DayInputs).items()
+    if dimension in DIMENSIONS
+}
+"""The single inputs of each dimension, in the order of definition."""
+
+
 def each_input(inputs: DayInputs) -> Iterator[tuple[str, str, InputValue]]:
     """Yield dimension, name and value of every single input, in the order of definition."""
-    for dimension in DIMENSIONS:
+    for dimension, names in INPUT_NAMES.items():
         group = getattr(inputs, dimension)
-        for entry in fields(group):
-            value = getattr(group, entry.name)
-            if isinstance(value, InputValue):
-                yield dimension, entry.name, value
+        for name in names:
+            yield dimension, name, getattr(group, name)
 
 
 def inputs_to_json(inputs: DayInputs) -> str:
@@ -245,7 +251,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__slots__}
+        items = ((name, getattr(value, name)) for name in value.__slots__)
+        return {name: _plain_input(item) if type(item) is InputValue else _plain(item) for name, item in items}
     return value
 
 

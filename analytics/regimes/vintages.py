@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
@@ -51,6 +51,21 @@ def read_limits(con: duckdb.DuckDBPyConnection) -> dict[str, Limits]:
             "select series_id, frequency, stale_limit_long_holiday_days from catalog.series"
         ).fetchall()
     }
+
+
+class Observed(NamedTuple):
+    """What a replay is made of: vintages (VINTAGES_SCHEMA, perhaps with DISPUTED), sessions, limits by series."""
+
+    vintages: pl.DataFrame
+    spine: Spine
+    limits: Mapping[str, Limits]
+
+
+def read_observed(
+    con: duckdb.DuckDBPyConnection, series_ids: Sequence[str], known_by: datetime | None = None
+) -> Observed:
+    """Return what a build file has of `series_ids`; with `known_by` (naive UTC) the vintages known then."""
+    return Observed(read_vintages(con, series_ids, known_by), read_spine(con), read_limits(con))
 
 
 def read_vintages(

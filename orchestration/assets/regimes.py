@@ -88,9 +88,10 @@ def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
     session: Session = context.resources.session
     with session.step():
         session.progress("computing regimes", 0, None)
+        now = naive_utc(session.settings.clock())
+        update = update_ledger(session.con, now=now, run_id=session.run_id, second=session.second)
         if session.second is not None:
             prepare(session.second)  # claims are next
-        update = update_ledger(session.con, now=naive_utc(session.settings.clock()), run_id=session.run_id)
         tables = build_tables(session.con, truth=session.simulated_truth)
         checks = check_tables(session.con, update, session.home.published)
         session.keep_checks(checks)

@@ -13,9 +13,9 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from analytics.regimes.computing import CutoffName, Folder
 from analytics.regimes.inputs import SERIES, InputReader, Panel, PanelRows, read_panel
 from analytics.regimes.knowledge import Replay
-from analytics.regimes.ledger import CutoffName, Folder
 from analytics.regimes.spine import Spine
 from analytics.regimes.types import DayInputs
 from analytics.regimes.vintages import VINTAGES_SCHEMA, read_limits, read_spine

@@ -46,6 +46,7 @@ def session(tmp_path):
         home=SimpleNamespace(claims=tmp_path),
         con=None,
         run_id="a_run",
+        simulated_truth=None,
         second=Second(),
     )
     found.end_second = lambda: Session.end_second(found)
@@ -61,11 +62,13 @@ def run(step: Any, session: Any) -> None:
         list(step(context))
 
 
-def test_it_gets_ready_while_regimes_are_computed(session, monkeypatch):
-    monkeypatch.setattr(ledger, "update_ledger", fails)
-    second = session.second
+def test_it_gets_ready_while_tables_of_regimes_are_made(session, monkeypatch):
+    second, given = session.second, []
+    monkeypatch.setattr(ledger, "update_ledger", lambda *_, **named: given.append((named["second"], [*second.told])))
+    monkeypatch.setattr("analytics.regimes.tables.build_tables", fails)
     with pytest.raises(Failed):
         run(regimes, session)
+    assert given == [(second, [])]  # rows of the ledger come first
     assert second.told == [figuring.__name__]
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from analytics.regimes import ledger
+from analytics.regimes import computing, ledger
 from analytics.regimes.daily import REGIME_DAILY, regime_daily_sql
+from analytics.regimes.evaluate import evaluate_day
 from analytics.regimes.ledger import reconstruct, update_ledger
+from ingest.second_process import SecondProcess
 from tests.unit import regime_world as world
 from warehouse.lived import KEPT_ON_REBUILD
 
@@ -83,6 +88,52 @@ def test_a_day_at_a_time_gives_the_rows_of_the_whole_history(lived_through, revi
     told = final.filter(pl.col("session_date") >= FIRST)["basis"]
     assert set(told) == {"lived"}
     assert set(rows(at_once)["basis"][:-1]) == {"reconstructed"}
+
+
+@pytest.fixture
+def second():
+    found = SecondProcess()
+    yield found
+    found.close()
+
+
+def _kept(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    return con.execute("select * from regime.days order by rowid").pl()
+
+
+def test_the_second_process_computes_the_same_rows_in_the_same_order(revised, second, monkeypatch):
+    known, moment = revised.filter(pl.col("known_at") <= mornings()[-1]), mornings()[-1]
+    alone, together = world.world(known), world.world(known)
+    expected = update_ledger(alone, now=moment, run_id="once")
+    here: list[bool] = []
+
+    def evaluated(*given: Any, keeps_inputs: bool) -> Any:
+        here.append(keeps_inputs)
+        return evaluate_day(*given, keeps_inputs=keeps_inputs)
+
+    monkeypatch.setattr(ledger, "_WORTH_SENDING", 20)
+    monkeypatch.setattr(computing, "evaluate_day", evaluated)
+    assert update_ledger(together, now=moment, run_id="once", second=second) == expected
+    assert set(here) == {True}  # none of those known at the close
+    assert_frame_equal(_kept(together), _kept(alone))
+    assert _kept(alone)["cutoff_name"].head(4).to_list() == ["at_close", "next_morning"] * 2
+
+
+def test_rows_of_a_second_process_that_died_are_computed_here(revised, second, monkeypatch):
+    known, moment = revised.filter(pl.col("known_at") <= mornings()[-1]), mornings()[-1]
+    alone, together = world.world(known), world.world(known)
+    update_ledger(alone, now=moment, run_id="once")
+    monkeypatch.setattr(ledger, "_WORTH_SENDING", 20)
+    os.kill(second.pid, signal.SIGKILL)
+    update_ledger(together, now=moment, run_id="once", second=second)
+    assert_frame_equal(_kept(together), _kept(alone))
+
+
+def test_a_day_is_not_sent(revised):
+    con, _ = lived(revised, mornings()[:2])
+    world.add(con, revised.filter(pl.col("known_at").is_between(mornings()[1], mornings()[2], closed="right")))
+    update_ledger(con, now=mornings()[2], run_id="third", second=object())  # type: ignore[arg-type]
+    assert rows(con)["session_date"].max() == mornings()[1].date()
 
 
 def test_the_ledger_ignored_the_raw_tables_say_the_same(lived_through):

@@ -126,5 +126,6 @@ def funding(at: Moment) -> FundingInputs:
 
 def _rate_on_reserves(at: Moment, day: date) -> Known | None:
     """Return the rate in force on `day`; it holds until it is changed, as long as it is not stale."""
-    found = at.replay["iorb" if day >= IORB_FROM else "ioer"].last_by(day)
+    history = at.replay["iorb" if day >= IORB_FROM else "ioer"]
+    found = history.once(day, lambda: history.last_by(day))
     return None if found is None or found.reason else found

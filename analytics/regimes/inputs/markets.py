@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from collections.abc import Callable
 
 from analytics.features.declared import feature
 from analytics.features.operations import (
     BASE_DAYS,
     Change,
     Difference,
-    Floats,
     Percentile,
     Ratio,
     RealisedVolatility,
@@ -51,7 +49,7 @@ def _realised_volatility(at: Moment) -> InputValue:
     history, place, newest = at.newest(operation.of)
     if newest.value is None:
         return newest
-    found = operation.at(history.grid, at.spine.numbers, place)
+    found = history.once((operation, place), lambda: operation.at(history.grid, at.spine.numbers, place))
     if found is None:
         return without(newest, at.why(history, place - operation.sessions))
     return with_value(newest, found)
@@ -79,10 +77,9 @@ def _carry_change(at: Moment) -> InputValue:
     for leg in series:
         if (newest := at.newest(leg)[2]).reason == "disputed":
             return newest
-    own = np.flatnonzero(~np.isnan(dollar.grid[: at.position + 1] + yen.grid[: at.position + 1]))
-    if not len(own):
+    place = _last_of_both(dollar, yen, at.position)
+    if place < 0:
         return MISSING
-    place = int(own[-1])
     legs = [leg.on_session(place, at.position) for leg in (dollar, yen)]
     now = derived(spread.value(*(leg.value for leg in legs)), [leg._replace(is_stale=False) for leg in legs])
     if all(leg.is_stale for leg in legs):
@@ -96,6 +93,15 @@ def _carry_change(at: Moment) -> InputValue:
     return with_value(now, found)
 
 
+def _last_of_both(one: History, other: History, position: int) -> int:
+    """Return the last session up to `position` on which both have a value; -1 when there is none."""
+    last, beside = one.last_session(position), other.last_session(position)
+    while last != beside:
+        position = min(last, beside)
+        last, beside = one.last_session(position), other.last_session(position)
+    return last
+
+
 def _yen_percentile(at: Moment) -> tuple[InputValue, InputValue]:
     """Return where the 21-session volatility of the yen is among its last values, and how many there are."""
     percentile = feature("usdjpy_vol_21d_3y_percentile", Percentile)
@@ -103,8 +109,11 @@ def _yen_percentile(at: Moment) -> tuple[InputValue, InputValue]:
     history, place, newest = at.newest(deviation.of)
     if newest.value is None:
         return newest, newest
-    values = deviation.over(history.grid, at.spine.numbers, place, percentile.span)
-    return _ranked(at, history, place, newest, values, percentile, deviation.least)
+
+    def rank() -> tuple[float | None, int]:
+        return percentile.of_window(deviation.over(history.grid, at.spine.numbers, place, percentile.span))
+
+    return _ranked(at, history, place, newest, rank, percentile, deviation.least)
 
 
 def _ranked(
@@ -112,16 +121,15 @@ def _ranked(
     history: History,
     place: int,
     newest: InputValue,
-    values: Floats,
+    rank: Callable[[], tuple[float | None, int]],
     percentile: Percentile,
     before: int = 0,
 ) -> tuple[InputValue, InputValue]:
-    """Return the percentile of the last of `values`, and how many values there are to rank among.
+    """Return the percentile that `rank` finds at `place`, and how many values there are to rank among.
 
-    `values`: one for each session up to that at `place`; `history`: what they are made of, the first of them of so many
-    sessions `before`.
+    `history`: what the values are made of, the first of them of so many sessions `before`.
     """
-    found, there = percentile.of_window(values)
+    found, there = history.once((percentile, place), rank)
     count = with_value(newest, float(there))
     if found is None:
         return without(newest, at.why(history, place - percentile.values + 1 - before)), count
@@ -168,6 +176,9 @@ def options_sentiment(at: Moment) -> OptionsSentimentInputs:
     history, place, newest = at.newest(percentile.of)
     if newest.value is None:
         return OptionsSentimentInputs(newest, newest, newest)
-    window = history.grid[max(place - percentile.span + 1, 0) : place + 1]
-    ranked = _ranked(at, history, place, newest, window, percentile)
+
+    def rank() -> tuple[float | None, int]:
+        return percentile.of_window(history.grid[max(place - percentile.span + 1, 0) : place + 1])
+
+    ranked = _ranked(at, history, place, newest, rank, percentile)
     return OptionsSentimentInputs(newest, *ranked)

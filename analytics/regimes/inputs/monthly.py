@@ -43,21 +43,30 @@ def labor(at: Moment) -> LaborInputs:
         return LaborInputs(sahm, stamped, stamped)
     # a figure that was printed before the newest rate stands on the months up to its own
     printed_month = newest.obs_date if printed is None else min(printed.obs_date, newest.obs_date)
-    has_three = all(not math.isnan(unemployment.value_on(_months_before(printed_month, back))) for back in range(3))
+    month = newest.obs_date
+    has_three = unemployment.once(("all three", printed_month), lambda: _has_three(unemployment, printed_month))
+    two_of_three = unemployment.once(("two of three", month), lambda: _two_of_three(unemployment, month))
     return LaborInputs(
-        sahm, with_value(stamped, float(has_three)), _two_of_three(unemployment, stamped, newest.obs_date)
+        sahm,
+        with_value(stamped, float(has_three)),
+        without(stamped, two_of_three) if isinstance(two_of_three, str) else with_value(stamped, two_of_three),
     )
 
 
-def _two_of_three(unemployment: History, stamped: InputValue, month: date) -> InputValue:
+def _has_three(unemployment: History, month: date) -> bool:
+    return all(not math.isnan(unemployment.value_on(_months_before(month, back))) for back in range(3))
+
+
+def _two_of_three(unemployment: History, month: date) -> float | str:
+    """Return the Sahm figure of `month` by the mean of the months that exist, or why there is none."""
     means = []
     for back in range(13):
         values = [unemployment.value_on(_months_before(month, back + more)) for more in range(3)]
         there = [value for value in values if not math.isnan(value)]
         if len(there) < 2:
-            return without(stamped, "warm-up" if back else "missing")
+            return "warm-up" if back else "missing"
         means.append(sum(there) / len(there))
-    return with_value(stamped, round(means[0] - min(means[1:]), 2))
+    return round(means[0] - min(means[1:]), 2)
 
 
 def _months_before(month: date, count: int) -> date:

@@ -20,9 +20,9 @@ Decisions, the same for every input:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 from analytics.regimes.inputs.liquidity import funding, net_liquidity
 from analytics.regimes.inputs.markets import carry, credit, options_sentiment, rates_volatility, volatility
@@ -31,7 +31,7 @@ from analytics.regimes.inputs.monthly import labor, leverage
 from analytics.regimes.inputs.panel import Panel
 from analytics.regimes.inputs.settled import breadth, etf_flows
 from analytics.regimes.knowledge import Replay
-from analytics.regimes.types import DIMENSIONS, DayInputs, FundingDay, InputValue, Memory
+from analytics.regimes.types import INPUT_NAMES, DayInputs, FundingDay, InputValue, Memory
 
 SERIES: Final = (
     "fed_total_assets",
@@ -108,25 +108,23 @@ class InputReader:
     def _marked(self, inputs: DayInputs) -> DayInputs:
         """Mark what no earlier row had, and remember it."""
         groups: dict[str, Any] = {}
-        for dimension, names in _INPUT_NAMES.items():
+        for dimension, names in _SEEN_NAMES.items():
             group = getattr(inputs, dimension)
-            found = {name: getattr(group, attribute) for name, attribute in names}
-            changes: dict[str, Any] = {
-                attribute: _as_new(found[name]) for name, attribute in names if self._is_new(name, found[name])
-            }
+            changes: dict[str, Any] = {}
+            for name, attribute in names:
+                found: InputValue = getattr(group, attribute)
+                if found.value is None:
+                    if name in self._seen:
+                        changes[attribute] = _last_used(found, self._seen[name])
+                elif self._is_new(name, found.obs_date):
+                    changes[attribute] = _as_new(found)
             if dimension == "funding" and group.days:
                 changes["days"] = self._marked_days(group.days)
-            changes |= {
-                attribute: _last_used(found[name], self._seen[name])
-                for name, attribute in names
-                if found[name].value is None and name in self._seen
-            }
             groups[dimension] = replace(group, **changes) if changes else group
         return replace(inputs, **groups)
 
-    def _is_new(self, name: str, value: InputValue) -> bool:
-        period = value.obs_date
-        if value.value is None or period is None or period <= self._seen.get(name, date.min):
+    def _is_new(self, name: str, period: date | None) -> bool:
+        if period is None or period <= self._seen.get(name, date.min):
             return False
         self._seen[name] = period
         return True
@@ -145,12 +143,6 @@ def _last_used(missing: InputValue, period: date) -> InputValue:
     return InputValue(None, missing.obs_date, missing.known_at, False, missing.reason, missing.known_basis, period)
 
 
-_INPUT_NAMES: Final = {
-    dimension: tuple(
-        (f"{dimension}.{entry.name}", entry.name)
-        for entry in fields(group)
-        if entry.name not in ("nl_print_date", "days")
-    )
-    for dimension, group in get_type_hints(DayInputs).items()
-    if dimension in DIMENSIONS
+_SEEN_NAMES: Final = {
+    dimension: tuple((f"{dimension}.{name}", name) for name in names) for dimension, names in INPUT_NAMES.items()
 }
