@@ -93,9 +93,14 @@ winners as (
 ),
 -- keys withdrawn later, on each session they were available and not overtaken
 withdrawn as (
-    select w.*, n.seq as overtaken_seq
-    from (select * from spans where (value is not null or is_disputed) and is_withdrawn_later) as w
-    asof left join winners as n on w.series_id = n.series_id and w.priority < n.priority
+    select * from spans where (value is not null or is_disputed) and is_withdrawn_later
+),
+-- no ASOF join: for the few that the planner expects it compares each with all
+overtaken as (
+    select w.series_id, w.priority as of_priority, min(n.seq) as overtaken_seq
+    from (select distinct series_id, priority from withdrawn) as w
+    inner join winners as n on w.series_id = n.series_id and w.priority < n.priority
+    group by w.series_id, w.priority
 ),
 withdrawn_on as (
     select
@@ -104,10 +109,11 @@ withdrawn_on as (
         arg_max(struct_pack(value, unit, period_date, known_at, known_basis, provider, is_disputed), priority) as pick,
         max(priority) as priority
     from withdrawn as w
+    left join overtaken as o on w.series_id = o.series_id and w.priority = o.of_priority
     inner join passed as s
         on s.session_seq >= w.seq
         and s.session_seq < coalesce(w.next_seq, 1000000000)
-        and s.session_seq < coalesce(w.overtaken_seq, 1000000000)
+        and s.session_seq < coalesce(o.overtaken_seq, 1000000000)
     group by w.series_id, s.session_seq
 ),
 picked as (
