@@ -61,7 +61,7 @@ def user_files(folder: Path, now: datetime) -> dict[str, str]:
 def _parts(folder: Path) -> Iterator[pl.DataFrame]:
     for part in (
         *(_liquidity, _funding, _us_yields, _jgb, _currencies, _credit, _volatility, _index, _options, _stress),
-        *(_margin, _labor, labor_pack, folder_consumer.parts, supply_parts),
+        *(_margin, _labor, labor_pack, _consumer_prices, folder_consumer.parts, supply_parts),
     ):
         yield from part(folder)
 
@@ -271,6 +271,11 @@ def _labor(folder: Path) -> Iterator[pl.DataFrame]:
     claims = [_seen(folder / f"fred_reshaped/{name}/ICSA.csv", seen) for name, seen in pulled.items()]
     yield from _copies("initial_claims", claims)
     yield _rows("sahm_realtime", _dated(folder / "fredgraph_csv/SAHMREALTIME.csv"))
+
+
+def _consumer_prices(folder: Path) -> Iterator[pl.DataFrame]:
+    """Yield the consumer price index, with what later copies changed as revisions."""
+    yield from _copies("consumer_prices", [_changes(folder, name) for name in ("hoin_CPIAUCSL", "CPIAUCSL")])
 
 
 def _changes(folder: Path, name: str) -> pl.DataFrame:

@@ -20,7 +20,7 @@ select
     m.*,
     s.announced_date is not null as has_step,
     case when s.announced_date is not null then s.known_at else greatest(a.known_at, b.known_at) end as decision_known_at
-from {{ ref('fomc_meetings') }} as m
+from ({{ fomc_meetings_held() }}) as m
 asof left join target as b on m.meeting_date > b.target_date
 -- from 2017 on a step would be dated on the day after
 asof left join target as a on m.meeting_date < a.target_date

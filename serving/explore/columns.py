@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from serving.explore.published import Reading
-from serving.explore.refusals import Refused, said
+from serving.explore.refusals import Refused, near, said
 from serving.report.rendering import has_table
 from serving.units import short_unit_of
 from warehouse.asof import without_past
@@ -75,7 +75,7 @@ class Mart:
     def column(self, name: str) -> Column:
         found = self.columns.get(name)
         if found is None:
-            raise Refused(404, f"{self.path} has no column {said(name)} that can be drawn")
+            raise Refused(404, f"{self.path} has no column {said(name)} that can be drawn{near(name, self.columns)}")
         return found
 
 
@@ -88,7 +88,7 @@ class Catalog:
     def mart(self, name: str) -> Mart:
         found = self.marts.get(name)
         if found is None:
-            raise Refused(404, f"the published file has no mart {said(name)}")
+            raise Refused(404, f"the published file has no mart {said(name)}{near(name, self.marts)}")
         return found
 
 

@@ -14,9 +14,9 @@ from ingest.clock import NEW_YORK
 from serving.explore.columns import Catalog, Column, Mart
 from serving.explore.frames import MOST_ROWS, Kept, Wanted, X, frame_of, selection
 from serving.explore.published import Build, Reading
-from serving.explore.refusals import Refused
+from serving.explore.refusals import LeftOut, Refused
 from serving.explore.transforms import COUNTED
-from serving.explore.view import Asked, View
+from serving.explore.view import MOST_COLUMNS, Asked, View
 
 _MOST_STATES: Final = 24
 _UNIT: Final = "unit"
@@ -41,23 +41,38 @@ class Line:
     note: str | None
 
 
-def lines_of(reading: Reading, catalog: Catalog, view: View, kept: Kept) -> list[Line]:
-    """Return the figures of each column of a view; Refused for what the release does not have."""
+def lines_of(reading: Reading, catalog: Catalog, view: View, kept: Kept) -> tuple[list[Line], tuple[LeftOut, ...]]:
+    """Return the figures of each column of a view that the release has, and what of the address is left out.
+
+    Refused with the first reason where nothing is left to draw.
+    """
     chosen = []
+    missing = []
     for asked in view.asked:
-        mart = catalog.mart(asked.mart)
-        column = mart.column(asked.column)
-        if asked.transform.name != "level" and column.kind != "number":
-            raise Refused(400, f"{asked.transform.name} is made of numbers; {mart.name}.{column.name} has none")
-        keys = selection(reading.con, mart, column.name, dict(asked.keys))
-        chosen.append((asked, mart, column, keys))
+        try:
+            chosen.append((asked, *_chosen(reading, catalog, asked)))
+        except Refused as refused:
+            missing.append(LeftOut(refused.status, refused.sentence, (asked.place,)))
+    left_out = tuple(sorted((*missing, *view.left_out), key=lambda one: one.places or (MOST_COLUMNS,)))
+    if left_out and not chosen:
+        raise Refused(left_out[0].status, left_out[0].sentence, left_out)
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     for _, mart, column, keys in chosen:
         names = groups.setdefault((mart.name, tuple(sorted(keys.items()))), [])
         more = [_UNIT] if column.unit == "number" and _UNIT in mart.columns else []
         names += [name for name in (column.name, *more) if name not in names]
     frames = _frames(reading, catalog, groups, view, kept)
-    return [_line(view, asked, mart, column, keys, groups, frames) for asked, mart, column, keys in chosen]
+    lines = [_line(view, asked, mart, column, keys, groups, frames) for asked, mart, column, keys in chosen]
+    return lines, left_out
+
+
+def _chosen(reading: Reading, catalog: Catalog, asked: Asked) -> tuple[Mart, Column, dict[str, str]]:
+    """Return mart, column and the key values of what is asked for; Refused for what the release does not have."""
+    mart = catalog.mart(asked.mart)
+    column = mart.column(asked.column)
+    if asked.transform.name != "level" and column.kind != "number":
+        raise Refused(400, f"{asked.transform.name} is made of numbers; {mart.name}.{column.name} has none")
+    return mart, column, selection(reading.con, mart, column.name, dict(asked.keys))
 
 
 def bands_of(reading: Reading, catalog: Catalog, view: View, kept: Kept) -> list[list[Any]] | None:
@@ -79,14 +94,24 @@ def bands_of(reading: Reading, catalog: Catalog, view: View, kept: Kept) -> list
     return bands
 
 
-def as_document(build: Build, view: View, lines: Sequence[Line], bands: list[list[Any]] | None) -> dict[str, Any]:
-    """Return a view for the page."""
+def as_document(
+    build: Build, view: View, lines: Sequence[Line], left_out: Sequence[LeftOut], bands: list[list[Any]] | None
+) -> dict[str, Any]:
+    """Return a view for the page; `from`, `to` and `moment` are what it is drawn by, not what the address says."""
     return {
         "build": build_document(build),
+        "from": view.first,
+        "to": view.last,
         "moment": moment_text(view),
+        "left_out": left_out_document(left_out),
         "bands": bands,
         "lines": [_document(line, view) for line in lines],
     }
+
+
+def left_out_document(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """Return what of an address is left out, for the page."""
+    return [{"sentence": one.sentence, "places": one.places, "parameters": one.parameters} for one in left_out]
 
 
 def build_document(build: Build) -> dict[str, Any]:
@@ -210,6 +235,7 @@ def _note(view: View, mart: Mart, column: Column, x: list[Any], y: list[Any], *,
 def _document(line: Line, view: View) -> dict[str, Any]:
     mart = line.mart
     return {
+        "place": line.asked.place,
         "mart": mart.name,
         "column": line.column.name,
         "kind": line.column.kind,

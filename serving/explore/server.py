@@ -74,9 +74,9 @@ class Explorer:
         view = view_of(request.query_params.multi_items())
         with self.published.reading() as reading:
             catalog = self._of(reading)
-            lines = drawing.lines_of(reading, catalog, view, self.kept)
+            lines, left_out = drawing.lines_of(reading, catalog, view, self.kept)
             bands = drawing.bands_of(reading, catalog, view, self.kept)
-            return _json(drawing.as_document(reading.build, view, lines, bands))
+            return _json(drawing.as_document(reading.build, view, lines, left_out, bands))
 
     def choices(self, request: Request) -> Response:
         """Return what the selectors of a mart can be set to."""
@@ -96,8 +96,10 @@ class Explorer:
         form: downloads.Form = "xlsx" if request.url.path.endswith(".xlsx") else "csv"
         view = view_of(request.query_params.multi_items())
         with self.published.reading() as reading:
-            lines = drawing.lines_of(reading, self._of(reading), view, self.kept)
+            lines, left_out = drawing.lines_of(reading, self._of(reading), view, self.kept)
             build = reading.build
+        if left_out:  # a file cannot say what is not in it
+            raise Refused(left_out[0].status, left_out[0].sentence)
         name = downloads.file_name(form, build)
         return Response(
             downloads.written(form, build, view, lines),
@@ -149,7 +151,9 @@ def _answering(answer: Callable[[Request], Response]) -> Callable[[Request], Res
         try:
             return answer(request)
         except Refused as refused:
-            return _json({"error": refused.sentence}, refused.status)
+            return _json(
+                {"error": refused.sentence, "left_out": drawing.left_out_document(refused.left_out)}, refused.status
+            )
         except QueryRefused as refused:
             return _json({"error": str(refused)}, 400)
         except Exception as error:  # the last net: a person gets a sentence, the log the traceback

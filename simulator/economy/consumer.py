@@ -134,8 +134,9 @@ def _income(grid: Grid, months: list[date], pressure: Path) -> Iterator[pl.DataF
         "personal_current_transfers": 2_350 * trend * np.exp(0.08 * fear),
         "retail_sales": sales,
         "real_retail_sales": sales / (2.27 * prices),
+        "consumer_prices": 227.0 * prices,
         "consumer_sentiment": 88.0 - 9.0 * fear + 2.5 * noise[:, 4],
     }
-    decimals = {"retail_sales": 3, "real_retail_sales": 3}
+    decimals = {"retail_sales": 3, "real_retail_sales": 3, "consumer_prices": 3}
     for series_id, path in values.items():
         yield first_prints(series_id, pl.Series(months, dtype=pl.Date), np.round(path, decimals.get(series_id, 1)))

@@ -23,8 +23,9 @@ Rates = npt.NDArray[np.float64]
 
 @cache
 def meetings() -> Days:
-    """Return the decision days of the calendar."""
-    rows = pl.read_csv(_CALENDAR, try_parse_dates=True).filter("is_scheduled")
+    """Return the decision days of the calendar, without meetings that were called off."""
+    rows = pl.read_csv(_CALENDAR, try_parse_dates=True)
+    rows = rows.filter(pl.col("is_scheduled") & pl.col("called_off_date").is_null())
     return rows["meeting_date"].sort().to_numpy().astype("datetime64[D]")
 
 

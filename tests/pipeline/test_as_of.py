@@ -137,3 +137,28 @@ def test_the_command_line(demo_home: Path):
     assert now.stdout.endswith("True\n")
     for moment, sql in (("soon", "select 1"), ("2023-03-10", "from marts.knowledge")):
         assert tidegauge("as-of", moment, sql, env=env).returncode == 2
+
+
+def test_a_meeting_that_was_called_off_was_on_the_calendar_until_then(published: Path):
+    days = {}
+    with duckdb.connect(str(published), read_only=True) as con:
+        for moment in ("2020-03-10 12:00", "2020-03-15 20:59", "2020-03-15 21:00", "2020-03-20 12:00"):
+            days[moment[5:]] = [
+                f"{day:%m-%d}"
+                for (day,) in con.execute(
+                    "select event_date from marts.calendar_events_as_of(?::timestamp)"
+                    " where event_type = 'fomc_decision' and event_date between date '2020-03-02' and date '2020-04-30'"
+                    " order by 1",
+                    [moment],
+                ).fetchall()
+            ]
+        decided = con.execute(
+            "select count(*) from marts.policy_events where event_date = date '2020-03-18' and change_bp is not null"
+        )
+        assert decided.fetchone() == (0,), "it decided nothing"
+    assert days == {
+        "03-10 12:00": ["03-03", "03-18", "04-29"],
+        "03-15 20:59": ["03-03", "03-18", "04-29"],
+        "03-15 21:00": ["03-03", "03-15", "04-29"],
+        "03-20 12:00": ["03-03", "03-15", "04-29"],
+    }

@@ -55,6 +55,29 @@ def test_worked_weeks_of_net_liquidity(real: Market):
         assert round((assets[day] - tga[day] - repos[day]) * 1000) == expected
 
 
+def test_consumer_prices_with_what_later_copies_changed(real: Market):
+    found = known(real, "consumer_prices", "fred")
+    assert (found[date(2022, 6, 1)], found[date(2021, 6, 1)]) == (294.957, 270.654)
+    assert date(2025, 10, 1) not in found, "the shutdown: no index of that month"
+    before = known(real, "consumer_prices", "fred", "2026-02-10T09:15")
+    assert (before[date(2025, 9, 1)], found[date(2025, 9, 1)]) == (324.368, 324.245)
+
+
+def test_the_rule_of_consumer_prices_is_never_ahead_of_the_schedule(real_data: Path):
+    """Dates of the Bureau's own calendar: 24 releases, each not after what the catalog takes for it."""
+    text = (real_data / "packs/p5_trend/bls_schedule_2023_2024.ics").read_text()
+    rule = load_catalog().by_id("consumer_prices").provider("fred").release
+    days = [
+        datetime.strptime(event.partition("DTSTART")[2].split(":")[1][:8], "%Y%m%d").date()
+        for event in text.split("BEGIN:VEVENT")[1:]
+        if "Consumer Price Index" in event
+    ]
+    assert len(days) == 24
+    for day in days:
+        month = date(day.year - (day.month == 1), (day.month - 2) % 12 + 1, 1)
+        assert day <= rule.released_at_one(month).date(), day
+
+
 def test_repos_of_two_folders_agree(real: Market, real_data: Path):
     ours = known(real, "on_rrp", "fred")
     theirs = fredgraph(real_data / "fredgraph_csv/RRPONTSYD.csv")

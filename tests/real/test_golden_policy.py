@@ -73,6 +73,15 @@ def test_every_meeting_is_a_step_or_a_hold_but_one_on_the_discount_rate(publishe
     assert missing == [(date(2007, 8, 17),)]
 
 
+def test_the_meeting_that_was_called_off_in_march_2020(published):
+    query = "select count(*) from marts.calendar_events_as_of(?) where event_type = 'fomc_decision' and event_date = ?"
+    meeting, called_off = date(2020, 3, 18), datetime(2020, 3, 15, 21)
+    moments = (datetime(2019, 11, 30), datetime(2020, 3, 10), called_off - timedelta(seconds=1), called_off)
+    assert [published.execute(query, [one, meeting]).fetchone() for one in moments] == [(0,), (1,), (1,), (0,)]
+    results = "select count(*) from marts.policy_events where event_date = ? and change_bp is not null"
+    assert published.execute(results, [meeting]).fetchone() == (0,)
+
+
 def test_the_last_cuts(published):
     rows = published.execute(
         "select effective_date, change_bp, target_lower_pct, target_upper_pct"

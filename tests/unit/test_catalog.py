@@ -173,6 +173,9 @@ def test_a_catalog_that_is_not_there_is_a_sentence(tmp_path: Path):
         # the shutdown of 2025
         ("personal_saving_rate", "fred", date(2025, 9, 1), datetime(2025, 12, 5, 13, 30)),
         ("real_retail_sales", "fred", date(2025, 11, 1), datetime(2026, 1, 14, 13, 30)),
+        # January's index of 2015 was out on 26 February; the shutdown of 2013
+        ("consumer_prices", "fred", date(2015, 1, 1), datetime(2015, 2, 26, 13, 30)),
+        ("consumer_prices", "fred", date(2013, 9, 1), datetime(2013, 10, 30, 12, 30)),
     ],
 )
 def test_release_rules_keep_the_holidays_of_their_publisher(series_id, source, period, released_utc):

@@ -250,14 +250,28 @@ def test_a_first_print_is_judged_as_it_was_known(world):
     assert fact_of(world, "consumer_credit_december")[::3] == (None, "public_record")
 
 
-def test_prices_rose_fastest_in_the_year_to_the_highest_ratio_of_sales(world):
-    months = [f"{year}-{month:02}-01" for year in (2021, 2022) for month in range(1, 13)]
+def test_prices_rose_fastest_in_the_year_to_the_highest_index_over_that_of_a_year_before(world):
+    months = [f"{year}-{month:02}-01" for year in (2020, 2021, 2022) for month in range(1, 13)]
     level = {month: 100.0 for month in months} | {"2022-06-01": 109.0, "2022-11-01": 108.0}
-    observe(world, "retail_sales", level, "2025-01-15")
-    observe(world, "real_retail_sales", dict.fromkeys(months[:-2], 100.0), "2025-01-15")
+    observe(world, "retail_sales", {month: 3 * value for month, value in level.items()}, "2025-01-15")
+    observe(world, "real_retail_sales", dict.fromkeys(months, 3.0), "2025-01-15")
+    assert fact_of(world, "inflation_peak_2022")[1] is None, (
+        "what sales are deflated by is no evidence of consumer prices"
+    )
+    late = ("2021-02-01", "2022-11-01")
+    observe(world, "consumer_prices", {month: level[month] for month in months if month not in late}, "2025-01-15")
+    observe(world, "consumer_prices", {late[0]: 100.0}, "2025-01-15")
     assert fact_of(world, "inflation_peak_2022")[1] is None  # nothing after October: it might still have been ahead
-    observe(world, "real_retail_sales", dict.fromkeys(months[-2:], 100.0), "2025-01-15")
+    observe(world, "consumer_prices", {late[1]: 108.0}, "2025-01-15")
     assert fact_of(world, "inflation_peak_2022") == (-4, -4, "refuted", "data")
+
+
+def test_a_month_without_an_index_leaves_the_peak_unknown(world):
+    months = [f"{year}-{month:02}-01" for year in (2020, 2021, 2022) for month in range(1, 13)]
+    observe(world, "consumer_prices", dict.fromkeys(set(months) - {"2021-06-01"}, 100.0), "2025-01-15")
+    found = {row["fact_id"]: row for row in fact_rows(Evidence(world))}["inflation_peak_2022"]
+    assert found["known_now_number"] is None
+    assert found["reason_text"] == "not held: consumer_prices of 2020 to November 2022"
 
 
 def test_bounds_and_figures_beside(world):

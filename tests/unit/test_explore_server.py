@@ -178,7 +178,17 @@ def test_a_download_needs_one_kind_of_axis(page: TestClient):
 SQL = "carry_2y_bp from marts.carry_daily; drop table marts.carry_daily; --"
 CARRY = "carry_daily.carry_2y_bp"
 BAD = [
-    ("/api/view", [("s", CARRY), ("s", "no_such.x")], 404, "the published file has no mart no_such"),
+    ("/api/view", [("s", "no_such.x"), ("s", "carry_daily.nope")], 404, "the published file has no mart no_such"),
+    ("/api/view", [("s", "carry_dayly.x")], 404, "has no mart carry_dayly; near it: carry_daily"),
+    ("/api/view", [("s", "carry_daily.CARRY_2Y")], 404, "no column CARRY_2Y that can be drawn; near it: carry_2y_bp"),
+    ("/api/choices", [("mart", "bredth_daily")], 404, "has no mart bredth_daily; near it: breadth_daily"),
+    ("/api/view", [("from", "2023-02-30")], 400, "from: expected a day such as 2023-03-10"),
+    ("/api/view", [("to", "tomorrow")], 400, "to: expected a day such as 2023-03-10, got tomorrow"),
+    ("/api/view", [("from", "9999-12-31")], 400, "from: expected a day"),
+    ("/api/view", [("from", "-2023-01-01")], 400, "from: expected a day"),
+    ("/api/view", [("from", "٢٠٢٣-٠١-٠١")], 400, "from: expected a day"),
+    ("/download.csv", [("s", CARRY), ("s", "no_such.x")], 404, "the published file has no mart no_such"),
+    ("/download.csv", [("s", CARRY), ("asof", "tomorrow")], 400, "asof: expected a day"),
     ("/api/view", [("s", "carry_daily.nope")], 404, "marts.carry_daily has no column nope that can be drawn"),
     ("/api/view", [("s", "carry_daily")], 400, "s: expected mart.column, got carry_daily"),
     ("/api/view", [("s", "")], 400, "s: expected mart.column"),
@@ -197,7 +207,6 @@ BAD = [
     ("/api/view", [("s", "carry\x00_daily.carry_2y_bp")], 404, "has no mart carry_daily"),
     ("/api/view", [("s", "carry_daily.\x1b]0;x\x07=1")], 404, "has no column ]0 that"),
     ("/api/view", [("s", "a" * 601)], 400, "s: 601 characters are no column"),
-    ("/api/view", [("s", CARRY)] * 13, 400, "a page has at most 12 columns, this one asks for 13"),
     ("/api/view", [("s", f"{CARRY}~change-1")], 400, "change: expected 1 to 5,000 rows, got -1"),
     ("/api/view", [("s", f"{CARRY}~change0")], 400, "change: expected 1 to 5,000 rows, got 0"),
     ("/api/view", [("s", f"{CARRY}~zscore1")], 400, "zscore: expected 2 to 5,000 rows, got 1"),
@@ -216,11 +225,6 @@ BAD = [
     ("/api/view", [("s", "breadth_daily.state;session_date=2023-01-01")], 400, "it has universe"),
     ("/api/view", [("s", "breadth_daily.state;universe=a;universe=b")], 400, "universe is given twice"),
     ("/api/view", [("s", "breadth_daily.state;universe")], 400, "expected key=value after breadth_daily.state"),
-    ("/api/view", [("s", CARRY), ("from", "2023-02-30")], 400, "from: expected a day such as 2023-03-10"),
-    ("/api/view", [("s", CARRY), ("to", "tomorrow")], 400, "to: expected a day such as 2023-03-10, got tomorrow"),
-    ("/api/view", [("s", CARRY), ("from", "9999-12-31")], 400, "from: expected a day"),
-    ("/api/view", [("s", CARRY), ("from", "-2023-01-01")], 400, "from: expected a day"),
-    ("/api/view", [("s", CARRY), ("from", "٢٠٢٣-٠١-٠١")], 400, "from: expected a day"),
     ("/api/view", [("from", "2024-01-01"), ("to", "2023-01-01")], 400, "from 2024-01-01 is after to 2023-01-01"),
     ("/api/view", [("asof", "NaN")], 400, "asof: expected a day or a moment"),
     ("/api/view", [("asof", "0001-01-01T00:00+14:00")], 400, "asof: expected a day or a moment"),
@@ -262,6 +266,48 @@ def test_bad_addresses_get_a_sentence(
     assert len(told) < 400
     assert "Traceback" not in told
     assert "\n" not in told
+
+
+BESIDE = [
+    ([("s", "no_such.x")], [1], [], "the published file has no mart no_such"),
+    ([("s", "carry_daily.carry_2y")], [1], [], "near it: carry_2y_bp"),
+    ([("s", "carry_daily")], [1], [], "s: expected mart.column, got carry_daily"),
+    ([("s", f"{CARRY};ticker=SPY")], [1], [], "has no key ticker to choose by"),
+    ([("s", f"{CARRY}~zscore1")], [1], [], "zscore: expected 2 to 5,000 rows"),
+    ([("s", "breadth_daily.state~zscore9")], [1], [], "zscore is made of numbers"),
+    ([("s", CARRY)] * 12, [12], [], "a page has at most 12 columns, this one asks for 13"),
+    ([("from", "2023-02-30")], [], ["from"], "from: expected a day such as 2023-03-10, got 2023-02-30"),
+    ([("to", "tomorrow")], [], ["to"], "to: expected a day such as 2023-03-10, got tomorrow"),
+    ([("from", "2024-01-01"), ("to", "2023-01-01")], [], ["from", "to"], "from 2024-01-01 is after to 2023-01-01"),
+    ([("asof", "tomorrow")], [], ["asof"], "asof: expected a day or a moment"),
+    ([("asof", "2023-03-10"), ("asof", "2023-03-11")], [], ["asof"], "asof is given twice"),
+    ([("shade", "yes")], [], ["shade"], "shade: expected 0 or 1, got yes"),
+    ([(name, "1") for name in "abcde"], [], [*"abcde"], "a, b, c and 2 more: no parameter of this page"),
+]
+
+
+@pytest.mark.parametrize(("beside", "places", "parameters", "sentence"), BESIDE)
+def test_what_cannot_be_keeps_nothing_else_from_being_drawn(
+    page: TestClient, beside: list[tuple[str, str]], places: list[int], parameters: list[str], sentence: str
+):
+    (whole,) = view(page, CARRY)["lines"]
+    answer = page.get("/api/view", params=[("s", CARRY), *beside])
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["lines"][0] == whole
+    (left_out,) = found["left_out"]
+    assert sentence in left_out["sentence"]
+    assert (left_out["places"], left_out["parameters"]) == (places, parameters)
+    assert (found["from"], found["to"], found["moment"]) == (None, None, None)
+
+
+def test_lines_say_which_of_the_columns_they_are(page: TestClient):
+    found = view(page, "no_such.x", CARRY, "carry_daily", "breadth_daily.state", asof="2023-03-10")
+    assert [one["place"] for one in found["lines"]] == [1, 3]
+    assert [one["places"] for one in found["left_out"]] == [[0], [2]]
+    assert found["moment"] == "2023-03-10 24:00 New York"
+    nothing = page.get("/api/view", params=[("s", "no_such.x"), ("s", "carry_daily.nope")])
+    assert [one["places"] for one in nothing.json()["left_out"]] == [[0], [1]], "each with its sentence"
 
 
 def test_bad_addresses_touch_nothing(tmp_path: Path):

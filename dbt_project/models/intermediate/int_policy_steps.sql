@@ -34,4 +34,4 @@ select
     round(100 * (d.upper_limit - d.previous_upper), 6) as change,
     d.known_at
 from dated as d
-left join {{ ref('fomc_meetings') }} as m on d.announced_date = m.meeting_date
+left join ({{ fomc_meetings_held() }}) as m on d.announced_date = m.meeting_date

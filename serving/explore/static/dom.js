@@ -18,7 +18,7 @@ export async function ask(address) {
   const answer = await fetch(address, { headers: { accept: "application/json" } }).catch(() => null);
   if (!answer) throw new Error("No answer: is `tidegauge explore` still running?");
   const said = await answer.json();
-  if (!answer.ok) throw new Error(said.error);
+  if (!answer.ok) throw Object.assign(new Error(said.error), { leftOut: said.left_out ?? [] });
   return said;
 }
 

@@ -2,10 +2,10 @@
 
 import { ask, byId, el } from "./dom.js";
 import { explain, startExplanations } from "./explain.js";
-import { drawPanels } from "./panels.js";
+import { clearPanels, drawPanels } from "./panels.js";
 import { fillPicker, startPicker } from "./picker.js";
 import { onPaper, onThemeChange, theme } from "./spec.js";
-import { fromAddress, query, state, toAddress, usualRows } from "./state.js";
+import { fromAddress, leaveOut, query, state, toAddress, usualRows } from "./state.js";
 import { momentAt, showTimeline, startTimeline } from "./timeline.js";
 
 const LOOK_EVERY = 10_000;
@@ -35,15 +35,14 @@ async function refresh() {
       const asked = query();
       const found = await ask(`/api/view?${asked}`);
       if (found.build.build_id !== catalog.build.build_id) await loadCatalog();
-      if (asked === query()) await show(found);
-      else isWaiting = true;
-      complain(null);
+      if (asked === query()) {
+        await show(found);
+        complain(found.left_out);
+      } else isWaiting = true;
     } catch (error) {
-      if (answer === null) {
-        showTimeline(catalog);
-        byId("panels").replaceChildren();
-      }
-      complain(error.message);
+      if (answer === null) showTimeline(catalog);
+      if (answer === null || error.leftOut?.length) clearPanels();
+      complain(error.leftOut?.length ? error.leftOut : [{ sentence: error.message, places: state.lines.keys(), parameters: [] }]);
     }
   } while (isWaiting);
   isAsking = false;
@@ -63,9 +62,13 @@ async function loadCatalog() {
 
 async function show(found) {
   answer = found;
-  found.lines.forEach((line, place) => {
-    if (state.lines[place]) state.lines[place].keys = line.keys;
-  });
+  found.refusedMoment = found.left_out.some((part) => part.parameters.includes("asof")) ? state.asof : null;
+  for (const line of found.lines) {
+    const own = state.lines[line.place];
+    if (!own) continue;
+    own.keys = line.keys;
+    delete own.text;
+  }
   toAddress(false);
   const { build } = found;
   byId("simulated").hidden = !build.is_simulated;
@@ -93,15 +96,24 @@ function describe(line) {
   return `${line.description}${newest && !line.description.endsWith(".") ? "." : ""}${newest}`;
 }
 
-function complain(sentence) {
-  byId("problem").hidden = sentence === null;
-  const leave = state.lines.map((line, place) => el("button", {
-    type: "button", onclick: () => {
-      state.lines.splice(place, 1);
-      change(true);
-    },
-  }, `Leave out ${line.mart}.${line.column}`));
-  byId("problem").replaceChildren(el("span", {}, sentence ?? ""), ...leave);
+// Says what of the address is not drawn, and why; each part of it can be left out.
+function complain(leftOut) {
+  byId("problem").hidden = !leftOut.length;
+  byId("problem").replaceChildren(...leftOut.map(({ sentence, places, parameters }) => {
+    const buttons = [...places].filter((place) => state.lines[place]).map((place) => leaving(nameOf(state.lines[place]), () => state.lines.splice(place, 1)));
+    if (parameters.length) buttons.push(leaving(parameters.join(", "), () => leaveOut(parameters)));
+    const shown = parameters.includes("asof") && answer?.left_out === leftOut ? ". The charts show what is published now." : "";
+    return el("p", {}, el("span", {}, sentence + shown), buttons);
+  }));
+}
+
+const nameOf = (line) => line.text ?? `${line.mart}.${line.column}`;
+
+function leaving(name, act) {
+  return el("button", { type: "button", onclick: () => {
+    act();
+    change(true);
+  } }, `Leave out ${name}`);
 }
 
 async function look() {

@@ -14,7 +14,7 @@ const choices = new Map();
 export async function drawPanels(found, settings) {
   answer = found;
   colours = settings.colours;
-  const panels = grouped(found.lines);
+  const panels = grouped(found);
   const signature = JSON.stringify([panels.map((panel) => panel.lines.map(shape)), settings.theme]);
   const holder = byId("panels");
   if (holder.dataset.signature !== signature) {
@@ -29,20 +29,28 @@ export async function drawPanels(found, settings) {
   await Promise.all(charts.map((one, place) => one.update(panels[place])));
 }
 
+// Takes the charts away, where an address has nothing to draw.
+export function clearPanels() {
+  for (const one of charts) one.chart.finalize();
+  charts = [];
+  delete byId("panels").dataset.signature;
+  byId("panels").replaceChildren();
+}
+
 const shape = (line) => [line.mart, line.column, line.transform, line.rows, line.keys, line.unit, line.place];
 
-function grouped(lines) {
+function grouped({ lines, from, to }) {
   const groups = new Map();
-  lines.forEach((line, place) => {
+  for (const line of lines) {
     const plain = line.kind === "number" && line.axis !== null;
-    const key = state.joined && plain ? line.unit : `only ${place}`;
+    const key = state.joined && plain ? line.unit : `only ${line.place}`;
     if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push({ ...line, place, label: `${line.title} (${place + 1})` });
-  });
+    groups.get(key).push({ ...line, label: `${line.title} (${line.place + 1})` });
+  }
   const dated = lines.filter((line) => line.extent);
   const extents = dated.map((line) => [time(line.extent[0]), time(line.extent[1])]);
-  const first = state.from ? time(state.from) : Math.min(...extents.map(([day]) => day));
-  const last = state.to ? time(state.to) : Math.max(...extents.map(([, day]) => day));
+  const first = from ? time(from) : Math.min(...extents.map(([day]) => day));
+  const last = to ? time(to) : Math.max(...extents.map(([, day]) => day));
   return [...groups.values()].map((own) => {
     for (const line of own) line.swatch = own.length > 1 ? colourOf(line.place) : null;
     return { lines: own, domain: Number.isFinite(first) && Number.isFinite(last) ? [first, last] : null };
@@ -71,8 +79,9 @@ function build(panel, settings) {
     one.panel = next;
     notes.replaceChildren(...next.lines.filter((line) => line.note).map((line) =>
       el("p", { class: "note" }, next.lines.length > 1 ? `${line.title}: ${line.note}` : line.note)));
+    const leftOut = answer.left_out.flatMap((part) => part.parameters);
     for (const link of saves.querySelectorAll("a")) {
-      link.href = `/download.${link.dataset.form}?${query(next.lines.map((line) => state.lines[line.place] ?? line))}`;
+      link.href = `/download.${link.dataset.form}?${query(next.lines.map((line) => state.lines[line.place] ?? line), leftOut)}`;
     }
     await chart.draw(next, answer.bands, colours, settings.momentAt());
   }

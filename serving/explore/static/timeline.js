@@ -6,6 +6,7 @@ import { state } from "./state.js";
 const DAY = 86_400_000;
 const PRESETS = { "1Y": 1, "5Y": 5, "10Y": 10, All: 0 };
 let range = { first: 0, last: 0 };
+let refused = null; // a moment that the server could not read
 let change = () => {};
 
 const text = (at) => new Date(at).toISOString().slice(0, 10);
@@ -45,11 +46,12 @@ export function showTimeline(answer) {
   for (const name of ["shade", "now", "joined"]) byId(name).checked = state[name];
   const slider = byId("slider");
   slider.max = Math.max(1, Math.round((range.last - range.first) / DAY));
+  refused = answer?.refusedMoment ?? null;
   const day = asked() ?? range.last;
   slider.value = Math.round((day - range.first) / DAY);
   byId("day").value = text(day);
   byId("newest").disabled = !state.asof;
-  const shown = state.asof ? (answer?.moment ?? state.asof) : "as published: the newest of everything";
+  const shown = state.asof && state.asof !== refused ? (answer?.moment ?? state.asof) : "as published: the newest of everything";
   byId("moment").textContent = shown;
   slider.setAttribute("aria-valuetext", asked() === null ? "as published" : text(day));
 }
@@ -57,7 +59,7 @@ export function showTimeline(answer) {
 export const momentAt = asked;
 
 function asked() {
-  const day = state.asof ? at(state.asof) : NaN;
+  const day = state.asof && state.asof !== refused ? at(state.asof) : NaN;
   return Number.isFinite(day) ? day : null;
 }
 

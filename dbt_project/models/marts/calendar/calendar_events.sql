@@ -84,16 +84,10 @@ computed as (
         end
     from tax_dates
 ),
-published as (
-    select
-        case release_title when 'Consumer Price Index' then 'cpi' else 'jobs_report' end as event_type,
-        {{ new_york('release_date + release_time::time') }} as event_at,
-        release_date as event_date,
-        release_title as event_text,
-        known_at
-    from ({{ newest('bls', 'releases') }}) as r
-    where release_title in ('Consumer Price Index', 'Employment Situation') and release_time is not null
+releases as (
+    select *, null::timestamp as withdrawn_known_at from ({{ newest('bls', 'releases') }}) as r
 ),
+meetings as ({{ fomc_meetings_held() }}),
 refundings as (
     select
         announced_date,
@@ -118,22 +112,9 @@ events as (
         'computed' as checked
     from computed
     union all by name
-    select
-        event_type, event_at, event_date, event_text, known_at as scheduled_known_at,
-        'https://www.bls.gov/schedule/news_release/bls.ics' as source_url, 'published' as checked
-    from published
+    select * exclude (withdrawn_known_at) from ({{ release_events('releases') }}) as r
     union all by name
-    select
-        'fomc_decision' as event_type,
-        {{ new_york('meeting_date + statement_time::time') }} as event_at,
-        meeting_date as event_date,
-        case when is_scheduled then 'Decision of a scheduled meeting' else 'Decision between the meetings of the calendar' end as event_text,
-        case
-            when is_scheduled then {{ new_york('known_date') }}
-            else {{ new_york('meeting_date + statement_time::time') }}
-        end as scheduled_known_at,
-        source_url, checked
-    from {{ ref('fomc_meetings') }}
+    select * exclude (withdrawn_known_at) from ({{ meeting_events('meetings') }}) as m
     union all by name
     select
         'shutdown_start' as event_type, {{ new_york('start_date') }} as event_at, start_date as event_date,

@@ -2,14 +2,18 @@
 
     A contract settles at 100 less the average effective rate of its month. A decision counts from the day after: of a month of N days with
     the meeting on day m, average = (m * before + (N - m) * after) / N. Where the month after has no meeting, its average is `after` itself,
-    which does not magnify a tick as N - m days do; whether it has one is known as far as the calendar reaches. `before` of the next
+    which does not magnify a tick as N - m days do; whether it has one is known as far as the calendar reaches. A meeting
+    that is called off is one until then. `before` of the next
     meeting is the effective rate (moved by a step announced since; NULL while it is not known what a meeting since then decided), of a later
     one what the meeting before leaves. A price without trade that is the one of the session before is stale, and no price.
 
     Kalshi's book of a session is the first one that is taken after the cut-off of the session before and by its own: of a morning before
     09:15, that of the session before; of the afternoon, that of the day itself. One taken again on the same day does not replace it. -#}
 with recursive meetings as (
-    select meeting_date, {{ new_york('known_date') }} as schedule_known_at
+    select
+        meeting_date,
+        {{ new_york('known_date') }} as schedule_known_at,
+        {{ new_york('called_off_date + called_off_time::time') }} as called_off_known_at
     from {{ ref('fomc_meetings') }}
     where is_scheduled
 ),
@@ -47,7 +51,7 @@ effective as (
         select max(m.meeting_date) filter (where o.meeting_date is null) as undecided_date, max(o.decision_known_at) as known_at
         from meetings as m
         left join decided as o on m.meeting_date = o.meeting_date
-        where m.meeting_date between e.period_date and d.session_date
+        where m.called_off_known_at is null and m.meeting_date between e.period_date and d.session_date
     ) as u on true
     where d.session_date - e.period_date <= 7
 ),
@@ -61,7 +65,9 @@ ahead as (
         (date_trunc('month', m.meeting_date) + interval 1 month)::date as next_month,
         date_trunc('month', lead(m.meeting_date) over (partition by d.session_date order by m.meeting_date))::date as month_of_next_meeting
     from (select session_date, max(known_at) as known_at from futures group by session_date) as d
-    inner join meetings as m on m.meeting_date > d.session_date and m.schedule_known_at <= d.known_at
+    inner join meetings as m
+        on m.meeting_date > d.session_date and m.schedule_known_at <= d.known_at
+        and (m.called_off_known_at is null or m.called_off_known_at > d.known_at)
 ),
 contracts as (
     select
