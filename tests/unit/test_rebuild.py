@@ -15,9 +15,10 @@ from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
 from ingest.payload import Payload
 from orchestration import cli
+from tests.unit.databases import opened_build
 from tests.unit.series_batches import series_batch, series_gated
 from tests.unit.test_landing import CATALOG, MON, OAS, SOURCE, TUE, WED, frame, utc
-from warehouse.connection import connect, migrate
+from warehouse.connection import connect
 from warehouse.landing import land
 from warehouse.lived import KEPT_ON_REBUILD, MODEL_VERSION
 from warehouse.publish import publish
@@ -44,8 +45,7 @@ def gate(_con, batch: Batch) -> GateResult:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home").ensure()
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     for number, batch in enumerate(BATCHES):
         begin_run(con, f"run {number}", batch.fetched_at)
         land(con, batch, gate(con, batch), CATALOG, f"run {number}", batch.fetched_at)
@@ -222,8 +222,7 @@ def archived(tmp_path, monkeypatch) -> Home:
         utc(3, 16).isoformat(),
     )
     archive.close()
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     con.close()
     monkeypatch.setenv("TIDEGAUGE_HOME", str(home.root))
     monkeypatch.setenv("TIDEGAUGE_NOW", "2026-03-20T12:00")
