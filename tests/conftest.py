@@ -22,7 +22,6 @@ LONGEST_FIRST = (
     "pipeline/test_demo.py",
     "pipeline/test_kill.py",
     "pipeline/test_panel_no_look_ahead.py",
-    "pipeline/test_bad_input.py",
     "pipeline/test_secrets.py",
     "pipeline/test_regimes_run.py",
     "pipeline/test_panel_run.py",

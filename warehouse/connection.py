@@ -25,6 +25,7 @@ from ingest.errors import AnotherWriter, HomeUnusable, told
 from ingest.home import Home
 
 if TYPE_CHECKING:
+    from warehouse.declared_tables import DeclaredTable
     from warehouse.lake.setting import Lake
 
 SCHEMA_FOLDER = Path(__file__).with_name("schema")
@@ -250,9 +251,13 @@ def _migrations(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, Call
     from warehouse.lake.wide_prices import apply_ddl
     from warehouse.own_tables import bring_up, own_tables, standing
 
-    held = cache(partial(standing, con))
+    held = cache(partial(standing, con))  # asked when the first of them is to be brought up
+
+    def brought_up(table: DeclaredTable) -> None:
+        bring_up(con, table, held())
+
     for table in own_tables():
-        yield f"table {table.schema}.{table.name}", repr(table), lambda table=table: bring_up(con, table, held())
+        yield f"table {table.schema}.{table.name}", repr(table), partial(brought_up, table)
     moves = ((path.name, path.read_text(encoding="utf-8")) for path in sorted(SCHEMA_FOLDER.glob("*.sql")))
     for name, text in moves:
         yield name, text, partial(con.execute, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -42,15 +43,21 @@ def gate(_con, batch: Batch) -> GateResult:
     return series_gated(SOURCE, batch.rows.filter(plausible), refused)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home").ensure()
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which BATCHES have landed. No test changes it."""
+    home = Home(tmp_path_factory.mktemp("landed") / "home").ensure()
     con = opened_build(home)
     for number, batch in enumerate(BATCHES):
         begin_run(con, f"run {number}", batch.fetched_at)
         land(con, batch, gate(con, batch), CATALOG, f"run {number}", batch.fetched_at)
     con.close()
-    return home
+    return home.root
+
+
+@pytest.fixture
+def home(landed: Path, tmp_path: Path) -> Home:
+    return Home(Path(shutil.copytree(landed, tmp_path / "home")))
 
 
 def rows(home: Home) -> list[tuple]:
