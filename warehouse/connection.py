@@ -14,8 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from operator import methodcaller
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from ingest.errors import AnotherWriter, HomeUnusable, told
 from ingest.home import Home
 
 if TYPE_CHECKING:
+    from warehouse.declared_tables import DeclaredTable
     from warehouse.lake.setting import Lake
 
 SCHEMA_FOLDER = Path(__file__).with_name("schema")
@@ -229,31 +229,37 @@ def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
         con.execute("create table if not exists ops.migrations (name varchar not null, text_sha256 varchar not null)")
         con.execute("comment on table ops.migrations is 'Parts of the schema that were applied to this warehouse.'")
         seen = set(con.execute("select name, text_sha256 from ops.migrations").fetchall())
-        applied = []
-        for name, text, apply in _migrations():
+        applied = {}
+        for name, text, apply in _migrations(con):
             digest = hashlib.sha256(text.encode()).hexdigest()
             if (name, digest) not in seen:
-                apply(con)
-                con.execute("insert into ops.migrations values (?, ?)", [name, digest])
-                applied.append(name)
+                apply()
+                applied[name] = digest
+        if applied:
+            con.execute("insert into ops.migrations select unnest(?), unnest(?)", [[*applied], [*applied.values()]])
         con.commit()
     except BaseException:
         con.rollback()
         raise
-    return applied
+    return [*applied]
 
 
-def _migrations() -> Iterator[tuple[str, str, Callable[[duckdb.DuckDBPyConnection], object]]]:
+def _migrations(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, Callable[[], object]]]:
     """Yield name, text and doing of each part: tables of our own, what moves older rows into them, raw tables."""
     # Imported here: `tidegauge status` opens files of this module and has no use for pydantic and polars.
     from warehouse.ddl import raw_ddl
     from warehouse.lake.wide_prices import apply_ddl
-    from warehouse.own_tables import bring_up, own_tables
+    from warehouse.own_tables import bring_up, own_tables, standing
+
+    held = cache(partial(standing, con))  # asked when the first of them is to be brought up
+
+    def brought_up(table: DeclaredTable) -> None:
+        bring_up(con, table, held())
 
     for table in own_tables():
-        yield f"table {table.schema}.{table.name}", repr(table), partial(bring_up, table=table)
+        yield f"table {table.schema}.{table.name}", repr(table), partial(brought_up, table)
     moves = ((path.name, path.read_text(encoding="utf-8")) for path in sorted(SCHEMA_FOLDER.glob("*.sql")))
     for name, text in moves:
-        yield name, text, methodcaller("execute", text)
+        yield name, text, partial(con.execute, text)
     for name, text in raw_ddl():
-        yield name, text, partial(apply_ddl, name=name, ddl=text)
+        yield name, text, partial(apply_ddl, con, name=name, ddl=text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -28,43 +29,55 @@ def own_table(name: str) -> DeclaredTable:
     return declared_table(FOLDER / f"{name.split('.')[0]}.yml", name)
 
 
-def bring_up(con: duckdb.DuckDBPyConnection, table: DeclaredTable) -> None:
+def standing(con: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
+    """Return what stands in the file by `schema.name`: of a table columns and constraints as DuckDB writes them.
+
+    Of a view it is None. Asked once for all tables: DuckDB makes the text of every view for each such question.
+    """
+    found = con.execute(
+        "select schema_name || '.' || table_name, sql[position('(' in sql):] from duckdb_tables()"
+        " where database_name = current_database()"
+        " union all select schema_name || '.' || view_name, null from duckdb_views()"
+        " where database_name = current_database() and not internal"
+    ).fetchall()
+    return dict(found)
+
+
+def bring_up(
+    con: duckdb.DuckDBPyConnection, table: DeclaredTable, held: Mapping[str, str | None] | None = None
+) -> None:
     """Create a table, or make an older one anew where its columns or constraints differ; its rows stay.
 
-    A column that rows of before do not have may be NULL. A declaration without a column of theirs fails.
+    A column that rows of before do not have may be NULL. A declaration without a column of theirs fails. `held` is what
+    `standing` said, where one who brings up many has asked.
     """
     columns = ", ".join(f"{quoted(column.name)} {column.kind}" for column in table.columns)
-    fresh = f"{table.schema}.{_FRESH}"
-    con.execute(f"create schema if not exists {table.schema}; create table {fresh} ({columns})")
-    if _is_view(con, table):  # its rows are in the lake, and whoever writes them makes the view
-        con.execute(f"drop table {fresh}")
+    held = standing(con) if held is None else held
+    con.execute(f"create schema if not exists {table.schema}")
+    name = f"{table.schema}.{table.name}"
+    if name not in held:
+        con.execute(f"create table {table.path} ({columns})")
+    elif (before := held[name]) is None:  # its rows are in the lake, and whoever writes them makes the view
         return
-    before = _definition(con, table.schema, table.name)
-    if before == _definition(con, table.schema, _FRESH):
-        con.execute(f"drop table {fresh}")
     else:
-        if before is not None:
-            con.execute(f"insert into {fresh} by name select * from {table.path}; drop table {table.path}")
-        con.execute(f"alter table {fresh} rename to {quoted(table.name)}")
+        _make_anew(con, table, columns, before)
     con.execute(f"comment on table {table.path} is {text(table.comment or '')}")
     for column in table.columns:
         if column.comment:
             con.execute(f"comment on column {table.path}.{quoted(column.name)} is {text(column.comment)}")
 
 
-def _is_view(con: duckdb.DuckDBPyConnection, table: DeclaredTable) -> bool:
-    """Say whether a view stands where the table should."""
-    known = (
-        "select 1 from duckdb_views() where database_name = current_database() and schema_name = ? and view_name = ?"
-    )
-    return con.execute(known, [table.schema, table.name]).fetchone() is not None
-
-
-def _definition(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> str | None:
-    """Return columns and constraints of a table as DuckDB writes them; None: there is no such table."""
-    found = con.execute(
+def _make_anew(con: duckdb.DuckDBPyConnection, table: DeclaredTable, columns: str, before: str) -> None:
+    """Give a table that is there the columns and constraints of its declaration, where they are not those of before."""
+    fresh = f"{table.schema}.{_FRESH}"
+    con.execute(f"create table {fresh} ({columns})")
+    declared = con.execute(
         "select sql[position('(' in sql):] from duckdb_tables()"
         " where database_name = current_database() and schema_name = ? and table_name = ?",
-        [schema, name],
+        [table.schema, _FRESH],
     ).fetchone()
-    return None if found is None else str(found[0])
+    if declared == (before,):
+        con.execute(f"drop table {fresh}")
+        return
+    con.execute(f"insert into {fresh} by name select * from {table.path}; drop table {table.path}")
+    con.execute(f"alter table {fresh} rename to {quoted(table.name)}")

@@ -16,6 +16,7 @@ from ingest.catalog.frequency import MONTHS, is_period
 from ingest.catalog.funds import load_funds
 from ingest.catalog.models import Provider, Series
 from ingest.clock import naive_utc
+from warehouse.sql import one
 
 DUE_BACK_DAYS = timedelta(days=60)
 DUE_BACK = {"monthly": timedelta(days=100), "quarterly": timedelta(days=400), "annual": timedelta(days=1100)}
@@ -60,22 +61,28 @@ def replace_reference(con: duckdb.DuckDBPyConnection, catalog: Catalog, now: dat
 def _replace(con: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> bool:
     """Replace the rows of `table` by `frame` if they are not the same; say whether they were replaced."""
     columns = ", ".join(frame.columns)
+    held = con.execute(f"select {columns} from {table}").pl()
+    if held.equals(frame):  # as on most days, in the order in which they were put there
+        return False
     con.register("reference_frame", frame)
     try:
-        counted = con.execute(
-            f"""
-            select
-                (select count(*) from (select {columns} from {table} except all from reference_frame))
-                + (select count(*) from (from reference_frame except all select {columns} from {table}))
-            """
-        ).fetchone()
-        assert counted is not None
-        if counted[0]:
+        differing = frame.height if held.is_empty() else _differing(con, table, columns)
+        if differing:
             con.execute(f"delete from {table}")
             con.execute(f"insert into {table} ({columns}) from reference_frame")
-        return bool(counted[0])
+        return bool(differing)
     finally:
         con.unregister("reference_frame")
+
+
+def _differing(con: duckdb.DuckDBPyConnection, table: str, columns: str) -> int:
+    """Return how many rows `table` or the frame of reference has that the other has not, in whatever order."""
+    counted = f"""
+        select
+            (select count(*) from (select {columns} from {table} except all from reference_frame))
+            + (select count(*) from (from reference_frame except all select {columns} from {table}))
+        """
+    return int(one(con, counted))
 
 
 def _series(catalog: Catalog) -> pl.DataFrame:

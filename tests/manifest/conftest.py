@@ -11,6 +11,8 @@ import duckdb
 import pytest
 
 from ingest.catalog import load_catalog
+from orchestration.dbt_parsed import parsed_project
+from orchestration.dbt_state import kept_under
 from warehouse.connection import migrate
 from warehouse.reference import replace_reference
 
@@ -33,26 +35,28 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
-    """Return run(warehouse, *arguments): dbt's result object; the project is parsed once."""
+    """Return run(warehouse, *arguments): dbt's result object; the project is what a run would read it as.
+
+    That it is what a parse gives is shown in test_dbt_parsed.
+    """
     from dbt.cli.main import dbtRunner
 
     target = tmp_path_factory.mktemp("dbt")
     folders = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
     quiet = ("--quiet", "--log-level-file", "none", "--target-path", str(target), "--log-path", str(target))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIDEGAUGE_WAREHOUSE", str(target / "warehouse.duckdb"))
-        parsed = dbtRunner().invoke(["parse", *folders, *quiet])
-        assert parsed.success, parsed.exception
+        with kept_under(target / "parsed"):
+            project = parsed_project()
 
         def run(warehouse: Path, *arguments: str) -> Any:
             if not arguments:
-                return parsed.result
+                return project
             patch.setenv("TIDEGAUGE_WAREHOUSE", str(warehouse))
             variables = ("--vars", '{"run_at": "2026-02-06 14:20:00", "origin": "SIMULATED", "run_id": "test"}')
             asked = [*arguments]
             if asked[0] == "build":
                 asked += ["--exclude-resource-type", "exposure"]  # who reads the models: there is nothing to build
-            done = dbtRunner(manifest=parsed.result).invoke([*asked, *variables, *folders, *quiet])
+            done = dbtRunner(manifest=project).invoke([*asked, *variables, *folders, *quiet])
             assert done.exception is None, done.exception
             return done.result
 

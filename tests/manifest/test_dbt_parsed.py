@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,15 @@ def said(manifest: Any) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return where the project was parsed to, and what a parse said."""
+    root = tmp_path_factory.mktemp("parsed")
+    with kept_under(root):
+        dbt_parsed.ensure_manifest()
+        return root, said(dbt_parsed._parse())
+
+
 @pytest.mark.parametrize(
     ("damage", "parses"),
     [
@@ -31,13 +41,16 @@ def said(manifest: Any) -> dict[str, Any]:
     ids=["whole", "cut short", "empty", "gone"],
 )
 def test_the_project_is_what_a_parse_gives(
-    damage: Callable[[Path], object], parses: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    damage: Callable[[Path], object],
+    parses: int,
+    parsed: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with kept_under(tmp_path):
-        dbt_parsed.ensure_manifest()
-        whole = said(dbt_parsed._parse())
+    kept, whole = parsed
+    with kept_under(Path(shutil.copytree(kept, tmp_path / "kept"))):
         damage(state().folder / PARSED_NAME)
-        real, parsed = dbt_parsed._parse, []
-        monkeypatch.setattr(dbt_parsed, "_parse", lambda: parsed.append(real()) or parsed[-1])
+        real, anew = dbt_parsed._parse, []
+        monkeypatch.setattr(dbt_parsed, "_parse", lambda: anew.append(real()) or anew[-1])
         assert said(dbt_parsed.parsed_project()) == whole
-        assert len(parsed) == parses
+        assert len(anew) == parses

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from orchestration.run import run_daily
 from simulator import StandIn, simulate
 from tests.cli import environment, tidegauge
 from tests.pipeline.placed import ingested, settings_of
-from tests.pipeline.small import NEXT, NEXT_SESSION
 
 NOW = datetime(2014, 7, 1, 13, 5, tzinfo=UTC)
 
@@ -48,34 +44,6 @@ def test_a_bad_fred_key_is_named_and_never_shown(market, tmp_path: Path):
     for path in home.rglob("*"):
         if path.is_file():
             assert key.encode() not in path.read_bytes(), path
-
-
-def test_a_full_disk_is_a_sentence_and_loses_nothing(first, small_market, tmp_path: Path):
-    """A home on a disk with room for no other day; with more room the next run completes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    megabytes = sum(path.stat().st_size for path in first.home.root.rglob("*") if path.is_file()) // 2**20
-    size = f"size={megabytes + 12}m"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("no right to mount a small disk here")
-    try:
-        home = first.copy_to(disk / "home")
-        before = home.published.read_bytes()
-        with StandIn(small_market, NEXT) as upstream:
-            ran = tidegauge("run", env=environment(home.root, upstream=upstream.url, now=NEXT))
-            assert ran.returncode == 5, ran.stdout + ran.stderr
-            assert "full" in ran.stderr
-            assert "Traceback" not in ran.stderr + ran.stdout
-            assert home.published.read_bytes() == before
-            grown = subprocess.run(["mount", "-o", "remount,size=900m", str(disk)], capture_output=True)
-            assert grown.returncode == 0
-            assert run_daily(settings_of(home.root, upstream)).release.state == "published"
-        with duckdb.connect(str(home.published), read_only=True) as con:
-            newest = con.execute("select max(session_date) from marts.market_daily").fetchone()
-        assert newest == (NEXT_SESSION,)
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_a_file_in_the_way_of_the_home(tmp_path: Path):

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from ingest.connectors import asked_by
+from orchestration import cli
 from serving.readings import readings
 from tests.cli import ROOT, environment, tidegauge
 
@@ -180,17 +181,18 @@ def test_no_machine_path_and_no_key_in_what_is_published(demo_home: Path, publis
     assert "127.0.0.1" not in text, "addresses are the publishers', not the stand-in's"
 
 
-def test_readme_commands(demo_home: Path):
+def test_readme_commands(demo_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Each `tidegauge` command line that the README shows for the demo runs, and each make target exists."""
+    monkeypatch.setenv("TIDEGAUGE_HOME", str(demo_home))
     readme = (ROOT / "README.md").read_text()
     shown = re.findall(
         r"^\.venv/bin/tidegauge ((?:query|as-of|search|explain) .*|(?:status|regime).*)$", readme, flags=re.MULTILINE
     )
     assert len(shown) >= 3
     for line in shown:
-        ran = tidegauge(*shlex.split(line, comments=True), env=environment(demo_home))
-        assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
-        assert ran.stdout.strip()
+        code, said = cli.call(shlex.split(line, comments=True)), capsys.readouterr()
+        assert code == 0, f"{line}\n{said.out}\n{said.err}"
+        assert said.out.strip()
     targets = re.findall(r"^make ([a-z-]+)", readme, flags=re.MULTILINE)
     makefile = (ROOT / "Makefile").read_text()
     assert {"demo", "test", "run", "ui", "bench"} <= set(targets)

@@ -1,13 +1,19 @@
-"""Kill -9 at any moment, run again: nothing lost, nothing doubled, the published file always one whole release."""
+"""Kill -9 at any moment, or a disk that is full, and run again: nothing lost, nothing doubled.
+
+The published file is always one whole release.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -49,6 +55,9 @@ def assert_whole(home: Path) -> None:
         assert con.execute("select count(*) from marts.market_daily").fetchone()[0] > 0
 
 
+Survived = tuple[list[tuple[object, ...]], list[tuple[object, ...]]]
+"""The rows of a home whose runs were killed, and those of one that was left alone."""
+
 STAGES = ("asking", "building and testing the marts", "computing regimes")
 """What a run says it is at; after the last of them it is soon published."""
 
@@ -59,10 +68,21 @@ def wait_for(stage: str, victim: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def survive(
-    kills: int, seed: int, tmp_path: Path, first: Ran, next_day: Ran, market: Market
-) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """Return what landed in a home whose runs were killed, and in one that was left alone."""
-    battered = first.copy_to(tmp_path / "battered").root
+    kills: int,
+    seed: int,
+    tmp_path: Path,
+    first: Ran,
+    next_day: Ran,
+    market: Market,
+    *,
+    place: Path | None = None,
+    after_the_first: Callable[[Path, dict[str, str]], None] | None = None,
+) -> Survived:
+    """Return what landed in a home whose runs were killed, and in one that was left alone.
+
+    `place` is the folder of the home, `after_the_first` what is done to it after the first kill, in an environment.
+    """
+    battered = first.copy_to((place or tmp_path) / "battered").root
     with StandIn(market, NEXT) as upstream:
         env = environment(battered, upstream=upstream.url, now=NEXT, **TWO)
         dice, killed = random.Random(seed), 0
@@ -76,18 +96,85 @@ def survive(
             assert_whole(battered)
             said = log.read_text(errors="replace").split("\n")
             print(f"kill {number + 1} of {kills}, survived; it was at: {(['', *said])[-2]!r}")
+            if number == 0 and after_the_first is not None:
+                after_the_first(battered, env)
         assert killed >= 2 * kills // 3, "the others had ended by themselves"
         again = tidegauge("run", env=env)
         assert again.returncode == 0, again.stdout + again.stderr
         assert_whole(battered)
         with duckdb.connect(str(battered / "published" / "tidegauge.duckdb"), read_only=True) as con:
-            assert con.execute("select max(session_date) from marts.sessions").fetchone()[0] == NEXT_SESSION
+            for mart in ("sessions", "market_daily"):
+                assert con.execute(f"select max(session_date) from marts.{mart}").fetchone()[0] == NEXT_SESSION
         return landed(battered), landed(next_day.home.root)
 
 
-def test_three_kills(first, next_day, small_market, tmp_path: Path):
-    battered, untouched = survive(3, 1, tmp_path, first, next_day, small_market)
-    assert battered == untouched
+@dataclass
+class Disk:
+    """A disk of its own with room for a home and little else; `run` is the run that found no room."""
+
+    folder: Path
+    run: subprocess.CompletedProcess[str] | None = None
+    is_release_the_same: bool = False
+
+    def give(self, megabytes: int) -> None:
+        """Make the disk so large."""
+        subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(self.folder)], capture_output=True, check=True)
+
+    def fill(self, home: Path, env: dict[str, str]) -> None:
+        """Run where there is no room for another day; then there is."""
+        published = home / "published" / "tidegauge.duckdb"
+        before = published.read_bytes()
+        used = shutil.disk_usage(self.folder).used // 2**20
+        self.give(used + ROOM)
+        self.run = tidegauge("run", env={**env, "TIDEGAUGE_SECOND_PROCESS": "0"})
+        self.is_release_the_same = published.read_bytes() == before
+        self.give(PLENTY)
+
+
+ROOM, PLENTY = 12, 1500
+"""Megabytes beside what a home has: less than another day takes, and more than anything."""
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk | None]:
+    """Yield a disk of its own; None without the right to mount one."""
+    folder = tmp_path_factory.mktemp("disk")
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={PLENTY}m", "tmpfs", str(folder)], capture_output=True
+    ).returncode:
+        yield None
+        return
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def battered(
+    disk: Disk | None, first: Ran, next_day: Ran, small_market: Market, tmp_path_factory: pytest.TempPathFactory
+) -> Survived:
+    """Return what landed in spite of three kills and, where one can be mounted, a full disk after the first of them."""
+    folder = tmp_path_factory.mktemp("battered")
+    if disk is None:
+        return survive(3, 1, folder, first, next_day, small_market)
+    return survive(3, 1, folder, first, next_day, small_market, place=disk.folder, after_the_first=disk.fill)
+
+
+def test_three_kills(battered: Survived):
+    landed_in_spite, untouched = battered
+    assert landed_in_spite == untouched
+
+
+def test_a_full_disk_is_a_sentence_and_loses_nothing(disk: Disk | None, battered: Survived):
+    """That runs with more room completed what it had not, and published it, is asserted with the kills."""
+    if disk is None:
+        pytest.skip("no right to mount a small disk here")
+    assert disk.run is not None
+    assert disk.run.returncode == 5, disk.run.stdout + disk.run.stderr
+    assert "full" in disk.run.stderr
+    assert "Traceback" not in disk.run.stderr + disk.run.stdout
+    assert disk.is_release_the_same
 
 
 @pytest.mark.slow

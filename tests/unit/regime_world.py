@@ -22,8 +22,7 @@ from analytics.regimes.vintages import VINTAGES_SCHEMA, read_limits, read_spine
 from ingest.catalog import load_catalog
 from ingest.clock import NEW_YORK
 from simulator import simulate
-from warehouse.own_tables import bring_up, own_tables
-from warehouse.reference import replace_reference
+from tests.unit.databases import empty_build
 
 END = date(2020, 6, 30)
 NOW = datetime(2020, 6, 30, 18, 30, tzinfo=NEW_YORK)
@@ -59,28 +58,22 @@ def reference() -> tuple[Spine, dict]:
 
 def world(rows: pl.DataFrame | None = None) -> duckdb.DuckDBPyConnection:
     """Return a build file with these observations (all of them), and the ledger, empty."""
-    con = duckdb.connect()
-    con.execute("create schema intermediate; create schema marts")
+    con = empty_build(NOW)
     con.execute(
         """
+        create schema intermediate;
+        create schema marts;
         create table intermediate.int_observations (series_id varchar, provider varchar, provider_rank bigint,
             period_date date, value double, known_at timestamp, known_basis varchar, loaded_at timestamp,
             payload_sha256 varchar, is_disputed boolean default false);
         create view intermediate.int_agreed as from intermediate.int_observations;
         """
     )
-    _reference(con)
     add(con, vintages() if rows is None else rows)
     spine = read_spine(con)
     show(con, "marts.breadth_daily", breadth(spine))
     show(con, "marts.etf_category_flows_daily", flows(spine))
     return con
-
-
-def _reference(con: duckdb.DuckDBPyConnection) -> None:
-    for table in own_tables():
-        bring_up(con, table)
-    replace_reference(con, load_catalog(), NOW)
 
 
 def add(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> None:

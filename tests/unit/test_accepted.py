@@ -14,12 +14,13 @@ from ingest.batch import Batch, GateResult, Window
 from ingest.catalog import Catalog, load_catalog
 from ingest.catalog.models import Revisions
 from ingest.home import Home
+from tests.unit.databases import empty_build, opened_build
 from tests.unit.series_batches import series_batch, series_gated
 from tests.unit.test_landing import MON, OAS, SOURCE, counts, frame, utc
 from tests.unit.test_panel_landing import rows_of
 from warehouse.absence import GONE_CHECK
 from warehouse.accepted import waiting
-from warehouse.connection import connect, migrate
+from warehouse.connection import connect
 from warehouse.declared import REVISION_CHECK
 from warehouse.landing import land, land_accepted
 from warehouse.rebuild import rebuild
@@ -54,8 +55,7 @@ class Warehouse:
 
     def __init__(self, home: Home, revisions: Revisions) -> None:
         self.home, self.catalog, self.batches = home, declaring(revisions), list[Batch]()
-        self.con = connect(home)
-        migrate(self.con)
+        self.con = opened_build(home)
 
     def answer(self, values: dict[date, float | None]):
         batch = batch_of(values, len(self.batches))
@@ -211,8 +211,7 @@ def test_what_a_later_answer_no_longer_says_waits_no_more(made, tmp_path):
 @pytest.mark.parametrize("table_id", ["user_file.prices", "user_file.fund_days"])
 def test_no_two_rows_of_one_key_share_a_moment_in_any_table(table_id):
     """A stated moment that is held already adds nothing; a value changed under it is known when it was seen."""
-    con = duckdb.connect()
-    migrate(con)
+    con = empty_build()
     stated, catalog = datetime(2026, 3, 4, 13), load_catalog()
 
     def answer(at: int, *rows: tuple[float, datetime | None]) -> None:

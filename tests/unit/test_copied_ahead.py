@@ -10,9 +10,10 @@ import pytest
 
 from ingest.errors import HomeUnusable
 from ingest.home import Home
+from tests.unit.databases import opened_build
 from warehouse import copied_ahead
 from warehouse.as_of_text import Compiled, keep_compiled
-from warehouse.connection import connect, migrate
+from warehouse.connection import connect
 from warehouse.copied_ahead import CopiedAhead
 from warehouse.publish import publish
 from warehouse.snapshot_store import store_in
@@ -39,8 +40,7 @@ COMPILED = [Compiled("marts", "spreads", {"rows_by": "session_date"}, "select 1"
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home").ensure()
-    with connect(home) as con:
-        migrate(con)
+    with opened_build(home) as con:
         con.execute(BUILT)
         keep_compiled(con, COMPILED)
     return home
@@ -92,8 +92,7 @@ def content(path: Path) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("is_ended", [False, True])
 def test_the_release_is_the_same(home, tmp_path, is_ended):
     other = Home(tmp_path / "other").ensure()
-    with connect(other) as con:
-        migrate(con)
+    with opened_build(other) as con:
         con.execute(BUILT)
         keep_compiled(con, COMPILED)
     made = content(published(home, begun(home, is_ended=is_ended)))

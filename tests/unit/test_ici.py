@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -13,10 +12,10 @@ from ingest.catalog import load_catalog
 from ingest.clock import naive_utc
 from ingest.errors import SourceChanged
 from ingest.sources.ici import ici
+from tests.unit.databases import empty_build
 from tests.unit.fakes import FakeHttp, payload_of
 from tests.unit.fund_files import has_schema_of, xls
 from tests.unit.panel_helpers import panel_context
-from warehouse.connection import migrate
 from warehouse.landing import land
 
 GROUPS = ["Date", "Total ETFs", "Equity", None, None, "Hybrid", "Bond", None, None, "Commodity1"]
@@ -197,8 +196,7 @@ def test_the_history_of_a_first_load_says_that_it_may_have_been_revised() -> Non
     tables = {"ici.weekly_flows": rows}
     batch = Batch("ici", tables, (), (), (), found.fetched_at)
     gated = GateResult(tables, {"ici.weekly_flows": rows.clear()}, (), None)
-    with duckdb.connect() as con:
-        migrate(con)
+    with empty_build() as con:
         land(con, batch, gated, load_catalog(), "run", found.fetched_at)
         bases = con.execute("select distinct known_basis from ici.weekly_flows").fetchall()
     assert bases == [("latest_only",)]

@@ -23,8 +23,8 @@ from ingest.errors import SourceChanged
 from ingest.home import Home
 from ingest.sources.cboe import cboe_chains
 from ingest.sources.user_file import user_chains
+from tests.unit.databases import opened_build
 from tests.unit.option_sample import FETCHED_AT, document, option, payload_of
-from warehouse.connection import migrate
 from warehouse.lake.setting import lake_of
 from warehouse.snapshots import land_snapshot, show_snapshots
 
@@ -38,8 +38,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def con(home: Home) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect(str(home.warehouse))
-    migrate(con)
+    con = opened_build(home)
     show_snapshots(con, home.snapshots)
     return con
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -17,9 +16,9 @@ from ingest.dataset import dataset
 from ingest.gate import gate
 from ingest.rules.evidence import Evidence
 from ingest.rules.findings import Findings
+from tests.unit.databases import empty_build
 from tests.unit.searches import looked_through
 from tests.unit.test_panel_landing import price, rows_of
-from warehouse.connection import migrate
 from warehouse.evidence import evidence as evidence_of
 from warehouse.landing import land
 
@@ -173,8 +172,7 @@ def test_what_is_held_reaches_the_gate_and_the_other_funds_land():
     good = frame(table_id, *fund("IVV"), *fund("AGG"))
     shares = pl.col("shares_outstanding_count")
     bad = good.with_columns(pl.when(pl.col("ticker") == "IVV").then(shares * 1000).otherwise(shares))
-    with duckdb.connect() as con:
-        migrate(con)
+    with empty_build() as con:
         gated = GateResult({table_id: good}, {table_id: good.clear()}, (), None)
         land(con, Batch("ishares", {table_id: good}, (), (), (), NOW), gated, load_catalog(), "run", NOW)
         batch = Batch("ishares", {table_id: bad}, (), (), (), NOW)

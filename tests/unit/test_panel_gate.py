@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -22,8 +21,8 @@ from ingest.gate import gate
 from ingest.rules.declared import rules_of
 from ingest.rules.evidence import Evidence
 from ingest.rules.price_moves import large_moves
+from tests.unit.databases import empty_build
 from tests.unit.test_panel_landing import price, rows_of
-from warehouse.connection import migrate
 from warehouse.evidence import evidence as evidence_of
 from warehouse.landing import land
 
@@ -169,8 +168,7 @@ def test_what_is_held_of_the_second_provider_has_the_close_before_too():
     batch = Batch("yahoo", {"yahoo.prices": rows_of("yahoo.prices", NOW, *walk(100, 101, 55))}, (), (), (), NOW)
     held = {"nasdaq.prices": rows_of("nasdaq.prices", NOW, *walk(100.02, 101.02, 55.02))}
     gated = GateResult(held, {"nasdaq.prices": held["nasdaq.prices"].clear()}, (), None)
-    with duckdb.connect() as con:
-        migrate(con)
+    with empty_build() as con:
         land(con, Batch("nasdaq", held, (), (), (), NOW), gated, CATALOG, "run", NOW)
         evidence = evidence_of(con, batch, CATALOG)
     assert sorted(evidence.closes["close_usd"]) == [55.02, 101.02]

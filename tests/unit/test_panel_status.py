@@ -12,9 +12,10 @@ from ingest.catalog.funds import load_funds
 from ingest.errors import SourceUnavailable
 from ingest.home import Home
 from orchestration import cli
+from tests.unit.databases import opened_build
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse import landing
-from warehouse.connection import connect, migrate
+from warehouse.connection import connect
 from warehouse.panel_status import panel_status
 
 DAY = date(2026, 6, 9)
@@ -34,8 +35,7 @@ def home(tmp_path, monkeypatch) -> Home:
     monkeypatch.setenv("TIDEGAUGE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TIDEGAUGE_NOW", MOMENT.isoformat())
     home = Home(tmp_path / "home").ensure()
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     funds = [fund for fund in load_funds() if fund.ticker not in ("QQQ", "IVW")]
     for source in ("ssga", "ishares", "proshares", "user_file"):
         days = [

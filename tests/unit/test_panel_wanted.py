@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
 import pytest
 
 from ingest.batch import Batch, GateResult, Window
@@ -12,9 +11,9 @@ from ingest.catalog import load_catalog
 from ingest.catalog.funds import load_funds
 from ingest.catalog.watched import load_watched
 from ingest.errors import SourceUnavailable, SymbolUnknown
+from tests.unit.databases import empty_build
 from tests.unit.test_panel_landing import price, rows_of
 from warehouse import landing
-from warehouse.connection import migrate
 from warehouse.panel_wanted import former_tickers, lacking_tickers, wanted_tickers
 from warehouse.reference import replace_reference
 
@@ -29,9 +28,7 @@ def evening(day: date) -> datetime:
 @pytest.fixture
 def con():
     """IN is a member, LEFT left ten days ago, OLD in 2010."""
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        migrate(connection)
+    with empty_build() as connection:
         moment = evening(TODAY)
         stays = rows_of(
             "sp500_membership.intervals",

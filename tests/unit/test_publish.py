@@ -18,7 +18,8 @@ import pytest
 
 from ingest.errors import HomeUnusable, NothingPublished
 from ingest.home import Home
-from warehouse.connection import WriterLock, connect, migrate
+from tests.unit.databases import opened_build
+from warehouse.connection import WriterLock, connect
 from warehouse.presentation import MartMeta, Presentation, presentation_of
 from warehouse.publish import PublishResult, publish, releases, rollback
 
@@ -53,8 +54,7 @@ def home(tmp_path: Path) -> Home:
 
 def build(home: Home, version: int = 1, rows: int = 10) -> None:
     """Make the build file say `version`, as a dbt build would."""
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     con.execute("drop schema if exists marts cascade; drop schema if exists meta cascade")
     con.execute(MARTS.format(version=version, rows=rows))
     con.execute("delete from ops.checks")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +16,10 @@ from ingest.errors import AuditFailed, HomeUnusable
 from ingest.home import Home
 from ingest.payload import Payload
 from orchestration import cli
+from tests.unit.databases import opened_build
 from tests.unit.series_batches import series_batch, series_gated
 from tests.unit.test_landing import CATALOG, MON, OAS, SOURCE, TUE, WED, frame, utc
-from warehouse.connection import connect, migrate
+from warehouse.connection import connect
 from warehouse.landing import land
 from warehouse.lived import KEPT_ON_REBUILD, MODEL_VERSION
 from warehouse.publish import publish
@@ -41,16 +43,21 @@ def gate(_con, batch: Batch) -> GateResult:
     return series_gated(SOURCE, batch.rows.filter(plausible), refused)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home").ensure()
-    con = connect(home)
-    migrate(con)
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which BATCHES have landed. No test changes it."""
+    home = Home(tmp_path_factory.mktemp("landed") / "home").ensure()
+    con = opened_build(home)
     for number, batch in enumerate(BATCHES):
         begin_run(con, f"run {number}", batch.fetched_at)
         land(con, batch, gate(con, batch), CATALOG, f"run {number}", batch.fetched_at)
     con.close()
-    return home
+    return home.root
+
+
+@pytest.fixture
+def home(landed: Path, tmp_path: Path) -> Home:
+    return Home(Path(shutil.copytree(landed, tmp_path / "home")))
 
 
 def rows(home: Home) -> list[tuple]:
@@ -222,8 +229,7 @@ def archived(tmp_path, monkeypatch) -> Home:
         utc(3, 16).isoformat(),
     )
     archive.close()
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     con.close()
     monkeypatch.setenv("TIDEGAUGE_HOME", str(home.root))
     monkeypatch.setenv("TIDEGAUGE_NOW", "2026-03-20T12:00")

@@ -12,8 +12,8 @@ from ingest.errors import ClockBehind, ConfigError
 from ingest.home import Home
 from ingest.payload import Payload
 from orchestration import cli
+from tests.unit.databases import opened_build
 from tests.unit.test_publish import NOW, build, publish_now
-from warehouse.connection import connect, migrate
 from warehouse.recorded import require_clock
 from warehouse.runs import begin_run, finish_run
 
@@ -32,8 +32,7 @@ def fetched(home: Home, moment: datetime) -> None:
 
 
 def ran(home: Home, moment: datetime, state: str) -> None:
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     begin_run(con, "run 1", moment)
     finish_run(con, "run 1", state, moment)
     con.close()

@@ -14,10 +14,11 @@ from ingest.batch import Batch, CheckResult, GateResult, Window
 from ingest.catalog import load_catalog
 from ingest.errors import NothingPublished, SourceUnavailable
 from ingest.home import Home
+from tests.unit.databases import empty_build, opened_build
 from tests.unit.test_landing import MON, OAS, TUE, WED, answer, utc
 from tests.unit.test_panel_landing import price, rows_of
 from tests.unit.test_publish import build, publish_now
-from warehouse.connection import WriterLock, connect, migrate
+from warehouse.connection import WriterLock, connect
 from warehouse.landing import land
 from warehouse.runs import begin_run, finish_run, record_checks
 from warehouse.status import FailedCheck, MartStatus, status
@@ -29,8 +30,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def run_once(home: Home) -> None:
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     begin_run(con, "run 1", utc(9, 16))
     answer(con, utc(9, 16), (OAS, MON, 3.1), (OAS, TUE, 3.2), (OAS, WED, None))
     answer(con, utc(10, 16), (OAS, TUE, 3.2), (OAS, WED, None))
@@ -57,8 +57,7 @@ def test_each_source_with_its_last_run_and_what_is_held(home):
 
 
 def test_what_a_desk_holds_is_counted_in_every_table_it_fills(home):
-    con = connect(home)
-    migrate(con)
+    con = opened_build(home)
     moment = utc(9, 16)
     listed = ((TUE, "ABC", "Abc Corp", "N", False), (TUE, "XYZ", "Xyz Corp", "Q", False))
     symbols = {"nasdaq_trader.symbols": rows_of("nasdaq_trader.symbols", moment, *listed)}
@@ -169,8 +168,7 @@ def test_status_imports_nothing_heavy():
 
 
 def test_runs_and_checks_are_only_added():
-    con = duckdb.connect()
-    migrate(con)
+    con = empty_build()
     begin_run(con, "a", utc(9, 16))
     finish_run(con, "a", "built", utc(9, 17))
     finish_run(con, "a", "published", utc(9, 18))

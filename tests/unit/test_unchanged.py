@@ -11,8 +11,8 @@ import pytest
 
 from orchestration import drawn
 from orchestration.unchanged import Plan, plan_build
+from tests.unit.databases import empty_build
 from warehouse.built import has_failed_since, take_built
-from warehouse.connection import migrate
 from warehouse.runs import RunState, begin_run, finish_run
 
 MORNING, NEXT = "2026-02-06 14:05:00", "2026-02-07 14:05:00"
@@ -91,8 +91,7 @@ def land(
 @pytest.fixture
 def con() -> duckdb.DuckDBPyConnection:
     """A build file after one sound build of MODELS and TESTS."""
-    con = duckdb.connect()
-    migrate(con)
+    con = empty_build()
     for series_id in ("a", "b"):
         land(con, series_id, 1.0, "2026-02-03 12:00:00")
     con.execute("insert into catalog.units values ('percent', 'pct', 1)")

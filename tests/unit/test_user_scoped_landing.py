@@ -16,7 +16,7 @@ from ingest.connectors import connector
 from ingest.gate import gate
 from ingest.http import Upstream
 from ingest.settings import Settings
-from warehouse.connection import migrate
+from tests.unit.databases import empty_build
 from warehouse.evidence import evidence
 from warehouse.held import held_days
 from warehouse.landing import land
@@ -42,8 +42,7 @@ def test_known_at_of_the_file_stands_and_without_it_the_late_rule(tmp_path: Path
     body = (
         "date,value,known_at,scope,vendor\n2025-10-01,98,2025-11-06T16:00,Industrials,S&P\n2025-10-01,80,,Energy,S&P\n"
     )
-    with duckdb.connect() as con:
-        migrate(con)
+    with empty_build() as con:
         assert land_file(con, tmp_path, body, NOW) == "ok"
         query = (
             "select scope, value, vendor, known_at, known_basis from user_file.scoped_values order by scope, known_at"
@@ -59,8 +58,7 @@ def test_known_at_of_the_file_stands_and_without_it_the_late_rule(tmp_path: Path
 
 
 def test_held_days_are_all_that_a_table_has_rows_of() -> None:
-    with duckdb.connect() as con:
-        migrate(con)
+    with empty_build() as con:
         now = datetime(2026, 1, 9, 12)
         assert held_days(con, "sec.answers", now) == frozenset()
         con.execute(
@@ -80,8 +78,7 @@ def test_held_days_are_all_that_a_table_has_rows_of() -> None:
 
 
 def test_a_day_of_which_rows_were_refused_is_not_held_until_more_of_it_lands_or_a_week_has_passed() -> None:
-    with duckdb.connect() as con:
-        migrate(con)
+    with empty_build() as con:
         con.execute(
             "insert into sec.answers by name select '2026-01-06'::date as file_date, 0 as first_document_number,"
             " 5 as documents_count, 5 as total_documents_count, 5 as filings_count,"
