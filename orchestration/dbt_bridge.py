@@ -84,10 +84,12 @@ def build(
     on_progress: Callable[[str, int, int | None], None],
     plan: Plan,
     lake: Lake | None = None,
+    on_built: Callable[[str], None] | None = None,
 ) -> tuple[list[NodeResult], Iterator[Any]]:
     """Run `dbt build` on what `context` selects; return how the nodes fared, and Dagster's events of them.
 
-    With `lake` dbt's connection has it. Of everything, what `plan` leaves is not built: its tests are among the results
+    With `lake` dbt's connection has it. `on_built` is told the id of each model as soon as it is committed, by the
+    thread that built it. Of everything, what `plan` leaves is not built: its tests are among the results
     as they were found. Failed nodes raise nothing: the results tell. AuditFailed when dbt could not even start.
     """
     from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
@@ -98,7 +100,7 @@ def build(
     shown = left_events(plan, manifest, translator, context)
     if len(plan.left) < len(plan.project.nodes):
         chosen = list(_ALL_BUT_LEFT) if plan.left else _selection(context, manifest, translator)
-        keep = _keep_results(events, on_progress)
+        keep = _keep_results(events, on_progress, on_built=on_built)
         results += _results(chosen, warehouse, variables, lake, keep, left=plan.left)
     for event in events:
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
@@ -257,15 +259,20 @@ def _keep_results(
     events: list[dict[str, Any]],
     on_progress: Callable[[str, int, int | None], None],
     what: str = "building and testing the marts",
+    on_built: Callable[[str], None] | None = None,
 ) -> Callable[[Any], None]:
     """Return dbt's callback: it keeps the events that Dagster shows and tells how far the build is."""
     from dbt_common.events.functions import msg_to_dict
 
-    from orchestration.dbt_events import RESULTS
+    from orchestration.dbt_events import MODEL_RESULT, RESULTS
 
     def keep(event: Any) -> None:
         if event.info.name in RESULTS:
-            events.append(msg_to_dict(event))
+            told = msg_to_dict(event)
+            events.append(told)
+            node = told["data"]["node_info"]
+            if on_built is not None and event.info.name == MODEL_RESULT and node["node_status"] == "success":
+                on_built(node["unique_id"])
             # dbt counts in `total` for models and in `num_models` for tests
             of = getattr(event.data, "total", None) or getattr(event.data, "num_models", None)
             on_progress(what, event.data.index, of)

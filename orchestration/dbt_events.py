@@ -17,7 +17,8 @@ from dbt_common.events.event_manager_client import ctx_set_event_manager, get_ev
 if TYPE_CHECKING:
     from dbt_common.events.base_types import BaseEvent
 
-RESULTS: Final = frozenset({"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
+MODEL_RESULT: Final = "LogModelResult"
+RESULTS: Final = frozenset({MODEL_RESULT, "LogSeedResult", "LogSnapshotResult", "LogTestResult"})
 """How a node fared."""
 
 _TROUBLE: Final = (EventLevel.WARN, EventLevel.ERROR)

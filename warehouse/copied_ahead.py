@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from datetime import datetime
@@ -23,11 +24,12 @@ from warehouse.built import Relation
 from warehouse.connection import home_errors
 from warehouse.declared_tables import DeclaredTable
 from warehouse.fingerprint import Content, content_of
-from warehouse.release_file import copy_table, create_schemas, release_file, released_tables
+from warehouse.published_table import RELEASED
+from warehouse.release_file import comment_on, copy_rows, copy_table, create_schemas, release_file, released_tables
 from warehouse.release_head import Head, head_of, write_head
 from warehouse.releases import remove, sweep, unfinished
 from warehouse.snapshot_store import SnapshotStore
-from warehouse.sql import transaction
+from warehouse.sql import quoted, transaction
 
 _ALIAS: Final = "copied_ahead"
 
@@ -40,14 +42,15 @@ class CopiedAhead:
     """A file that is being filled by a thread, piece after piece. `finish` or `discard` ends it."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, home: Home, *, is_simulated: bool) -> None:
-        """Begin a release of the build file that `con` has open. The caller computes beside it: it leaves a core."""
+        """Begin a release of the build file that `con` has open."""
         self.path = unfinished(home.releases / f"{_ALIAS}.duckdb")
         self.contents: dict[Relation, Content | None] = {}
         self.head: Head | None = None
         self.is_simulated = is_simulated
-        con.execute(f"set threads = {max(1, usable_cores() - 1)}")
         self._home = home
         self._con = con.cursor()
+        self._final: deque[Relation] = deque()
+        self._uncommented: set[Relation] = set()  # whose rows are there
         self._pieces: queue.SimpleQueue[tuple[Piece[object], Future[object]] | None] = queue.SimpleQueue()
         self._written: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name=_ALIAS, daemon=True)
@@ -58,9 +61,18 @@ class CopiedAhead:
         """The relations of the build file that were copied."""
         return self.contents.keys()
 
+    def copy_rows(self, relations: Iterable[Relation]) -> None:
+        """Let the rows of `relations` be copied, which are final while others are built; `copy` goes on with them.
+
+        A build that fails is one to `discard`.
+        """
+        self._final.extend(one for one in relations if one[0] in RELEASED)
+        self.begin(self._copy_rows)
+
     def copy(self, relations: Iterable[Relation]) -> None:
         """Let `relations` of the build file be copied as they are now; what was copied before is not again."""
         wanted = frozenset(relations)
+        self.begin(lambda con, _: _write_log(con))
         self.begin(lambda con, alias: self._copy(con, alias, wanted))
 
     def end_marts(self, store: SnapshotStore, *, code_version: str, origin: str, now: datetime) -> None:
@@ -121,9 +133,6 @@ class CopiedAhead:
         con.execute("set TimeZone = 'UTC'")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         sweep(self._home)
-        # What dbt's small tables left in the log would be written by the next statement of ours that fills it up.
-        with contextlib.suppress(duckdb.TransactionException):  # somebody writes at this moment: then that it is
-            con.execute("checkpoint")
         with release_file(con, self.path, _ALIAS):
             create_schemas(con, _ALIAS)
             while (given := self._pieces.get()) is not None:
@@ -134,13 +143,36 @@ class CopiedAhead:
                     future.set_exception(error)
                     raise
 
+    def _copy_rows(self, con: duckdb.DuckDBPyConnection, alias: str) -> None:
+        """Copy the rows of all that are final by now: a commit each would wait for the disk as often."""
+        taken = [self._final.popleft() for _ in range(len(self._final))]
+        if taken:
+            with transaction(con):
+                for schema, name in taken:
+                    copy_rows(con, f"{schema}.{quoted(name)}", alias)
+        self._uncommented.update(taken)
+
     def _copy(self, con: duckdb.DuckDBPyConnection, alias: str, wanted: Collection[Relation]) -> None:
         with transaction(con):
             for table in released_tables(con):
                 relation = table.schema, table.name
                 if relation in wanted and relation not in self.contents:
-                    copy_table(con, table, alias, is_simulated=self.is_simulated)
+                    if relation in self._uncommented:
+                        comment_on(con, table, alias, is_simulated=self.is_simulated)
+                    else:
+                        copy_table(con, table, alias, is_simulated=self.is_simulated)
                     self.contents[relation] = content_of(con, table)
+
+
+def leave_a_core(con: duckdb.DuckDBPyConnection) -> None:
+    """Let queries leave a core to what is copied ahead, until that has ended."""
+    con.execute(f"set threads = {max(1, usable_cores() - 1)}")
+
+
+def _write_log(con: duckdb.DuckDBPyConnection) -> None:
+    """Write what dbt's small tables left in the log: the next statement of ours that fills it up would have to."""
+    with contextlib.suppress(duckdb.TransactionException):  # somebody writes at this moment: then that it is
+        con.execute("checkpoint")
 
 
 def _is_mart(table: DeclaredTable) -> bool:

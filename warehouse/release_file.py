@@ -67,9 +67,14 @@ def create_schemas(con: duckdb.DuckDBPyConnection, alias: str) -> None:
 
 def copy_table(con: duckdb.DuckDBPyConnection, table: DeclaredTable, alias: str, *, is_simulated: bool) -> None:
     """Copy a table, or what a view shows, with its comments."""
-    source = quoted(one(con, "select current_database()"))
-    con.execute(f"create table {alias}.{table.path} as from {source}.{table.path}")
+    copy_rows(con, table.path, alias)
     comment_on(con, table, alias, is_simulated=is_simulated)
+
+
+def copy_rows(con: duckdb.DuckDBPyConnection, path: str, alias: str) -> None:
+    """Copy the rows of a table, or of what a view shows, without comments. `path`: schema and quoted name."""
+    source = quoted(one(con, "select current_database()"))
+    con.execute(f"create table {alias}.{path} as from {source}.{path}")
 
 
 def comment_on(con: duckdb.DuckDBPyConnection, table: DeclaredTable, alias: str, *, is_simulated: bool) -> None:

@@ -1,6 +1,7 @@
 """Everything between the raw tables and the release: dbt's models, with dbt's tests as checks on what they guard."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from dagster import AssetExecutionContext
@@ -16,7 +17,7 @@ from orchestration.session import Session
 from orchestration.unchanged import Plan, plan_build, relation_of
 from warehouse.as_of_text import keep_compiled
 from warehouse.built import has_failed_since
-from warehouse.copied_ahead import CopiedAhead
+from warehouse.copied_ahead import CopiedAhead, leave_a_core
 from warehouse.losses import losses
 
 
@@ -43,8 +44,12 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             run_id=session.run_id,
             build_all=_why_all(session, is_subset=context.is_subset),
         )
+        is_whole = not context.is_subset
+        is_release = is_whole and _is_news(session)
         if session.lake is not None:
             session.let_go()  # dbt attaches it itself; without a lake the file stays open, and nobody waits for a close
+        elif is_release:
+            _begin_release(session, plan)
         results, events = dbt_bridge.build(
             context,
             warehouse=session.home.warehouse,
@@ -52,11 +57,11 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
             on_progress=session.progress,
             plan=plan,
             lake=session.lake,
+            on_built=None if session.ahead is None else partial(_copy_built, session.ahead, plan),
         )
         session.con.execute("reset threads")  # dbt's, which has gone
-        is_whole = not context.is_subset
-        if is_whole and audit.is_sound(results) and _is_news(session):
-            _begin_release(session, plan)
+        if is_release and audit.is_sound(results):
+            _go_on_with_release(session, plan)
         yield from events
         keep_compiled(session.con, [one.compiled for one in results if one.compiled] + [*regime_relations()])
         session.keep_checks([result.as_check() for result in results if result.kind == "test"])
@@ -68,9 +73,23 @@ def marts_assets(context: AssetExecutionContext) -> Iterator[Any]:
 
 
 def _begin_release(session: Session, plan: Plan) -> None:
-    """Let the release be begun with what dbt built, while regimes and claims are computed."""
+    """Let the release be begun with the tables that the build leaves as they are. A build that fails ends it."""
     is_simulated = session.settings.origin == "SIMULATED"
     session.ahead = CopiedAhead(session.con, session.home, is_simulated=is_simulated)
+    left = (node for node, _ in plan.left_of("model"))
+    session.ahead.copy_rows(relation_of(node) for node in left if node["config"]["materialized"] == "table")
+
+
+def _copy_built(ahead: CopiedAhead, plan: Plan, node_id: str) -> None:
+    ahead.copy_rows([relation_of(plan.project.nodes[node_id])])
+
+
+def _go_on_with_release(session: Session, plan: Plan) -> None:
+    """Let the release get all that dbt built, while regimes and claims are computed."""
+    if session.ahead is None:
+        _begin_release(session, plan)
+    assert session.ahead is not None
+    leave_a_core(session.con)
     session.ahead.copy(relation_of(node) for node in plan.project.nodes.values() if node["resource_type"] == "model")
     session.losses = session.ahead.begin(lambda con, _: losses(con, session.home))
 

@@ -82,15 +82,29 @@ dividends_on_basis as (
     from {{ ref('stg_dividends') }} as d
     asof left join later_splits as l on d.ticker = l.ticker and d.session_date < l.session_date
 ),
-dividend_steps as (
-    select
-        d.ticker,
-        d.session_date,
-        d.known_at,
-        p.session_seq,
-        1 - d.amount / p.close_adjusted as step
+dividends_placed as (
+    select d.*, s.session_seq as ex_seq
     from dividends_on_basis as d
-    asof inner join (select ticker, session_date, session_seq, close_adjusted from on_basis) as p
+    asof left join {{ ref('sessions') }} as s on d.session_date <= s.session_date
+),
+bars as (
+    select ticker, session_date, session_seq, close_adjusted from on_basis
+),
+-- nearly each has a bar of the session before: an ASOF join of all would put every price in order
+on_bar_before as (
+    select d.ticker, d.session_date, d.known_at, d.amount, p.session_seq, p.close_adjusted
+    from dividends_placed as d
+    inner join bars as p on d.ticker = p.ticker and d.ex_seq - 1 = p.session_seq
+),
+without_bar_before as (
+    select * from dividends_placed anti join on_bar_before using (ticker, session_date)
+),
+dividend_steps as (
+    select ticker, session_date, known_at, session_seq, 1 - amount / close_adjusted as step from on_bar_before
+    union all
+    select d.ticker, d.session_date, d.known_at, p.session_seq, 1 - d.amount / p.close_adjusted as step
+    from without_bar_before as d
+    asof inner join (select * from bars where ticker in (select ticker from without_bar_before)) as p
         on d.ticker = p.ticker and d.session_date > p.session_date
 ),
 -- and the return of the session after that price has it back
