@@ -34,7 +34,7 @@ class Patience:
     _given_up: dict[str, str] = field(default_factory=dict)
     _silent_hosts: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    is_ended: bool = False  # by `end`
+    is_ended: bool = field(default=False, init=False)  # by `end`
 
     def __post_init__(self) -> None:
         self._began = self.monotonic()

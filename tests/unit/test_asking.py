@@ -21,6 +21,7 @@ from ingest.payload import Payload
 from ingest.settings import Settings
 from orchestration import asking, ingestion
 from orchestration.asking import ingest_all
+from orchestration.worked_ahead import WorkedAhead
 
 NOW = datetime(2026, 11, 17, 17, tzinfo=UTC)
 
@@ -188,3 +189,22 @@ def test_threads_share_the_turns_of_a_host(monkeypatch):
     for thread in threads:
         thread.join()
     assert sorted(slept) == [0.5, 1.0, 1.5, 2.0]
+
+
+def test_an_interrupted_run_does_not_wait_for_a_silent_publisher(run, monkeypatch):
+    is_over = threading.Event()
+
+    def work(one):
+        if one.name == "ofr":
+            is_over.wait(60)
+        return batch(one)
+
+    asks(monkeypatch, work)
+    ahead = WorkedAhead(ingest_all(run, [connector("cboe"), connector("ofr")]), run.patience.end, "landing")
+    assert next(iter(ahead))[0].name == "cboe"
+    ahead.end()
+    assert not is_over.is_set(), "it was silent to the end"
+    is_over.set()
+    assert run.landed == ["cboe"]
+    assert run.problems == {}, "that somebody interrupted it is no problem of a source"
+    assert run.is_second_ended

@@ -116,6 +116,22 @@ def test_the_release_is_the_same(home, tmp_path, is_ended, begin):
     assert sorted(path.suffix for path in home.releases.iterdir()) == [".duckdb", ".sha256"]
 
 
+def test_rows_are_copied_while_others_are_built_and_get_their_comments_later(home):
+    with connect(home) as con:
+        ahead = CopiedAhead(con, home, is_simulated=True)
+        ahead.copy_rows([("marts", "spreads")])
+        ahead.begin(lambda *_: None).result(20)
+        assert not ahead.relations, "without its comments it is not there yet"
+        con.execute("delete from marts.spreads")  # no build does: it shows when the rows were taken
+        ahead.copy(EARLY)
+        ahead.finish()
+    with duckdb.connect(str(ahead.path), read_only=True) as file:
+        assert file.execute("select count(*) from marts.spreads").fetchone() == (9,)
+        said = file.execute("select comment from duckdb_tables() where table_name = 'spreads'").fetchone()
+    assert said == ("SIMULATED. Spreads; of 'high yield'.",)
+    ahead.discard()
+
+
 def test_marts_that_come_later_are_copied_before_what_reads_them_is_written(home):
     ahead = begun(home, then="insert into marts.regimes values (date '2026-03-03', 'storm')", is_ended=True)
     assert ("marts", "regimes") in ahead.relations
