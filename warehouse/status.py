@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _TRIES: Final = 3
 _WAIT_SECONDS: Final = 0.1
 _NAMED: Final = 20
+_PATH: Final = "schema_name || '.' || table_name"
 _INDEXED: Final = (
     "(select coalesce(sum(rows_count), 0)::bigint from ops.snapshot_files where table_id = {} and part = 'accepted')"
 )
@@ -104,17 +105,18 @@ def status(home: Home) -> Status:
     is_active = is_writer_active(home)
     published = _published(home)
     with build_file(home, is_active=is_active) as con:
-        if con is not None and _has(con, "ops", "source_runs"):
+        tables = frozenset() if con is None else _tables(con)
+        if con is not None and "ops.source_runs" in tables:
             return Status(
-                _sources(con),
+                _sources(con, tables),
                 *published[:2],
                 _shrinkages(con),
                 _last_run(con),
                 published[2],
                 is_active,
                 None,
-                _lacks(con),
-                _gaps(con),
+                _lacks(con, tables),
+                _gaps(con, tables),
                 published[3],
             )
     if published[2] is None and not is_active:
@@ -157,25 +159,40 @@ def _opened(home: Home) -> duckdb.DuckDBPyConnection | None:
     return None
 
 
-def _sources(con: duckdb.DuckDBPyConnection) -> tuple[SourceStatus, ...]:
+def _tables(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Return the tables of a file, as "schema.name": DuckDB takes milliseconds to say it, of one as of all."""
+    return frozenset(row[0] for row in con.execute(f"select {_PATH} from duckdb_tables()").fetchall())
+
+
+def _sources(con: duckdb.DuckDBPyConnection, tables: frozenset[str]) -> tuple[SourceStatus, ...]:
     rows = con.execute(
         """
-        select source, l.state, l.error, l.recorded_at, last_ok_at
+        select source, l.state, l.error, l.recorded_at, last_ok_at, newest_period, rows_landed
         from (
             select source, arg_max({'state': state, 'error': error, 'recorded_at': recorded_at}, recorded_at) as l,
-                max(recorded_at) filter (where state in ('ok', 'partial')) as last_ok_at
+                max(recorded_at) filter (where state in ('ok', 'partial')) as last_ok_at,
+                max(newest_period) as newest_period,
+                sum(rows_new + rows_changed + rows_withdrawn)::bigint as rows_landed
             from ops.source_runs group by source
         )
         order by source
         """
     ).fetchall()
-    return tuple(SourceStatus(*(*row, *_held(con, row[0]))) for row in rows)
+    filled = _tables_of_desks(con, tables)
+    found = []
+    for source, state, error, recorded_at, last_ok_at, newest_period, rows_landed in rows:
+        if f"{source}.observations" in tables:
+            held = _held_series(con, source)
+        elif source in filled:
+            held = sum(_rows(con, table, tables) for table in filled[source]), newest_period
+        else:  # no answer was of a group, and its table is another publisher's neighbour: all that ever landed of it
+            held = rows_landed, newest_period
+        found.append(SourceStatus(source, state, error, recorded_at, last_ok_at, *held))
+    return tuple(found)
 
 
-def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, date | None]:
-    """Return vintages and newest period of a source."""
-    if not _has(con, source, "observations"):
-        return _held_panels(con, source)
+def _held_series(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, date | None]:
+    """Return vintages and newest period of a source of series."""
     found = con.execute(
         f"select count(*), max(period_date) filter (where value is not null) from {source}.observations"
     ).fetchone()
@@ -183,34 +200,33 @@ def _held(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, date | None
     return found[0], found[1]
 
 
-def _held_panels(con: duckdb.DuckDBPyConnection, desk: str) -> tuple[int, date | None]:
-    """Return the same of the panel tables that a desk fills: those of its own schema, and those it was asked for."""
-    tables = con.execute(
+def _tables_of_desks(con: duckdb.DuckDBPyConnection, tables: frozenset[str]) -> dict[str, list[str]]:
+    """Return the panel tables that each desk fills: those of its own schema, and those it was asked for."""
+    rows = con.execute(
         f"""
-        select table_id from {_answers(con)} where source = {text(desk)}
-        union
-        select schema_name || '.' || replace(table_name, {text(IN_FILE)}, '') from duckdb_tables()
-        where schema_name = {text(desk)}
+        select source, list(table_id order by table_id) from (
+            select source, table_id from {_answers(tables)}
+            union
+            select schema_name, replace({_PATH}, {text(IN_FILE)}, '') from duckdb_tables()
+        )
+        group by source
         """
     ).fetchall()
-    newest = con.execute(f"select max(newest_period) from ops.source_runs where source = {text(desk)}")
-    (period,) = newest.fetchone() or (None,)
-    return sum(_rows(con, table) for (table,) in tables), period
+    return dict(rows)
 
 
-def _rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
+def _rows(con: duckdb.DuckDBPyConnection, table: str, tables: frozenset[str]) -> int:
     """Return the rows of a table; of one with a part in a lake by the index, for to ask the lake would take longest."""
     query = f"select count(*) from {table}"
-    schema, name = table.split(".")
-    if _has(con, schema, f"{name}{IN_FILE}"):
+    if f"{table}{IN_FILE}" in tables:
         query = f"select count(*) + {_INDEXED.format(text(table))} from {table}{IN_FILE}"
     found = con.execute(query).fetchone()
     return int(found[0]) if found else 0
 
 
-def _answers(con: duckdb.DuckDBPyConnection) -> str:
+def _answers(tables: frozenset[str]) -> str:
     """Return the record of answers; a build file that no run of this version has opened yet has the older one."""
-    return "ops.answers" if _has(con, "ops", "answers") else "ops.panel_fetches"
+    return "ops.answers" if "ops.answers" in tables else "ops.panel_fetches"
 
 
 def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -229,9 +245,9 @@ def _shrinkages(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     )
 
 
-def _lacks(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+def _lacks(con: duckdb.DuckDBPyConnection, tables: frozenset[str]) -> tuple[str, ...]:
     """Return a sentence for each provider; who has answered since then is left out."""
-    if not _has(con, "ops", "panel_lacks"):
+    if "ops.panel_lacks" not in tables:
         return ()
     rows = con.execute(
         f"""
@@ -239,7 +255,7 @@ def _lacks(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
             select source, group_name, max(seen_at) as seen_at from ops.panel_lacks group by all
         )
         select source, count(*), list(group_name order by group_name)
-        from lacks l anti join {_answers(con)} f
+        from lacks l anti join {_answers(tables)} f
             on f.source = l.source and f.group_name = l.group_name and f.fetched_at > l.seen_at
         group by source order by source
         """
@@ -251,8 +267,8 @@ def _lacks(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     )
 
 
-def _gaps(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    if not _has(con, "ops", "snapshot_gaps"):
+def _gaps(con: duckdb.DuckDBPyConnection, tables: frozenset[str]) -> tuple[str, ...]:
+    if "ops.snapshot_gaps" not in tables:
         return ()
     rows = con.execute(
         """
@@ -278,7 +294,9 @@ def _published(home: Home) -> _Published:
     if not home.published.exists():
         return (), (), None, None
     with duckdb.connect(str(home.published), read_only=True) as con:
-        freshness = _records(con, "select * from meta.freshness order by all") if _has(con, "meta", "freshness") else []
+        freshness = (
+            _records(con, "select * from meta.freshness order by all") if "meta.freshness" in _tables(con) else []
+        )
         return _marts(con), tuple(freshness), _records(con, "from meta.build")[0], _checks(con)
 
 
@@ -323,11 +341,6 @@ def _extent(con: duckdb.DuckDBPyConnection, table: str, column: str | None) -> t
 
 def _noted(freshness: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
     return tuple(f"{row['series_id']}: {row['shrinkage_note']}" for row in freshness if row.get("shrinkage_note"))
-
-
-def _has(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    query = f"select 1 from duckdb_tables() where schema_name = {text(schema)} and table_name = {text(table)}"
-    return con.execute(query).fetchone() is not None
 
 
 def _records(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

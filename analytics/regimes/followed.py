@@ -6,7 +6,7 @@ The one door from the build file to the pure functions beside this module. It re
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 import polars as pl
@@ -19,8 +19,12 @@ from analytics.regimes.outcomes import OUTCOMES, regime_outcomes
 from analytics.regimes.thresholds import number
 from analytics.regimes.truth import CONFUSION, DETECTION, TRUTH, TRUTH_TABLES, confusion, detection, regime_truth
 from analytics.regimes.validity import VALIDITY, References, regime_validity
+from ingest.second_process import READ, done
 from warehouse.derived_table import DerivedTable
 from warehouse.latest import NEWEST_FIRST
+
+if TYPE_CHECKING:
+    from ingest.second_process import SecondProcess
 
 FOLLOWED_TABLES: Final = (
     EPISODES,
@@ -54,32 +58,49 @@ def derive(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -> dict
     Parquet), which the session of a rehearsal carries; without it, and for every market that is not simulated, there
     are no tables of the truth.
     """
-    rows = con.execute("select * from marts.regime_daily order by session_date").pl()
-    sessions = con.execute("select session_date, open_at, session_seq from calendar.sessions").pl()
-    is_simulated = _is_simulated(con)
-    returns = forward_returns(rows, sessions, _prices(con))
-    references = _references(con)
-    validity = regime_validity(rows, references)
-    measures = _measures(con)
-    episodes = regime_known_episodes(with_published_breadth(_beside(rows, measures)), is_simulated=is_simulated)
-    own = own_only(rows)
-    evidence_of_own = Evidence(
-        own,
-        regime_validity(own, references),
-        regime_known_episodes(_beside(own, measures), is_simulated=is_simulated),
-    )
-    found = {
-        EPISODES: regime_episodes(rows),
-        FORWARD_RETURNS: returns,
-        OUTCOMES: regime_outcomes(rows, returns),
-        VALIDITY: validity,
-        KNOWN_EPISODES: episodes,
-        FALSIFICATION: regime_falsification(Evidence(rows, validity, episodes), evidence_of_own),
-    }
-    if truth is not None and is_simulated:
-        met = regime_truth(rows, pl.read_parquet(truth))
-        found |= {TRUTH: met, CONFUSION: confusion(met), DETECTION: detection(met)}
-    return found
+    return Deriving(con, truth=truth).finish()
+
+
+class Deriving:
+    """The tables of `derive`, all but OUTCOMES there at once: what followed each state is worked out by `second`."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, *, truth: Path | None = None, second: SecondProcess | None = None
+    ) -> None:
+        rows = con.execute("select * from marts.regime_daily order by session_date").pl()
+        sessions = con.execute("select session_date, open_at, session_seq from calendar.sessions").pl()
+        is_simulated = _is_simulated(con)
+        returns = forward_returns(rows, sessions, _prices(con))
+        self._outcomes = (
+            done(regime_outcomes(rows, returns))
+            if second is None
+            else second.begin(READ, lambda: regime_outcomes(rows, returns), regime_outcomes, rows, returns)
+        )
+        references = _references(con)
+        validity = regime_validity(rows, references)
+        measures = _measures(con)
+        episodes = regime_known_episodes(with_published_breadth(_beside(rows, measures)), is_simulated=is_simulated)
+        own = own_only(rows)
+        evidence_of_own = Evidence(
+            own,
+            regime_validity(own, references),
+            regime_known_episodes(_beside(own, measures), is_simulated=is_simulated),
+        )
+        self._found = {
+            EPISODES: regime_episodes(rows),
+            FORWARD_RETURNS: returns,
+            VALIDITY: validity,
+            KNOWN_EPISODES: episodes,
+            FALSIFICATION: regime_falsification(Evidence(rows, validity, episodes), evidence_of_own),
+        }
+        if truth is not None and is_simulated:
+            met = regime_truth(rows, pl.read_parquet(truth))
+            self._found |= {TRUTH: met, CONFUSION: confusion(met), DETECTION: detection(met)}
+
+    def finish(self) -> dict[DerivedTable, pl.DataFrame]:
+        """Wait for OUTCOMES and return all tables, in the order of FOLLOWED_TABLES."""
+        found = self._found | {OUTCOMES: self._outcomes.result()}
+        return {table: found[table] for table in FOLLOWED_TABLES if table in found}
 
 
 def _is_simulated(con: duckdb.DuckDBPyConnection) -> bool:

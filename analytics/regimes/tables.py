@@ -8,12 +8,12 @@ the ledger that they rest on is written after dbt's marts, so a dbt build of the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from analytics.regimes.daily import REGIME_DAILY, regime_daily_sql
-from analytics.regimes.followed import FOLLOWED_TABLES, derive
+from analytics.regimes.followed import FOLLOWED_TABLES, Deriving
 from analytics.regimes.ledger import LedgerUpdate
 from analytics.regimes.truth import TRUTH_TABLES
 from analytics.watchlists.tables import WATCHLIST_TABLES, build_watchlists
@@ -21,6 +21,9 @@ from ingest.batch import CheckResult
 from warehouse.derived_table import DerivedTable, Rule, check, count, result, write, write_frames
 from warehouse.lived import MODEL_VERSION
 from warehouse.sql import text
+
+if TYPE_CHECKING:
+    from ingest.second_process import SecondProcess
 
 REGIME_TABLES: Final[tuple[DerivedTable, ...]] = (REGIME_DAILY, *FOLLOWED_TABLES, *WATCHLIST_TABLES)
 """Every table of the schema marts that is no dbt model."""
@@ -52,15 +55,21 @@ CHECKS: Final = {
 """Every check of a run by name: the table it guards, and what it says."""
 
 
-def build_tables(con: duckdb.DuckDBPyConnection, *, truth: Path | None = None) -> list[DerivedTable]:
-    """Write marts.regime_daily from the ledger and all that follows from it; return the tables that exist now."""
+def build_tables(
+    con: duckdb.DuckDBPyConnection, *, truth: Path | None = None, second: SecondProcess | None = None
+) -> list[DerivedTable]:
+    """Write marts.regime_daily from the ledger and all that follows from it; return the tables that exist now.
+
+    `second` works out what followed each state, if there is one, while the watchlists are written.
+    """
     write(con, REGIME_DAILY, regime_daily_sql())
-    found = derive(con, truth=truth)
+    deriving = Deriving(con, truth=truth, second=second)
+    build_watchlists(con)
+    found = deriving.finish()
     write_frames(con, found)
     for table in FOLLOWED_TABLES:
         if table not in found:
             con.execute(f"drop table if exists {table.path}")
-    build_watchlists(con)
     return [REGIME_DAILY, *found, *WATCHLIST_TABLES]
 
 

@@ -92,7 +92,7 @@ def regimes(context: AssetExecutionContext) -> Iterator[MaterializeResult[None] 
         update = update_ledger(session.con, now=now, run_id=session.run_id, second=session.second)
         if session.second is not None:
             prepare(session.second)  # claims are next
-        tables = build_tables(session.con, truth=session.simulated_truth)
+        tables = build_tables(session.con, truth=session.simulated_truth, second=session.second)
         checks = check_tables(session.con, update, session.home.published)
         session.keep_checks(checks)
         facts = table_facts(session, "marts", "regime")

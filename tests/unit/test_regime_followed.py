@@ -9,9 +9,11 @@ import duckdb
 import polars as pl
 import pytest
 
-from analytics.regimes.followed import FOLLOWED_TABLES, derive
+from analytics.regimes import outcomes
+from analytics.regimes.followed import FOLLOWED_TABLES, Deriving, derive
 from analytics.regimes.frames import schema_of
 from analytics.regimes.truth import TRUTH_TABLES
+from ingest.second_process import SecondProcess
 from tests.unit.regime_build import build_file, latent
 
 UNIT = re.compile(
@@ -46,6 +48,18 @@ def test_a_market_that_is_not_simulated_has_no_truth_even_if_told(truth: Path):
 def test_the_same_build_gives_the_same_tables(truth: Path):
     one, other = derive(build_file(), truth=truth), derive(build_file(), truth=truth)
     assert all(frame.equals(other[table]) for table, frame in one.items())
+
+
+def test_a_second_process_works_out_what_followed_each_state(truth: Path, monkeypatch: pytest.MonkeyPatch):
+    alone = derive(build_file(), truth=truth)
+    monkeypatch.setattr(outcomes, "_of_state", None)  # here nothing can be worked out any more
+    second = SecondProcess()
+    try:
+        together = Deriving(build_file(), truth=truth, second=second).finish()
+    finally:
+        second.close()
+    assert tuple(together) == tuple(alone)
+    assert all(frame.equals(together[table]) for table, frame in alone.items())
 
 
 def test_a_newer_session_changes_no_return_that_is_over():

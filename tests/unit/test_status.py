@@ -73,6 +73,20 @@ def test_what_a_desk_holds_is_counted_in_every_table_it_fills(home):
     assert found == {"nasdaq_trader": (2, TUE), "yahoo_prices": (2, TUE)}
 
 
+def test_what_lands_of_a_desk_is_counted_where_its_answers_are_of_no_group(home):
+    """Its table is in the schema of its publisher, whose name is another."""
+    con = opened_build(home)
+    for day, shares in ((9, 100.0), (10, 120.0)):
+        moment = utc(day, 16)
+        told = ("SPY", MON, shares, 90.0, 5.0, 20.0, 11.1, False, False, "NYSE")
+        rows = {"finra.short_interest": rows_of("finra.short_interest", moment, told)}
+        batch = Batch("finra", rows, (), (), (), moment, "short_interest")
+        land(con, batch, GateResult(rows, {}, (), None), load_catalog(), "run 1", moment)
+    con.close()
+    found = {one.source: (one.rows_count, one.newest_period) for one in status(home).sources}
+    assert found == {"short_interest": (2, MON)}
+
+
 def test_former_members_that_a_provider_does_not_know_are_a_known_lack(home):
     run_once(home)
     con = connect(home)
