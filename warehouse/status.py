@@ -185,7 +185,7 @@ def _sources(con: duckdb.DuckDBPyConnection, tables: frozenset[str]) -> tuple[So
             held = _held_series(con, source)
         elif source in filled:
             held = sum(_rows(con, table, tables) for table in filled[source]), newest_period
-        else:  # no answer was of a group, and its table is another publisher's neighbour: all that ever landed of it
+        else:  # answers of no group are not recorded by table: all that landed in its runs
             held = rows_landed, newest_period
         found.append(SourceStatus(source, state, error, recorded_at, last_ok_at, *held))
     return tuple(found)
@@ -201,17 +201,8 @@ def _held_series(con: duckdb.DuckDBPyConnection, source: str) -> tuple[int, date
 
 
 def _tables_of_desks(con: duckdb.DuckDBPyConnection, tables: frozenset[str]) -> dict[str, list[str]]:
-    """Return the panel tables that each desk fills: those of its own schema, and those it was asked for."""
-    rows = con.execute(
-        f"""
-        select source, list(table_id order by table_id) from (
-            select source, table_id from {_answers(tables)}
-            union
-            select schema_name, replace({_PATH}, {text(IN_FILE)}, '') from duckdb_tables()
-        )
-        group by source
-        """
-    ).fetchall()
+    """Return the panel tables that each desk was asked for. Its schema has those of other desks too."""
+    rows = con.execute(f"select source, list(distinct table_id) from {_answers(tables)} group by source").fetchall()
     return dict(rows)
 
 

@@ -73,6 +73,20 @@ def test_what_a_desk_holds_is_counted_in_every_table_it_fills(home):
     assert found == {"nasdaq_trader": (2, TUE), "yahoo_prices": (2, TUE)}
 
 
+def test_a_desk_that_shares_a_schema_is_not_credited_with_what_the_other_holds(home):
+    con = opened_build(home)
+    moment = utc(9, 16)
+    for name, table, told in (
+        ("ici", "ici.weekly_flows", (MON, "total_equity", 5.0)),
+        ("ici_combined", "ici.combined_flows", (MON, "total_equity", 7.0)),
+    ):
+        rows = {table: rows_of(table, moment, told)}
+        batch = Batch("ici", rows, (Window("total_equity", MON, MON, table_id=table),), (), (), moment, name)
+        land(con, batch, GateResult(rows, {}, (), None), load_catalog(), "run 1", moment)
+    con.close()
+    assert {one.source: one.rows_count for one in status(home).sources} == {"ici": 1, "ici_combined": 1}
+
+
 def test_what_lands_of_a_desk_is_counted_where_its_answers_are_of_no_group(home):
     """Its table is in the schema of its publisher, whose name is another."""
     con = opened_build(home)
