@@ -30,6 +30,11 @@ LONGEST_FIRST = (
     "pipeline/test_contributing.py",
     "pipeline/test_fault_matrix.py",
     "manifest/test_dbt.py",
+    "pipeline/test_as_of.py",
+    "unit/test_withdrawal.py",
+    "unit/test_absence.py",
+    "unit/test_rebuild.py",
+    "unit/test_publish.py",
 )
 """With whole files to a worker, a long one that begins last is waited for. Two that need one build stand apart."""
 
