@@ -27,7 +27,7 @@ from orchestration.release_commands import register as register_releases
 from orchestration.report_command import register as register_report
 from orchestration.shell_command import register as register_shell
 from orchestration.state_commands import register as register_states
-from orchestration.unexpected import complain, explained
+from orchestration.unexpected import complain, explained, use_home
 from orchestration.verify_command import register as register_verify
 
 if TYPE_CHECKING:
@@ -326,6 +326,7 @@ def call(arguments: list[str] | None = None) -> int:
     from orchestration.guarded import guard_logs, guarded_streams
 
     guard_logs()
+    use_home(None)
     with guarded_streams():
         return _called(arguments)
 

@@ -20,6 +20,12 @@ class _Blotting(logging.Formatter):
         return shown(blotted(super().format(record)), keep_lines=True)  # people read it in a terminal
 
 
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback as the log would have it."""
+    told = logging.Formatter().formatException((type(error), error, error.__traceback__))
+    return shown(blotted(told), keep_lines=True)
+
+
 def log_to(home: Home) -> None:
     """Send the log of this process to `home.log`; HomeUnusable when it cannot be written."""
     logger = logging.getLogger("tidegauge")

@@ -16,6 +16,7 @@ from ingest.errors import ConfigError, HomeUnusable
 from ingest.home import Home, home_at
 from ingest.settings import Origin, Settings
 from orchestration.session import held_origin
+from orchestration.unexpected import use_home
 
 if TYPE_CHECKING:
     from simulator.market import Market
@@ -41,6 +42,7 @@ def simulated(settings: Settings) -> Iterator[Settings]:
     from warehouse.recorded import require_clock
 
     now, home = settings.clock(), home_at(_home(settings, DEMO_HOME))
+    use_home(home)
     require_clock(home, now)  # before the user files are written, into a home that the run would refuse
     market = simulate(now.astimezone(NEW_YORK).date())
     # The truth goes to the run beside the stand-in, which does not serve it: no connector can see it.
@@ -73,6 +75,7 @@ def recorded(settings: Settings) -> Iterator[Settings]:
     # the folder has no filings: the stand-in of the SEC is not asked
     changes = {"home": folder_home, "origin": "REAL FOLDER", "now": now, "contact": None}
     home = home_at(folder_home)
+    use_home(home)
     require_clock(home, now)
     home.ensure()
     try:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from ingest.home import Home
 
 FULL_BELOW_BYTES = 1 << 20
+_in_use: list[Home] = []
+
+
+def use_home(home: Home | None) -> None:
+    """Say which home the command works in: a rehearsal has another one than the settings. None: not known yet."""
+    _in_use[:] = [] if home is None else [home]
 
 
 def explained(error: Exception) -> int:
@@ -59,24 +65,27 @@ def _full_disk() -> int:
 
 
 def _bug(error: Exception) -> int:
-    """Keep the traceback in the log, and say where it is."""
+    """Keep the traceback in the log and say where it is; print it where no log can be written."""
     import logging
+
+    from orchestration.log import log_to, traceback_of
 
     first = blotted((str(error).splitlines() or [""])[0])
     try:
-        from orchestration.log import log_to
-
         home = _home()
         log_to(home)
         logging.getLogger("tidegauge").exception("unexpected")
         where = f"details in {home.log}"
     except (TidegaugeError, OSError) as problem:
-        where = f"no log could be written: {problem}"
+        where = f"no log could be written: {problem}\n{traceback_of(error)}"
     complain(f"tidegauge: a bug: {type(error).__name__}: {first}\n{where}")
     return 1
 
 
 def _home() -> Home:
+    """Return the home in which the command works; before that is known, the one of the settings."""
+    if _in_use:
+        return _in_use[0]
     from ingest.home import home_at
     from ingest.settings import load_settings
 

@@ -113,6 +113,41 @@ def test_a_bug_is_one_line_and_a_traceback_in_the_log(home, monkeypatch, capsys)
     assert "abcdefghijklmnopqrstuvwxyz012345" not in log
 
 
+def test_a_bug_of_a_rehearsal_is_in_its_own_log(home, tmp_path, monkeypatch, capsys):
+    """It has its own home, whatever home the settings name otherwise."""
+
+    def broken(*_):
+        raise RuntimeError("no market today")
+
+    monkeypatch.delenv("TIDEGAUGE_HOME")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/demo").mkdir(parents=True)
+    monkeypatch.setattr("simulator.bitcoin_flows.bitcoin_flows_file", broken)
+    assert cli.call(["demo"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"details in {tmp_path / 'data/demo/tidegauge.log'}"
+    assert "no market today" in (tmp_path / "data/demo/tidegauge.log").read_text()
+    assert not (tmp_path / "data/live").exists()
+    monkeypatch.setattr(cli, "_settings", broken)
+    (tmp_path / "data/live").mkdir()
+    assert cli.call(["status"]) == 1
+    assert (tmp_path / "data/live/tidegauge.log").exists(), "the next command has the home of the settings"
+
+
+def test_a_bug_that_no_log_can_hold_is_printed_whole(home, monkeypatch, capsys):
+    monkeypatch.setenv("FRED_API_KEY", "abcdefghijklmnopqrstuvwxyz012345")
+
+    def broken():
+        raise RuntimeError("key=abcdefghijklmnopqrstuvwxyz012345 was in the way")
+
+    monkeypatch.setenv("TIDEGAUGE_HOME", str(home / "nowhere"))
+    monkeypatch.setattr(cli, "_console", broken)
+    assert cli.call(["status"]) == 1
+    printed = capsys.readouterr().err
+    assert "no log could be written" in printed
+    assert "in broken\n" in printed, "the traceback"
+    assert "abcdefghijklmnopqrstuvwxyz012345" not in printed
+
+
 @pytest.mark.parametrize(
     "arguments", [["nonsense"], ["query"], ["query", "select", "--format", "xml"], ["run", "--no"]]
 )
