@@ -127,15 +127,19 @@ def _reading(
     if placed.reading.series:
         legs = [states.get(leg, ("never", None))[0] for leg in placed.reading.series]
         return _shown(placed, found, _age(found, today), min(legs, key=WORST_FIRST.index))
-    return _shown(placed, found, _age(found, today), _by_sessions(con, found, today, placed.period_column))
+    current_to = _CURRENT_TO.get(placed.period_column, "period")
+    if placed.reading.current_days is not None:
+        current_to = f"period + interval {placed.reading.current_days} day"
+    return _shown(placed, found, _age(found, today), _by_sessions(con, found, today, current_to))
 
 
 def _of_mart(con: duckdb.DuckDBPyConnection, placed: PlacedReading) -> _Newest | None:
     """Return the newest value of the column, the earliest of its dates and the latest of its moments.
 
-    Of several snapshots of a period the last one counts.
+    Of several snapshots of a period the last one counts, and of several sessions that show one report.
     """
-    reading, column, period = placed.reading, quoted(placed.column), quoted(placed.period_column)
+    reading, column = placed.reading, quoted(placed.column)
+    period = quoted(reading.dates[0] if len(reading.dates) == 1 else placed.period_column)
     dates = ", ".join(map(quoted, reading.dates or (placed.period_column,)))
     moments = ", ".join(map(quoted, reading.known_at))
     rows: dict[str, Any] = dict(reading.rows or {})
@@ -187,12 +191,11 @@ def _published(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None
 
 
 def _by_sessions(
-    con: duckdb.DuckDBPyConnection, found: _Newest | None, today: datetime | None, period_column: str = ""
+    con: duckdb.DuckDBPyConnection, found: _Newest | None, today: datetime | None, current_to: str = "period"
 ) -> State:
-    """Return the state by how many sessions have closed since the period, or since a longer one is to be followed."""
+    """Return the state by how many sessions have closed since `current_to`, SQL of the day up to which it is current."""
     if found is None or today is None:
         return "never"
-    current_to = _CURRENT_TO.get(period_column, "period")
     row = con.execute(
         f"select count(*) from marts.sessions, (select ?::date as period) where session_date > {current_to} "
         "and close_at <= ?",

@@ -40,7 +40,9 @@ class Reading(_Declared):
 
     `rows` restricts the mart to the rows with one value of one column. `dates` and `known_at` are columns: the figure
     is of the oldest of the former, known at the latest of the latter. `series` are those whose freshness it has;
-    without any it goes by how many sessions have closed since. With `observation` the figure is the newest observation
+    without any it goes by how many sessions have closed since. A single one of `dates` is that of a report which every
+    session until the next one shows: the figure before is that of the report before, and `current_days` after its date
+    the next is due. With `observation` the figure is the newest observation
     of that series. With `published_series` it is an observation of that series where that is of a later period.
     """
 
@@ -52,6 +54,7 @@ class Reading(_Declared):
     dates: _Names = ()
     known_at: _Names = ("known_at",)
     series: _Names = ()
+    current_days: Annotated[int, Field(ge=1, le=100)] | None = None
     observation: _Text | None = None
     published_series: _Text | None = None
 
@@ -303,6 +306,7 @@ def _reading_row(position: int, one: PlacedReading) -> tuple[Any, ...]:
         _joined(reading.series),
         reading.observation,
         reading.published_series,
+        reading.current_days,
     )
 
 
@@ -318,6 +322,7 @@ def _read_reading(row: Mapping[str, Any]) -> PlacedReading:
         "series": _split(row["series_ids"]),
         "observation": row["observation_series_id"],
         "published_series": row["published_series_id"],
+        "current_days": row.get("current_days_count"),  # files of earlier versions have none
     }
     reading = Reading.model_validate(said)
     return PlacedReading(row["group_name"], row["mart"], row["column_name"], row["period_column"], reading)

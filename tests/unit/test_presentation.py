@@ -135,6 +135,7 @@ def test_what_is_stored_is_what_was_said():
                 "unit": "USD",
                 "dates": ["session_date", "session_date"],
                 "published_series": "x",
+                "current_days": 10,
             },
         ]
     }

@@ -144,3 +144,44 @@ def test_a_week_month_or_quarter_is_current_until_the_next_one_is_over(
     shown_in(con, presentation_of([MartMeta("long", columns)]))
     (found,) = readings(con) or []
     assert (found.value, found.state) == (27.9, state)
+
+
+REPORT = {
+    "label": "Asset managers, net",
+    "order": 1,
+    "unit": "% of OI",
+    "decimals": 1,
+    "dates": ["report_date"],
+    "current_days": 10,
+}
+
+
+@pytest.mark.parametrize(
+    ("checked", "state"),
+    [
+        ("2026-04-03 22:00", "fresh"),  # the Friday on which the next report is due
+        ("2026-04-05 22:00", "fresh"),
+        ("2026-04-06 22:00", "late"),  # the third day of the table of sessions after it
+        ("2026-04-08 22:00", "stale"),
+    ],
+)
+def test_a_report_that_every_session_shows_has_its_own_date_and_the_report_before_it(checked: str, state: str):
+    con = published([], [])
+    columns = {"session_date": {}, "report_date": {}, "known_at": {}, "net_oi_pct": {"readings": [REPORT]}}
+    con.execute("drop table meta.readings; drop table meta.charts; drop table meta.keys")
+    shown_in(con, presentation_of([MartMeta("positions_daily", columns)]))
+    con.execute("update meta.freshness set checked_at = ?", [checked])
+    con.execute(
+        """
+        create table marts.positions_daily as
+        select session_date, report_date, known_at, net_oi_pct
+        from marts.sessions
+        asof join (values
+            (date '2026-03-17', 20.0, timestamp '2026-03-20 20:30'),
+            (date '2026-03-24', 26.0, timestamp '2026-03-27 20:30')
+        ) as reports (report_date, net_oi_pct, known_at) on session_date >= known_at::date
+        """
+    )
+    (found,) = readings(con) or []
+    assert (found.value, found.obs_date, found.before, found.state) == (26.0, date(2026, 3, 24), 20.0, state)
+    assert found.known_at == datetime(2026, 3, 27, 20, 30)
