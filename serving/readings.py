@@ -193,7 +193,7 @@ def _published(con: duckdb.DuckDBPyConnection, series_id: str) -> _Newest | None
 def _by_sessions(
     con: duckdb.DuckDBPyConnection, found: _Newest | None, today: datetime | None, current_to: str = "period"
 ) -> State:
-    """Return the state by how many sessions have closed since `current_to`, SQL of the day up to which it is current."""
+    """Return the state by how many sessions have closed since `current_to`, SQL of the day to which it is current."""
     if found is None or today is None:
         return "never"
     row = con.execute(

@@ -13,6 +13,7 @@ leader_closes as (
     select
         '{{ one.fund }}' as fund,
         b.session_date,
+        b.known_at,
         b.close_usd * arg_min(b.split_factor_ratio, b.session_date) filter (where b.session_date >= date '{{ one.stated }}') over (
             partition by b.ticker
         ) > {{ one.above }} as is_above,
@@ -29,13 +30,21 @@ confirmed as (
         e.ticker,
         e.event_date,
         min(l.session_date) filter (where l.is_above) as leader_confirmed_date,
-        min(l.session_date) filter (where l.is_below) as leader_broken_date
+        min(l.session_date) filter (where l.is_below) as leader_broken_date,
+        arg_min(l.known_at, l.session_date) filter (where l.is_above) as confirmed_known_at,
+        arg_min(l.known_at, l.session_date) filter (where l.is_below) as broken_known_at
     from events as e
     inner join leader_closes as l
         on e.ticker = l.fund and l.session_date >= e.event_date
         -- on the session that ends it the pattern is no longer active
         and l.session_date < coalesce(e.invalidated_date, e.expired_date, date '9999-12-31')
     where e.event_date >= date '{{ leaders | map(attribute="stated") | min }}'
+    group by e.ticker, e.event_date
+),
+ends as (
+    select e.ticker, e.event_date, max(b.known_at) as known_at
+    from events as e
+    inner join bars as b on e.ticker = b.ticker and b.session_date in (e.invalidated_date, e.below_low_date, e.expired_date)
     group by e.ticker, e.event_date
 )
 select
@@ -56,6 +65,8 @@ select
     e.state = 'expired' as is_expired,
     c.leader_confirmed_date,
     c.leader_broken_date,
+    greatest(e.known_at, n.known_at, c.confirmed_known_at, c.broken_known_at) as state_known_at,
     e.known_at
 from events as e
 left join confirmed as c on e.ticker = c.ticker and e.event_date = c.event_date
+left join ends as n on e.ticker = n.ticker and e.event_date = n.event_date
