@@ -54,7 +54,7 @@ class Reading:
     unit: str
     obs_date: date | None  # of a derived reading: that of its oldest part
     known_at: datetime | None  # naive UTC
-    age_days: int | None
+    age_days: int | None  # since obs_date, on the day of the look
     state: State
     group: str | None = None
     before: float | None = None  # the value of the period before
@@ -98,10 +98,7 @@ def readings(con: duckdb.DuckDBPyConnection) -> list[Reading] | None:
     presentation = read_presentation(con)
     if presentation is None:
         return None
-    states = {
-        series_id: (state, age)
-        for series_id, state, age in con.execute("select series_id, state, age_days from meta.freshness").fetchall()
-    }
+    states = dict(con.execute("select series_id, state from meta.freshness").fetchall())
     row = con.execute("select max(checked_at) from meta.freshness").fetchone()
     today = row[0] if row else None
     return [_reading(con, placed, states, today) for placed in presentation.readings]
@@ -110,13 +107,13 @@ def readings(con: duckdb.DuckDBPyConnection) -> list[Reading] | None:
 def _reading(
     con: duckdb.DuckDBPyConnection,
     placed: PlacedReading,
-    states: dict[str, tuple[State, int | None]],
+    states: dict[str, State],
     today: datetime | None,
 ) -> Reading:
     series = placed.reading.observation
     if series is not None:
-        state, age = states.get(series, ("never", None))
-        return _shown(placed, _observation(con, series), age, state)
+        found = _observation(con, series)
+        return _shown(placed, found, _age(found, today), states.get(series, "never"))
     found = _of_mart(con, placed)
     published = placed.reading.published_series
     if published is not None:
@@ -125,7 +122,7 @@ def _reading(
             shown = _shown(placed, other, _age(other, today), _by_sessions(con, other, today))
             return replace(shown, label=f"{shown.label}, published series")
     if placed.reading.series:
-        legs = [states.get(leg, ("never", None))[0] for leg in placed.reading.series]
+        legs = [states.get(leg, "never") for leg in placed.reading.series]
         return _shown(placed, found, _age(found, today), min(legs, key=WORST_FIRST.index))
     current_to = _CURRENT_TO.get(placed.period_column, "period")
     if placed.reading.current_days is not None:

@@ -185,3 +185,24 @@ def test_a_report_that_every_session_shows_has_its_own_date_and_the_report_befor
     (found,) = readings(con) or []
     assert (found.value, found.obs_date, found.before, found.state) == (26.0, date(2026, 3, 24), 20.0, state)
     assert found.known_at == datetime(2026, 3, 27, 20, 30)
+
+
+def test_the_age_is_that_of_the_date_beside_it():
+    """Of an observation too, whose freshness counts a month from its last day."""
+    con = published([], [])
+    observed = {"label": "Card rate", "order": 1, "unit": "%", "observation": "card_rate"}
+    columns = {"month_date": {}, "known_at": {}, "card_rate_pct": {"readings": [observed]}}
+    con.execute("drop table meta.readings; drop table meta.charts; drop table meta.keys")
+    shown_in(con, presentation_of([MartMeta("cards_monthly", columns)]))
+    con.execute("insert into meta.freshness values ('card_rate', 'fresh', 33, 'fred', '2026-02-01', ?)", [TODAY])
+    con.execute(
+        "create table marts.observations_latest as select 'card_rate' as series_id, date '2026-01-01' as period_date,"
+        " 19.0 as value"
+    )
+    con.execute(
+        "insert into marts.observations values"
+        " ('card_rate', 'fred', 1, date '2026-02-01', 20.0, 'pct', timestamp '2026-03-07', timestamp '2026-03-07', '')"
+    )
+    (found,) = readings(con) or []
+    assert (found.obs_date, found.before, found.state) == (date(2026, 2, 1), 19.0, "fresh")
+    assert found.age_days == (TODAY.date() - date(2026, 2, 1)).days
