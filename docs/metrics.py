@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from warehouse.presentation import PERIOD_COLUMNS
+from warehouse.period_columns import PERIOD_COLUMNS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 METRICS: Final = ROOT / "dbt_project" / "models" / "semantic" / "_generated.yml"

@@ -15,13 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ingest.errors import ConfigError
 from warehouse.declared_tables import DeclaredTable
+from warehouse.period_columns import PERIOD_COLUMNS
 from warehouse.published_table import CHARTS, KEYS, READINGS
-
-PERIOD_COLUMNS: Final = (
-    *("session_date", "week_date", "month_date", "quarter_date", "period_date"),
-    *("settlement_date", "report_date", "release_date"),
-)
-"""The column that orders the rows of a mart: the first of these that it has."""
 
 LONG_YEARS: Final = 10
 """Charts of more years share the axis of the long view, all others that of the last years."""

@@ -21,6 +21,7 @@ from ingest.errors import NothingPublished
 from ingest.home import Home, elsewhere
 from warehouse.connection import home_errors, is_writer_active
 from warehouse.latest import IN_FILE
+from warehouse.period_columns import PERIOD_COLUMNS
 from warehouse.sql import text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class MartStatus:
-    """One table of marts: its rows and its newest session (or week), where it has one."""
+    """One table of marts: its rows and its newest period, where its rows have one of PERIOD_COLUMNS."""
 
     mart: str
     rows_count: int
@@ -183,10 +184,11 @@ def _sources(con: duckdb.DuckDBPyConnection, tables: frozenset[str]) -> tuple[So
     for source, state, error, recorded_at, last_ok_at, newest_period, rows_landed in rows:
         if f"{source}.observations" in tables:
             held = _held_series(con, source)
-        elif source in filled:
-            held = sum(_rows(con, table, tables) for table in filled[source]), newest_period
-        else:  # answers of no group are not recorded by table: all that landed in its runs
-            held = rows_landed, newest_period
+        else:
+            # Rows that nobody asks for by group (holdings come with their data set) are in no record of answers: then
+            # what landed in its runs is more than those tables hold, which are only added to.
+            of_answers = sum(_rows(con, table, tables) for table in filled.get(source, []))
+            held = max(of_answers, rows_landed), newest_period
         found.append(SourceStatus(source, state, error, recorded_at, last_ok_at, *held))
     return tuple(found)
 
@@ -310,10 +312,11 @@ def _checks(con: duckdb.DuckDBPyConnection) -> Checks | None:
 
 
 def _marts(con: duckdb.DuckDBPyConnection) -> tuple[MartStatus, ...]:
+    names = f"[{', '.join(map(text, PERIOD_COLUMNS))}]"
     rows = con.execute(
-        """
-        select table_name, arg_min(column_name, column_index) filter (
-            where column_name in ('session_date', 'week_date', 'period_date')
+        f"""
+        select table_name, arg_min(column_name, list_position({names}, column_name)) filter (
+            where list_contains({names}, column_name)
         )
         from duckdb_columns() where schema_name = 'marts'
             and table_name in (select table_name from duckdb_tables() where schema_name = 'marts')

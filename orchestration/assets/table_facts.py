@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dagster import AssetExecutionContext, MetadataValue, Output
 
-from warehouse.presentation import PERIOD_COLUMNS
+from warehouse.period_columns import PERIOD_COLUMNS
 from warehouse.published_table import RELEASED
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import duckdb
 
 from serving.dictionary.words import first_sentence, grain_of, register_ids, unit_of, without_mark
 from serving.query.dictionary import TABLES
-from warehouse.presentation import PERIOD_COLUMNS
+from warehouse.period_columns import PERIOD_COLUMNS
 from warehouse.sql import quoted
 
 Row = dict[str, Any]

@@ -15,7 +15,7 @@ from serving.explore.refusals import Refused, near, said
 from serving.report.rendering import has_table
 from serving.units import short_unit_of
 from warehouse.asof import without_past
-from warehouse.presentation import PERIOD_COLUMNS
+from warehouse.period_columns import PERIOD_COLUMNS
 from warehouse.published_table import AS_OF_PARTS, KEYS
 from warehouse.sql import quoted
 

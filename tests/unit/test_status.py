@@ -101,6 +101,31 @@ def test_what_lands_of_a_desk_is_counted_where_its_answers_are_of_no_group(home)
     assert found == {"short_interest": (2, MON)}
 
 
+DATA_SETS = ((MON, "01dec2025-28feb2026_form13f.zip", 9000, 2, 2, 40),)
+FILINGS = tuple(
+    (
+        *(f"{number:010}", MON, f"{number:010}-26-000001", date(2025, 12, 31)),
+        *("13F-HR", False, None, "13F HOLDINGS REPORT", f"MANAGER {number}", 20, 20, 1e9, False),
+    )
+    for number in (1, 2)
+)
+
+
+def test_rows_that_come_with_what_was_asked_for_are_counted_too(home):
+    """A data set of filings is asked for; the filings and their holdings are in tables of their own."""
+    con = opened_build(home)
+    moment = utc(9, 16)
+    rows = {
+        "sec.data_sets_13f": rows_of("sec.data_sets_13f", moment, *DATA_SETS),
+        "sec.filings_13f": rows_of("sec.filings_13f", moment, *FILINGS),
+    }
+    asked = Window("", MON, MON, table_id="sec.data_sets_13f")
+    batch = Batch("sec", rows, (asked,), (), (), moment, "sec_13f")
+    land(con, batch, GateResult(rows, {}, (), None), load_catalog(), "run 1", moment)
+    con.close()
+    assert {one.source: one.rows_count for one in status(home).sources} == {"sec_13f": len(DATA_SETS) + len(FILINGS)}
+
+
 def test_former_members_that_a_provider_does_not_know_are_a_known_lack(home):
     run_once(home)
     con = connect(home)
@@ -127,6 +152,23 @@ def test_marts_are_those_that_analysts_see(home):
     )
     assert found.published["origin"] == "LIVE"
     assert [row["state"] for row in found.freshness] == ["fresh"]
+
+
+def test_marts_of_months_and_reports_have_a_newest_period_too(home):
+    run_once(home)
+    build(home)
+    con = connect(home)
+    con.execute("create table marts.valuation_monthly as select date '2026-02-01' as month_date, 30.0 as cape_ratio")
+    con.execute(
+        "create table marts.fund_reports as select date '2026-03-06' as report_date, date '2026-03-05' as session_date"
+    )
+    con.execute("create table marts.margin_changes as select 'none' as what")
+    con.close()
+    publish_now(home)
+    found = {mart.mart: mart.newest_date for mart in status(home).marts}
+    assert found["valuation_monthly"] == date(2026, 2, 1)
+    assert found["fund_reports"] == date(2026, 3, 5), "of several the one that orders its rows"
+    assert found["margin_changes"] is None
 
 
 def test_failed_checks_of_the_published_file_are_told_once_each(home):
