@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +36,8 @@ RECORDED_AT: Final = datetime(2026, 4, 27, 9, 5, tzinfo=NEW_YORK)
 @contextmanager
 def simulated(settings: Settings) -> Iterator[Settings]:
     """Serve the simulated market at the clock of `settings`; yield the settings of a run against it."""
+    import polars as pl
+
     from simulator.bitcoin_flows import bitcoin_flows_file
     from simulator.saved_chains import saved_chains
     from simulator.simulate import simulate
@@ -44,11 +46,13 @@ def simulated(settings: Settings) -> Iterator[Settings]:
     now, home = settings.clock(), home_at(_home(settings, DEMO_HOME))
     use_home(home)
     require_clock(home, now)  # before the user files are written, into a home that the run would refuse
-    market = simulate(now.astimezone(NEW_YORK).date())
+    today = now.astimezone(NEW_YORK).date()
+    # Some figures are out on the day before the one they are for: the policy rate of tomorrow.
+    market = simulate(today + timedelta(days=1))
     # The truth goes to the run beside the stand-in, which does not serve it: no connector can see it.
     with TemporaryDirectory(prefix="tidegauge-") as folder:
         truth = Path(folder) / "simulated_truth.parquet"
-        market.latent.write_parquet(truth)
+        market.latent.filter(pl.col("session_date") <= today).write_parquet(truth)
         changes = {
             "home": home.root,
             "origin": "SIMULATED",
