@@ -94,7 +94,8 @@ class Release:
                     nullif({entry["column"]}::varchar, 'unknown') as value
                 from ({entry.get("rows", f"from marts.{entry['mart']}")})
                 where ({entry.get("where", "true")}) and {entry["period"]} is not null
-                    and {entry["clock"]} is not null {chosen}
+                    -- what no cut-off has seen yet is known on no session: greatest() would pass over that NULL
+                    and {entry["clock"]} <= (select max(cutoff_at) from spine) {chosen}
             ),
             seen as (
                 select member, greatest(

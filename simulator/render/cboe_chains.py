@@ -103,7 +103,7 @@ def _contracts(of: Underlying, spot: float, atm: float, shown_at: datetime, trad
 def _series(of: Underlying, today: date) -> list[tuple[str, date]]:
     """Return roots and expiries: the session before, the next two, the coming Friday, third Fridays of three months.
 
-    Of a stock also the Fridays of the five weeks after.
+    Of a stock also the Fridays of the five weeks after, of a fund the second of them.
     """
     roots = list(of.roots) or [of.underlying]
     root, weekly = roots[0], roots[-1]
@@ -115,9 +115,10 @@ def _series(of: Underlying, today: date) -> list[tuple[str, date]]:
     fridays = [first + timedelta(days=(4 - first.weekday()) % 7 + 14) for first in firsts]
     thirds = [working_days("nyse", day - timedelta(days=3), day)[-1] for day in fridays]
     found = [(weekly, day) for day in (before, coming[0], coming[1], friday)] + [(root, day) for day in thirds]
-    if of.kind == "stock":  # weekly expiries of a month and more, so that thirty days lie between two
-        fridays = [friday + timedelta(days=7 * weeks) for weeks in range(1, 6)]
-        found += [(root, working_days("nyse", day - timedelta(days=3), day)[-1]) for day in fridays]
+    # Thirty days lie between two expiries on any day: five weeklies of a stock, one of a fund before the months.
+    weeks = {"stock": range(1, 6), "fund": range(2, 3)}.get(of.kind, range(0))
+    fridays = [friday + timedelta(days=7 * week) for week in weeks]
+    found += [(root, working_days("nyse", day - timedelta(days=3), day)[-1]) for day in fridays]
     return list(dict.fromkeys([*found, (weekly, thirds[0])]))
 
 

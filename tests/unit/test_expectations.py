@@ -13,7 +13,7 @@ from ingest.rules.expectations import Verdict, validate
 from ingest.rules.rule import Rule
 
 MEASURES = pl.DataFrame({"size": [1.0, None, 3.0, 9.0], "limit": [4.0, 5.0, None, 8.0]})
-CLOCK = re.compile(r"\d{8}T[\d.]+Z|[0-9a-f]{32}")
+CLOCK = re.compile(r"\d{8}T[\d.]+Z|\d{4}-\d\d-\d\dT[\d:]+Z|[0-9a-f]{32}")
 
 
 def bounded(name: str, most: float) -> Rule:
