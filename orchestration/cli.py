@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from ingest.errors import SourceError, TidegaugeError
+from ingest.kept_memory import keep_freed_memory
 from orchestration.accept_command import register as register_accept
 from orchestration.claims_command import register as register_claims
 from orchestration.dictionary_command import register as register_dictionary
@@ -369,6 +370,7 @@ def _usage(error: Any) -> str:
 
 def main() -> None:
     """Be the console script `tidegauge`."""
+    keep_freed_memory()
     code = call()
     gc.freeze()  # at its end Python looks for garbage among all that was ever imported: a second or two of a run
     sys.exit(code)
