@@ -40,7 +40,7 @@ real: setup  ## the whole pipeline over the folder that TIDEGAUGE_REAL_DATA name
 	@$(VENV)/bin/tidegauge real
 
 # mypy needs one core for a minute: beside the tests, not before them. Either one that fails fails both.
-test: setup  ## the tests, by up to four processes, and lint beside them
+test: setup  ## the tests, on up to four cores, and lint beside them
 	@$(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & lint=$$!; \
 	$(PY) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$lint; lint=$$?; cat $(VENV)/lint.log; exit $$((tests ? tests : lint))

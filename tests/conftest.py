@@ -11,13 +11,10 @@ from pytest_socket import enable_socket, socket_allow_hosts
 
 from ingest import secrets
 from ingest.kept_memory import keep_freed_memory
-from ingest.second_process import usable_cores
 from tests.cli import TWO, environment, tidegauge
 from tests.shared import built_once
 
 TESTS = Path(__file__).parent
-WORKER_BYTES = 5 << 30
-"""What a worker may need with the whole run that it has started."""
 TIERS = ("unit", "manifest", "pipeline", "browser", "real", "live")
 
 LONGEST_FIRST = (
@@ -48,12 +45,6 @@ gc.set_threshold(50_000, 10, 10)
 
 # As commands do; xdist's workers are given it before they import DuckDB.
 keep_freed_memory()
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, where memory allows: there is mostly one that waits for a command or a server."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(usable_cores() + 1, memory // WORKER_BYTES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
