@@ -1,4 +1,8 @@
-"""MetricFlow's semantic models: each headline reading that a mart declares is a metric of its name."""
+"""MetricFlow's semantic models: each headline reading that a mart declares is a metric of its name.
+
+A column whose meta has `metrics` says itself which it is, with label and rows: none, where a mart has several rows of a
+period.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +33,15 @@ class Measure(NamedTuple):
 
 
 def measures(models: list[dict[str, Any]]) -> Iterator[Measure]:
-    """Yield the columns that are readings; one that is read for one value of another column is NULL elsewhere."""
+    """Yield the columns that are metrics; one that is read for one value of another column is NULL elsewhere."""
     for model in models:
         for column in model.get("columns") or ():
             meta = column.get("config", {}).get("meta", {})
-            for reading in meta.get("readings", ()):
-                if reading.get("observation") is None:
-                    rows = " and ".join(f"{name} = '{value}'" for name, value in (reading.get("rows") or {}).items())
+            for one in meta.get("metrics", meta.get("readings", ())):
+                if one.get("observation") is None:
+                    rows = " and ".join(f"{name} = '{value}'" for name, value in (one.get("rows") or {}).items())
                     expr = f"case when {rows} then {column['name']} end" if rows else str(column["name"])
-                    yield Measure(model["name"], column["name"], reading["label"], expr, meta.get("agg", AVERAGE))
+                    yield Measure(model["name"], column["name"], one["label"], expr, meta.get("agg", AVERAGE))
 
 
 def metrics(models: list[dict[str, Any]]) -> str:
