@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+from ingest.damaged_zip import DAMAGED_ZIP
+
 MASK: Final = "***"
 LONG_ENOUGH: Final = 20
 MIXED_ENOUGH: Final = 8
@@ -238,7 +240,7 @@ def _zip_blotted(body: bytes) -> bytes:
             if sum(info.file_size for info in packed.infolist()) > _UNPACKED_AT_MOST:
                 return body
             members = [(info, packed.read(info)) for info in packed.infolist()]
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, ValueError, RuntimeError, NotImplementedError):
+    except DAMAGED_ZIP:
         return body
     clean = [(info, _masked(inner, keeps_length=True)) for info, inner in members]
     if all(after is before for (_, before), (_, after) in zip(members, clean, strict=True)):

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import io
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Final
 
+from ingest.damaged_zip import DAMAGED_ZIP
 from ingest.payload import Payload
 from ingest.readers.limits import MAX_MEMBERS
 from ingest.readers.parsing import changed, quoted
-
-BROKEN: Final = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,  # "negative seek value": a directory that points before the file
-    NotImplementedError,  # a way of packing that zipfile cannot unpack
-    RuntimeError,  # encrypted
-    OverflowError,
-)
-"""What Python's zip reader raises on a damaged or hostile archive."""
 
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK: Final = 1 << 16
@@ -42,7 +27,7 @@ def opened(payload: Payload, expected: str, broken: str = "a zip that cannot be 
         with zipfile.ZipFile(io.BytesIO(payload.body)) as packed:
             _require_sound(payload, packed)
             yield packed
-    except BROKEN as error:
+    except DAMAGED_ZIP as error:
         start = quoted(payload.body[:40].decode("utf-8", "replace"))
         seen = f"{broken}: {error or type(error).__name__}" if payload.body.startswith(b"PK") else start
         raise changed(payload, expected, seen) from None

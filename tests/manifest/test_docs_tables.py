@@ -34,3 +34,21 @@ def test_metrics_are_current_and_named_once():
     assert METRICS.read_text(encoding="utf-8") == metrics(described), "run `make generate`"
     (one,) = (found for found in measures(described) if found.column == "above_200dma_pct" and "SPX" in found.expr)
     assert one.expr == "case when universe = 'SPX' then above_200dma_pct end"
+
+
+def test_a_reading_is_of_what_is_held_and_does_not_wait_for_a_cutoff():
+    """A row by cut-off appears the next morning, of a report on a Friday on Monday: another mart has the newest."""
+    by_cutoff = [
+        model
+        for _, folder in FOLDERS
+        for model in models(folder)
+        if "cutoff_at" in {column["name"] for column in model.get("columns") or ()}
+    ]
+    assert {"dealer_gamma_known_daily", "positioning_known_daily"} <= {model["name"] for model in by_cutoff}
+    waiting = [
+        f"{model['name']}.{column['name']}"
+        for model in by_cutoff
+        for column in model["columns"]
+        if "readings" in column.get("config", {}).get("meta", {})
+    ]
+    assert waiting == []

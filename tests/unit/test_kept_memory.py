@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.cli import ROOT
 
 CODE = """
@@ -34,9 +36,10 @@ def test_a_command_sets_it_before_either_library_is_there_and_both_understand_it
     assert ran.stderr == "", "the allocators name what they do not know"
 
 
-def test_an_option_that_no_allocator_knows_is_named():
-    """Shows that the test before it can fail."""
-    assert "Invalid conf" in run(DUCKDB_JE_MALLOC_CONF="no_such_option:1").stderr
+@pytest.mark.parametrize("name", ["DUCKDB_JE_MALLOC_CONF", "_RJEM_MALLOC_CONF"])
+def test_both_read_what_is_set(name: str):
+    """Shows that the test before it can fail: neither would say anything if it looked elsewhere."""
+    assert "Invalid conf" in run(**{name: "no_such_option:1"}).stderr
 
 
 def test_what_a_user_has_set_stands():

@@ -105,6 +105,17 @@ def test_packed_bodies_are_looked_into() -> None:
         assert clean.read("other.xml") == b"<v>1</v>"
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 9])
+def test_a_zip_whose_member_is_not_packed_as_it_says_is_kept_as_it_came(method: int) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as workbook:
+        workbook.writestr("xl/sheet1.xml", "<v>1</v>" * 40)
+    body = bytearray(buffer.getvalue())
+    for header, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        body[body.index(header) + place] = method
+    assert secrets.blotted_body(bytes(body)) == body
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"DATE,CLOSE\n2026-03-06,21.5\n", gzip.compress(b"x", mtime=0), b"\x1f\x8bno gzip", b"PK\x03\x04no zip"],
