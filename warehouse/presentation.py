@@ -66,12 +66,16 @@ class Reading(_Declared):
 
 
 class Line(_Declared):
-    """One line of a chart. Without a `side` the second unit of a chart has the axis on the right."""
+    """One line of a chart. Without a `side` the second unit of a chart has the axis on the right.
+
+    With `dates`, columns, its newest value is of the earliest of them: what a mart by session shows may be carried.
+    """
 
     label: _Text
     column: _Text
     unit: _Text
     side: Literal["left", "right"] | None = None
+    dates: _Names = ()
 
 
 class Chart(_Declared):
@@ -173,7 +177,7 @@ class Presentation:
         return {
             READINGS: [_reading_row(position, one) for position, one in enumerate(self.readings, 1)],
             CHARTS: [
-                (*_chart_row(position, one), number, *_line_row(line), one.group, one.chart.by)
+                (*_chart_row(position, one), number, *_line_row(line), one.group, one.chart.by, _joined(line.dates))
                 for position, one in enumerate(self.charts, 1)
                 for number, line in enumerate(one.chart.lines, 1)
             ],
@@ -240,7 +244,8 @@ def _placed(mart: MartMeta, column: str, said: Any) -> PlacedReading:
 def _drawn(mart: MartMeta, said: Any) -> PlacedChart:
     where = f"{mart.mart}: meta.charts"
     chart = _valid(Chart, where, said)
-    named = {line.column for line in chart.lines} | {*(chart.rows or ())} | ({chart.by} if chart.by else set())
+    named = {name for line in chart.lines for name in (line.column, *line.dates)}
+    named |= {*(chart.rows or ())} | ({chart.by} if chart.by else set())
     return PlacedChart(mart.mart, _period_column(mart, where, named), chart, chart.group or _group(mart))
 
 
@@ -333,7 +338,7 @@ def _first_of(rows: Mapping[str, str] | None) -> tuple[str | None, str | None]:
 
 
 def _rows(row: Mapping[str, Any]) -> dict[str, str] | None:
-    column = row.get("rows_column")  # files of earlier versions have none for charts, nor sides, groups and strips
+    column = row.get("rows_column")  # files of earlier versions have none for charts, nor sides, groups, strips, dates
     return None if column is None else {column: row["rows_value"]}
 
 
@@ -344,7 +349,13 @@ def _line_row(line: Line) -> tuple[str | None, ...]:
 def _read_chart(rows: list[dict[str, Any]]) -> PlacedChart:
     first = rows[0]
     lines = tuple(
-        Line(label=row["label"], column=row["column_name"], unit=row["shown_unit"], side=row.get("line_side"))
+        Line(
+            label=row["label"],
+            column=row["column_name"],
+            unit=row["shown_unit"],
+            side=row.get("line_side"),
+            dates=_split(row.get("date_columns")),
+        )
         for row in rows
     )
     chart = Chart(

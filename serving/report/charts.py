@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markupsafe import Markup
 
@@ -41,7 +41,7 @@ _OUT_OF_DATE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One line of a chart in its legend: its newest value, and `state` where that is no longer current."""
+    """One line of a chart in its legend: its newest value with what it is of, and `state` where it is not current."""
 
     kind: str
     label: str
@@ -55,6 +55,14 @@ class Key:
     def text(self) -> str | None:
         """The value as a person reads it."""
         return None if self.value is None else drawing.figure(self.value)
+
+
+class Newest(NamedTuple):
+    """The newest value of a line, the day it is of, and that of its row: a session shows what was last known."""
+
+    value: float | None = None
+    day: date | None = None
+    row_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +89,12 @@ def draw(con: duckdb.DuckDBPyConnection, placed: PlacedChart, axes: Axes, lineag
     traced = [lineage.sources(placed.mart, line.column) for line in chart.lines]
     newest = _newest(con, placed)
     states = [
-        _state(axes, placed.period_column, day, [lineage.states[one] for one in series if one in lineage.states])
-        for (_, day), (series, _) in zip(newest, traced, strict=True)
+        _state(axes, placed.period_column, last.row_day, [lineage.states[x] for x in series if x in lineage.states])
+        for last, (series, _) in zip(newest, traced, strict=True)
     ]
     right = chart.sides.get("right", ())
     keys = [
-        Key(f"l{place}", line.label, line.unit, line in right and len(chart.sides) > 1, *last, state)
+        Key(f"l{place}", line.label, line.unit, line in right and len(chart.sides) > 1, last.value, last.day, state)
         for place, (line, last, state) in enumerate(zip(chart.lines, newest, states, strict=True), 1)
     ]
     series = frozenset[str]().union(*(one for one, _ in traced))
@@ -128,17 +136,21 @@ def _rows(con: duckdb.DuckDBPyConnection, placed: PlacedChart, time: drawing.Tim
     ).fetchall()
 
 
-def _newest(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> list[tuple[float | None, date | None]]:
-    """Return the newest value of each line with its day, however old it is."""
+def _newest(con: duckdb.DuckDBPyConnection, placed: PlacedChart) -> list[Newest]:
+    """Return the newest value of each line, however old it is."""
     period = quoted(placed.period_column)
     columns = ", ".join(
-        f"arg_max({quoted(line.column)}::double, {period}) filter ({quoted(line.column)} is not null),"
-        f" max({period}) filter ({quoted(line.column)} is not null)"
+        f"arg_max(row({quoted(line.column)}::double, {_day_of(line, placed)}, {period}), {period})"
+        f" filter ({quoted(line.column)} is not null)"
         for line in placed.chart.lines
     )
     which, value = _chosen(placed)
     found = con.execute(f"select {columns} from marts.{quoted(placed.mart)} where {which}", value).fetchone() or ()
-    return [*zip(found[::2], found[1::2], strict=True)]
+    return [Newest(*(one or ())) for one in found]
+
+
+def _day_of(line: Line, placed: PlacedChart) -> str:
+    return f"least({', '.join(quoted(name) for name in line.dates or (placed.period_column,))})"
 
 
 def _state(axes: Axes, period_column: str, day: date | None, states: Sequence[str]) -> str | None:

@@ -105,6 +105,27 @@ def test_a_line_that_is_no_longer_current_is_grey_and_says_so():
     assert '<span class="day">2026-03-31</span> <span class="s red">stale</span>' in page
 
 
+def test_a_figure_that_sessions_carry_says_the_day_it_is_of_and_is_judged_by_the_last_session_with_it():
+    columns = {"session_date": {}, "gold_usd": {}, "known_at": {}, "gold_obs_date": {}, "fee_obs_date": {}}
+    dates = ["gold_obs_date", "fee_obs_date"]
+    drawn = {**DRAWN, "lines": [{**LINE, "dates": dates}, {**LINE, "label": "At the session"}]}
+    con = stored(presentation_of([MartMeta("metals_daily", columns, {"charts": [drawn]})]))
+    con.execute(
+        """
+        create or replace table marts.metals_daily as from (values
+            (date '2026-03-30', 2000, date '2026-03-27', date '2026-03-24'),
+            (date '2026-03-31', 2001, date '2026-03-27', date '2026-03-25'),
+            (date '2026-04-01', null, date '2026-03-28', null)
+        ) as t(session_date, gold_usd, gold_obs_date, fee_obs_date)
+        """
+    )
+    con.execute("update meta.freshness set checked_at = timestamp '2026-04-04 21:00'")
+    page = shown(con)
+    assert 'Total <b>2,001</b> USD <span class="day">2026-03-25</span>' in page
+    assert 'At the session <b>2,001</b> USD <span class="day">2026-03-31</span>' in page
+    assert "gone" not in page, "four sessions have closed since that of 2026-03-31"
+
+
 def test_a_chart_by_a_column_has_a_strip_for_each_value_of_it():
     line = {"label": "Score", "column": "gold_usd", "unit": "z"}
     page = shown(stored(presentation_of([mart(charts=[{**DRAWN, "by": "place", "lines": [line]}])])))
@@ -123,7 +144,7 @@ def test_a_mart_without_words_in_another_language_is_shown_in_english():
 def test_what_is_stored_is_what_was_said():
     lines = [
         {"label": "gold", "column": "gold_usd", "unit": "USD"},
-        {"label": "Gold", "column": "gold_usd", "unit": "USD per ounce"},
+        {"label": "Gold", "column": "gold_usd", "unit": "USD per ounce", "dates": ["session_date", "known_at"]},
     ]
     column = {
         "readings": [
@@ -174,6 +195,7 @@ def test_readings_of_a_group_stand_together_in_the_order_of_its_first():
         (mart(charts=[{**DRAWN, "lines": []}]), "lines: Tuple should have at least 1 item"),
         (mart(charts=[{**DRAWN, "lines": DRAWN["lines"] * 2}]), "labels of their own"),
         (mart(charts=[{**DRAWN, "lines": [{**DRAWN["lines"][0], "column": "silver_usd"}]}]), "no column silver_usd"),
+        (mart(charts=[{**DRAWN, "lines": [{**LINE, "dates": ["gold_date"]}]}]), "no column gold_date in metals_daily"),
         (mart(charts=[{**DRAWN, "rows": {"where": "london"}}]), "no column where in metals_daily"),
         (mart(charts=[{**DRAWN, "by": "where", "lines": [{**LINE, "unit": "z"}]}]), "no column where in metals_daily"),
         (mart(charts=[{**DRAWN, "by": "place"}]), "expected one line in the unit z for the strips of place"),
