@@ -7,8 +7,9 @@ date in another form is read where it has one meaning, refused where it has two 
 from __future__ import annotations
 
 import re
+from calendar import month_abbr, month_name
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 _TIME: Final = r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?Z?)?"
@@ -18,7 +19,11 @@ _ERA: Final = re.compile(r"([MTSHRmtshr])(\d{1,2})([./-])(\d{1,2})\3(\d{1,2})")
 _ERAS: Final = {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
 """The year before the first one of each Japanese era."""
 
-_NAMED: Final = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y")
+_DAY_FIRST: Final = re.compile(r"(?P<day>\d{1,2})(?P<between>-|\s+)(?P<month>[A-Za-z]+)(?P=between)(?P<year>\d{4})")
+_MONTH_FIRST: Final = re.compile(r"(?P<month>[A-Za-z]+)\s+(?P<day>\d{1,2}),\s*(?P<year>\d{4})")
+_MONTH_NUMBERS: Final = {
+    name.lower(): number for names in (month_name, month_abbr) for number, name in enumerate(names) if number
+}
 _FIRST_YEAR: Final = 1000
 _DATE_LIKE: Final = re.compile(
     r"[A-Za-z]{0,9}[-./ ]?\d{1,4}[-./,]? ?[\dA-Za-z]{0,9}[-./,]{0,2} ?\d{0,4}(?:[ T][\d:.]{1,16})?"
@@ -39,14 +44,12 @@ def written_day(text: str) -> date | None:
     if found := _DIGITS.fullmatch(cell):
         year, month, day = found.groups()
         return date(int(year), int(month), int(day)) if int(year) >= _FIRST_YEAR else None
+    if found := _DAY_FIRST.fullmatch(cell) or _MONTH_FIRST.fullmatch(cell):
+        number, named_year = _MONTH_NUMBERS.get(found["month"].lower()), int(found["year"])
+        return date(named_year, number, int(found["day"])) if number and named_year >= _FIRST_YEAR else None
     if found := _ERA.fullmatch(cell):
         era, in_era, _, month, day = found.groups()
         return date(_ERAS[era.upper()] + int(in_era), int(month), int(day))
-    for form in _NAMED:
-        try:
-            return datetime.strptime(cell, form).date()  # noqa: DTZ007  a date has no zone
-        except ValueError:
-            continue
     return None
 
 

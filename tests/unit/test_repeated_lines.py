@@ -89,7 +89,12 @@ def test_a_cut_last_line_is_named_and_a_footnote_without_end_is_none() -> None:
 
 @pytest.mark.parametrize(
     ("text", "day"),
-    [("Nov 2, 2026", date(2026, 11, 2)), ("02-Nov-2026", date(2026, 11, 2)), ("H31.4.30", date(2019, 4, 30))],
+    [
+        *((text, date(2026, 11, 2)) for text in ("Nov 2, 2026", "November 02, 2026", "02-Nov-2026", "2 NOV 2026")),
+        ("2 November 2026", date(2026, 11, 2)),
+        ("Sep 30, 2026", date(2026, 9, 30)),
+        ("H31.4.30", date(2019, 4, 30)),
+    ],
 )
 def test_other_forms_with_one_meaning(text: str, day: date) -> None:
     assert written_day(text) == day
@@ -98,6 +103,22 @@ def test_other_forms_with_one_meaning(text: str, day: date) -> None:
 @pytest.mark.parametrize("text", ["11/02/26", "2/11/2026", "0026-11-02", "2026-11", "202611", "Nov 2026", "26-11-02"])
 def test_forms_with_two_meanings_or_none(text: str) -> None:
     assert written_day(text) is None
+
+
+@pytest.mark.parametrize("text", ["2 Nov 0026", "Not 2, 2026", "2 Nove 2026", "2-Nov 2026", "Total"])
+def test_texts_that_only_look_like_a_month_by_name(text: str) -> None:
+    assert written_day(text) is None
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "20260230", "30-Feb-2026", "Feb 30, 2026", "31 June 2026", "R8.2.30"])
+def test_a_day_that_does_not_exist_is_no_other_text(text: str) -> None:
+    with pytest.raises(ValueError, match="day is out of range for month"):
+        written_day(text)
+
+
+def test_a_line_of_a_day_that_does_not_exist_says_so() -> None:
+    lines = "2026-11-16,1.4,1.7,2.9\r\n30-Feb-2026,1.4,1.7,2.9\r\n"
+    assert "expected dates that exist, got '30-Feb-2026'" in refused(lambda: mof(MOF_HEAD + lines))
 
 
 # ---- other texts ---------------------------------------------------------------------------------------------------
